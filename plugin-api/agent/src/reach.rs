@@ -1,0 +1,113 @@
+//! How a plugin is reached from outside. A plugin registers what it offers under a name; transports serve whatever
+//! is registered and know no plugin.
+
+use transom_plugin_api::{Json, List, Map, Service, StreamService, Text, contract};
+
+/// What a route says of itself.
+#[contract]
+pub struct HttpRoute {
+    /// One line for listings.
+    pub summary: Text,
+    /// JSON Schema of the body, for `POST` and `PUT`; `null` when there is none.
+    pub input: Json,
+    /// JSON Schema of the reply, or of one frame.
+    pub output: Json,
+}
+
+impl HttpRoute {
+    /// A route that takes no body.
+    #[must_use]
+    pub fn new(summary: impl Into<Text>) -> Self {
+        Self { summary: summary.into(), input: Json::default(), output: Json::default() }
+    }
+}
+
+/// One request, already checked by the transport: `Host`, `Origin`, size and media type.
+#[contract]
+pub struct HttpRequest {
+    /// `GET`, `POST`, `PUT` or `DELETE`.
+    pub method: Text,
+    /// The path as it was asked for.
+    pub path: Text,
+    /// The parts of the path that stand for a parameter, decoded.
+    pub params: Map<Text>,
+    /// The query, decoded; the last of equal keys.
+    pub query: Map<Text>,
+    /// The body; `null` when there is none.
+    pub body: Json,
+}
+
+/// The answer to a request.
+#[contract]
+pub struct HttpReply {
+    /// The status, such as 200.
+    pub status: u16,
+    /// Further headers.
+    pub headers: Map<Text>,
+    /// The body.
+    pub body: Json,
+}
+
+impl HttpReply {
+    /// 200 with a body.
+    #[must_use]
+    pub fn ok(body: impl Into<Json>) -> Self {
+        Self { status: 200, headers: Map::new(), body: body.into() }
+    }
+}
+
+/// Answers one route; the name is `METHOD /path/:parameter`. A [`CallError`](transom_plugin_api::CallError) becomes the
+/// status its kind suggests, with `{"error": message}`.
+pub const HTTP_ROUTE: Service<HttpRequest, HttpReply, HttpRoute> = Service::named("http/route");
+
+/// A piece of a streamed answer.
+#[contract]
+pub enum HttpFrame {
+    /// Status and headers; the first piece, once.
+    Head {
+        /// The status.
+        status: u16,
+        /// Further headers.
+        headers: Map<Text>,
+    },
+    /// One JSON document: a line of NDJSON, or an event of SSE when the client asked for that.
+    Data {
+        /// The document.
+        data: Json,
+    },
+}
+
+/// Answers one route with a stream; the name is `METHOD /path/:parameter`. An error before the head becomes a status.
+/// When the client goes away the stream is dropped.
+pub const HTTP_STREAM: StreamService<HttpRequest, HttpFrame, HttpRoute> = StreamService::named("http/stream");
+
+/// What an operation or a command says of itself.
+#[contract]
+pub struct Verb {
+    /// One line for listings.
+    pub summary: Text,
+    /// JSON Schema of the input.
+    pub input: Json,
+}
+
+/// Answers one WebSocket operation; the name is the message's `type`. No bundled transport serves it yet.
+pub const WS_OPERATION: Service<Json, Json, Verb> = Service::named("ws/operation");
+
+/// A command line behind the command's name.
+#[contract]
+pub struct CliCall {
+    /// The words, without the program's and the command's.
+    pub arguments: List<Text>,
+}
+
+/// What a command prints, and how it ends.
+#[contract]
+pub struct CliOutcome {
+    /// For standard output.
+    pub output: Text,
+    /// The exit code.
+    pub code: u8,
+}
+
+/// Answers one command; the name is the command's. The program does not offer registered commands yet.
+pub const CLI_COMMAND: Service<CliCall, CliOutcome, Verb> = Service::named("cli/command");

@@ -1,0 +1,89 @@
+//! Tools: their definitions are data, their running is a named service.
+
+use transom_plugin_api::{Event, Filter, Json, List, Service, Text, contract};
+
+/// What a model is told about a tool.
+#[contract]
+pub struct ToolDefinition {
+    /// The name the model calls it by.
+    pub name: Text,
+    /// When and how to use it.
+    pub description: Text,
+    /// JSON Schema of its input, an object.
+    pub parameters: Json,
+    /// Whether it may run beside others; an unsafe tool runs alone.
+    pub concurrency_safe: bool,
+}
+
+/// One call.
+#[contract]
+pub struct ToolCall {
+    /// The provider's name for this call.
+    pub tool_call_id: Text,
+    /// Its input, as the model wrote it: check it.
+    pub input: Json,
+    /// For whom.
+    pub conversation_id: Text,
+    /// In which turn.
+    pub turn_id: Text,
+    /// The folder the turn works in: absolute, symlinks resolved.
+    pub cwd: Text,
+}
+
+/// What a tool answers to the model.
+#[contract]
+pub struct ToolOutput {
+    /// The answer.
+    pub content: Text,
+    /// Whether it failed; the model reads the content either way.
+    pub is_error: bool,
+}
+
+impl ToolOutput {
+    /// It worked.
+    #[must_use]
+    pub fn ok(content: impl Into<Text>) -> Self {
+        Self { content: content.into(), is_error: false }
+    }
+
+    /// It failed in a way the model should read.
+    #[must_use]
+    pub fn error(content: impl Into<Text>) -> Self {
+        Self { content: content.into(), is_error: true }
+    }
+}
+
+/// Runs a tool; the name is the tool's. Without a deadline of its own: the turn that calls keeps the time, and drops
+/// the call when it is stopped.
+pub const TOOL: Service<ToolCall, ToolOutput, ToolDefinition> = Service::named("agent/tool.run").deadline_ms(0);
+
+/// A running tool printed something.
+#[contract]
+pub struct ToolPrinted {
+    /// For whom.
+    pub conversation_id: Text,
+    /// Which call.
+    pub tool_call_id: Text,
+    /// What.
+    pub data: Text,
+    /// `stdout` or `stderr`.
+    pub stream: Text,
+}
+
+/// Said by a tool while it runs, for the viewers of the turn. Not part of its answer, and not kept.
+pub const PRINTED: Event<ToolPrinted> = Event::new("agent/tool.printed");
+
+/// The tools a turn offers to the model.
+#[contract]
+pub struct ToolAssembly {
+    /// For whom.
+    pub conversation_id: Text,
+    /// The folder the turn works in.
+    pub cwd: Text,
+    /// In byte order of their names.
+    pub tools: List<ToolDefinition>,
+}
+
+/// Runs once per turn over the definitions of all tools. Links add, drop or rewrite definitions; what runs under a
+/// name is not theirs to change. Fail-open.
+pub const TOOLS: Filter<ToolAssembly> = Filter::fail_open("agent/turn.tools");

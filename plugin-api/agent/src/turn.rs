@@ -1,0 +1,170 @@
+//! A turn: a person's message and everything until the answer to it is sealed. Served by the orchestrator.
+
+use transom_plugin_api::{Event, Filter, List, Maybe, Service, StreamService, Text, contract};
+
+use crate::conversation::Status;
+use crate::event::AgentEvent;
+use crate::provider::{ReasoningEffort, Usage};
+
+/// A message that begins a turn.
+#[contract]
+pub struct StartTurn {
+    /// Which conversation; made when it is not there.
+    pub conversation_id: Text,
+    /// What the person says. Not blank.
+    pub text: Text,
+    /// The model to ask; the conversation's, then the default one, when absent.
+    pub model: Maybe<Text>,
+    /// The folder to work in; the conversation's, then the first allowed root, when absent. Must lie in a root.
+    pub cwd: Maybe<Text>,
+    /// How hard the model is to think; `high` when absent.
+    pub reasoning_effort: Maybe<ReasoningEffort>,
+}
+
+/// A turn that has begun.
+#[contract]
+pub struct TurnStarted {
+    /// Which conversation.
+    pub conversation_id: Text,
+    /// The turn's id, unique in the host.
+    pub turn_id: Text,
+    /// The model that answers.
+    pub model: Text,
+    /// The folder it works in: absolute, symlinks resolved.
+    pub cwd: Text,
+}
+
+/// Begins a turn. It belongs to the host from then on: nobody needs to stay for it to finish.
+///
+/// [`Conflict`](transom_plugin_api::CallErrorKind::Conflict) while another turn of the conversation runs,
+/// [`InvalidInput`](transom_plugin_api::CallErrorKind::InvalidInput) with the field named for a blank text, an
+/// unknown model or a folder outside the roots.
+pub const START: Service<StartTurn, TurnStarted> = Service::new("agent/turn.start");
+
+/// What a viewer wants to see.
+#[contract]
+pub struct Watch {
+    /// Which conversation.
+    pub conversation_id: Text,
+    /// One turn only: its frames so far, then the live ones; the stream ends when it is sealed. Without it the
+    /// running turn's frames so far, then those of this and every later turn.
+    pub turn_id: Maybe<Text>,
+}
+
+/// Streams the frames of turns to a viewer. Frames of a finished turn stay until the next one of the conversation
+/// begins, at least for some seconds. A viewer that goes away never stops a turn.
+///
+/// [`NotFound`](transom_plugin_api::CallErrorKind::NotFound) when the named turn's frames are gone.
+pub const WATCH: StreamService<Watch, AgentEvent> = StreamService::new("agent/turn.watch");
+
+/// What a stop found.
+#[contract]
+pub struct Stopped {
+    /// Which conversation.
+    pub conversation_id: Text,
+    /// Whether a turn was running.
+    pub aborted_turn: bool,
+}
+
+/// Stops the running turn of a conversation, if there is one. What was said so far is kept.
+pub const STOP: Service<Text, Stopped> = Service::new("agent/turn.stop");
+
+/// What a conversation is doing right now.
+#[contract]
+pub struct TurnStatus {
+    /// Which conversation.
+    pub conversation_id: Text,
+    /// Whether a turn is running.
+    pub is_active: bool,
+    /// Its status.
+    pub status: Status,
+}
+
+/// Answers what a conversation is doing. [`NotFound`](transom_plugin_api::CallErrorKind::NotFound) when there is none.
+pub const STATUS: Service<Text, TurnStatus> = Service::new("agent/turn.status");
+
+/// Why a turn ended. Every turn ends exactly once.
+#[contract]
+#[derive(Copy, Eq)]
+pub enum EndReason {
+    /// The model had said what it wanted to say.
+    Stop,
+    /// The model ran into its own limit of length.
+    Length,
+    /// The provider withheld the rest.
+    ContentFilter,
+    /// The turn used up its steps.
+    MaxSteps,
+    /// It failed; the error frame says how.
+    Error,
+    /// Somebody stopped it.
+    Aborted,
+    /// The host ended in the middle of it.
+    Lost,
+}
+
+/// How a turn went, for the log.
+#[contract]
+pub struct TurnRecord {
+    /// The turn's id.
+    pub turn_id: Text,
+    /// The model that answered.
+    pub model: Text,
+    /// Why it ended.
+    pub reason: EndReason,
+    /// Tokens of all its steps.
+    pub usage: Usage,
+    /// Requests to the model.
+    pub steps: u32,
+    /// Milliseconds since the epoch.
+    pub started_at: i64,
+    /// Milliseconds it took.
+    pub duration_ms: u64,
+}
+
+/// Said by the orchestrator when a turn has begun, before its first request. Nobody can refuse it (see [`INPUT`] for
+/// that).
+pub const STARTED: Event<TurnStarted> = Event::new("agent/turn.started");
+
+/// A turn has ended and its record is durable.
+#[contract]
+pub struct TurnSettled {
+    /// Which conversation.
+    pub conversation_id: Text,
+    /// What the model said in words, over all steps.
+    pub answer: Text,
+    /// How it went.
+    pub record: TurnRecord,
+}
+
+/// Said by the orchestrator after a turn's last entry is durable, whatever the reason it ended for. A queued listener
+/// with a full mailbox loses the oldest.
+pub const SETTLED: Event<TurnSettled> = Event::new("agent/turn.settled");
+
+/// What a person said, on its way into a turn.
+#[contract]
+pub struct TurnInput {
+    /// Which conversation.
+    pub conversation_id: Text,
+    /// The words.
+    pub text: Text,
+}
+
+/// Runs over a person's message before anything is stored or sent. Fail-closed: a refusal ends the attempt with
+/// its reason, and the conversation is as it was. Links may change the text.
+pub const INPUT: Filter<TurnInput> = Filter::fail_closed("agent/turn.input");
+
+/// What is told to the model before the conversation.
+#[contract]
+pub struct SystemPrompt {
+    /// Which conversation.
+    pub conversation_id: Text,
+    /// The folder the turn works in.
+    pub cwd: Text,
+    /// Parts, joined by a blank line. A link that adds one must add the same bytes every turn, or the model's cache
+    /// of the conversation is lost.
+    pub parts: List<Text>,
+}
+
+/// Puts the system prompt together, once per turn. Fail-open.
+pub const SYSTEM_PROMPT: Filter<SystemPrompt> = Filter::fail_open("agent/turn.system-prompt");

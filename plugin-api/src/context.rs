@@ -1,0 +1,47 @@
+//! [`CallContext`], what a handler knows about the call it serves.
+
+use std::fmt;
+use std::time::Duration;
+
+use abi_stable::StableAbi;
+
+use crate::abi::RStr;
+
+/// Who calls, and until when. Stamped by the kernel on every call; nothing in this crate lets a plugin make or
+/// alter one.
+#[repr(C)]
+#[derive(Clone, Copy, StableAbi)]
+pub struct CallContext {
+    caller: RStr<'static>,
+    /// Nanoseconds the call may take, counted from its start; 0 when it has no deadline.
+    budget_ns: u64,
+}
+
+impl CallContext {
+    /// For the kernel: stamps a call. `budget` is the time it may take from now on.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn stamped(caller: &'static str, budget: Option<Duration>) -> Self {
+        let budget_ns = budget.map_or(0, |budget| u64::try_from(budget.as_nanos()).unwrap_or(u64::MAX).max(1));
+        Self { caller: RStr::from_str(caller), budget_ns }
+    }
+
+    /// The id of the plugin that emitted, applied or called; `host` for the host itself.
+    #[must_use]
+    pub fn caller(&self) -> &'static str {
+        self.caller.as_str()
+    }
+
+    /// The time the call was given when it began; `None` when it may take as long as it needs. The kernel
+    /// drops the handler's future when it is over, so this only serves those who want to do less in time.
+    #[must_use]
+    pub fn budget(&self) -> Option<Duration> {
+        (self.budget_ns > 0).then(|| Duration::from_nanos(self.budget_ns))
+    }
+}
+
+impl fmt::Debug for CallContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallContext").field("caller", &self.caller()).field("budget", &self.budget()).finish()
+    }
+}

@@ -1,0 +1,81 @@
+//! Points of the host itself: what it tells its plugins, and what they tell it.
+
+use crate::{Event, List, Maybe, Service, Text, contract};
+
+/// A plugin of this host and how it is.
+#[contract]
+pub struct PluginStatus {
+    /// Its id.
+    pub id: Text,
+    /// Its crate's version.
+    pub version: Text,
+    /// One sentence about it.
+    pub about: Text,
+    /// How it was attached.
+    pub attach: Attach,
+    /// Where it is in its life.
+    pub state: PluginState,
+    /// Why it is not running, when it is not.
+    pub reason: Maybe<Text>,
+    /// Handlers it has on the bus.
+    pub contributions: u64,
+}
+
+/// The ways to attach a plugin.
+#[contract]
+#[derive(Copy, Eq)]
+pub enum Attach {
+    /// Compiled into the host's binary.
+    Linked,
+    /// Loaded from a file.
+    Dylib,
+}
+
+/// The stations of a plugin's life that others can see.
+#[contract]
+#[derive(Copy, Eq)]
+pub enum PluginState {
+    /// It is about to be started.
+    Waiting,
+    /// Its `start` is running.
+    Starting,
+    /// Its contributions are on the bus.
+    Running,
+    /// It could not start, or something it needs could not.
+    Disabled,
+    /// It was stopped.
+    Stopped,
+}
+
+/// All plugins of the host.
+#[contract]
+pub struct PluginList {
+    /// In the order in which they start.
+    pub plugins: List<PluginStatus>,
+}
+
+/// Lists the host's plugins. Served by the host.
+pub const PLUGINS: Service<(), PluginList> = Service::new("host/plugins.list");
+
+/// A transport accepts connections.
+#[contract]
+pub struct Listening {
+    /// What it speaks, such as `http`.
+    pub protocol: Text,
+    /// Where, such as `http://127.0.0.1:24203`.
+    pub address: Text,
+}
+
+/// Said by a transport when it begins to accept connections, after everything it serves is there. Nobody can refuse
+/// it. The host hears it and tells the operator.
+pub const LISTENING: Event<Listening> = Event::new("host/transport.listening");
+
+/// Every plugin of the manifest has started or is disabled.
+#[contract]
+pub struct Ready {
+    /// The disabled ones.
+    pub disabled: List<Text>,
+}
+
+/// Said by the host once, when start-up is over. Transports that serve requests wait for it.
+pub const READY: Event<Ready> = Event::new("host/startup.finished");

@@ -1,0 +1,125 @@
+//! Applying filters and being a link of one.
+
+use std::future::Future;
+use std::marker::PhantomData;
+use std::mem::MaybeUninit;
+
+use super::Seated;
+use super::event::drop_closure;
+use crate::abi::Step;
+use crate::abi::host_table::{AsyncHandler, FailurePlace, Handler};
+use crate::abi::payload::PayloadType;
+use crate::abi::task::{AbiWaker, RawTask, crossing, start};
+use crate::contract::Contract;
+use crate::point::Filter;
+use crate::runtime::Runtime;
+use crate::{CallContext, CallError, Host, Refusal, StartError};
+
+/// Runs a value through a filter. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Applier<T> {
+    at: Seated,
+    of: PhantomData<fn(T) -> T>,
+}
+
+fn resolve<T: Contract>(host: &Host, point: &Filter<T>, port: u32) -> Result<Seated, StartError> {
+    let none = PayloadType::of::<()>();
+    Seated::resolve(host, port, point.spec(), PayloadType::of::<T>(), none, none)
+}
+
+impl<T: Contract> Applier<T> {
+    /// For `#[derive(Ports)]`.
+    #[doc(hidden)]
+    pub fn connect(host: &Host, point: &Filter<T>, port: u32) -> Result<Self, StartError> {
+        Ok(Self { at: resolve(host, point, port)?, of: PhantomData })
+    }
+
+    /// Hands `value` to every link in turn and gives what comes out; without links, the value itself.
+    ///
+    /// # Errors
+    /// At a fail-open point never by a link's doing. At a fail-closed point the first failure, with the plugin
+    /// it happened at; [`Refused`](crate::CallErrorKind::Refused) when a link said no.
+    pub fn apply(&self, value: T) -> impl Future<Output = Result<T, CallError>> + Send + use<'_, T> {
+        let at = &self.at;
+        // SAFETY: the host keeps the contract of `Step`: it consumes the value and leaves one in its place, or
+        // a failure, or a task.
+        unsafe {
+            crossing::<T, _>(move |place, failure, waker, pending| {
+                place.cast::<T>().write(value);
+                let raw = at.host.raw();
+                (raw.table.apply())(raw.seat, at.point, place, failure, waker, pending)
+            })
+        }
+    }
+}
+
+/// One link of a filter. Its place in the order stands in the port's attribute.
+#[derive(Clone, Debug)]
+pub struct Link<T> {
+    at: Seated,
+    of: PhantomData<fn(T) -> T>,
+}
+
+impl<T: Contract> Link<T> {
+    /// For `#[derive(Ports)]`.
+    #[doc(hidden)]
+    pub fn connect(host: &Host, point: &Filter<T>, port: u32) -> Result<Self, StartError> {
+        Ok(Self { at: resolve(host, point, port)?, of: PhantomData })
+    }
+
+    /// Runs `handler` whenever the filter is applied. It takes the value and returns it, changed or not; past the
+    /// point's deadline it is dropped.
+    ///
+    /// # Errors
+    /// When the plugin has been stopped meanwhile.
+    pub fn link<F, Fut>(&self, handler: F) -> Result<(), StartError>
+    where
+        F: Fn(T, CallContext) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<T, Refusal>> + Send + 'static,
+    {
+        let handler = link::<T, F, Fut>(self.at.host.runtime(), handler);
+        self.at.contribute("", std::ptr::null_mut(), Handler::Link(handler))
+    }
+}
+
+struct LinkState<F> {
+    handler: F,
+    runtime: Runtime,
+}
+
+fn link<T, F, Fut>(runtime: Runtime, handler: F) -> AsyncHandler
+where
+    T: Contract,
+    F: Fn(T, CallContext) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<T, Refusal>> + Send + 'static,
+{
+    unsafe extern "C" fn start_link<T, F, Fut>(
+        state: *const (),
+        value: *mut (),
+        context: *const CallContext,
+        out: *mut (),
+        failure: FailurePlace,
+        waker: *const AbiWaker,
+        pending: *mut MaybeUninit<RawTask>,
+    ) -> Step
+    where
+        T: Contract,
+        F: Fn(T, CallContext) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<T, Refusal>> + Send + 'static,
+    {
+        // SAFETY: the state is the one below; the value is moved out of its place; the context is borrowed.
+        let (state, value, context) =
+            unsafe { (&*state.cast::<LinkState<F>>(), value.cast::<T>().read(), *context) };
+        let make = || {
+            let linked = (state.handler)(value, context);
+            async move { linked.await.map_err(CallError::from) }
+        };
+        // SAFETY: the places are the kernel's, as `AsyncHandler` asks.
+        unsafe { start::<T, _, _>(state.runtime.clone(), make, out, failure, waker, pending) }
+    }
+    AsyncHandler {
+        state: Box::into_raw(Box::new(LinkState { handler, runtime })).cast(),
+        start: start_link::<T, F, Fut>,
+        drop: drop_closure::<LinkState<F>>,
+    }
+}

@@ -1,0 +1,1 @@
+//! Keeps conversations in SQLite: an append-only log with a gap-free seq.

@@ -1,0 +1,1 @@
+//! Runs turns: one request builder, tool steps, viewers with replay.

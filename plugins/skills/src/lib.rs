@@ -1,0 +1,1 @@
+//! Finds skills and lets a model load them.

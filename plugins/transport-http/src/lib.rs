@@ -1,0 +1,1 @@
+//! Serves registered routes over HTTP.
