@@ -1,1 +1,36 @@
-//! 
+//! The kernel: a typed bus and the life of plugins on it.
+//!
+//! It is mechanism only. It opens no file and no socket, names no plugin, and knows no word of the agent runtime;
+//! the host gives it plugins that are loaded already.
+//!
+//! | file | subject |
+//! |---|---|
+//! | [`kernel`] | [`Kernel`], what a host holds |
+//! | [`descriptor`] | what a plugin says of itself |
+//! | [`plan`] | who needs whom; faults that show before any code runs |
+//! | [`order`] | topological order, of plugins and of links |
+//! | `lifecycle` | start with a deadline, stop in reverse order |
+//! | `seat` | the record of one activation, and its contributions |
+//! | `table` | the one immutable table of routes |
+//! | `bus` | emitting, filtering, calling, streaming on a snapshot of it |
+//! | `door` | the C functions behind which all of that stands |
+//! | `breadcrumb` | who is running on each thread; counts and sampled times |
+
+pub mod descriptor;
+pub mod kernel;
+pub mod order;
+pub mod plan;
+
+mod breadcrumb;
+mod bus;
+mod door;
+mod lifecycle;
+mod reaper;
+mod seat;
+mod table;
+
+pub use breadcrumb::PointMetrics;
+pub use descriptor::Descriptor;
+pub use kernel::{Kernel, KernelConfig};
+pub use lifecycle::{PluginToStart, StartReport, StopReport};
+pub use plan::{Plan, PlanFault, plan};

@@ -47,37 +47,37 @@ pub enum CallErrorKind {
 impl CallError {
     /// A failure of the given kind.
     #[must_use]
-    pub fn new(kind: CallErrorKind, message: impl Into<Text>) -> Self {
-        Self { kind, message: message.into(), plugin: Text::new() }
+    pub fn new(kind: CallErrorKind, message: impl fmt::Display) -> Self {
+        Self { kind, message: message.to_string().into(), plugin: Text::new() }
     }
 
     /// [`CallErrorKind::Failed`]: the handler tried and failed.
     #[must_use]
-    pub fn failed(message: impl Into<Text>) -> Self {
+    pub fn failed(message: impl fmt::Display) -> Self {
         Self::new(CallErrorKind::Failed, message)
     }
 
     /// [`CallErrorKind::InvalidInput`]: name the field in the message.
     #[must_use]
-    pub fn invalid_input(message: impl Into<Text>) -> Self {
+    pub fn invalid_input(message: impl fmt::Display) -> Self {
         Self::new(CallErrorKind::InvalidInput, message)
     }
 
     /// [`CallErrorKind::NotFound`].
     #[must_use]
-    pub fn not_found(message: impl Into<Text>) -> Self {
+    pub fn not_found(message: impl fmt::Display) -> Self {
         Self::new(CallErrorKind::NotFound, message)
     }
 
     /// [`CallErrorKind::Conflict`].
     #[must_use]
-    pub fn conflict(message: impl Into<Text>) -> Self {
+    pub fn conflict(message: impl fmt::Display) -> Self {
         Self::new(CallErrorKind::Conflict, message)
     }
 
     /// [`CallErrorKind::Unavailable`].
     #[must_use]
-    pub fn unavailable(message: impl Into<Text>) -> Self {
+    pub fn unavailable(message: impl fmt::Display) -> Self {
         Self::new(CallErrorKind::Unavailable, message)
     }
 
@@ -99,6 +99,18 @@ impl fmt::Display for CallError {
 
 impl std::error::Error for CallError {}
 
+impl From<std::io::Error> for CallError {
+    fn from(error: std::io::Error) -> Self {
+        Self::failed(error)
+    }
+}
+
+impl From<serde_json::Error> for CallError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::failed(error)
+    }
+}
+
 /// A filter link's no. At a fail-closed point it ends the chain; at a fail-open point the value goes on unchanged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
@@ -108,14 +120,22 @@ pub struct Refusal {
 impl Refusal {
     /// `reason` is one sentence for a person, in lower case, without a full stop.
     #[must_use]
-    pub fn new(reason: impl Into<Text>) -> Self {
-        Self { reason: reason.into() }
+    pub fn new(reason: impl fmt::Display) -> Self {
+        Self { reason: reason.to_string().into() }
     }
 }
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.reason)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+impl From<CallError> for Refusal {
+    fn from(error: CallError) -> Self {
+        Self { reason: error.message }
     }
 }
 

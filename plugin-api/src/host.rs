@@ -10,8 +10,7 @@ use std::time::Duration;
 use crate::abi::RStr;
 use crate::abi::host_table::StartFacts;
 use crate::abi::plugin_table::RawHost;
-use crate::abi::task::{RawTask, crossing, task};
-use crate::abi::PENDING;
+use crate::abi::task::{RawTask, resumed, task};
 use crate::runtime::Runtime;
 use crate::{CallError, StartError};
 
@@ -91,15 +90,7 @@ impl Host {
         // SAFETY: the seat is held.
         let sleep = unsafe { (self.raw.table.sleep())(self.raw.seat, nanos) };
         // SAFETY: the host's task writes nothing but its step, as `()` asks for.
-        let sleep = unsafe {
-            crossing::<(), _>(move |out, failure, waker, pending| {
-                let step = (sleep.poll)(sleep.state, out, failure, waker);
-                if step == PENDING {
-                    (*pending).write(sleep);
-                }
-                step
-            })
-        };
+        let sleep = unsafe { resumed::<()>(sleep) };
         async move {
             // A sleep fails only when the host is going away, and then there is nothing to wait for.
             let _ = sleep.await;

@@ -77,5 +77,6 @@ pub struct Ready {
     pub disabled: List<Text>,
 }
 
-/// Said by the host once, when start-up is over. Transports that serve requests wait for it.
-pub const READY: Event<Ready> = Event::new("host/startup.finished");
+/// Answers when start-up is over; at once when it was over already. Transports ask it before they accept connections.
+/// Served by the host, without a deadline.
+pub const STARTED_UP: Service<(), Ready> = Service::new("host/startup.wait").deadline_ms(0);

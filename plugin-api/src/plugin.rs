@@ -101,8 +101,7 @@ pub trait Exported: Plugin {
 /// For the export macro: the tables of `P`.
 #[must_use]
 pub fn plugin_table<P: Exported>() -> PluginTableRef {
-    use abi_stable::prefix_type::PrefixTypeTrait;
-    PluginTable { describe: describe::<P>, start: start::<P> }.leak_into_prefix()
+    PluginTable { describe: describe::<P>, start: start::<P> }.leak()
 }
 
 extern "C" fn describe<P: Exported>() -> RStr<'static> {
@@ -110,7 +109,7 @@ extern "C" fn describe<P: Exported>() -> RStr<'static> {
 }
 
 unsafe extern "C" fn start<P: Exported>(host: RawHost, settings: RStr<'_>, failure: FailurePlace) -> Step {
-    let linked = std::ptr::eq(host.table.image(), &raw const IMAGE);
+    let linked = std::ptr::eq(host.table.image(), &IMAGE);
     let outcome = guarded(|| start_plugin::<P>(host, settings.as_str(), linked).map_err(|error| error.to_string()));
     match outcome {
         Ok(Ok(())) => READY,

@@ -26,6 +26,8 @@
 
 use std::marker::PhantomData;
 
+use serde::{Deserialize, Serialize};
+
 /// How a point behaves, without its types: what two sides must agree on besides the payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PointSpec {
@@ -40,15 +42,18 @@ pub struct PointSpec {
 }
 
 /// The sorts of points.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum PointKind {
     /// An event, emitted synchronously.
     Event,
     /// An event whose emitter waits for room in full mailboxes.
     PacedEvent,
     /// A filter whose failing links change nothing.
+    #[serde(rename = "fail-open-filter")]
     OpenFilter,
     /// A filter whose failing link ends the chain.
+    #[serde(rename = "fail-closed-filter")]
     ClosedFilter,
     /// A service with one provider.
     Service,

@@ -14,7 +14,7 @@
 //!
 //! | in the attribute | where | meaning |
 //! |---|---|---|
-//! | `optional` | `hears`, `calls`, `applies` | the plugin also runs when nobody is at the other end |
+//! | `optional` | `calls` | the plugin also runs when nobody provides the service |
 //! | `names = ["a", "b"]` | `serves` | the names it will answer under, known before it runs |
 //! | `names = "dynamic"` | `serves` | names that only show when it runs |
 //! | `stage = "…"`, `before = ["…"]`, `after = ["…"]` | `links`, `hears` | its place in the order; plugin ids |
@@ -30,6 +30,8 @@ pub use filter::{Applier, Link};
 pub use stream::{Items, ItemStream, StreamCaller, StreamServer};
 
 use std::mem::MaybeUninit;
+
+use serde::{Deserialize, Serialize};
 
 use crate::abi::host_table::{Contribution, Handler, PortRequest};
 use crate::abi::payload::PayloadType;
@@ -58,7 +60,8 @@ impl Ports for () {
 }
 
 /// What a plugin does at a point.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Role {
     /// Emits an event.
     Says,
@@ -167,35 +170,7 @@ impl PortDecl {
             after: &[],
         }
     }
-
-    /// A port at an event.
-    #[must_use]
-    pub const fn event<T: Contract, D>(role: Role, point: &Event<T, D>) -> Self {
-        Self::new(role, point.spec(), TypeDecl::of::<T>(), TypeDecl::NONE, TypeDecl::NONE)
-    }
-
-    /// A port at a filter.
-    #[must_use]
-    pub const fn filter<T: Contract>(role: Role, point: &Filter<T>) -> Self {
-        Self::new(role, point.spec(), TypeDecl::of::<T>(), TypeDecl::NONE, TypeDecl::NONE)
-    }
-
-    /// A port at a service.
-    #[must_use]
-    pub const fn service<Q: Contract, R: Contract, A: AboutNames>(role: Role, point: &Service<Q, R, A>) -> Self {
-        Self::new(role, point.spec(), TypeDecl::of::<Q>(), TypeDecl::of::<R>(), A::DECL)
-    }
-
-    /// A port at a streaming service.
-    #[must_use]
-    pub const fn stream<Q: Contract, I: Contract, A: AboutNames>(
-        role: Role,
-        point: &StreamService<Q, I, A>,
-    ) -> Self {
-        Self::new(role, point.spec(), TypeDecl::of::<Q>(), TypeDecl::of::<I>(), A::DECL)
-    }
 }
-
 
 /// A resolved point: who asks, and the place in the host's table.
 #[derive(Clone, Debug)]
@@ -246,4 +221,90 @@ fn settle(step: crate::abi::Step, failure: MaybeUninit<CallError>) -> Result<(),
     // SAFETY: the step says that the failure was written.
     let error = unsafe { failure.assume_init() };
     Err(StartError::new(String::from(error.message)))
+}
+
+/// The roles as types, for [`HandleFor`].
+pub mod role {
+    /// `#[says]`
+    #[derive(Debug)]
+    pub struct Says;
+    /// `#[hears]`
+    #[derive(Debug)]
+    pub struct Hears;
+    /// `#[applies]`
+    #[derive(Debug)]
+    pub struct Applies;
+    /// `#[links]`
+    #[derive(Debug)]
+    pub struct Links;
+    /// `#[calls]`
+    #[derive(Debug)]
+    pub struct Calls;
+    /// `#[serves]`
+    #[derive(Debug)]
+    pub struct Serves;
+}
+
+/// A handle that goes with a role at a kind of point.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not the handle of a port that `{R}`",
+    label = "this handle does something else",
+    note = "says: Emitter; hears: Listener; applies: Applier; links: Link; calls: Caller or StreamCaller; serves: Server or StreamServer"
+)]
+pub trait HandleFor<R>: Sized {
+    /// The kind of point.
+    type Point;
+    /// The event's, the filter's or the request's type.
+    const INPUT: TypeDecl;
+    /// The reply's or the item's type.
+    const OUTPUT: TypeDecl;
+    /// What is known about each name.
+    const ABOUT: TypeDecl;
+    /// Resolves it.
+    ///
+    /// # Errors
+    /// When the host refuses it.
+    fn connect(host: &Host, point: &Self::Point, port: u32) -> Result<Self, StartError>;
+}
+
+macro_rules! handles {
+    ($($role:ident $handle:ident<$($p:ident $(: $bound:ident)?),*> at $point:ident, $input:ty, $output:ty, $about:expr;)*) => {$(
+        impl<$($p $(: $bound)?),*> HandleFor<role::$role> for $handle<$($p),*> {
+            type Point = $point<$($p),*>;
+            const INPUT: TypeDecl = TypeDecl::of::<$input>();
+            const OUTPUT: TypeDecl = TypeDecl::of::<$output>();
+            const ABOUT: TypeDecl = $about;
+            fn connect(host: &Host, point: &Self::Point, port: u32) -> Result<Self, StartError> {
+                Self::connect(host, point, port)
+            }
+        }
+    )*};
+}
+handles! {
+    Says Emitter<T: Contract, D> at Event, T, (), TypeDecl::NONE;
+    Hears Listener<T: Contract, D> at Event, T, (), TypeDecl::NONE;
+    Applies Applier<T: Contract> at Filter, T, (), TypeDecl::NONE;
+    Links Link<T: Contract> at Filter, T, (), TypeDecl::NONE;
+    Calls Caller<Q: Contract, A: Contract, N: AboutNames> at Service, Q, A, N::DECL;
+    Serves Server<Q: Contract, A: Contract, N: AboutNames> at Service, Q, A, N::DECL;
+    Calls StreamCaller<Q: Contract, A: Contract, N: AboutNames> at StreamService, Q, A, N::DECL;
+    Serves StreamServer<Q: Contract, A: Contract, N: AboutNames> at StreamService, Q, A, N::DECL;
+}
+
+impl PortDecl {
+    /// A port with handle `H` in role `R`.
+    #[must_use]
+    pub const fn of<R, H: HandleFor<R>>(role: Role, point: PointSpec) -> Self {
+        Self::new(role, point, H::INPUT, H::OUTPUT, H::ABOUT)
+    }
+
+    /// What only the whole port shows to be wrong.
+    #[must_use]
+    pub const fn checked(self) -> Self {
+        let has_names = !self.names.is_empty() || self.dynamic_names;
+        let serves = matches!(self.role, Role::Serves);
+        assert!(!has_names || self.point.kind.is_named(), "`names` goes with a named service; this one has a single provider");
+        assert!(has_names || !serves || !self.point.kind.is_named(), "a named service needs `names = [...]` or `names = \"dynamic\"`");
+        self
+    }
 }

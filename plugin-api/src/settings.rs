@@ -175,6 +175,7 @@ macro_rules! serde_settings {
 }
 serde_settings! {
     bool: r#""type":"boolean""#, "true or false";
+    u8: r#""type":"integer","minimum":0,"maximum":255"#, "a whole number from 0 to 255";
     u16: r#""type":"integer","minimum":0,"maximum":65535"#, "a whole number from 0 to 65535";
     u32: r#""type":"integer","minimum":0,"maximum":4294967295"#, "a whole number from 0 to 4294967295";
     u64: r#""type":"integer","minimum":0"#, "a whole number, 0 or more";

@@ -1,7 +1,7 @@
 //! How a plugin is reached from outside. A plugin registers what it offers under a name; transports serve whatever
 //! is registered and know no plugin.
 
-use transom_plugin_api::{Json, List, Map, Service, StreamService, Text, contract};
+use transom_plugin_api::{CallError, Contract, Json, List, Map, Service, StreamService, Text, contract};
 
 /// What a route says of itself.
 #[contract]
@@ -48,7 +48,23 @@ pub struct HttpReply {
     pub body: Json,
 }
 
+impl HttpRequest {
+    /// A parameter of the path; empty when the route has none of that name.
+    #[must_use]
+    pub fn param(&self, name: &str) -> &str {
+        self.params.get(name).map_or("", Text::as_str)
+    }
+}
+
 impl HttpReply {
+    /// 200 with a value as its body.
+    ///
+    /// # Errors
+    /// When the value cannot be encoded.
+    pub fn json<T: Contract>(value: &T) -> Result<Self, CallError> {
+        Ok(Self::ok(Json::of(value)?))
+    }
+
     /// 200 with a body.
     #[must_use]
     pub fn ok(body: impl Into<Json>) -> Self {

@@ -34,7 +34,14 @@ fn parse(arguments: TokenStream, item: TokenStream) -> syn::Result<TokenStream> 
     item.attrs.push(parse_quote!(#[repr(#repr)]));
     item.attrs.push(parse_quote!(#[serde(crate = "::transom_plugin_api::__private::serde", #serde)]));
     let ident = &item.ident;
+    let types = all_types(&item.data);
     Ok(quote! {
+        // First, so that a field that is no contract is reported before what the derives say about it.
+        const _: () = {
+            const fn contract<T: ::transom_plugin_api::Contract>() {}
+            #(#types)*
+        };
+
         #item
 
         // SAFETY: `#[repr(C)]` over fields that are contracts themselves; the fingerprint covers all of them.
@@ -82,6 +89,17 @@ fn all_fields(data: &Data) -> Vec<&Fields> {
         Data::Enum(item) => item.variants.iter().map(|variant| &variant.fields).collect(),
         Data::Union(_) => Vec::new(),
     }
+}
+
+fn all_types(data: &Data) -> Vec<TokenStream> {
+    all_fields(data)
+        .into_iter()
+        .flatten()
+        .map(|field| {
+            let ty = &field.ty;
+            quote_spanned!(ty.span()=> contract::<#ty>();)
+        })
+        .collect()
 }
 
 fn check_fields(data: &Data) -> syn::Result<()> {

@@ -1,7 +1,7 @@
 //! `#[derive(Ports)]`.
 
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use quote::{format_ident, quote, quote_spanned};
 use syn::parse::{Parse, ParseStream};
 use syn::spanned::Spanned;
 use syn::{Attribute, Data, DeriveInput, Error, Expr, Field, Fields, Ident, Token, Type};
@@ -23,6 +23,9 @@ pub(crate) fn expand(item: TokenStream) -> syn::Result<TokenStream> {
     let connected = ports.iter().enumerate().map(|(index, port)| port.connection(index));
     let ident = &item.ident;
     Ok(quote! {
+        // Evaluated here, so that a mistake in a port shows before the plugin is exported.
+        const _: &[::transom_plugin_api::port::PortDecl] = <#ident as ::transom_plugin_api::Ports>::DECLARED;
+
         impl ::transom_plugin_api::Ports for #ident {
             const DECLARED: &'static [::transom_plugin_api::port::PortDecl] = &[#(#declared),*];
 
@@ -62,17 +65,12 @@ impl<'a> Port<'a> {
 
     fn declaration(&self) -> TokenStream {
         let role = format_ident!("{}", capitalised(&self.role));
-        let kind = match self.role.to_string().as_str() {
-            "says" | "hears" => format_ident!("event"),
-            "applies" | "links" => format_ident!("filter"),
-            _ if is_stream(self.ty) => format_ident!("stream"),
-            _ => format_ident!("service"),
-        };
+        let ty = self.ty;
         let Terms { point, optional, names, dynamic, stage, before, after } = &self.terms;
-        quote! {{
-            let mut port = ::transom_plugin_api::port::PortDecl::#kind(
+        quote_spanned! {ty.span()=> {
+            let mut port = ::transom_plugin_api::port::PortDecl::of::<::transom_plugin_api::port::role::#role, #ty>(
                 ::transom_plugin_api::port::Role::#role,
-                &#point,
+                #point.spec(),
             );
             port.optional = #optional;
             port.names = &[#(#names),*];
@@ -80,14 +78,18 @@ impl<'a> Port<'a> {
             port.stage = #stage;
             port.before = &[#(#before),*];
             port.after = &[#(#after),*];
-            port
+            port.checked()
         }}
     }
 
     fn connection(&self, index: usize) -> TokenStream {
         let (ident, ty, point) = (self.ident, self.ty, &self.terms.point);
+        let role = format_ident!("{}", capitalised(&self.role));
         let index = u32::try_from(index).expect("a struct has fewer fields than a u32 counts");
-        quote!(#ident: <#ty>::connect(host, &#point, #index)?)
+        let point = quote_spanned!(point.span()=> &#point);
+        quote_spanned!(ty.span()=> #ident: <#ty as ::transom_plugin_api::port::HandleFor<
+            ::transom_plugin_api::port::role::#role
+        >>::connect(host, #point, #index)?)
     }
 }
 
@@ -99,11 +101,6 @@ fn role_of(attribute: &Attribute) -> Option<Ident> {
 fn capitalised(ident: &Ident) -> String {
     let text = ident.to_string();
     text[..1].to_uppercase() + &text[1..]
-}
-
-fn is_stream(ty: &Type) -> bool {
-    matches!(ty, Type::Path(path)
-        if path.path.segments.last().is_some_and(|last| last.ident.to_string().starts_with("Stream")))
 }
 
 /// What stands in the attribute's parentheses.
@@ -126,7 +123,7 @@ impl Terms {
             Ok(())
         };
         refuse("names", self.dynamic || !self.names.is_empty(), &["serves"])?;
-        refuse("optional", self.optional, &["hears", "calls", "applies"])?;
+        refuse("optional", self.optional, &["calls"])?;
         refuse("stage", !self.stage.is_empty(), &["links"])?;
         refuse("before", !self.before.is_empty(), &["links", "hears"])?;
         refuse("after", !self.after.is_empty(), &["links", "hears"])

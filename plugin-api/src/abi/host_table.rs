@@ -21,7 +21,7 @@ pub type FailurePlace = *mut MaybeUninit<CallError>;
 #[sabi(missing_field(panic))]
 pub struct HostTable {
     /// Address of the host image's [`IMAGE`](super::IMAGE).
-    pub image: *const u8,
+    pub image: &'static u8,
     /// One more holder of the seat.
     pub retain: unsafe extern "C" fn(*const ()),
     /// One holder less.
@@ -90,6 +90,15 @@ pub struct HostTable {
     /// Logs: level (1 error … 5 trace), target, message with its fields.
     #[sabi(last_prefix_field)]
     pub log: unsafe extern "C" fn(*const (), u8, RStr<'_>, RStr<'_>),
+}
+
+impl HostTable {
+    /// Makes the table last as long as the process.
+    #[must_use]
+    pub fn leak(self) -> HostTableRef {
+        use abi_stable::prefix_type::PrefixTypeTrait;
+        self.leak_into_prefix()
+    }
 }
 
 /// Called once per name.

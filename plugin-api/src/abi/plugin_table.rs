@@ -29,6 +29,15 @@ pub struct PluginTable {
     pub start: unsafe extern "C" fn(RawHost, RStr<'_>, FailurePlace) -> Step,
 }
 
+impl PluginTable {
+    /// Makes the table last as long as the process.
+    #[must_use]
+    pub fn leak(self) -> PluginTableRef {
+        use abi_stable::prefix_type::PrefixTypeTrait;
+        self.leak_into_prefix()
+    }
+}
+
 impl RootModule for PluginTableRef {
     abi_stable::declare_root_module_statics! {PluginTableRef}
     const BASE_NAME: &'static str = "transom_plugin";

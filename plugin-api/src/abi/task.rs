@@ -129,7 +129,7 @@ const LAZY: RawWakerVTable = RawWakerVTable::new(
 
 impl WakerCache {
     /// Polls with a std waker that stands for the `lent` one.
-    fn with<R>(&mut self, lent: &AbiWaker, poll: impl FnOnce(&mut Context<'_>) -> R) -> R {
+    pub fn with<R>(&mut self, lent: &AbiWaker, poll: impl FnOnce(&mut Context<'_>) -> R) -> R {
         if let Some((key, waker)) = &self.0
             && *key == lent.key
         {
@@ -510,6 +510,18 @@ where
     B: FnOnce(*mut (), *mut MaybeUninit<CallError>, *const AbiWaker, *mut MaybeUninit<RawTask>) -> Step,
 {
     Crossing { begin: Some(begin), task: None, of: PhantomData }
+}
+
+/// The beginning of a call that has begun already.
+pub type Begun = fn(*mut (), *mut MaybeUninit<CallError>, *const AbiWaker, *mut MaybeUninit<RawTask>) -> Step;
+
+/// Makes a future of a task.
+///
+/// # Safety
+/// `task` writes a `T` when it is ready.
+#[must_use]
+pub const unsafe fn resumed<T>(task: RawTask) -> Crossing<T, Begun> {
+    Crossing { begin: None, task: Some(task), of: PhantomData }
 }
 
 impl<T, B> Future for Crossing<T, B>

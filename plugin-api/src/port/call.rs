@@ -208,6 +208,21 @@ impl<Req: Contract, Reply: Contract> Server<Req, Reply> {
         let handler = serve::<Req, Reply, F, Fut>(self.at.host.runtime(), handler);
         self.at.contribute("", std::ptr::null_mut(), Handler::Serve(handler))
     }
+
+    /// As [`serve`](Self::serve), with a clone of `state` for every call, so that the handler can be an `async`
+    /// closure or a method: `port.serve_with(&store, Store::append)`.
+    ///
+    /// # Errors
+    /// As `serve`.
+    pub fn serve_with<S, F, Fut>(&self, state: &S, handler: F) -> Result<(), StartError>
+    where
+        S: Clone + Send + Sync + 'static,
+        F: Fn(S, Req, CallContext) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Reply, CallError>> + Send + 'static,
+    {
+        let state = state.clone();
+        self.serve(move |request, context| handler(state.clone(), request, context))
+    }
 }
 
 impl<Req: Contract, Reply: Contract, About: Contract> Server<Req, Reply, About> {
@@ -224,6 +239,26 @@ impl<Req: Contract, Reply: Contract, About: Contract> Server<Req, Reply, About> 
         let handler = serve::<Req, Reply, F, Fut>(self.at.host.runtime(), handler);
         let about = Box::into_raw(Box::new(about)).cast();
         self.at.contribute(name, about, Handler::Serve(handler))
+    }
+
+    /// As [`serve_named`](Self::serve_named), with a clone of `state` for every call.
+    ///
+    /// # Errors
+    /// As `serve_named`.
+    pub fn serve_named_with<S, F, Fut>(
+        &self,
+        name: &str,
+        about: About,
+        state: &S,
+        handler: F,
+    ) -> Result<(), StartError>
+    where
+        S: Clone + Send + Sync + 'static,
+        F: Fn(S, Req, CallContext) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Reply, CallError>> + Send + 'static,
+    {
+        let state = state.clone();
+        self.serve_named(name, about, move |request, context| handler(state.clone(), request, context))
     }
 
     /// Stops answering to `name`. Calls under way finish.

@@ -10,7 +10,7 @@ use super::Seated;
 use crate::abi::guard::{guarded, swallow_panic};
 use crate::abi::host_table::{AsyncHandler, FailurePlace, Handler, InlineHandler, MailboxTerms, RawReceived};
 use crate::abi::payload::PayloadType;
-use crate::abi::task::{AbiWaker, RawTask, crossing, start};
+use crate::abi::task::{AbiWaker, RawTask, Surroundings, crossing, start};
 use crate::abi::{FAILED, READY, Step};
 use crate::contract::Contract;
 use crate::point::{Event, Immediate, Paced};
@@ -119,7 +119,21 @@ impl<T: Contract, D> Listener<T, D> {
         &self,
         handler: impl Fn(&T, &CallContext) + Send + Sync + 'static,
     ) -> Result<(), StartError> {
-        self.at.contribute("", std::ptr::null_mut(), Handler::Inline(inline::<T, _>(handler)))
+        self.at.contribute("", std::ptr::null_mut(), Handler::Inline(inline::<T, _>(self.at.host.runtime(), handler)))
+    }
+
+    /// As [`queued`](Self::queued), with a clone of `state` for every event.
+    ///
+    /// # Errors
+    /// As `queued`.
+    pub fn queued_with<S, F, Fut>(&self, state: &S, mailbox: Mailbox, handler: F) -> Result<(), StartError>
+    where
+        S: Clone + Send + 'static,
+        F: Fn(S, Received<T>, CallContext) -> Fut + Send + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let state = state.clone();
+        self.queued(mailbox, move |event, context| handler(state.clone(), event, context))
     }
 
     /// Runs `handler` for one event after the other, in order, on a task of the listener's own.
@@ -136,7 +150,15 @@ impl<T: Contract, D> Listener<T, D> {
     }
 }
 
-fn inline<T: Contract, F: Fn(&T, &CallContext) + Send + Sync + 'static>(handler: F) -> InlineHandler {
+struct InlineState<F> {
+    handler: F,
+    runtime: Runtime,
+}
+
+fn inline<T: Contract, F: Fn(&T, &CallContext) + Send + Sync + 'static>(
+    runtime: Runtime,
+    handler: F,
+) -> InlineHandler {
     unsafe extern "C" fn call<T, F: Fn(&T, &CallContext)>(
         state: *const (),
         event: *const (),
@@ -145,9 +167,9 @@ fn inline<T: Contract, F: Fn(&T, &CallContext) + Send + Sync + 'static>(handler:
     ) -> Step {
         // SAFETY: the state is this closure; event and context are borrowed for the call, and the event's type
         // was compared at attachment.
-        let (handler, event, context) =
-            unsafe { (&*state.cast::<F>(), &*event.cast::<T>(), &*context) };
-        match guarded(|| handler(event, context)) {
+        let (state, event, context) =
+            unsafe { (&*state.cast::<InlineState<F>>(), &*event.cast::<T>(), &*context) };
+        match guarded(|| state.runtime.around(|| (state.handler)(event, context))) {
             Ok(()) => READY,
             Err(panic) => {
                 // SAFETY: a free place.
@@ -156,7 +178,11 @@ fn inline<T: Contract, F: Fn(&T, &CallContext) + Send + Sync + 'static>(handler:
             }
         }
     }
-    InlineHandler { state: Box::into_raw(Box::new(handler)).cast(), call: call::<T, F>, drop: drop_closure::<F> }
+    InlineHandler {
+        state: Box::into_raw(Box::new(InlineState { handler, runtime })).cast(),
+        call: call::<T, F>,
+        drop: drop_closure::<InlineState<F>>,
+    }
 }
 
 /// Frees a boxed closure; a panic in what it captured is swallowed.

@@ -82,6 +82,22 @@ impl<T: Contract> Link<T> {
     }
 }
 
+impl<T: Contract> Link<T> {
+    /// As [`link`](Self::link), with a clone of `state` for every call.
+    ///
+    /// # Errors
+    /// As `link`.
+    pub fn link_with<S, F, Fut>(&self, state: &S, handler: F) -> Result<(), StartError>
+    where
+        S: Clone + Send + Sync + 'static,
+        F: Fn(S, T, CallContext) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<T, Refusal>> + Send + 'static,
+    {
+        let state = state.clone();
+        self.link(move |value, context| handler(state.clone(), value, context))
+    }
+}
+
 struct LinkState<F> {
     handler: F,
     runtime: Runtime,

@@ -90,6 +90,13 @@ impl<Req: Contract, Item: Contract, About: Contract> StreamCaller<Req, Item, Abo
     pub fn names(&self) -> Vec<Provided<About>> {
         self.at.names::<About>()
     }
+
+    /// A number that changes whenever any route of the host does: remember it beside what was made from
+    /// [`names`](Self::names).
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.at.version()
+    }
 }
 
 /// The consuming end of a stream. Dropping it cancels the stream, down to the provider.
@@ -176,6 +183,28 @@ impl<Req: Contract, Item: Contract, About: Contract> StreamServer<Req, Item, Abo
         let handler = serve::<Req, Item, F, Fut>(self.at.host.runtime(), handler);
         let about = Box::into_raw(Box::new(about)).cast();
         self.at.contribute(name, about, Handler::ServeStream(handler))
+    }
+
+    /// As [`serve_named`](Self::serve_named), with a clone of `state` for every stream.
+    ///
+    /// # Errors
+    /// As `serve_named`.
+    pub fn serve_named_with<S, F, Fut>(
+        &self,
+        name: &str,
+        about: About,
+        state: &S,
+        handler: F,
+    ) -> Result<(), StartError>
+    where
+        S: Clone + Send + Sync + 'static,
+        F: Fn(S, Req, Items<Item>, CallContext) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), CallError>> + Send + 'static,
+    {
+        let state = state.clone();
+        self.serve_named(name, about, move |request, items, context| {
+            handler(state.clone(), request, items, context)
+        })
     }
 
     /// Stops answering to `name`. Streams under way go on.

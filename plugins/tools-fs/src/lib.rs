@@ -1,1 +1,92 @@
 //! Tools that read and change files below the folder a turn works in.
+//!
+//! Hears nothing; says nothing; serves [`TOOL`] as `read_file`, `list_dir` and, when the operator allows it,
+//! `write_file` and `edit_file`. Does not leave the turn's folder, run anything, or watch for changes.
+
+mod arguments;
+mod desk;
+mod edit_file;
+mod folder;
+mod lines;
+mod list_dir;
+mod problem;
+mod read_file;
+mod replace;
+#[cfg(test)]
+mod scene;
+mod substitution;
+mod tool;
+mod write_file;
+
+use transom_agent::tool::{TOOL, ToolCall, ToolDefinition, ToolOutput};
+use transom_plugin_api::prelude::*;
+
+use crate::desk::Desk;
+use crate::tool::{Limits, Run};
+
+/// Files that are read at the same time; further readers wait.
+const READERS: usize = 16;
+
+/// What an operator may set.
+///
+/// ```
+/// use transom_plugin_api::Settings;
+/// use transom_tools_fs::FileTools;
+///
+/// assert!(FileTools::from_json(r#"{"write": true, "max_file_bytes": 1000000}"#).is_ok());
+/// assert!(FileTools::from_json(r#"{"max_bytes": 1}"#).is_err());
+/// ```
+#[derive(Settings)]
+pub struct FileTools {
+    /// Whether models may change files: only then there are `write_file` and `edit_file`.
+    #[setting(default = false)]
+    write: bool,
+    /// Bytes that one answer may have. At least 8192, at most 16 MiB.
+    #[setting(default = 262_144, min = 8_192, max = 16_777_216)]
+    max_bytes: u32,
+    /// Bytes that a file may have which is written or edited. At least 1, at most 1 GiB.
+    #[setting(default = 10_485_760, min = 1, max = 1_073_741_824)]
+    max_file_bytes: u32,
+}
+
+/// The points it touches.
+#[derive(Ports)]
+pub struct FileToolsPorts {
+    #[serves(TOOL, names = ["edit_file", "list_dir", "read_file", "write_file"])]
+    tools: Server<ToolCall, ToolOutput, ToolDefinition>,
+}
+
+impl Plugin for FileTools {
+    type Ports = FileToolsPorts;
+
+    async fn start(self, ports: FileToolsPorts, _host: Host) -> Result<(), StartError> {
+        let limits =
+            Limits { answer_bytes: self.max_bytes as usize, file_bytes: self.max_file_bytes as usize };
+        let readers = Desk::with_seats(READERS);
+        serve(&ports.tools, &readers, limits, read_file::definition(), read_file::run)?;
+        serve(&ports.tools, &readers, limits, list_dir::definition(), list_dir::run)?;
+        if self.write {
+            // One seat: turns of other conversations may change the same file.
+            let writer = Desk::with_seats(1);
+            serve(&ports.tools, &writer, limits, write_file::definition(), write_file::run)?;
+            serve(&ports.tools, &writer, limits, edit_file::definition(), edit_file::run)?;
+        }
+        Ok(())
+    }
+}
+
+fn serve(
+    tools: &Server<ToolCall, ToolOutput, ToolDefinition>,
+    desk: &Desk,
+    limits: Limits,
+    definition: ToolDefinition,
+    run: Run,
+) -> Result<(), StartError> {
+    let (name, desk) = (definition.name.clone(), desk.clone());
+    tools.serve_named(&name, definition, move |call, _| {
+        let desk = desk.clone();
+        async move { desk.work(move |gone| tool::answer(run, &call, limits, gone)).await }
+    })
+}
+
+export_plugin!(FileTools, id = "tools-fs", capabilities = ["fs"]);

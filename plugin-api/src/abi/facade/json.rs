@@ -4,7 +4,7 @@ use std::fmt;
 
 use abi_stable::StableAbi;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, ser};
 use serde_json::Value;
 
 use super::Text;
@@ -29,9 +29,10 @@ impl Json {
     /// Checks that `text` is one JSON document and keeps it as written.
     ///
     /// # Errors
-    /// When `text` is not well-formed JSON.
+    /// When `text` is not well-formed JSON, nests deeper than 127 levels or holds a number out of range.
     pub fn parse(text: &str) -> Result<Self, serde_json::Error> {
-        serde_json::from_str::<de::IgnoredAny>(text)?;
+        // Into a tree and not into nothing: numbers out of range and too deep nesting must show here, not later.
+        serde_json::from_str::<Value>(text)?;
         Ok(Self(text.trim().into()))
     }
 

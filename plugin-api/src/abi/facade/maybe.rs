@@ -72,6 +72,48 @@ impl<T> Maybe<T> {
     }
 }
 
+impl<T> Maybe<T> {
+    /// As [`Option::map`].
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Maybe<U> {
+        self.into_option().map(change).into()
+    }
+
+    /// As [`Option::and_then`].
+    pub fn and_then<U>(self, change: impl FnOnce(T) -> Option<U>) -> Maybe<U> {
+        self.into_option().and_then(change).into()
+    }
+
+    /// As [`Option::unwrap_or`].
+    pub fn unwrap_or(self, default: T) -> T {
+        self.into_option().unwrap_or(default)
+    }
+
+    /// As [`Option::unwrap_or_else`].
+    pub fn unwrap_or_else(self, default: impl FnOnce() -> T) -> T {
+        self.into_option().unwrap_or_else(default)
+    }
+
+    /// As [`Option::unwrap_or_default`].
+    pub fn unwrap_or_default(self) -> T
+    where
+        T: Default,
+    {
+        self.into_option().unwrap_or_default()
+    }
+}
+
+impl<T: PartialEq> PartialEq<Option<T>> for Maybe<T> {
+    fn eq(&self, other: &Option<T>) -> bool {
+        self.as_ref() == other.as_ref()
+    }
+}
+
+impl From<&str> for Maybe<super::Text> {
+    fn from(value: &str) -> Self {
+        Self::Some(value.into())
+    }
+}
+
 impl<T: std::ops::Deref> Maybe<T> {
     /// A borrowed look at what the value derefs to: `Maybe<Text>` gives `Option<&str>`.
     pub fn as_deref(&self) -> Option<&T::Target> {

@@ -1,0 +1,244 @@
+//! Compares a descriptor with this host, before the file is opened as a library.
+//!
+//! Opening runs the file's constructors, so whatever can refuse a plugin refuses it here. What cannot change what
+//! crosses between plugin and host (the compiler, the version of the plugin API) is not compared.
+
+use std::fmt;
+
+use transom_plugin_api::abi::ABI_REVISION;
+
+use crate::{Contents, Descriptor, PanicStrategy};
+
+/// The target triple this host was built for.
+pub const TARGET: &str = env!("TRANSOM_TARGET");
+
+/// The longest id, in bytes.
+const LONGEST_ID: usize = 64;
+
+/// Why this host cannot load a plugin that describes itself well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mismatch {
+    /// Its id has not the form of one.
+    Id {
+        /// The id.
+        id: String,
+    },
+    /// It speaks another revision of the ABI.
+    Abi {
+        /// The plugin.
+        id: String,
+        /// Its revision.
+        found: u32,
+    },
+    /// It was built for another target.
+    Target {
+        /// The plugin.
+        id: String,
+        /// Its target.
+        found: String,
+    },
+    /// A panic in it would end the host.
+    Aborts {
+        /// The plugin.
+        id: String,
+    },
+    /// Its file is an executable or an object file.
+    NotShared {
+        /// The plugin.
+        id: String,
+    },
+    /// Its file does not export its entry.
+    NoEntry {
+        /// The plugin.
+        id: String,
+        /// The symbol that is missing.
+        symbol: String,
+    },
+    /// Its file describes it more than once.
+    Twice {
+        /// The plugin.
+        id: String,
+    },
+    /// The file holds other plugins than the one that was asked for.
+    Absent {
+        /// The plugin that was asked for.
+        id: String,
+        /// The plugins that are there.
+        found: Vec<String>,
+    },
+}
+
+impl Mismatch {
+    /// What a person can do about it.
+    #[must_use]
+    pub fn help(&self) -> String {
+        match self {
+            Self::Id { .. } => format!("use lower-case words joined by `-`, at most {LONGEST_ID} characters"),
+            Self::Abi { found, .. } if *found > ABI_REVISION => {
+                "update the host, or use an older plugin".into()
+            }
+            Self::Abi { .. } => "build the plugin again with the plugin API of this host".into(),
+            Self::Target { .. } => format!("build it with `cargo build --target {TARGET}`"),
+            Self::Aborts { .. } => "remove `panic = \"abort\"` from its profile and build it again".into(),
+            Self::NotShared { .. } | Self::NoEntry { .. } => {
+                "build the crate that exports it with `crate-type = [\"cdylib\", \"rlib\"]`".into()
+            }
+            Self::Twice { .. } => "export each plugin once".into(),
+            Self::Absent { .. } => "correct the id, or the path of the file".into(),
+        }
+    }
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id { id } => write!(f, "plugin `{}` has an invalid id", id.escape_debug()),
+            Self::Abi { id, found } => write!(
+                f,
+                "plugin `{id}` was built with ABI revision {found}, but this host speaks revision {ABI_REVISION}"
+            ),
+            Self::Target { id, found } => {
+                write!(
+                    f,
+                    "plugin `{id}` was built for `{}`, but this host for `{TARGET}`",
+                    found.escape_debug()
+                )
+            }
+            Self::Aborts { id } => {
+                write!(f, "plugin `{id}` was built so that its panics end the whole process")
+            }
+            Self::NotShared { id } => write!(f, "the file of plugin `{id}` is not a shared library"),
+            Self::NoEntry { id, symbol } => {
+                write!(f, "the file of plugin `{id}` does not export its entry, symbol `{symbol}`")
+            }
+            Self::Twice { id } => write!(f, "the file describes plugin `{id}` more than once"),
+            Self::Absent { id, found } => {
+                let found: Vec<_> = found.iter().map(|id| format!("`{}`", id.escape_debug())).collect();
+                write!(f, "the file does not hold plugin `{id}`, but {}", found.join(", "))
+            }
+        }
+    }
+}
+
+impl std::error::Error for Mismatch {}
+
+/// Whether `id` may be the id of a plugin: lower-case words of letters and digits joined by `-`, at most 64 characters.
+#[must_use]
+pub fn is_plugin_id(id: &str) -> bool {
+    let is_word = |word: &str| {
+        !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+    };
+    id.len() <= LONGEST_ID && id.split('-').all(is_word)
+}
+
+/// Everything that keeps this host from running the plugin that `descriptor` describes, whatever way it is attached.
+#[must_use]
+pub fn check(descriptor: &Descriptor) -> Vec<Mismatch> {
+    let id = || descriptor.id.clone();
+    let mut found = Vec::new();
+    if !is_plugin_id(&descriptor.id) {
+        found.push(Mismatch::Id { id: id() });
+    }
+    if descriptor.abi != ABI_REVISION {
+        found.push(Mismatch::Abi { id: id(), found: descriptor.abi });
+    }
+    if descriptor.target != TARGET {
+        found.push(Mismatch::Target { id: id(), found: descriptor.target.clone() });
+    }
+    if descriptor.panic == PanicStrategy::Abort {
+        found.push(Mismatch::Aborts { id: id() });
+    }
+    found
+}
+
+/// Everything that keeps this host from loading plugin `id` from a file with these contents.
+///
+/// # Errors
+/// All mismatches at once; never an empty list.
+pub fn check_file<'a>(contents: &'a Contents, id: &str) -> Result<&'a Descriptor, Vec<Mismatch>> {
+    let Some(descriptor) = contents.descriptor(id) else {
+        let found = contents.descriptors.iter().map(|descriptor| descriptor.id.clone()).collect();
+        return Err(vec![Mismatch::Absent { id: id.to_owned(), found }]);
+    };
+    let mut found = check(descriptor);
+    if contents.descriptors.iter().filter(|other| other.id == id).count() > 1 {
+        found.push(Mismatch::Twice { id: id.to_owned() });
+    }
+    let symbol = descriptor.symbol();
+    if !contents.shared {
+        found.push(Mismatch::NotShared { id: id.to_owned() });
+    } else if !contents.entries.contains(&symbol) {
+        found.push(Mismatch::NoEntry { id: id.to_owned(), symbol });
+    }
+    if found.is_empty() { Ok(descriptor) } else { Err(found) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Elf, descriptor, plugin_file};
+
+    fn contents(elf: &Elf) -> Contents {
+        Contents::of(&elf.bytes()).expect("it is a plugin file")
+    }
+
+    fn messages(contents: &Contents, id: &str) -> Vec<String> {
+        let found = check_file(contents, id).expect_err("it is refused");
+        found.iter().map(|mismatch| format!("{mismatch}\n  help: {}", mismatch.help())).collect()
+    }
+
+    #[test]
+    fn a_plugin_built_for_this_host_is_accepted() {
+        let contents = Contents::of(&plugin_file(&["parrot", "audit"])).expect("it is a plugin file");
+        assert_eq!(check_file(&contents, "audit"), Ok(&descriptor("audit")));
+    }
+
+    #[test]
+    fn all_mismatches_are_told_at_once() {
+        let mut contents = contents(&Elf::of(&["parrot"]));
+        contents.descriptors[0].abi = ABI_REVISION + 1;
+        contents.descriptors[0].target = "aarch64-apple-darwin".into();
+        contents.descriptors[0].panic = PanicStrategy::Abort;
+        contents.entries.clear();
+        let expected = [
+            format!(
+                "plugin `parrot` was built with ABI revision {}, but this host speaks revision {ABI_REVISION}\n  help: update the host, or use an older plugin",
+                ABI_REVISION + 1
+            ),
+            format!(
+                "plugin `parrot` was built for `aarch64-apple-darwin`, but this host for `{TARGET}`\n  help: build it with `cargo build --target {TARGET}`"
+            ),
+            "plugin `parrot` was built so that its panics end the whole process\n  help: remove `panic = \"abort\"` from its profile and build it again".into(),
+            "the file of plugin `parrot` does not export its entry, symbol `transom_plugin_parrot`\n  help: build the crate that exports it with `crate-type = [\"cdylib\", \"rlib\"]`".into(),
+        ];
+        assert_eq!(messages(&contents, "parrot"), expected);
+    }
+
+    #[test]
+    fn a_plugin_that_is_not_in_the_file_is_told_with_those_that_are() {
+        let expected = "the file does not hold plugin `clock`, but `parrot`, `audit`\n  help: correct the id, or the path of the file";
+        assert_eq!(messages(&contents(&Elf::of(&["parrot", "audit"])), "clock"), [expected]);
+    }
+
+    #[test]
+    fn an_executable_is_not_loaded() {
+        let executable = contents(&Elf { kind: object::elf::ET_EXEC, ..Elf::of(&["parrot"]) });
+        assert_eq!(check_file(&executable, "parrot"), Err(vec![Mismatch::NotShared { id: "parrot".into() }]));
+    }
+
+    #[test]
+    fn a_plugin_described_twice_is_ambiguous() {
+        let twice = contents(&Elf::of(&["parrot", "parrot"]));
+        assert_eq!(check_file(&twice, "parrot"), Err(vec![Mismatch::Twice { id: "parrot".into() }]));
+    }
+
+    #[test]
+    fn ids_are_words_joined_by_dashes() {
+        for good in ["a", "skills", "tools-fs", "s3-2"] {
+            assert!(is_plugin_id(good), "{good}");
+        }
+        for bad in ["", "-", "a-", "-a", "a--b", "A", "a_b", "a b", "ä", "a/b", "..", &"a".repeat(65)] {
+            assert!(!is_plugin_id(bad), "{bad}");
+        }
+    }
+}

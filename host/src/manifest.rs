@@ -1,0 +1,219 @@
+//! [`Manifest`]: what the operator wrote in `transom.toml`, checked, with every fault at its place.
+//!
+//! Reads the text, fills in what it takes from the environment and checks plugins' settings against their schemas;
+//! does not look at plugin files, and knows no plugin by name.
+//!
+//! ```
+//! use transom_host::manifest::Manifest;
+//!
+//! let manifest = Manifest::parse("[[plugin]]\nid = \"parrot\"\n\n[plugin.settings]\ntimes = 3\n", "transom.toml")?;
+//! let schema = serde_json::json!({"type": "object", "properties": {"times": {"type": "integer", "maximum": 2}}});
+//! let faults = manifest.settings_for(&manifest.plugins[0], &schema).unwrap_err();
+//! assert_eq!(
+//!     faults[0].to_string(),
+//!     "error: setting `times` of plugin `parrot` is 3, expected at most 2\n  --> transom.toml:5:9"
+//! );
+//! # Ok::<(), transom_host::manifest::Faults>(())
+//! ```
+
+mod editor;
+mod environment;
+mod fault;
+mod plugins;
+mod schema;
+mod tables;
+mod tree;
+mod validate;
+mod wording;
+
+#[cfg(test)]
+mod tests;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::Value;
+use transom_plugin_api::Secret;
+use transom_plugin_api::settings::Setting;
+
+pub use editor::manifest_schema;
+pub use environment::Environment;
+pub use fault::{Fault, Faults, Position};
+pub use plugins::PluginEntry;
+pub use tables::{Attach, FaultBudget, HostSettings};
+
+use fault::Report;
+use schema::Schema;
+use tables::{ManifestTable, default_of, schema_of};
+use tree::{Content, Located};
+use validate::Validator;
+use wording::Subject;
+
+/// The largest manifest that is read, in bytes.
+const LARGEST: u64 = 1 << 20;
+
+/// A manifest without faults of its own. Plugins' settings are checked by [`Manifest::settings_for`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Manifest {
+    /// How the host itself runs; its paths are joined to the manifest's folder.
+    pub host: HostSettings,
+    /// The plugins to run, in the order of the file.
+    pub plugins: Vec<PluginEntry>,
+    file: String,
+    folder: PathBuf,
+    environment: Environment,
+}
+
+impl Manifest {
+    /// Reads the manifest at `path`, with the environment of this process.
+    ///
+    /// # Errors
+    /// All faults at once: of the file, of the syntax, or of the values.
+    pub fn load(path: &Path) -> Result<Self, Faults> {
+        let file = path.display().to_string();
+        let text = text_of(path, &file)?;
+        Self::read(&text, &file, folder_of(path), Environment::of_process())
+    }
+
+    /// Reads a manifest from its text, with the environment of this process. Paths are relative to the folder of
+    /// `file_name`, which need not exist.
+    ///
+    /// # Errors
+    /// All faults at once: of the syntax, else of the values.
+    pub fn parse(text: &str, file_name: &str) -> Result<Self, Faults> {
+        Self::parse_in(text, file_name, Environment::of_process())
+    }
+
+    /// The same with an environment of the caller's.
+    ///
+    /// # Errors
+    /// As [`Manifest::parse`].
+    pub fn parse_in(text: &str, file_name: &str, environment: Environment) -> Result<Self, Faults> {
+        Self::read(text, file_name, folder_of(Path::new(file_name)), environment)
+    }
+
+    fn read(text: &str, file: &str, folder: &Path, environment: Environment) -> Result<Self, Faults> {
+        let mut report = Report::of(file);
+        let tree = tree::parse(text, &mut report).filter(|_| report.count() == 0);
+        let read = tree.and_then(|tree| {
+            let schema = schema_of::<ManifestTable>();
+            let mut reader = Reader { folder, environment: &environment, report: &mut report };
+            let (host, plugins) = reader.split(tree, Schema(&schema));
+            let plugins = reader.plugins(plugins, Schema(&schema));
+            host.map(|host| (host, plugins))
+        });
+        match (report.into_faults(), read) {
+            (None, Some((host, plugins))) => {
+                Ok(Self { host, plugins, file: file.to_owned(), folder: folder.to_owned(), environment })
+            }
+            (Some(faults), _) => Err(faults),
+            (None, None) => unreachable!("a manifest that cannot be read has faults"),
+        }
+    }
+
+    /// The settings of `plugin` as JSON, checked against its schema, with variables and secrets filled in. Settings
+    /// that the manifest leaves out are left out: the plugin has its own defaults. Debug output hides all of it.
+    ///
+    /// # Errors
+    /// All faults at once, in the order of the file.
+    pub fn settings_for(&self, plugin: &PluginEntry, schema: &Value) -> Result<Secret, Vec<Fault>> {
+        let mut report = Report::of(&self.file);
+        let mut validator = Validator {
+            subject: Subject::Settings(format!("plugin `{}`", plugin.id)),
+            environment: &self.environment,
+            folder: &self.folder,
+            report: &mut report,
+        };
+        let settings = validator.check(&plugin.settings, Schema(schema));
+        match report.into_faults() {
+            None => Ok(Secret::new(settings.to_string())),
+            Some(faults) => Err(faults.into_iter().collect()),
+        }
+    }
+
+    /// A fault at `key` of a plugin's table, or at the table where it has no such key. For what only shows when
+    /// files and plugins are looked at.
+    #[must_use]
+    pub fn fault_at(&self, plugin: &PluginEntry, key: &str, message: String, help: Option<String>) -> Fault {
+        Fault { file: self.file.clone(), position: Some(plugin.position_of(key)), message, help }
+    }
+
+    /// How long `plugin` has to start.
+    #[must_use]
+    pub fn start_deadline(&self, plugin: &PluginEntry) -> Duration {
+        Duration::from_secs(plugin.start_deadline_s.unwrap_or(self.host.start_deadline_s))
+    }
+
+    /// The file, as it was named.
+    #[must_use]
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// The folder that paths are relative to.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+}
+
+/// Reads the parts of one manifest.
+struct Reader<'a, 'f> {
+    folder: &'a Path,
+    environment: &'a Environment,
+    report: &'a mut Report<'f>,
+}
+
+impl Reader<'_, '_> {
+    /// The plugins' tables, and the host's settings unless there are faults outside of those tables.
+    fn split(&mut self, mut root: Located, schema: Schema<'_>) -> (Option<HostSettings>, Vec<Located>) {
+        let plugins = root.take_if("plugin", |content| matches!(content, Content::List(_)));
+        let plugins = plugins.map_or_else(Vec::new, Located::into_items);
+        let mut value = self.check(Subject::Manifest, &root, schema);
+        if self.report.count() > 0 {
+            return (None, plugins);
+        }
+        let host = match value.get_mut("host").map(Value::take) {
+            Some(host) => self.read(&root, host),
+            None => Some(default_of()),
+        };
+        (host.map(|host| self.in_folder(host)), plugins)
+    }
+
+    fn check(&mut self, subject: Subject, root: &Located, schema: Schema<'_>) -> Value {
+        let (environment, folder) = (self.environment, self.folder);
+        Validator { subject, environment, folder, report: &mut *self.report }.check(root, schema)
+    }
+
+    /// Reads what was checked. An error here means that the schema promises less than the type asks for.
+    fn read<T: Setting>(&mut self, at: &Located, value: Value) -> Option<T> {
+        T::read(value).map_err(|error| self.report.say(at.at, error.to_string(), None)).ok()
+    }
+
+    fn in_folder(&self, host: HostSettings) -> HostSettings {
+        let roots = host.roots.iter().map(|root| self.folder.join(root)).collect();
+        HostSettings { data: self.folder.join(&host.data), roots, ..host }
+    }
+}
+
+/// The folder that paths in a manifest at `path` are relative to.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn text_of(path: &Path, file: &str) -> Result<String, Fault> {
+    let fault = |message| Fault { file: file.to_owned(), position: None, message, help: None };
+    let unreadable = |error: io::Error| fault(format!("the manifest cannot be read: {}", error.kind()));
+    let metadata = fs::metadata(path).map_err(unreadable)?;
+    if metadata.is_file() && metadata.len() > LARGEST {
+        return Err(fault(format!("the manifest is {} bytes, expected at most {LARGEST}", metadata.len())));
+    }
+    String::from_utf8(fs::read(path).map_err(unreadable)?).map_err(|error| {
+        let sound = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let position = tree::end_of(&String::from_utf8_lossy(sound));
+        let help = Some("save it as UTF-8".into());
+        Fault { position: Some(position), help, ..fault("the manifest is not UTF-8 text".into()) }
+    })
+}

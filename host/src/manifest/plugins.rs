@@ -1,0 +1,134 @@
+//! [`PluginEntry`]: one `[[plugin]]` table, and the rules among them that no schema can say.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use transom_loader::is_plugin_id;
+
+use super::Reader;
+use super::fault::Position;
+use super::schema::Schema;
+use super::tables::{Attach, FaultBudget, PluginTable, default_of};
+use super::tree::{Content, Located};
+use super::wording::{Subject, shown};
+
+/// One plugin of the manifest.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PluginEntry {
+    /// The plugin's id, unique in the manifest.
+    pub id: String,
+    /// How it is attached.
+    pub attach: Attach,
+    /// Its shared library, joined to the manifest's folder. There exactly when it is attached as a dylib.
+    pub source: Option<PathBuf>,
+    /// Whether the host ends when it does not start or is quarantined.
+    pub required: bool,
+    /// What it is granted.
+    pub capabilities: Vec<String>,
+    /// Seconds it has to start, when they are not the host's: see [`Manifest::start_deadline`](super::Manifest::start_deadline).
+    pub start_deadline_s: Option<u64>,
+    /// How many faults it is allowed.
+    pub faults: FaultBudget,
+    /// Its own settings, not checked yet.
+    pub(super) settings: Located,
+    at: Position,
+    keys: BTreeMap<String, Position>,
+}
+
+impl PluginEntry {
+    /// Where the value of `key` stands, or the table.
+    pub(super) fn position_of(&self, key: &str) -> Position {
+        self.keys.get(key).copied().unwrap_or(self.at)
+    }
+}
+
+impl Reader<'_, '_> {
+    /// Reads the plugins' tables. The answer is whole only when nothing was reported.
+    pub(super) fn plugins(&mut self, tables: Vec<Located>, schema: Schema<'_>) -> Vec<PluginEntry> {
+        let Some(schema) = schema.property("plugin").and_then(Schema::items) else { return Vec::new() };
+        self.report_duplicates(&tables);
+        let numbered = tables.into_iter().enumerate();
+        numbered.filter_map(|(index, table)| self.plugin(index, table, schema)).collect()
+    }
+
+    fn plugin(&mut self, index: usize, mut table: Located, schema: Schema<'_>) -> Option<PluginEntry> {
+        let before = self.report.count();
+        let keys = table.entries().iter().map(|entry| (entry.key.clone(), entry.value.at)).collect();
+        let at = table.at;
+        let settings = table.take_if("settings", |content| matches!(content, Content::Table(_)));
+        let value = self.check(Subject::Plugin(name_of(index, &table)), &table, schema);
+        if self.report.count() > before {
+            return None;
+        }
+        let PluginTable { id, source, attach, required, capabilities, start_deadline_s, faults, .. } =
+            self.read(&table, value)?;
+        let attach = attach.unwrap_or(if source.is_some() { Attach::Dylib } else { Attach::Linked });
+        let entry = PluginEntry {
+            id,
+            attach,
+            source: source.map(|source| self.folder.join(source)),
+            required,
+            capabilities,
+            start_deadline_s,
+            faults: faults.unwrap_or_else(default_of),
+            settings: settings.unwrap_or_else(|| Located::empty_table(at)),
+            at,
+            keys,
+        };
+        self.report_contradictions(&entry);
+        Some(entry)
+    }
+
+    fn report_duplicates(&mut self, tables: &[Located]) {
+        let mut first = BTreeMap::new();
+        for id in tables.iter().filter_map(|table| table.get("id")) {
+            let Some(text) = id.text() else { continue };
+            if let Some(Position { line, .. }) = first.get(text) {
+                let message = format!("plugin {} is listed twice, first in line {line}", shown(text));
+                self.report.say(
+                    id.at,
+                    message,
+                    Some(format!("remove one of lines {line} and {}", id.at.line)),
+                );
+            } else {
+                first.insert(text, id.at);
+            }
+        }
+    }
+
+    fn report_contradictions(&mut self, entry: &PluginEntry) {
+        let PluginEntry { id, attach, source, .. } = entry;
+        if !is_plugin_id(id) {
+            let help = "use lower-case words joined by `-`, at most 64 characters";
+            self.report.say(
+                entry.position_of("id"),
+                format!("{} is no plugin's id", shown(id)),
+                Some(help.into()),
+            );
+        }
+        match (attach, source) {
+            (Attach::Dylib, None) => {
+                let message = format!("plugin `{id}` is to be attached as a dylib, but has no `source`");
+                let help = "add `source`, the path of its shared library, or remove `attach`";
+                self.report.say(entry.position_of("attach"), message, Some(help.into()));
+            }
+            (Attach::Linked, Some(_)) => {
+                let message = format!("plugin `{id}` is to be linked, but has a `source`");
+                self.report.say(
+                    entry.position_of("source"),
+                    message,
+                    Some("remove `source` or `attach`".into()),
+                );
+            }
+            (Attach::Dylib, Some(_)) | (Attach::Linked, None) => {}
+        }
+    }
+}
+
+/// What a plugin is called in messages: by its id, or by its number where it has none.
+fn name_of(index: usize, table: &Located) -> String {
+    match table.get("id").and_then(Located::text) {
+        Some(id) => format!("plugin {}", shown(id)),
+        None => format!("plugin {}", index + 1),
+    }
+}

@@ -1,0 +1,151 @@
+//! The tables of `transom.toml` as settings of the host, so that what is read and the schema are one source.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+use transom_plugin_api::describe::Piece;
+use transom_plugin_api::settings::Setting;
+use transom_plugin_api::{Settings, SettingsError};
+
+/// What a Transom host runs, and how.
+#[derive(Settings)]
+#[expect(dead_code, reason = "its parts are read one by one, so that each fault finds its place")]
+pub(super) struct ManifestTable {
+    /// The host itself.
+    host: Option<HostSettings>,
+    /// The plugins, one table each. The order does not matter.
+    plugin: Vec<PluginTable>,
+}
+
+/// How the host itself runs.
+#[derive(Clone, Debug, PartialEq, Settings)]
+pub struct HostSettings {
+    /// Folder for everything the host and its plugins keep. Relative to the manifest's folder.
+    #[setting(default = ".transom")]
+    pub data: PathBuf,
+    /// Folders that agents may work in. Relative to the manifest's folder.
+    #[setting(default = ["."])]
+    pub roots: Vec<PathBuf>,
+    /// What is logged: a level (`error`, `warn`, `info`, `debug` or `trace`), or levels by target.
+    #[setting(default = "info")]
+    pub log: String,
+    /// Seconds a plugin has to stop. 1 to 3600.
+    #[setting(default = 10, min = 1, max = 3600)]
+    pub stop_deadline_s: u64,
+    /// Seconds a plugin has to start, unless its own table says otherwise. 1 to 3600.
+    #[setting(default = 10, min = 1, max = 3600)]
+    pub start_deadline_s: u64,
+    /// Whether a plugin that does not start ends the host.
+    #[setting(default = false)]
+    pub strict: bool,
+}
+
+/// One plugin to run.
+#[derive(Debug, Settings)]
+pub(super) struct PluginTable {
+    /// The plugin's id: lower-case words joined by `-`.
+    pub(super) id: String,
+    /// The plugin's shared library, relative to the manifest's folder. Without it the plugin is one that is linked in.
+    pub(super) source: Option<PathBuf>,
+    /// How it is attached: `dylib` when it has a source, else `linked`.
+    pub(super) attach: Option<Attach>,
+    /// Whether the host ends when this plugin does not start or is quarantined.
+    #[setting(default = false)]
+    pub(super) required: bool,
+    /// What the plugin is granted of what it asks for.
+    pub(super) capabilities: Vec<String>,
+    /// Seconds it has to start, instead of the host's `start_deadline_s`. 1 to 3600.
+    #[setting(min = 1, max = 3600)]
+    pub(super) start_deadline_s: Option<u64>,
+    /// How many faults it is allowed before it is quarantined.
+    pub(super) faults: Option<FaultBudget>,
+    /// The plugin's own settings.
+    #[expect(
+        dead_code,
+        reason = "taken out before this is read: only the plugin's schema tells how to check them"
+    )]
+    settings: Option<OwnSettings>,
+}
+
+/// How a plugin is attached to the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Settings)]
+pub enum Attach {
+    /// Compiled into the program.
+    Linked,
+    /// Loaded from its shared library.
+    Dylib,
+}
+
+/// How many faults (panics, deadlines, failed decodings) a plugin is allowed before it is quarantined.
+#[derive(Clone, Debug, PartialEq, Eq, Settings)]
+pub struct FaultBudget {
+    /// Faults within the window that are still borne. At least 1.
+    #[setting(default = 5, min = 1)]
+    pub allowed: u32,
+    /// Length of the window in seconds. 1 to 86400.
+    #[setting(default = 60, min = 1, max = 86400)]
+    pub within_s: u64,
+}
+
+/// A table about which only a plugin knows more.
+#[derive(Debug)]
+pub(super) struct OwnSettings;
+
+impl Setting for OwnSettings {
+    const SCHEMA: &'static [Piece] = &[Piece::Text(r#""type":"object""#)];
+    fn read(_: Value) -> Result<Self, SettingsError> {
+        Ok(Self)
+    }
+}
+
+/// The JSON Schema of `T`.
+pub(super) fn schema_of<T: Setting>() -> Value {
+    let mut text = String::from("{");
+    write_pieces(T::SCHEMA, &mut text);
+    text.push('}');
+    serde_json::from_str(&text).expect("the derive writes JSON")
+}
+
+fn write_pieces(pieces: &[Piece], out: &mut String) {
+    for piece in pieces {
+        match piece {
+            Piece::Text(text) => out.push_str(text),
+            Piece::Nested(pieces) => write_pieces(pieces, out),
+        }
+    }
+}
+
+/// `T` where the manifest says nothing about it.
+pub(super) fn default_of<T: Settings>() -> T {
+    T::from_json("{}").expect("every setting of it has a default")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_word_the_host_has_its_defaults() {
+        let expected = HostSettings {
+            data: ".transom".into(),
+            roots: vec![".".into()],
+            log: "info".into(),
+            stop_deadline_s: 10,
+            start_deadline_s: 10,
+            strict: false,
+        };
+        assert_eq!(default_of::<HostSettings>(), expected);
+        assert_eq!(default_of::<FaultBudget>(), FaultBudget { allowed: 5, within_s: 60 });
+    }
+
+    #[test]
+    fn the_schema_holds_every_table() {
+        let schema = schema_of::<ManifestTable>();
+        assert_eq!(schema["properties"]["host"]["properties"]["data"]["default"], ".transom");
+        assert_eq!(schema["properties"]["plugin"]["items"]["required"], serde_json::json!(["id"]));
+        assert_eq!(
+            schema["properties"]["plugin"]["items"]["properties"]["attach"]["enum"],
+            serde_json::json!(["linked", "dylib"])
+        );
+    }
+}

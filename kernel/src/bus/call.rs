@@ -1,0 +1,202 @@
+//! Calling services.
+
+use std::mem::MaybeUninit;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use transom_plugin_api::abi::guard::swallow_panic;
+use transom_plugin_api::abi::host_table::FailurePlace;
+use transom_plugin_api::abi::task::{AbiWaker, RawTask};
+use transom_plugin_api::abi::{FAILED, PENDING, Step};
+use transom_plugin_api::{CallContext, CallError, CallErrorKind};
+
+use super::{Vigil, cancel, cut_error, fail, written};
+use crate::breadcrumb::Dispatch;
+use crate::seat::Seat;
+use crate::table::{Contribution, Routes};
+
+/// Calls the provider under `name`.
+///
+/// # Safety
+/// As `HostTable::call`: `request` holds a value of the point's type and is taken over; the other places are free.
+#[allow(clippy::too_many_arguments, reason = "the arguments of the host table's function, as they come")]
+pub(crate) unsafe fn call(
+    seat: &Arc<Seat>,
+    point: u32,
+    name: &str,
+    budget_ns: u64,
+    request: *mut (),
+    reply: *mut (),
+    failure: FailurePlace,
+    waker: *const AbiWaker,
+    pending: *mut MaybeUninit<RawTask>,
+) -> Step {
+    let table = seat.shared.table.load();
+    let Some(routes) = table.points.get(point as usize) else {
+        // SAFETY: a free place.
+        return unsafe { fail(failure, CallError::failed("there is no such service")) };
+    };
+    let found = if seat.is_closed() { Err(seat.retired()) } else { provider(routes, name) };
+    let (provider, handler) = match found.and_then(|provider| {
+        let handler = provider.asynchronous().ok_or_else(|| no_provider(routes, name))?;
+        Ok((provider, handler))
+    }) {
+        Ok(found) => found,
+        // SAFETY: the request is ours to drop; the failure's place is free.
+        Err(error) => unsafe {
+            drop_request(routes, request);
+            return fail(failure, error);
+        },
+    };
+    let budget = if budget_ns > 0 { Some(Duration::from_nanos(budget_ns)) } else { routes.point.deadline };
+    let context = CallContext::stamped(seat.id, budget);
+    let Some(dispatch) = Dispatch::begin(routes.point.counter, &routes.point.times) else {
+        // SAFETY: as above.
+        unsafe {
+            drop_request(routes, request);
+            return fail(failure, CallError::failed("calls are nested too deeply on this thread"));
+        }
+    };
+    dispatch.runs(provider.seat.number, point);
+    let mut error = MaybeUninit::uninit();
+    let mut task = MaybeUninit::uninit();
+    // SAFETY: the handler was attached to this point, so request and reply are of its types.
+    let step = unsafe {
+        (handler.start)(handler.state, request, &raw const context, reply, &raw mut error, waker, &raw mut task)
+    };
+    drop(dispatch);
+    match step {
+        // SAFETY: the step says that the failure was written; the place is free.
+        FAILED => unsafe { fail(failure, blamed(provider, &routes.point.name, written(error))) },
+        PENDING => {
+            let mut waiting = Waiting {
+                provider: Arc::clone(provider),
+                // SAFETY: the step says that a task was written.
+                task: Some(unsafe { task.assume_init() }),
+                budget,
+                vigil: Vigil::over(&provider.seat, budget),
+            };
+            drop(table);
+            // SAFETY: the waker is valid for the call; the failure's place is free.
+            let step = unsafe { waiting.watch(&*waker, failure) };
+            if step == PENDING {
+                let state = Box::into_raw(Box::new(waiting)).cast();
+                // SAFETY: a free place.
+                unsafe { (*pending).write(RawTask { state, poll: poll_call, drop: drop_call }) };
+            }
+            step
+        }
+        ready => ready,
+    }
+}
+
+/// The provider under `name`, or an error that says what to do.
+pub(crate) fn provider<'a>(routes: &'a Routes, name: &str) -> Result<&'a Arc<Contribution>, CallError> {
+    routes.provider(name).ok_or_else(|| no_provider(routes, name))
+}
+
+#[cold]
+fn no_provider(routes: &Routes, name: &str) -> CallError {
+    let point = &routes.point.name;
+    let message = if name.is_empty() {
+        format!("no plugin provides the service `{point}`")
+    } else {
+        format!("no plugin provides `{name}` at `{point}`")
+    };
+    CallError::new(CallErrorKind::NoProvider, message)
+}
+
+/// # Safety
+/// `request` holds a value of the point's input type, and is not used again.
+pub(crate) unsafe fn drop_request(routes: &Routes, request: *mut ()) {
+    if let Some(types) = routes.point.types.get() {
+        // SAFETY: by this function's contract.
+        swallow_panic(|| unsafe { (types.input.drop_in_place)(request) });
+    }
+}
+
+/// Names the plugin at fault; a panic and a deadline count against it.
+pub(crate) fn blamed(provider: &Contribution, point: &str, error: CallError) -> CallError {
+    let error = error.at(provider.seat.id);
+    if matches!(error.kind, CallErrorKind::Panicked | CallErrorKind::Deadline) && error.plugin == provider.seat.id {
+        provider.seat.fault(point, &error);
+    }
+    error
+}
+
+/// A call whose provider waits.
+struct Waiting {
+    provider: Arc<Contribution>,
+    task: Option<RawTask>,
+    budget: Option<Duration>,
+    vigil: Vigil,
+}
+
+impl Waiting {
+    /// # Safety
+    /// `reply` and `failure` are free places.
+    unsafe fn poll(&mut self, reply: *mut (), failure: FailurePlace, waker: &AbiWaker) -> Step {
+        let Some(task) = &self.task else {
+            // SAFETY: a free place.
+            return unsafe { fail(failure, CallError::failed("the call has ended")) };
+        };
+        let mut error = MaybeUninit::uninit();
+        // SAFETY: the places are free; the waker is valid; polls do not overlap.
+        let step = unsafe { (task.poll)(task.state, reply, &raw mut error, waker) };
+        match step {
+            // SAFETY: a free place.
+            PENDING => unsafe { self.watch(waker, failure) },
+            FAILED => {
+                self.end();
+                // SAFETY: the step says that the failure was written; the place is free.
+                unsafe { fail(failure, self.blamed(written(error))) }
+            }
+            ready => {
+                self.end();
+                ready
+            }
+        }
+    }
+
+    /// # Safety
+    /// `failure` is a free place.
+    unsafe fn watch(&mut self, waker: &AbiWaker, failure: FailurePlace) -> Step {
+        match self.vigil.poll(waker) {
+            Poll::Pending => PENDING,
+            Poll::Ready(cut) => {
+                self.end();
+                let error = cut_error(cut, &self.provider.seat, self.budget);
+                // SAFETY: by this function's contract.
+                unsafe { fail(failure, self.blamed(error)) }
+            }
+        }
+    }
+
+    fn blamed(&self, error: CallError) -> CallError {
+        let point = self.provider.seat.shared.point(self.provider.point);
+        blamed(&self.provider, point.as_deref().map_or("", |point| &point.name), error)
+    }
+
+    fn end(&mut self) {
+        if let Some(task) = self.task.take() {
+            cancel(task);
+        }
+    }
+}
+
+unsafe extern "C" fn poll_call(
+    state: *mut (),
+    reply: *mut (),
+    failure: FailurePlace,
+    waker: *const AbiWaker,
+) -> Step {
+    // SAFETY: made by `call`; polls do not overlap; the waker is valid for the call.
+    unsafe { (*state.cast::<Waiting>()).poll(reply, failure, &*waker) }
+}
+
+unsafe extern "C" fn drop_call(state: *mut ()) {
+    // SAFETY: made by `call`, dropped once.
+    let mut waiting = unsafe { Box::from_raw(state.cast::<Waiting>()) };
+    waiting.end();
+}

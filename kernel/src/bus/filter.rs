@@ -1,0 +1,323 @@
+//! Running a value through the links of a filter.
+//!
+//! The value stays in the applier's place while links are ready at once. At a fail-open point a clone from before each
+//! link is kept, and put back when the link fails. At a fail-closed point nothing is copied.
+
+use std::mem::MaybeUninit;
+use std::sync::Arc;
+use std::task::Poll;
+
+use transom_plugin_api::abi::guard::swallow_panic;
+use transom_plugin_api::abi::host_table::FailurePlace;
+use transom_plugin_api::abi::payload::PayloadType;
+use transom_plugin_api::abi::task::{AbiWaker, RawTask};
+use transom_plugin_api::abi::{PENDING, READY, Step};
+use transom_plugin_api::point::PointKind;
+use transom_plugin_api::{CallContext, CallError};
+
+use super::{Vigil, cancel, cut_error, fail, written};
+use crate::breadcrumb::Dispatch;
+use crate::seat::Seat;
+use crate::table::{Contribution, Point};
+
+/// The value from before a link, for a fail-open point.
+struct Backup {
+    value: *mut (),
+    of: PayloadType,
+}
+
+// SAFETY: the value is a `Contract`, so `Send`.
+unsafe impl Send for Backup {}
+
+impl Backup {
+    /// # Safety
+    /// `value` is a value of the point's type.
+    unsafe fn of(point: &Point, value: *const ()) -> Option<Self> {
+        let of = point.types.get().filter(|_| point.kind == PointKind::OpenFilter)?.input;
+        // SAFETY: by this function's contract.
+        Some(Self { value: unsafe { (of.clone_boxed)(value) }, of })
+    }
+
+    /// Moves the value to `place`.
+    ///
+    /// # Safety
+    /// `place` is a free place for a value of the point's type.
+    unsafe fn restore(self, place: *mut ()) {
+        let backup = std::mem::ManuallyDrop::new(self);
+        // SAFETY: by this function's contract; the value is not used again.
+        unsafe { (backup.of.unbox)(backup.value, place) }
+    }
+}
+
+impl Drop for Backup {
+    fn drop(&mut self) {
+        // SAFETY: made by `clone_boxed` of the same type.
+        swallow_panic(|| unsafe { (self.of.drop_boxed)(self.value) });
+    }
+}
+
+/// How far a chain came.
+enum Progress {
+    Done,
+    Failed(CallError),
+    Waiting { link: usize, task: RawTask, backup: Option<Backup> },
+}
+
+/// Runs the links from `first` on, while they are ready at once. On `Done` the value stands in `value`; otherwise the
+/// place is free.
+///
+/// # Safety
+/// `value` holds a value of the point's type; `waker` is valid for the call.
+unsafe fn run(
+    point: &Point,
+    links: &[Arc<Contribution>],
+    first: usize,
+    value: *mut (),
+    context: &CallContext,
+    waker: *const AbiWaker,
+) -> Progress {
+    let Some(dispatch) = Dispatch::begin(point.counter, &point.times) else {
+        // SAFETY: the value is nobody's any more.
+        unsafe { drop_value(point, value) };
+        return Progress::Failed(CallError::failed("filters are nested too deeply on this thread"));
+    };
+    for (link, contribution) in links.iter().enumerate().skip(first) {
+        let Some(handler) = contribution.asynchronous() else { continue };
+        // SAFETY: by this function's contract, and because every link leaves a value in place or the loop.
+        let backup = unsafe { Backup::of(point, value) };
+        dispatch.runs(contribution.seat.number, contribution.point);
+        let mut failure = MaybeUninit::uninit();
+        let mut pending = MaybeUninit::uninit();
+        // SAFETY: the handler was attached to this point, so the value is of its type; it moves in and out in place.
+        let step = unsafe {
+            (handler.start)(
+                handler.state,
+                value,
+                std::ptr::from_ref(context),
+                value,
+                &raw mut failure,
+                waker,
+                &raw mut pending,
+            )
+        };
+        match step {
+            READY => {}
+            PENDING => {
+                // SAFETY: the step says that a task was written.
+                return Progress::Waiting { link, task: unsafe { pending.assume_init() }, backup };
+            }
+            _ => {
+                // SAFETY: the step says that the failure was written, and so the place is free.
+                let outcome = unsafe { failed(point, contribution, written(failure), backup, value) };
+                if let Err(error) = outcome {
+                    return Progress::Failed(error);
+                }
+            }
+        }
+    }
+    Progress::Done
+}
+
+/// A link failed: puts the value from before it back, or ends the chain.
+///
+/// # Safety
+/// `place` is a free place for a value of the point's type.
+unsafe fn failed(
+    point: &Point,
+    link: &Contribution,
+    error: CallError,
+    backup: Option<Backup>,
+    place: *mut (),
+) -> Result<(), CallError> {
+    let error = error.at(link.seat.id);
+    match backup {
+        Some(backup) => {
+            link.seat.fault(&point.name, &error);
+            // SAFETY: by this function's contract.
+            unsafe { backup.restore(place) };
+            Ok(())
+        }
+        None => Err(error),
+    }
+}
+
+unsafe fn drop_value(point: &Point, value: *mut ()) {
+    if let Some(types) = point.types.get() {
+        // SAFETY: the caller owns the value and does not use it again.
+        swallow_panic(|| unsafe { (types.input.drop_in_place)(value) });
+    }
+}
+
+/// Applies the filter at `point`.
+///
+/// # Safety
+/// As `HostTable::apply`: `value` holds a value of the point's type, the other places are free.
+pub(crate) unsafe fn apply(
+    seat: &Arc<Seat>,
+    point: u32,
+    value: *mut (),
+    failure: FailurePlace,
+    waker: *const AbiWaker,
+    pending: *mut MaybeUninit<RawTask>,
+) -> Step {
+    let table = seat.shared.table.load();
+    let Some(routes) = table.points.get(point as usize) else {
+        // SAFETY: a free place.
+        return unsafe { fail(failure, CallError::failed("there is no such filter")) };
+    };
+    if seat.is_closed() {
+        // SAFETY: the value is ours to drop; the failure's place is free.
+        return unsafe {
+            drop_value(&routes.point, value);
+            fail(failure, seat.retired())
+        };
+    }
+    let context = CallContext::stamped(seat.id, routes.point.deadline);
+    // SAFETY: by this function's contract.
+    match unsafe { run(&routes.point, &routes.links, 0, value, &context, waker) } {
+        Progress::Done => READY,
+        // SAFETY: a free place.
+        Progress::Failed(error) => unsafe { fail(failure, error) },
+        Progress::Waiting { link, task, backup } => {
+            let mut chain = Chain {
+                point: Arc::clone(&routes.point),
+                links: Arc::clone(&routes.links),
+                context,
+                link,
+                task: Some(task),
+                backup,
+                vigil: Vigil::over(&routes.links[link].seat, routes.point.deadline),
+            };
+            drop(table);
+            // The first look arms the timer.
+            // SAFETY: the waker is valid for the call; the places are free.
+            let step = unsafe { chain.watch(&*waker, value, failure) };
+            if step == PENDING {
+                let state = Box::into_raw(Box::new(chain)).cast();
+                // SAFETY: a free place.
+                unsafe { (*pending).write(RawTask { state, poll: poll_chain, drop: drop_chain }) };
+            }
+            step
+        }
+    }
+}
+
+/// A chain in the middle of which a link waits.
+struct Chain {
+    point: Arc<Point>,
+    links: Arc<[Arc<Contribution>]>,
+    context: CallContext,
+    /// Which link waits.
+    link: usize,
+    task: Option<RawTask>,
+    backup: Option<Backup>,
+    vigil: Vigil,
+}
+
+impl Chain {
+    /// # Safety
+    /// `value` is a free place for a value of the point's type, `failure` one for a failure.
+    unsafe fn poll(&mut self, value: *mut (), failure: FailurePlace, waker: &AbiWaker) -> Step {
+        let Some(task) = &self.task else {
+            // SAFETY: a free place.
+            return unsafe { fail(failure, CallError::failed("the chain has ended")) };
+        };
+        let mut error = MaybeUninit::uninit();
+        let step = match Dispatch::begin(self.point.counter, &self.point.times) {
+            Some(dispatch) => {
+                let link = &self.links[self.link];
+                dispatch.runs(link.seat.number, link.point);
+                // SAFETY: the places are free; the waker is valid; polls do not overlap.
+                unsafe { (task.poll)(task.state, value, &raw mut error, waker) }
+            }
+            None => PENDING,
+        };
+        match step {
+            // SAFETY: as this function's contract.
+            PENDING => unsafe { self.watch(waker, value, failure) },
+            // SAFETY: the link has put the value in place.
+            READY => unsafe { self.go_on(value, failure, waker) },
+            // SAFETY: the step says that the failure was written, and so the place is free.
+            _ => unsafe { self.link_failed(written(error), value, failure, waker) },
+        }
+    }
+
+    /// Looks at the deadline of the link that waits.
+    ///
+    /// # Safety
+    /// As [`poll`](Self::poll).
+    unsafe fn watch(&mut self, waker: &AbiWaker, value: *mut (), failure: FailurePlace) -> Step {
+        match self.vigil.poll(waker) {
+            Poll::Pending => PENDING,
+            Poll::Ready(cut) => {
+                let error = cut_error(cut, &self.links[self.link].seat, self.point.deadline);
+                // SAFETY: as this function's contract.
+                unsafe { self.link_failed(error, value, failure, waker) }
+            }
+        }
+    }
+
+    /// # Safety
+    /// As [`poll`](Self::poll).
+    unsafe fn link_failed(
+        &mut self,
+        error: CallError,
+        value: *mut (),
+        failure: FailurePlace,
+        waker: &AbiWaker,
+    ) -> Step {
+        if let Some(task) = self.task.take() {
+            cancel(task);
+        }
+        let link = Arc::clone(&self.links[self.link]);
+        // SAFETY: `value` is a free place, since the value went into the link that is gone.
+        match unsafe { failed(&self.point, &link, error, self.backup.take(), value) } {
+            // SAFETY: the value from before is back in place.
+            Ok(()) => unsafe { self.go_on(value, failure, waker) },
+            // SAFETY: a free place.
+            Err(error) => unsafe { fail(failure, error) },
+        }
+    }
+
+    /// Runs the links behind the one that waited.
+    ///
+    /// # Safety
+    /// `value` holds a value; `failure` is a free place.
+    unsafe fn go_on(&mut self, value: *mut (), failure: FailurePlace, waker: &AbiWaker) -> Step {
+        self.task = None;
+        self.backup = None;
+        // SAFETY: by this function's contract.
+        match unsafe { run(&self.point, &self.links, self.link + 1, value, &self.context, waker) } {
+            Progress::Done => READY,
+            // SAFETY: a free place.
+            Progress::Failed(error) => unsafe { fail(failure, error) },
+            Progress::Waiting { link, task, backup } => {
+                self.vigil = Vigil::over(&self.links[link].seat, self.point.deadline);
+                (self.link, self.task, self.backup) = (link, Some(task), backup);
+                // SAFETY: the value is in the link, so its place is free.
+                unsafe { self.watch(waker, value, failure) }
+            }
+        }
+    }
+}
+
+unsafe extern "C" fn poll_chain(
+    state: *mut (),
+    value: *mut (),
+    failure: FailurePlace,
+    waker: *const AbiWaker,
+) -> Step {
+    // SAFETY: made by `apply`; polls do not overlap; the waker is valid for the call.
+    unsafe { (*state.cast::<Chain>()).poll(value, failure, &*waker) }
+}
+
+unsafe extern "C" fn drop_chain(state: *mut ()) {
+    // SAFETY: made by `apply`, dropped once.
+    let chain = unsafe { Box::from_raw(state.cast::<Chain>()) };
+    let Chain { task, backup, .. } = *chain;
+    if let Some(task) = task {
+        cancel(task);
+    }
+    drop(backup);
+}
+

@@ -1,0 +1,137 @@
+//! Opening streams.
+
+use std::mem::MaybeUninit;
+use std::sync::Arc;
+use std::task::Poll;
+
+use transom_plugin_api::abi::guard::swallow_panic;
+use transom_plugin_api::abi::host_table::FailurePlace;
+use transom_plugin_api::abi::task::{AbiWaker, RawStream};
+use transom_plugin_api::abi::{FAILED, PENDING, READY, Step};
+use transom_plugin_api::{CallContext, CallError};
+
+use super::call::{blamed, drop_request, provider};
+use super::{Vigil, cut_error, fail, written};
+use crate::breadcrumb::Dispatch;
+use crate::seat::Seat;
+use crate::table::{Contribution, Point};
+
+/// Opens a stream of the provider under `name`.
+///
+/// # Safety
+/// As `HostTable::open`: `request` holds a value of the point's type and is taken over; the other places are free.
+pub(crate) unsafe fn open(
+    seat: &Arc<Seat>,
+    point: u32,
+    name: &str,
+    request: *mut (),
+    opened: *mut MaybeUninit<RawStream>,
+    failure: FailurePlace,
+) -> Step {
+    let table = seat.shared.table.load();
+    let Some(routes) = table.points.get(point as usize) else {
+        // SAFETY: a free place.
+        return unsafe { fail(failure, CallError::failed("there is no such service")) };
+    };
+    let found = if seat.is_closed() { Err(seat.retired()) } else { provider(routes, name) };
+    let found = found.and_then(|provider| {
+        let handler = provider.stream().ok_or_else(|| CallError::failed("this service does not stream"))?;
+        let dispatch = Dispatch::begin(routes.point.counter, &routes.point.times)
+            .ok_or_else(|| CallError::failed("calls are nested too deeply on this thread"))?;
+        Ok((provider, handler, dispatch))
+    });
+    let (provider, handler, dispatch) = match found {
+        Ok(found) => found,
+        // SAFETY: the request is ours to drop; the failure's place is free.
+        Err(error) => unsafe {
+            drop_request(routes, request);
+            return fail(failure, error);
+        },
+    };
+    dispatch.runs(provider.seat.number, point);
+    let context = CallContext::stamped(seat.id, None);
+    let mut error = MaybeUninit::uninit();
+    let mut inner = MaybeUninit::uninit();
+    // SAFETY: the handler was attached to this point, so the request is of its type.
+    let step = unsafe {
+        (handler.open)(handler.state, request, &raw const context, &raw mut inner, &raw mut error)
+    };
+    if step != READY {
+        // SAFETY: the step says that the failure was written; the place is free.
+        return unsafe { fail(failure, blamed(provider, &routes.point.name, written(error))) };
+    }
+    let state = Open {
+        // SAFETY: the step says that a stream was written.
+        stream: Some(unsafe { inner.assume_init() }),
+        provider: Arc::clone(provider),
+        point: Arc::clone(&routes.point),
+        vigil: Vigil::over(&provider.seat, None),
+    };
+    let state = Box::into_raw(Box::new(state)).cast();
+    // SAFETY: a free place.
+    unsafe { (*opened).write(RawStream { state, poll_next, drop: drop_open }) };
+    READY
+}
+
+/// A stream under way: the provider's, and what the kernel keeps beside it.
+struct Open {
+    stream: Option<RawStream>,
+    provider: Arc<Contribution>,
+    point: Arc<Point>,
+    vigil: Vigil,
+}
+
+unsafe extern "C" fn poll_next(
+    state: *mut (),
+    item: *mut (),
+    failure: FailurePlace,
+    waker: *const AbiWaker,
+) -> Step {
+    // SAFETY: made by `open`; polls do not overlap; the waker is valid for the call.
+    let (open, waker) = unsafe { (&mut *state.cast::<Open>(), &*waker) };
+    let Some(stream) = &open.stream else { return transom_plugin_api::abi::ENDED };
+    let Some(dispatch) = Dispatch::begin(open.point.counter, &open.point.times) else {
+        // SAFETY: a free place.
+        return unsafe { fail(failure, CallError::failed("calls are nested too deeply on this thread")) };
+    };
+    dispatch.runs(open.provider.seat.number, open.provider.point);
+    let mut error = MaybeUninit::uninit();
+    // SAFETY: the places are free; the waker is valid; polls do not overlap.
+    let step = unsafe { (stream.poll_next)(stream.state, item, &raw mut error, waker) };
+    drop(dispatch);
+    match step {
+        PENDING => match open.vigil.poll(waker) {
+            Poll::Pending => PENDING,
+            Poll::Ready(cut) => {
+                let error = cut_error(cut, &open.provider.seat, None);
+                end(open);
+                // SAFETY: a free place.
+                unsafe { fail(failure, error) }
+            }
+        },
+        FAILED => {
+            // SAFETY: the step says that the failure was written; the place is free.
+            let error = blamed(&open.provider, &open.point.name, unsafe { written(error) });
+            end(open);
+            // SAFETY: a free place.
+            unsafe { fail(failure, error) }
+        }
+        READY => READY,
+        ended => {
+            end(open);
+            ended
+        }
+    }
+}
+
+fn end(open: &mut Open) {
+    if let Some(stream) = open.stream.take() {
+        swallow_panic(|| drop(stream));
+    }
+}
+
+unsafe extern "C" fn drop_open(state: *mut ()) {
+    // SAFETY: made by `open`, dropped once.
+    let mut open = unsafe { Box::from_raw(state.cast::<Open>()) };
+    end(&mut open);
+}

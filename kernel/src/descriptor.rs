@@ -1,0 +1,121 @@
+//! What a plugin says of itself, parsed.
+
+use serde::{Deserialize, Serialize};
+use transom_plugin_api::point::PointKind;
+use transom_plugin_api::port::{PortDecl, Role, TypeDecl};
+
+/// A plugin's descriptor: the JSON of its record. Fields of later versions are ignored.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Descriptor {
+    /// Lower-case words joined by `-`.
+    pub id: String,
+    /// Version of the plugin's crate.
+    pub version: String,
+    /// One sentence.
+    #[serde(default)]
+    pub about: String,
+    /// Revision of the ABI it was built with.
+    pub abi: u32,
+    /// Version of the plugin API it was built with.
+    pub sdk: String,
+    /// Target triple.
+    pub target: String,
+    /// Compiler, for people; never compared.
+    pub rustc: String,
+    /// `unwind` or `abort`.
+    pub panic: String,
+    /// `none` or `tokio`.
+    #[serde(default)]
+    pub runtime: String,
+    /// What it asks the operator to grant.
+    #[serde(default)]
+    pub capabilities: Vec<String>,
+    /// Every point it touches.
+    #[serde(default)]
+    pub ports: Vec<PortDescriptor>,
+    /// JSON Schema of its settings.
+    #[serde(default)]
+    pub settings: serde_json::Value,
+}
+
+/// One port of a plugin.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PortDescriptor {
+    /// What the plugin does there.
+    pub role: Role,
+    /// Name of the point.
+    pub point: String,
+    /// What sort of point it is.
+    pub kind: PointKind,
+    /// Milliseconds one handler may take; 0 for as long as it needs.
+    pub deadline_ms: u64,
+    /// Stages of a filter, first to last.
+    pub stages: Vec<String>,
+    /// The event's, the filter's or the request's type.
+    pub input: TypeDescriptor,
+    /// The reply's or the item's type.
+    pub output: TypeDescriptor,
+    /// What is known about each name.
+    pub about: TypeDescriptor,
+    /// Whether it also runs when nobody provides the service.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub optional: bool,
+    /// Names it answers under.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<String>,
+    /// Whether further names show only when it runs.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub dynamic_names: bool,
+    /// Its stage in a filter; empty for the first.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub stage: String,
+    /// Plugins that come after it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub before: Vec<String>,
+    /// Plugins that come before it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<String>,
+}
+
+/// A payload type by name and fingerprint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TypeDescriptor {
+    /// What the payload is called.
+    pub name: String,
+    /// 32 hexadecimal digits.
+    pub fingerprint: String,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+impl From<TypeDecl> for TypeDescriptor {
+    fn from(of: TypeDecl) -> Self {
+        Self { name: of.name.to_owned(), fingerprint: of.fingerprint.to_string() }
+    }
+}
+
+impl From<&PortDecl> for PortDescriptor {
+    fn from(port: &PortDecl) -> Self {
+        let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        Self {
+            role: port.role,
+            point: port.point.name.to_owned(),
+            kind: port.point.kind,
+            deadline_ms: port.point.deadline_ms,
+            stages: texts(port.point.stages),
+            input: port.input.into(),
+            output: port.output.into(),
+            about: port.about.into(),
+            optional: port.optional,
+            names: texts(port.names),
+            dynamic_names: port.dynamic_names,
+            stage: port.stage.to_owned(),
+            before: texts(port.before),
+            after: texts(port.after),
+        }
+    }
+}

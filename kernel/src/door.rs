@@ -1,0 +1,374 @@
+//! The C functions behind which the kernel stands.
+//!
+//! Every function takes a seat first. The pointer came from [`raw_host`](crate::kernel::raw_host) and is held by whoever
+//! passes it, so it is valid; a retired seat is refused by what it reaches.
+
+use std::mem::MaybeUninit;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use abi_prelude::*;
+use transom_plugin_api::abi::host_table::MailboxTerms;
+use transom_plugin_api::port::Role;
+use transom_plugin_api::{CallError, CallErrorKind};
+
+use crate::bus::emit::SharedPayload;
+use crate::bus::mailbox::Mailbox;
+use crate::bus::{self, fail};
+use crate::kernel::declared_role;
+use crate::seat::Seat;
+use crate::table::{About, Contribution};
+
+mod abi_prelude {
+    pub(super) use transom_plugin_api::abi::host_table::{
+        Contribution as RawContribution, FailurePlace, Handler, HostTable, HostTableRef, NameVisitor, PortRequest,
+        StartFacts,
+    };
+    pub(super) use transom_plugin_api::abi::task::{
+        AbiWaker, RawStream, RawTask, Surroundings, task,
+    };
+    pub(super) use transom_plugin_api::abi::{IMAGE, RStr, READY, Step};
+}
+
+/// The one table of this kernel's functions.
+pub(crate) fn table() -> HostTableRef {
+    static TABLE: OnceLock<HostTableRef> = OnceLock::new();
+    *TABLE.get_or_init(|| {
+        HostTable {
+            image: &IMAGE,
+            retain,
+            release,
+            facts,
+            resolve,
+            emit,
+            emit_paced,
+            apply,
+            call,
+            open,
+            names,
+            routes_version,
+            contribute,
+            withdraw,
+            on_stop,
+            spawn,
+            sleep,
+            now_ms,
+            log,
+        }
+        .leak()
+    })
+}
+
+/// # Safety
+/// `seat` is held by the caller.
+unsafe fn seat_of<'a>(seat: *const ()) -> &'a Seat {
+    // SAFETY: by this function's contract.
+    unsafe { &*seat.cast::<Seat>() }
+}
+
+/// # Safety
+/// As [`seat_of`].
+unsafe fn held_seat(seat: *const ()) -> std::mem::ManuallyDrop<Arc<Seat>> {
+    // SAFETY: the pointer came from `Arc::into_raw`; the count stays as it was.
+    std::mem::ManuallyDrop::new(unsafe { Arc::from_raw(seat.cast::<Seat>()) })
+}
+
+unsafe extern "C" fn retain(seat: *const ()) {
+    // SAFETY: held by the caller.
+    unsafe { Arc::increment_strong_count(seat.cast::<Seat>()) }
+}
+
+unsafe extern "C" fn release(seat: *const ()) {
+    // SAFETY: the caller gives up one holder.
+    unsafe { Arc::decrement_strong_count(seat.cast::<Seat>()) }
+}
+
+unsafe extern "C" fn facts(seat: *const ()) -> *const StartFacts {
+    // SAFETY: held by the caller.
+    &raw const unsafe { seat_of(seat) }.facts
+}
+
+unsafe extern "C" fn resolve(
+    seat: *const (),
+    request: *const PortRequest,
+    point: *mut u32,
+    failure: FailurePlace,
+) -> Step {
+    // SAFETY: held seat; request and places are the caller's, valid for the call.
+    unsafe {
+        let seat = seat_of(seat);
+        match seat.shared.resolve(seat, &*request) {
+            Ok(index) => {
+                point.write(index);
+                READY
+            }
+            Err(error) => fail(failure, error),
+        }
+    }
+}
+
+unsafe extern "C" fn emit(seat: *const (), point: u32, payload: *const ()) {
+    // SAFETY: held seat; the payload is borrowed for the call, its type was compared when the port was resolved.
+    unsafe { bus::emit::emit(seat_of(seat), point, payload) }
+}
+
+unsafe extern "C" fn emit_paced(
+    seat: *const (),
+    point: u32,
+    payload: *const (),
+    failure: FailurePlace,
+    waker: *const AbiWaker,
+    pending: *mut MaybeUninit<RawTask>,
+) -> Step {
+    // SAFETY: held seat; the payload is borrowed for the call, and only its clone is kept.
+    unsafe {
+        let held = held_seat(seat);
+        bus::emit::emit(&held, point, payload);
+        let waiting = waiting_mailboxes(&held, point, payload);
+        if waiting.is_empty() {
+            return READY;
+        }
+        let seat = Arc::clone(&held);
+        let future = async move { push_all(&seat, point, waiting).await };
+        let waiting = task::<(), _, _>(HostThreads, future);
+        let step = (waiting.poll)(waiting.state, std::ptr::dangling_mut::<()>(), failure, waker);
+        if step == transom_plugin_api::abi::PENDING {
+            (*pending).write(waiting);
+        }
+        step
+    }
+}
+
+type WaitingMailbox = (Arc<Mailbox>, Arc<SharedPayload>);
+
+unsafe fn waiting_mailboxes(seat: &Seat, point: u32, payload: *const ()) -> Vec<WaitingMailbox> {
+    let found = seat.shared.on_routes(point, |_, routes| {
+        let waiting: Vec<&Arc<Mailbox>> = routes
+            .queued
+            .iter()
+            .filter_map(|contribution| contribution.mailbox.as_ref())
+            .filter(|mailbox| mailbox.waits())
+            .collect();
+        if waiting.is_empty() {
+            return Vec::new();
+        }
+        // SAFETY: the caller passes a value of the point's type.
+        let Some(shared) = (unsafe { SharedPayload::clone_of(routes, payload) }) else { return Vec::new() };
+        waiting.into_iter().map(|mailbox| (Arc::clone(mailbox), Arc::clone(&shared))).collect()
+    });
+    found.unwrap_or_default()
+}
+
+async fn push_all(seat: &Seat, point: u32, waiting: Vec<WaitingMailbox>) -> Result<(), CallError> {
+    let info = seat.shared.point(point);
+    let limit = info.as_deref().and_then(|point| point.deadline).unwrap_or(Duration::MAX);
+    let deadline = {
+        let _entered = seat.shared.runtime.enter();
+        tokio::time::sleep(limit.min(Duration::from_secs(u64::from(u32::MAX))))
+    };
+    tokio::pin!(deadline);
+    for (mailbox, event) in waiting {
+        let push = mailbox.push_when_free(event, seat.id);
+        tokio::select! {
+            () = push => {}
+            () = &mut deadline => {
+                let name = info.as_deref().map_or("", |point| &point.name);
+                let message = format!("a mailbox at `{name}` stayed full for {} ms", limit.as_millis());
+                return Err(CallError::new(CallErrorKind::Deadline, message));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The kernel's own futures need nothing around their polls.
+struct HostThreads;
+
+impl Surroundings for HostThreads {
+    fn around<R>(&self, poll: impl FnOnce() -> R) -> R {
+        poll()
+    }
+}
+
+unsafe extern "C" fn apply(
+    seat: *const (),
+    point: u32,
+    value: *mut (),
+    failure: FailurePlace,
+    waker: *const AbiWaker,
+    pending: *mut MaybeUninit<RawTask>,
+) -> Step {
+    // SAFETY: held seat; the rest is passed on as it came.
+    unsafe { bus::filter::apply(&held_seat(seat), point, value, failure, waker, pending) }
+}
+
+unsafe extern "C" fn call(
+    seat: *const (),
+    point: u32,
+    name: RStr<'_>,
+    budget_ns: u64,
+    request: *mut (),
+    reply: *mut (),
+    failure: FailurePlace,
+    waker: *const AbiWaker,
+    pending: *mut MaybeUninit<RawTask>,
+) -> Step {
+    // SAFETY: held seat; the rest is passed on as it came.
+    unsafe {
+        bus::call::call(
+            &held_seat(seat),
+            point,
+            name.as_str(),
+            budget_ns,
+            request,
+            reply,
+            failure,
+            waker,
+            pending,
+        )
+    }
+}
+
+unsafe extern "C" fn open(
+    seat: *const (),
+    point: u32,
+    name: RStr<'_>,
+    request: *mut (),
+    opened: *mut MaybeUninit<RawStream>,
+    failure: FailurePlace,
+) -> Step {
+    // SAFETY: held seat; the rest is passed on as it came.
+    unsafe { bus::stream::open(&held_seat(seat), point, name.as_str(), request, opened, failure) }
+}
+
+unsafe extern "C" fn names(seat: *const (), point: u32, found: *mut (), visitor: NameVisitor) {
+    // SAFETY: held seat.
+    let seat = unsafe { seat_of(seat) };
+    // The visitor is the caller's own code; an owned snapshot keeps it apart from the debt of a borrowed one.
+    let table = seat.shared.table.load_full();
+    let Some(routes) = table.points.get(point as usize) else { return };
+    for provider in routes.providers.iter().filter(|provider| !provider.about.value.is_null()) {
+        let (name, plugin) = (RStr::from_str(&provider.name), RStr::from_str(provider.seat.id));
+        // SAFETY: the visitor is the caller's, and its type of `about` was compared when the port was resolved.
+        unsafe { (visitor.visit)(found, name, plugin, provider.about.value) }
+    }
+}
+
+unsafe extern "C" fn routes_version(seat: *const ()) -> u64 {
+    // SAFETY: held seat.
+    unsafe { seat_of(seat) }.shared.table.load().version
+}
+
+unsafe extern "C" fn contribute(
+    seat: *const (),
+    point: u32,
+    contribution: *mut RawContribution,
+    failure: FailurePlace,
+) -> Step {
+    // SAFETY: held seat; the contribution moves over.
+    unsafe {
+        let seat = Arc::clone(&held_seat(seat));
+        match take_in(&seat, point, contribution.read()) {
+            Ok(()) => READY,
+            Err(error) => fail(failure, error),
+        }
+    }
+}
+
+fn take_in(seat: &Arc<Seat>, index: u32, raw: RawContribution) -> Result<(), CallError> {
+    let RawContribution { name, about, handler } = raw;
+    let point = seat.shared.point(index).ok_or_else(|| CallError::failed("there is no such point"))?;
+    let types = point.types.get().ok_or_else(|| CallError::failed("the port was not resolved"))?;
+    let about = About { value: about, drop: types.about.drop_boxed };
+    let name = name.as_str().to_owned();
+    let role = match &handler {
+        Handler::Inline(_) | Handler::Queued(..) => Role::Hears,
+        Handler::Link(_) => Role::Links,
+        Handler::Serve(_) | Handler::ServeStream(_) => Role::Serves,
+    };
+    let undeclared = |what: String| CallError::failed(format!("plugin `{}` {what}", seat.id));
+    let Some(port) = declared_role(seat, &point.name, role) else {
+        return Err(undeclared(format!("does not declare that it {} `{}`", role.as_str(), point.name)));
+    };
+    if !name.is_empty() && !port.dynamic_names && !port.names.contains(&name) {
+        return Err(undeclared(format!(
+            "does not declare the name `{name}` at `{}`: add it to `names` in the port's attribute",
+            point.name
+        )));
+    }
+    let mailbox = match &handler {
+        Handler::Queued(_, terms) => Some(mailbox_for(seat, &point, *terms)?),
+        _ => None,
+    };
+    let running = seat.running().ok_or_else(|| seat.retired())?;
+    seat.contribute(Arc::new(Contribution {
+        seat: Arc::clone(seat),
+        point: index,
+        name,
+        about,
+        handler,
+        mailbox,
+        _running: running,
+    }))
+}
+
+fn mailbox_for(
+    seat: &Seat,
+    point: &crate::table::Point,
+    terms: MailboxTerms,
+) -> Result<Arc<Mailbox>, CallError> {
+    let mailbox = Mailbox::new(terms);
+    if mailbox.waits() && point.kind != transom_plugin_api::point::PointKind::PacedEvent {
+        return Err(CallError::failed(format!(
+            "plugin `{}` asks the emitter of `{}` to wait, but only paced events can: use another mailbox",
+            seat.id, point.name
+        )));
+    }
+    Ok(mailbox)
+}
+
+unsafe extern "C" fn withdraw(seat: *const (), point: u32, name: RStr<'_>) {
+    // SAFETY: held seat.
+    let seat = unsafe { seat_of(seat) };
+    seat.shared.withdraw(seat, Some((point, name.as_str())));
+}
+
+unsafe extern "C" fn on_stop(seat: *const (), task: RawTask) {
+    // SAFETY: held seat.
+    unsafe { seat_of(seat) }.on_stop(task);
+}
+
+unsafe extern "C" fn spawn(seat: *const (), task: RawTask) {
+    // SAFETY: held seat.
+    unsafe { seat_of(seat) }.spawn(task);
+}
+
+unsafe extern "C" fn sleep(seat: *const (), nanos: u64) -> RawTask {
+    // SAFETY: held seat.
+    let seat = unsafe { seat_of(seat) };
+    // Timers belong to the host's runtime, whichever thread asks for one.
+    let _entered = seat.shared.runtime.enter();
+    let sleep = tokio::time::sleep(Duration::from_nanos(nanos));
+    task::<(), _, _>(HostThreads, async move {
+        sleep.await;
+        Ok(())
+    })
+}
+
+unsafe extern "C" fn now_ms(_: *const ()) -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+unsafe extern "C" fn log(seat: *const (), level: u8, target: RStr<'_>, message: RStr<'_>) {
+    // SAFETY: held seat; the texts are borrowed for the call.
+    let plugin = unsafe { seat_of(seat) }.id;
+    let (target, message) = (target.as_str(), message.as_str());
+    match level {
+        1 => tracing::error!(plugin, from = target, "{message}"),
+        2 => tracing::warn!(plugin, from = target, "{message}"),
+        3 => tracing::info!(plugin, from = target, "{message}"),
+        4 => tracing::debug!(plugin, from = target, "{message}"),
+        _ => tracing::trace!(plugin, from = target, "{message}"),
+    }
+}

@@ -1,0 +1,231 @@
+//! The plan of a start: who needs whom, and everything that can be known to be wrong before any code runs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use transom_plugin_api::port::Role;
+
+use crate::descriptor::{Descriptor, PortDescriptor};
+use crate::order::{Place, places, sort};
+
+/// The order of a start, and what depends on what.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// Plugin ids, first to start first.
+    pub order: Vec<String>,
+    /// For each plugin, those it cannot run without, with the point that ties them.
+    pub needs: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+/// Something that is wrong with a set of plugins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanFault {
+    /// The plugin at fault.
+    pub plugin: String,
+    /// What is wrong, with names in backticks.
+    pub problem: String,
+    /// What to do about it.
+    pub help: String,
+}
+
+impl fmt::Display for PlanFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "plugin `{}`: {}\n  help: {}", self.plugin, self.problem, self.help)
+    }
+}
+
+struct Use<'a> {
+    plugin: &'a Descriptor,
+    port: &'a PortDescriptor,
+}
+
+/// Plans the start of `plugins`, which run beside `residents` (the host's own part of the bus).
+///
+/// # Errors
+/// Every fault found, in the order of plugin ids.
+pub fn plan(residents: &[Descriptor], plugins: &[Descriptor]) -> Result<Plan, Vec<PlanFault>> {
+    let mut faults = duplicate_ids(plugins);
+    let mut by_point: BTreeMap<&str, Vec<Use<'_>>> = BTreeMap::new();
+    for plugin in residents.iter().chain(plugins) {
+        for port in &plugin.ports {
+            by_point.entry(&port.point).or_default().push(Use { plugin, port });
+        }
+    }
+    for (point, uses) in &by_point {
+        faults.extend(disagreements(point, uses));
+        faults.extend(double_providers(point, uses));
+        faults.extend(impossible_places(point, uses));
+    }
+    let mut plan = Plan::default();
+    let mut wants: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for plugin in plugins {
+        for port in plugin.ports.iter().filter(|port| port.role == Role::Calls) {
+            let providers: BTreeSet<&str> = by_point[port.point.as_str()]
+                .iter()
+                .filter(|other| other.port.role == Role::Serves)
+                .map(|other| other.plugin.id.as_str())
+                .collect();
+            // A service with names may have none: they come and go. One without must be there.
+            let must_be_there = !port.optional && !port.kind.is_named();
+            if must_be_there && providers.is_empty() {
+                faults.push(PlanFault {
+                    plugin: plugin.id.clone(),
+                    problem: format!("needs the service `{}`, which no plugin here provides", port.point),
+                    help: "add a plugin that serves it to the manifest".to_owned(),
+                });
+            }
+            for provider in providers.into_iter().filter(|id| *id != plugin.id && plugins.iter().any(|other| other.id == *id)) {
+                wants.entry(&plugin.id).or_default().insert(provider);
+                if must_be_there {
+                    let needs = plan.needs.entry(plugin.id.clone()).or_default();
+                    needs.insert(provider.to_owned(), port.point.clone());
+                }
+            }
+        }
+    }
+    match start_order(plugins, wants, &plan.needs) {
+        Ok(order) => plan.order = order,
+        Err(fault) => faults.push(fault),
+    }
+    faults.sort_by(|a, b| a.plugin.cmp(&b.plugin));
+    if faults.is_empty() { Ok(plan) } else { Err(faults) }
+}
+
+fn duplicate_ids(plugins: &[Descriptor]) -> Vec<PlanFault> {
+    let mut seen = BTreeSet::new();
+    let twice = plugins.iter().filter(|plugin| !seen.insert(&plugin.id));
+    twice
+        .map(|plugin| PlanFault {
+            plugin: plugin.id.clone(),
+            problem: "is there twice".to_owned(),
+            help: "remove one of the two".to_owned(),
+        })
+        .collect()
+}
+
+/// The use whose types are the reference: the point's owner, else who makes its values, else the first by id.
+fn reference<'a, 'b>(point: &str, uses: &'b [Use<'a>]) -> &'b Use<'a> {
+    let owner = point.split('/').next().unwrap_or_default();
+    let rank = |other: &&Use<'_>| {
+        let makes = matches!(other.port.role, Role::Says | Role::Applies | Role::Serves);
+        (other.plugin.id != owner, !makes, other.plugin.id.clone())
+    };
+    uses.iter().min_by_key(rank).expect("a point in the table has uses")
+}
+
+fn disagreements(point: &str, uses: &[Use<'_>]) -> Vec<PlanFault> {
+    let reference = reference(point, uses);
+    let fault = |other: &Use<'_>, what: &str, theirs: String, ours: String| PlanFault {
+        plugin: other.plugin.id.clone(),
+        problem: format!(
+            "was built with another {what} of `{point}` than `{}`: {theirs}, expected {ours}",
+            reference.plugin.id
+        ),
+        help: format!(
+            "build `{}` {} and `{}` {} against the same version of the contract",
+            other.plugin.id, other.plugin.version, reference.plugin.id, reference.plugin.version
+        ),
+    };
+    let mut faults = Vec::new();
+    for other in uses {
+        let (theirs, ours) = (other.port, reference.port);
+        let rule = |port: &PortDescriptor| {
+            format!("{} with a deadline of {} ms and stages {:?}", port.kind.as_str(), port.deadline_ms, port.stages)
+        };
+        if rule(theirs) != rule(ours) {
+            faults.push(fault(other, "kind", rule(theirs), rule(ours)));
+        }
+        let types = [(&theirs.input, &ours.input), (&theirs.output, &ours.output), (&theirs.about, &ours.about)];
+        for (theirs, ours) in types.into_iter().filter(|(theirs, ours)| theirs.fingerprint != ours.fingerprint) {
+            let shown = |of: &crate::descriptor::TypeDescriptor| format!("`{}` {}", of.name, &of.fingerprint[..8.min(of.fingerprint.len())]);
+            faults.push(fault(other, "type", shown(theirs), shown(ours)));
+        }
+    }
+    faults
+}
+
+fn double_providers(point: &str, uses: &[Use<'_>]) -> Vec<PlanFault> {
+    let mut first: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut faults = Vec::new();
+    for other in uses.iter().filter(|other| other.port.role == Role::Serves) {
+        let named = other.port.kind.is_named();
+        let names: Vec<&str> = if named { other.port.names.iter().map(String::as_str).collect() } else { vec![""] };
+        for name in names {
+            if let Some(holder) = first.insert(name, &other.plugin.id) {
+                let what = if named { format!("`{name}` at `{point}`") } else { format!("the service `{point}`") };
+                faults.push(PlanFault {
+                    plugin: other.plugin.id.clone(),
+                    problem: format!("provides {what}, and so does `{holder}`"),
+                    help: format!("remove `{holder}` or `{}` from the manifest", other.plugin.id),
+                });
+            }
+        }
+    }
+    faults
+}
+
+fn impossible_places(point: &str, uses: &[Use<'_>]) -> Vec<PlanFault> {
+    let mut faults = Vec::new();
+    for role in [Role::Links, Role::Hears] {
+        let here: Vec<&Use<'_>> = uses.iter().filter(|other| other.port.role == role).collect();
+        let links: Vec<Place<'_>> = here.iter().map(|other| place(&other.plugin.id, other.port)).collect();
+        for other in &here {
+            if !other.port.stage.is_empty() && !other.port.stages.contains(&other.port.stage) {
+                faults.push(PlanFault {
+                    plugin: other.plugin.id.clone(),
+                    problem: format!("names the stage `{}`, which `{point}` does not have", other.port.stage),
+                    help: format!("its stages are {:?}", other.port.stages),
+                });
+            }
+        }
+        if let Err(cycle) = places(&links) {
+            faults.push(PlanFault {
+                plugin: cycle.first().copied().unwrap_or_default().to_owned(),
+                problem: format!("cannot be placed at `{point}`: {} each ask to come after the next", cycle.join(" → ")),
+                help: "drop one of their `before` or `after`".to_owned(),
+            });
+        }
+    }
+    faults
+}
+
+/// A port's wishes about its place.
+pub(crate) fn place<'a>(plugin: &'a str, port: &'a PortDescriptor) -> Place<'a> {
+    Place {
+        plugin,
+        stage: port.stages.iter().position(|stage| *stage == port.stage).unwrap_or(0),
+        before: port.before.iter().map(String::as_str).collect(),
+        after: port.after.iter().map(String::as_str).collect(),
+    }
+}
+
+/// Sorts by all wants; where those form a cycle, by the needs alone.
+fn start_order(
+    plugins: &[Descriptor],
+    wants: BTreeMap<&str, BTreeSet<&str>>,
+    needs: &BTreeMap<String, BTreeMap<String, String>>,
+) -> Result<Vec<String>, PlanFault> {
+    let nodes: BTreeSet<&str> = plugins.iter().map(|plugin| plugin.id.as_str()).collect();
+    let needs_only = || {
+        let only = needs.iter().map(|(id, needed)| (id.as_str(), needed.keys().map(String::as_str).collect()));
+        only.collect::<BTreeMap<&str, BTreeSet<&str>>>()
+    };
+    let sorted = sort(&nodes, &wants).or_else(|_| sort(&nodes, &needs_only()));
+    sorted.map(|order| order.into_iter().map(str::to_owned).collect()).map_err(|cycle| PlanFault {
+        plugin: cycle.first().copied().unwrap_or_default().to_owned(),
+        problem: format!("is part of a cycle: {}", cycle_with_points(&cycle, needs)),
+        help: "one of them must do without the other, or mark the port `optional`".to_owned(),
+    })
+}
+
+fn cycle_with_points(cycle: &[&str], needs: &BTreeMap<String, BTreeMap<String, String>>) -> String {
+    let mut text = format!("`{}`", cycle.first().copied().unwrap_or_default());
+    for pair in cycle.windows(2) {
+        let point = needs.get(pair[0]).and_then(|needed| needed.get(pair[1])).map_or("", String::as_str);
+        text += &format!(" needs `{}` for `{point}`", pair[1]);
+        if pair[1] != cycle[0] {
+            text += ", which";
+        }
+    }
+    text
+}

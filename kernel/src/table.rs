@@ -1,0 +1,183 @@
+//! The one immutable table of routes. Whoever changes it makes a new one.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use transom_plugin_api::abi::host_table::{AsyncHandler, Handler, InlineHandler, StreamHandler};
+use transom_plugin_api::abi::payload::PayloadType;
+use transom_plugin_api::point::PointKind;
+
+use crate::breadcrumb::{Times, next_counter};
+use crate::bus::mailbox::Mailbox;
+use crate::order::places;
+use crate::plan::place;
+use crate::reaper::Reaper;
+use crate::seat::Seat;
+
+/// A point as the kernel knows it: made when the first plugin that touches it is admitted, never removed.
+pub(crate) struct Point {
+    pub(crate) name: String,
+    pub(crate) kind: PointKind,
+    pub(crate) deadline: Option<Duration>,
+    /// Fingerprints of input, output and about.
+    pub(crate) fingerprints: [String; 3],
+    /// How to handle the payloads, as the first plugin that resolved the point knows it.
+    pub(crate) types: OnceLock<PointTypes>,
+    pub(crate) counter: u32,
+    pub(crate) times: Times,
+}
+
+/// The payload types of a point.
+#[derive(Clone, Copy)]
+pub(crate) struct PointTypes {
+    pub(crate) input: PayloadType,
+    pub(crate) about: PayloadType,
+}
+
+impl Point {
+    pub(crate) fn of(port: &crate::descriptor::PortDescriptor) -> Self {
+        Self {
+            name: port.point.clone(),
+            kind: port.kind,
+            deadline: (port.deadline_ms > 0).then(|| Duration::from_millis(port.deadline_ms)),
+            fingerprints: [&port.input, &port.output, &port.about].map(|of| of.fingerprint.clone()),
+            types: OnceLock::new(),
+            counter: next_counter(),
+            times: Times::default(),
+        }
+    }
+}
+
+/// A handler on the bus: what one activation contributes at one point. In-flight calls hold it; when the last holder is
+/// gone its activation may be quiet.
+pub(crate) struct Contribution {
+    pub(crate) seat: Arc<Seat>,
+    pub(crate) point: u32,
+    /// The name at a named point.
+    pub(crate) name: String,
+    pub(crate) about: About,
+    pub(crate) handler: Handler,
+    /// The mailbox of a queued handler.
+    pub(crate) mailbox: Option<Arc<Mailbox>>,
+    /// Counts as running until dropped.
+    pub(crate) _running: Arc<crate::seat::Running>,
+}
+
+/// A boxed value of the plugin's that says what a name is about; null where there is none.
+pub(crate) struct About {
+    pub(crate) value: *mut (),
+    pub(crate) drop: unsafe extern "C" fn(*mut ()),
+}
+
+// SAFETY: the value is a `Contract`, so `Send` and `Sync`.
+unsafe impl Send for About {}
+// SAFETY: as above.
+unsafe impl Sync for About {}
+
+impl Drop for About {
+    fn drop(&mut self) {
+        if !self.value.is_null() {
+            // SAFETY: boxed by the plugin, owned here, dropped once by the plugin's own function.
+            unsafe { (self.drop)(self.value) }
+        }
+    }
+}
+
+impl Contribution {
+    pub(crate) fn inline(&self) -> Option<&InlineHandler> {
+        if let Handler::Inline(handler) = &self.handler { Some(handler) } else { None }
+    }
+
+    pub(crate) fn asynchronous(&self) -> Option<&AsyncHandler> {
+        match &self.handler {
+            Handler::Queued(handler, _) | Handler::Link(handler) | Handler::Serve(handler) => Some(handler),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn stream(&self) -> Option<&StreamHandler> {
+        if let Handler::ServeStream(handler) = &self.handler { Some(handler) } else { None }
+    }
+}
+
+/// The handlers of one point.
+pub(crate) struct Routes {
+    pub(crate) point: Arc<Point>,
+    /// Inline listeners in order.
+    pub(crate) inline: Box<[Arc<Contribution>]>,
+    pub(crate) queued: Box<[Arc<Contribution>]>,
+    /// Links in order; shared with chains that wait.
+    pub(crate) links: Arc<[Arc<Contribution>]>,
+    /// Providers by name, in byte order; a service without names has one, under the empty name.
+    pub(crate) providers: Box<[Arc<Contribution>]>,
+}
+
+impl Routes {
+    fn new(point: Arc<Point>, mut here: Vec<Arc<Contribution>>) -> Self {
+        order(&mut here, &point.name);
+        let pick = |wanted: fn(&Handler) -> bool| -> Vec<Arc<Contribution>> {
+            here.iter().filter(|contribution| wanted(&contribution.handler)).cloned().collect()
+        };
+        let mut providers = pick(|handler| matches!(handler, Handler::Serve(_) | Handler::ServeStream(_)));
+        providers.sort_by(|a, b| a.name.cmp(&b.name));
+        Self {
+            inline: pick(|handler| matches!(handler, Handler::Inline(_))).into(),
+            queued: pick(|handler| matches!(handler, Handler::Queued(..))).into(),
+            links: pick(|handler| matches!(handler, Handler::Link(_))).into(),
+            providers: providers.into(),
+            point,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn provider(&self, name: &str) -> Option<&Arc<Contribution>> {
+        if let [only] = &*self.providers
+            && only.name == name
+        {
+            return Some(only);
+        }
+        let found = self.providers.binary_search_by(|provider| provider.name.as_str().cmp(name));
+        found.ok().map(|index| &self.providers[index])
+    }
+}
+
+// The plan has refused cycles already; should one be left, the order is that of the ids.
+fn order(here: &mut [Arc<Contribution>], point: &str) {
+    let seats: Vec<&Arc<Seat>> = here.iter().map(|contribution| &contribution.seat).collect();
+    let wishes: Vec<_> = seats.iter().filter_map(|seat| Some(place(&seat.id, seat.port_at(point)?))).collect();
+    let rank: std::collections::HashMap<String, usize> = match places(&wishes) {
+        Ok(order) => order.iter().enumerate().map(|(rank, id)| ((*id).to_owned(), rank)).collect(),
+        Err(_) => std::collections::HashMap::new(),
+    };
+    here.sort_by_key(|contribution| {
+        (rank.get(contribution.seat.id).copied().unwrap_or(usize::MAX), contribution.seat.id)
+    });
+}
+
+/// All routes at one moment.
+pub(crate) struct RouteTable {
+    pub(crate) version: u64,
+    pub(crate) points: Box<[Routes]>,
+    reaper: Reaper,
+}
+
+impl RouteTable {
+    pub(crate) fn new(points: &[Arc<Point>], contributions: &[Arc<Contribution>], reaper: Reaper) -> Self {
+        static VERSION: AtomicU64 = AtomicU64::new(1);
+        let mut by_point: Vec<Vec<Arc<Contribution>>> = points.iter().map(|_| Vec::new()).collect();
+        for contribution in contributions {
+            by_point[contribution.point as usize].push(Arc::clone(contribution));
+        }
+        let points = points.iter().zip(by_point).map(|(point, here)| Routes::new(Arc::clone(point), here));
+        Self { version: VERSION.fetch_add(1, Ordering::Relaxed), points: points.collect(), reaper }
+    }
+}
+
+impl Drop for RouteTable {
+    fn drop(&mut self) {
+        // The last holder may be an emission in the middle of a plugin; the plugins' code that runs when handlers are
+        // dropped must not run there.
+        self.reaper.take(std::mem::take(&mut self.points));
+    }
+}

@@ -1,0 +1,10 @@
+//! The kernel with real plugins on it, linked into this binary.
+
+mod kernel {
+    mod events;
+    mod filters;
+    mod lifecycle;
+    mod services;
+    mod streams;
+    pub(crate) mod support;
+}

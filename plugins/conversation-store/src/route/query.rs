@@ -1,0 +1,139 @@
+//! What may stand behind the `?` of the store's routes.
+
+use transom_agent::conversation::{Query, Read, Status};
+use transom_plugin_api::{CallError, List, Map, Text};
+
+use crate::identity::check_conversation_id;
+use crate::status;
+
+/// The query of `GET /conversations`.
+pub(crate) fn list(query: &Map<Text>) -> Result<Query, CallError> {
+    if query.contains_key("workspaceId") {
+        return Err(CallError::invalid_input("`workspaceId` is not served yet"));
+    }
+    refuse_unknown(query, &["status", "q"])?;
+    Ok(Query {
+        status: query.get("status").map_or_else(|| Ok(List::new()), |names| statuses(names))?,
+        prefix: query.get("q").cloned().unwrap_or_default(),
+    })
+}
+
+/// The query of `GET /conversations/:id`.
+pub(crate) fn read(id: &str, query: &Map<Text>) -> Result<Read, CallError> {
+    check_conversation_id("id", id)?;
+    refuse_unknown(query, &["sinceSeq", "beforeSeq", "limit"])?;
+    // No log is long enough for the difference between a huge limit and none to show.
+    let limit = number(query, "limit", 1)?.map(|limit| u32::try_from(limit).unwrap_or(u32::MAX));
+    Ok(Read {
+        conversation_id: id.into(),
+        since_seq: number(query, "sinceSeq", 0)?.into(),
+        before_seq: number(query, "beforeSeq", 1)?.into(),
+        limit: limit.into(),
+    })
+}
+
+fn refuse_unknown(query: &Map<Text>, known: &[&str]) -> Result<(), CallError> {
+    let unknown = query.iter().map(|(key, _)| key).filter(|key| !known.contains(key));
+    let unknown = quoted(unknown);
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let known = quoted(known.iter().copied());
+    Err(CallError::invalid_input(format!("the query contains {unknown}, expected only {known}")))
+}
+
+fn statuses(names: &str) -> Result<List<Status>, CallError> {
+    let names = names.split(',').map(str::trim).filter(|name| !name.is_empty());
+    let unknown = quoted(names.clone().filter(|name| status::named(name).is_none()));
+    if unknown.is_empty() {
+        return Ok(names.filter_map(status::named).collect());
+    }
+    let known = quoted(status::ALL.into_iter().map(status::name_of));
+    Err(CallError::invalid_input(format!("`status` contains {unknown}, expected only {known}")))
+}
+
+fn number(query: &Map<Text>, key: &str, least: i64) -> Result<Option<i64>, CallError> {
+    let Some(text) = query.get(key) else { return Ok(None) };
+    let number = text.parse::<i64>().ok().filter(|number| *number >= least);
+    number.map(Some).ok_or_else(|| {
+        let text = text.escape_debug();
+        CallError::invalid_input(format!("`{key}` is `{text}`, expected a whole number, {least} or more"))
+    })
+}
+
+fn quoted<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    names.map(|name| format!("`{}`", name.escape_debug())).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use transom_plugin_api::{CallErrorKind, Maybe};
+
+    use super::*;
+
+    fn query(pairs: &[(&str, &str)]) -> Map<Text> {
+        pairs.iter().map(|(key, value)| (*key, Text::from(*value))).collect()
+    }
+
+    #[track_caller]
+    fn refused<T: std::fmt::Debug>(outcome: Result<T, CallError>, message: &str) {
+        let error = outcome.expect_err("refused");
+        assert_eq!((error.kind, error.message.as_str()), (CallErrorKind::InvalidInput, message));
+    }
+
+    #[test]
+    fn an_empty_query_asks_for_everything() {
+        assert_eq!(list(&Map::new()), Ok(Query::default()));
+        assert_eq!(list(&query(&[("status", ""), ("q", "")])), Ok(Query::default()));
+        let everything = Read {
+            conversation_id: "c".into(),
+            since_seq: Maybe::None,
+            before_seq: Maybe::None,
+            limit: Maybe::None,
+        };
+        assert_eq!(read("c", &Map::new()), Ok(everything));
+    }
+
+    #[test]
+    fn statuses_and_a_prefix_are_taken_over() {
+        let wanted = Query { status: List::from([Status::Active, Status::Closed]), prefix: "ab".into() };
+        assert_eq!(list(&query(&[("status", "active, closed"), ("q", "ab")])), Ok(wanted));
+    }
+
+    #[test]
+    fn what_is_unknown_is_named() {
+        refused(
+            list(&query(&[("status", "idle,asleep,gone")])),
+            "`status` contains `asleep`, `gone`, expected only `active`, `idle`, `closed`",
+        );
+        refused(list(&query(&[("page", "2")])), "the query contains `page`, expected only `status`, `q`");
+        refused(list(&query(&[("workspaceId", "w")])), "`workspaceId` is not served yet");
+        refused(
+            read("c", &query(&[("since", "2")])),
+            "the query contains `since`, expected only `sinceSeq`, `beforeSeq`, `limit`",
+        );
+    }
+
+    #[test]
+    fn a_window_is_taken_over() {
+        let window = read("c", &query(&[("sinceSeq", "0"), ("beforeSeq", "9"), ("limit", "99999999999")]));
+        let window = window.expect("accepted");
+        assert_eq!(window.since_seq, Maybe::Some(0));
+        assert_eq!(window.before_seq, Maybe::Some(9));
+        assert_eq!(window.limit, Maybe::Some(u32::MAX));
+    }
+
+    #[test]
+    fn a_number_out_of_its_bounds_is_refused_with_its_field() {
+        refused(read("c", &query(&[("sinceSeq", "-1")])), "`sinceSeq` is `-1`, expected a whole number, 0 or more");
+        refused(read("c", &query(&[("beforeSeq", "0")])), "`beforeSeq` is `0`, expected a whole number, 1 or more");
+        refused(read("c", &query(&[("limit", "0")])), "`limit` is `0`, expected a whole number, 1 or more");
+        refused(read("c", &query(&[("limit", "many")])), "`limit` is `many`, expected a whole number, 1 or more");
+        refused(read("c", &query(&[("limit", "1e3")])), "`limit` is `1e3`, expected a whole number, 1 or more");
+    }
+
+    #[test]
+    fn an_id_that_cannot_be_is_refused() {
+        refused(read("a b", &Map::new()), "`id` contains ` `, expected only `A–Z a–z 0–9 - _ .`");
+    }
+}

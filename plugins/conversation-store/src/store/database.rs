@@ -1,0 +1,145 @@
+//! The file: claimed for one process, checked, opened.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{ErrorKind, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
+use transom_plugin_api::StartError;
+
+use super::schema;
+use crate::Durability;
+
+/// The database's name in the plugin's folder.
+pub(crate) const FILE: &str = "conversations.db";
+
+/// How long a connection waits for a lock that some other program holds.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// The write-ahead log is cut back to this many bytes once it was larger.
+const LOG_LIMIT: i64 = 64 << 20;
+
+/// A database that belongs to this process, as long as this value lives.
+pub(crate) struct Database {
+    path: PathBuf,
+    _claim: File,
+}
+
+impl Database {
+    /// Claims the database in `folder`, and makes the file when it is not there. Refuses one that another process, or
+    /// another image in this one, has open, and one that a newer program has written; neither is touched.
+    pub(crate) fn claim(folder: &Path) -> Result<Self, StartError> {
+        let path = folder.join(FILE);
+        let claim = claim(&folder.join("conversations.lock"), &path)?;
+        // Only now: closing any handle of the file drops the locks that SQLite holds in the same process.
+        refuse_newer(&path, version_in_header(&path)?)?;
+        make(folder, &path)?;
+        Ok(Self { path, _claim: claim })
+    }
+
+    /// Opens the one connection that writes.
+    pub(crate) fn open_to_write(&self, durability: Durability) -> Result<Connection, StartError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = Connection::open_with_flags(&self.path, flags)?;
+        connection.busy_timeout(BUSY)?;
+        self.check_version(&connection)?;
+        let mode: String = connection.query_row("PRAGMA journal_mode = WAL", (), |row| row.get(0))?;
+        if mode != "wal" {
+            let path = self.path.display();
+            return Err(StartError::new(format!("`{path}` is in journal mode `{mode}`, expected `wal`"))
+                .help("keep the data folder on a local disk"));
+        }
+        let synchronous = match durability {
+            Durability::Full => "FULL",
+            Durability::Normal => "NORMAL",
+        };
+        connection.pragma_update(None, "synchronous", synchronous)?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+        connection.pragma_update(None, "journal_size_limit", LOG_LIMIT)?;
+        schema::bring_up_to_date(&mut connection)?;
+        Ok(connection)
+    }
+
+    /// Opens a connection that cannot write.
+    pub(crate) fn open_to_read(&self) -> Result<Connection, StartError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&self.path, flags)?;
+        connection.busy_timeout(BUSY)?;
+        Ok(connection)
+    }
+
+    /// The version in the header may be older than one in a write-ahead log that was left behind.
+    fn check_version(&self, connection: &Connection) -> Result<(), StartError> {
+        let keep_log = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+        connection.set_db_config(keep_log, true)?;
+        refuse_newer(&self.path, schema::version(connection)?)?;
+        connection.set_db_config(keep_log, false)?;
+        Ok(())
+    }
+}
+
+/// Folds the write-ahead log into the file, and closes it.
+pub(crate) fn close_after_writing(connection: Connection) {
+    let folded = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(()));
+    if let Err(error) = folded.and_then(|()| connection.close().map_err(|(_, error)| error)) {
+        tracing::warn!("`{FILE}` was not closed cleanly: {error}; nothing is lost, the next start repairs it");
+    }
+}
+
+fn claim(lock: &Path, database: &Path) -> Result<File, StartError> {
+    let file = private(OpenOptions::new().create(true).truncate(false)).open(lock);
+    let file = file.map_err(|error| StartError::new(format!("`{}` cannot be opened: {error}", lock.display())))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            Err(StartError::new(format!("`{}` is in use by another host", database.display()))
+                .help("stop the other host, or give this one a data folder of its own"))
+        }
+        Err(TryLockError::Error(error)) => {
+            Err(StartError::new(format!("`{}` cannot be locked: {error}", lock.display())))
+        }
+    }
+}
+
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    options.read(true).write(true).mode(0o600)
+}
+
+/// Makes an empty file for the owner only; SQLite gives its other files the same mode.
+fn make(folder: &Path, path: &Path) -> Result<(), StartError> {
+    match private(OpenOptions::new().create_new(true)).open(path) {
+        Ok(_) => Ok(File::open(folder).and_then(|folder| folder.sync_all())?),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(StartError::new(format!("`{}` cannot be made: {error}", path.display()))),
+    }
+}
+
+/// Reads the schema's version without SQLite, which would leave files of its own beside the database.
+fn version_in_header(path: &Path) -> Result<i32, StartError> {
+    let mut header = Vec::new();
+    match File::open(path) {
+        Ok(file) => file.take(64).read_to_end(&mut header)?,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(0),
+        Err(error) => return Err(StartError::new(format!("`{}` cannot be opened: {error}", path.display()))),
+    };
+    if header.is_empty() {
+        return Ok(0);
+    }
+    match header.get(60..64).and_then(|bytes| <[u8; 4]>::try_from(bytes).ok()) {
+        Some(version) if header.starts_with(b"SQLite format 3\0") => Ok(i32::from_be_bytes(version)),
+        _ => Err(StartError::new(format!("`{}` is not an SQLite database", path.display()))
+            .help("move it away, or restore it from a backup")),
+    }
+}
+
+fn refuse_newer(path: &Path, version: i32) -> Result<(), StartError> {
+    if version <= schema::VERSION {
+        return Ok(());
+    }
+    let (path, newest) = (path.display(), schema::VERSION);
+    Err(StartError::new(format!("`{path}` has schema version {version}, this host knows up to {newest}"))
+        .help("update the host; nothing was changed"))
+}

@@ -1,0 +1,161 @@
+//! [`Piece`]: what one frame of an answer says, in any of the dialects in use.
+
+use serde_json::Value;
+use transom_agent::provider::Usage;
+use transom_plugin_api::Maybe;
+
+/// The data of one frame. What it does not hold, or holds in another type, is absent.
+#[derive(Debug)]
+pub(crate) struct Piece(Value);
+
+impl Piece {
+    /// Reads the data of a frame.
+    pub(crate) fn read(data: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(data).map(Self)
+    }
+
+    /// The error it reports instead of an answer.
+    pub(crate) fn error(&self) -> Option<&Value> {
+        self.0.get("error").filter(|error| !error.is_null())
+    }
+
+    /// The whole of it, for a frame that is an error by its type.
+    pub(crate) fn into_value(self) -> Value {
+        self.0
+    }
+
+    /// More text.
+    pub(crate) fn text(&self) -> Option<String> {
+        match self.delta("content")? {
+            Value::String(text) => some_text(text),
+            Value::Array(parts) => {
+                let texts = parts.iter().filter_map(|part| part.get("text")?.as_str());
+                some_text(&texts.collect::<String>())
+            }
+            _ => None,
+        }
+    }
+
+    /// More thoughts. Some send them under both names at once.
+    pub(crate) fn thought(&self) -> Option<String> {
+        let thought = |key: &str| some_text(self.delta(key)?.as_str()?);
+        thought("reasoning_content").or_else(|| thought("reasoning"))
+    }
+
+    /// Fragments of calls of tools.
+    pub(crate) fn calls(&self) -> &[Value] {
+        self.delta("tool_calls").and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    }
+
+    /// Why the model stopped, in the provider's words.
+    pub(crate) fn finish_reason(&self) -> Option<&str> {
+        self.choice()?.get("finish_reason")?.as_str().filter(|reason| !reason.is_empty())
+    }
+
+    /// The tokens so far.
+    pub(crate) fn usage(&self) -> Option<Usage> {
+        let inside = |holder: &Value| holder.get("usage").filter(|usage| usage.is_object()).map(usage);
+        inside(&self.0).or_else(|| inside(self.choice()?))
+    }
+
+    fn choice(&self) -> Option<&Value> {
+        self.0.get("choices")?.get(0)
+    }
+
+    fn delta(&self, key: &str) -> Option<&Value> {
+        self.choice()?.get("delta")?.get(key)
+    }
+}
+
+fn some_text(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+fn usage(usage: &Value) -> Usage {
+    let number = |path: &str| usage.pointer(path).and_then(Value::as_u64);
+    let first = |paths: &[&str]| Maybe::from(paths.iter().find_map(|path| number(path)));
+    Usage {
+        input_tokens: number("/prompt_tokens").unwrap_or(0),
+        output_tokens: number("/completion_tokens").unwrap_or(0),
+        cache_read_tokens: first(&[
+            "/prompt_tokens_details/cached_tokens",
+            "/cache_read_tokens",
+            "/prompt_cache_hit_tokens",
+        ]),
+        cache_write_tokens: first(&["/prompt_tokens_details/cache_write_tokens", "/cache_write_tokens"]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn piece(data: &str) -> Piece {
+        Piece::read(data).expect("JSON")
+    }
+
+    #[test]
+    fn text_is_a_string_or_a_list_of_parts() {
+        let text = |content: &str| {
+            piece(&format!("{{\"choices\":[{{\"delta\":{{\"content\":{content}}}}}]}}")).text()
+        };
+        assert_eq!(text("\"a\"").as_deref(), Some("a"));
+        assert_eq!(
+            text(r#"[{"type":"text","text":"a"},{"type":"image"},{"text":"b"}]"#).as_deref(),
+            Some("ab")
+        );
+        assert_eq!([text("\"\""), text("null"), text("7"), text("[]")], [None, None, None, None]);
+    }
+
+    #[test]
+    fn thoughts_come_under_two_names_and_count_once() {
+        let thought = |delta: &str| piece(&format!("{{\"choices\":[{{\"delta\":{delta}}}]}}")).thought();
+        assert_eq!(thought(r#"{"reasoning_content":"a"}"#).as_deref(), Some("a"));
+        assert_eq!(thought(r#"{"reasoning":"a"}"#).as_deref(), Some("a"));
+        assert_eq!(thought(r#"{"reasoning":"a","reasoning_content":"a"}"#).as_deref(), Some("a"));
+        assert_eq!(thought(r#"{"reasoning":{"x":1}}"#), None);
+    }
+
+    #[test]
+    fn cached_tokens_come_under_several_names() {
+        for cached in [
+            r#""prompt_tokens_details":{"cached_tokens":5}"#,
+            r#""cache_read_tokens":5"#,
+            r#""prompt_cache_hit_tokens":5,"prompt_tokens_details":null"#,
+        ] {
+            let usage =
+                piece(&format!("{{\"usage\":{{\"prompt_tokens\":9,\"completion_tokens\":2,{cached}}}}}"))
+                    .usage();
+            let expected = Usage {
+                input_tokens: 9,
+                output_tokens: 2,
+                cache_read_tokens: Maybe::Some(5),
+                cache_write_tokens: Maybe::None,
+            };
+            assert_eq!(usage, Some(expected));
+        }
+    }
+
+    #[test]
+    fn usage_may_stand_beside_the_delta() {
+        let usage = piece(r#"{"choices":[{"usage":{"prompt_tokens":1}}],"usage":null}"#).usage();
+        assert_eq!(usage.map(|usage| usage.input_tokens), Some(1));
+    }
+
+    #[test]
+    fn nothing_is_read_out_of_other_shapes() {
+        for data in [
+            "null",
+            "7",
+            "[]",
+            "{}",
+            r#"{"choices":[]}"#,
+            r#"{"choices":[{"delta":null}]}"#,
+            r#"{"error":null}"#,
+        ] {
+            let piece = piece(data);
+            assert!(piece.error().is_none() && piece.usage().is_none() && piece.finish_reason().is_none());
+            assert!(piece.text().is_none() && piece.thought().is_none() && piece.calls().is_empty());
+        }
+    }
+}

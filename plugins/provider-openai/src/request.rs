@@ -1,0 +1,192 @@
+//! Turns a model request into the body that endpoints expect. The same request always becomes the same bytes.
+
+mod messages;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+use transom_agent::provider::{ModelRequest, ReasoningEffort};
+use transom_agent::tool::ToolDefinition;
+use transom_plugin_api::{Json, StartError};
+
+use messages::{WireMessage, wire_messages};
+
+/// What differs between endpoints.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Dialect {
+    /// Whether to ask for the tokens of a streamed answer.
+    pub(crate) asks_for_usage: bool,
+    /// Whether to say how hard the model is to think.
+    pub(crate) sends_reasoning_effort: bool,
+    /// Further fields of the body.
+    pub(crate) extra: Map<String, Value>,
+}
+
+impl Dialect {
+    /// The fields that are not left to the settings.
+    const OURS: [&str; 8] = [
+        "model",
+        "messages",
+        "stream",
+        "stream_options",
+        "tools",
+        "max_tokens",
+        "temperature",
+        "reasoning_effort",
+    ];
+
+    /// Reads the setting `extra_body`.
+    pub(crate) fn read_extra(text: &str) -> Result<Map<String, Value>, StartError> {
+        let extra: Map<String, Value> = serde_json::from_str(text).map_err(|error| {
+            StartError::new(format!("setting `extra_body` is not a JSON object: {error}"))
+                .help("write it as text, such as '{\"top_p\":0.9}'")
+        })?;
+        match Self::OURS.iter().find(|field| extra.contains_key(**field)) {
+            Some(field) => Err(StartError::new(format!("setting `extra_body` holds `{field}`"))
+                .help("leave it out: the request says it")),
+            None => Ok(extra),
+        }
+    }
+}
+
+/// The body for `request`.
+pub(crate) fn body(request: &ModelRequest, dialect: &Dialect) -> Result<Vec<u8>, serde_json::Error> {
+    serde_json::to_vec(&Body {
+        model: &request.model,
+        messages: wire_messages(request.system_prompt.as_deref(), &request.messages),
+        stream: true,
+        stream_options: dialect.asks_for_usage.then_some(StreamOptions { include_usage: true }),
+        tools: request.tools.iter().map(Tool::of).collect(),
+        max_tokens: request.max_tokens.into_option(),
+        temperature: request.temperature.into_option(),
+        reasoning_effort: dialect.sends_reasoning_effort.then(|| effort(request.reasoning_effort)),
+        extra: &dialect.extra,
+    })
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    model: &'a str,
+    messages: Vec<WireMessage<'a>>,
+    stream: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stream_options: Option<StreamOptions>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tools: Vec<Tool<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_tokens: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    temperature: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_effort: Option<&'static str>,
+    #[serde(flatten)]
+    extra: &'a Map<String, Value>,
+}
+
+#[derive(Serialize)]
+struct StreamOptions {
+    include_usage: bool,
+}
+
+#[derive(Serialize)]
+struct Tool<'a> {
+    r#type: &'static str,
+    function: Function<'a>,
+}
+
+#[derive(Serialize)]
+struct Function<'a> {
+    name: &'a str,
+    description: &'a str,
+    parameters: &'a Json,
+}
+
+impl<'a> Tool<'a> {
+    fn of(tool: &'a ToolDefinition) -> Self {
+        let ToolDefinition { name, description, parameters, .. } = tool;
+        Self { r#type: "function", function: Function { name, description, parameters } }
+    }
+}
+
+/// Endpoints know three efforts.
+const fn effort(effort: ReasoningEffort) -> &'static str {
+    match effort {
+        ReasoningEffort::Low => "low",
+        ReasoningEffort::Medium => "medium",
+        ReasoningEffort::High | ReasoningEffort::Xhigh | ReasoningEffort::Max => "high",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use transom_agent::message::{Message, Role};
+    use transom_plugin_api::Maybe;
+
+    use super::*;
+    use crate::fixture::request;
+
+    fn plain() -> Dialect {
+        Dialect { asks_for_usage: true, ..Dialect::default() }
+    }
+
+    fn text(request: &ModelRequest, dialect: &Dialect) -> String {
+        String::from_utf8(body(request, dialect).expect("it encodes")).expect("UTF-8")
+    }
+
+    #[test]
+    fn the_smallest_request_has_no_field_too_many() {
+        let expected = r#"{"model":"m","messages":[{"role":"user","content":"hi"}],"stream":true,"stream_options":{"include_usage":true}}"#;
+        assert_eq!(text(&request([Message::text("u", Role::User, "hi")]), &plain()), expected);
+    }
+
+    #[test]
+    fn the_same_request_becomes_the_same_bytes() {
+        let mut request = request([Message::text("u", Role::User, "hi")]);
+        request.system_prompt = Maybe::Some("Be kind.".into());
+        request.max_tokens = Maybe::Some(100);
+        request.temperature = Maybe::Some(0.5);
+        request.tools.push(ToolDefinition {
+            name: "look".into(),
+            description: "Looks.".into(),
+            parameters: Json::parse(r#"{"type": "object", "properties": {"b": {}, "a": {}}}"#).expect("JSON"),
+            concurrency_safe: true,
+        });
+        let expected = concat!(
+            r#"{"model":"m","messages":[{"role":"system","content":"Be kind."},{"role":"user","content":"hi"}],"#,
+            r#""stream":true,"stream_options":{"include_usage":true},"tools":[{"type":"function","function":{"#,
+            r#""name":"look","description":"Looks.","parameters":{"type":"object","properties":{"b":{},"a":{}}}}}],"#,
+            r#""max_tokens":100,"temperature":0.5}"#
+        );
+        assert_eq!(text(&request, &plain()), expected);
+        assert_eq!(text(&request.clone(), &plain()), expected);
+    }
+
+    #[test]
+    fn what_endpoints_may_refuse_is_only_sent_when_asked_for() {
+        let mut request = request([]);
+        request.reasoning_effort = ReasoningEffort::Max;
+        assert_eq!(text(&request, &Dialect::default()), r#"{"model":"m","messages":[],"stream":true}"#);
+        let dialect = Dialect { sends_reasoning_effort: true, ..Dialect::default() };
+        assert!(text(&request, &dialect).contains(r#""reasoning_effort":"high""#));
+    }
+
+    #[test]
+    fn extra_fields_come_last_and_cannot_replace_ours() {
+        let extra = Dialect::read_extra(r#"{"top_p":0.9,"a":{"b":1}}"#).expect("good");
+        let sent = text(&request([]), &Dialect { extra, ..Dialect::default() });
+        assert!(sent.ends_with(r#""stream":true,"top_p":0.9,"a":{"b":1}}"#), "{sent}");
+        for (refused, expected) in
+            [("[]", "not a JSON object"), ("{", "not a JSON object"), ("{\"stream\":1}", "`stream`")]
+        {
+            let error = Dialect::read_extra(refused).expect_err("refused").to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn efforts_are_capped() {
+        let efforts =
+            [ReasoningEffort::Low, ReasoningEffort::Medium, ReasoningEffort::High, ReasoningEffort::Xhigh];
+        assert_eq!(json!(efforts.map(effort)), json!(["low", "medium", "high", "high"]));
+    }
+}

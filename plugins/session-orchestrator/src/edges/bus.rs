@@ -1,0 +1,111 @@
+//! The edges on the bus.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use transom_agent::conversation::{Append, Appended, Conversation, History, Update};
+use transom_agent::provider::{ModelInfo, ModelRequest, ProviderEvent};
+use transom_agent::tool::{ToolAssembly, ToolCall, ToolDefinition, ToolOutput};
+use transom_agent::turn::{SystemPrompt, TurnInput, TurnSettled, TurnStarted};
+use transom_plugin_api::{CallError, Host, ItemStream, Provided};
+
+use super::{Edges, ModelStream};
+use crate::OrchestratorPorts;
+
+/// A host and the ports of this plugin.
+pub(crate) struct Bus {
+    host: Host,
+    ports: OrchestratorPorts,
+}
+
+impl Bus {
+    pub(crate) fn new(host: Host, ports: OrchestratorPorts) -> Self {
+        Self { host, ports }
+    }
+}
+
+impl ModelStream for ItemStream<ProviderEvent> {
+    async fn next(&mut self) -> Option<Result<ProviderEvent, CallError>> {
+        Self::next(self).await
+    }
+}
+
+impl Edges for Bus {
+    type Model = ItemStream<ProviderEvent>;
+
+    fn now_ms(&self) -> i64 {
+        self.host.now_ms()
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        self.host.sleep(duration).await;
+    }
+
+    fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
+        self.host.spawn(future);
+    }
+
+    fn roots(&self) -> Vec<PathBuf> {
+        self.host.roots().map(Path::to_path_buf).collect()
+    }
+
+    fn models(&self) -> Vec<Provided<ModelInfo>> {
+        self.ports.model.names()
+    }
+
+    fn open_model(&self, name: &str, request: ModelRequest) -> Result<Self::Model, CallError> {
+        self.ports.model.open_named(name, request)
+    }
+
+    fn tools(&self) -> Vec<Provided<ToolDefinition>> {
+        self.ports.tool.names()
+    }
+
+    async fn run_tool(
+        &self,
+        name: &str,
+        call: ToolCall,
+        limit: Option<Duration>,
+    ) -> Result<ToolOutput, CallError> {
+        match limit {
+            Some(limit) => self.ports.tool.call_named_within(name, limit, call).await,
+            None => self.ports.tool.call_named(name, call).await,
+        }
+    }
+
+    async fn find(&self, conversation_id: &str) -> Result<Conversation, CallError> {
+        self.ports.find.call(conversation_id.into()).await
+    }
+
+    async fn history(&self, conversation_id: &str) -> Result<History, CallError> {
+        self.ports.history.call(conversation_id.into()).await
+    }
+
+    async fn append(&self, append: Append) -> Result<Appended, CallError> {
+        self.ports.append.call(append).await
+    }
+
+    async fn update(&self, update: Update) -> Result<Conversation, CallError> {
+        self.ports.update.call(update).await
+    }
+
+    async fn filter_input(&self, input: TurnInput) -> Result<TurnInput, CallError> {
+        self.ports.input.apply(input).await
+    }
+
+    async fn filter_tools(&self, tools: ToolAssembly) -> Result<ToolAssembly, CallError> {
+        self.ports.tools.apply(tools).await
+    }
+
+    async fn filter_system_prompt(&self, prompt: SystemPrompt) -> Result<SystemPrompt, CallError> {
+        self.ports.system_prompt.apply(prompt).await
+    }
+
+    fn say_started(&self, started: &TurnStarted) {
+        self.ports.started.emit(started);
+    }
+
+    fn say_settled(&self, settled: &TurnSettled) {
+        self.ports.settled.emit(settled);
+    }
+}

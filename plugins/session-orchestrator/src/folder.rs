@@ -1,0 +1,127 @@
+//! The folder a turn works in: existing, without symlinks, inside a root.
+
+use std::path::{Path, PathBuf};
+
+use transom_plugin_api::{CallError, Text};
+
+/// The folder for a turn: the one asked for, else the conversation's, else the first root.
+///
+/// # Errors
+/// `InvalidInput` that names `cwd` when the folder cannot be worked in, `Unavailable` when there is no root at all.
+pub(crate) fn choose(asked: Option<&str>, stored: Option<&str>, roots: &[PathBuf]) -> Result<Text, CallError> {
+    let first = roots.first().ok_or_else(|| {
+        CallError::unavailable("this host has no folder for agents to work in; add one to its `roots`")
+    })?;
+    let folder = match asked.or(stored) {
+        Some(folder) => admitted(folder, roots)?,
+        None => first.clone(),
+    };
+    let folder = folder.into_os_string().into_string();
+    folder.map(Text::from).map_err(|_| refused("is not UTF-8 once its symlinks are resolved"))
+}
+
+/// Resolves symlinks before it compares, so that a link inside a root cannot lead out of it.
+fn admitted(folder: &str, roots: &[PathBuf]) -> Result<PathBuf, CallError> {
+    if !Path::new(folder).is_absolute() {
+        return Err(refused(&format!("is `{folder}`, expected an absolute path")));
+    }
+    let resolved = Path::new(folder)
+        .canonicalize()
+        .map_err(|error| refused(&format!("is `{folder}`, which cannot be opened: {error}")))?;
+    if !is_inside(&resolved, roots) {
+        let roots: Vec<String> = roots.iter().map(|root| format!("`{}`", root.display())).collect();
+        return Err(refused(&format!("is `{folder}`, expected a folder inside {}", roots.join(" or "))));
+    }
+    if !resolved.is_dir() {
+        return Err(refused(&format!("is `{folder}`, which is not a folder")));
+    }
+    Ok(resolved)
+}
+
+/// Whether a resolved path is one of the roots or below one. Whole components count: `/ab` is not inside `/a`.
+fn is_inside(resolved: &Path, roots: &[PathBuf]) -> bool {
+    roots.iter().any(|root| resolved.starts_with(root))
+}
+
+fn refused(problem: &str) -> CallError {
+    CallError::invalid_input(format!("`cwd` {problem}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use transom_plugin_api::CallErrorKind;
+
+    use super::*;
+
+    struct Place {
+        _outer: tempfile::TempDir,
+        outside: PathBuf,
+        root: PathBuf,
+    }
+
+    fn place() -> Place {
+        let outer = tempfile::tempdir().unwrap();
+        let base = outer.path().canonicalize().unwrap();
+        let (root, outside) = (base.join("root"), base.join("root-too"));
+        fs::create_dir_all(root.join("inner")).unwrap();
+        fs::create_dir_all(&outside).unwrap();
+        Place { _outer: outer, outside, root }
+    }
+
+    impl Place {
+        fn ask(&self, folder: &Path) -> Result<Text, CallErrorKind> {
+            let asked = folder.to_str().unwrap();
+            choose(Some(asked), None, std::slice::from_ref(&self.root)).map_err(|error| {
+                assert!(error.message.starts_with("`cwd` "), "{}", error.message);
+                error.kind
+            })
+        }
+    }
+
+    #[test]
+    fn a_folder_inside_a_root_is_taken_without_its_symlinks() {
+        let place = place();
+        symlink(place.root.join("inner"), place.root.join("link")).unwrap();
+        let inner = Text::from(place.root.join("inner").to_str().unwrap());
+        assert_eq!(place.ask(&place.root.join("inner/../inner")), Ok(inner.clone()));
+        assert_eq!(place.ask(&place.root.join("link")), Ok(inner));
+    }
+
+    #[test]
+    fn a_symlink_or_dots_that_lead_out_are_refused() {
+        let place = place();
+        symlink(&place.outside, place.root.join("escape")).unwrap();
+        assert_eq!(place.ask(&place.root.join("escape")), Err(CallErrorKind::InvalidInput));
+        assert_eq!(place.ask(&place.root.join("inner/../..")), Err(CallErrorKind::InvalidInput));
+    }
+
+    #[test]
+    fn a_sibling_whose_name_begins_like_the_root_is_outside() {
+        let place = place();
+        assert_eq!(place.ask(&place.outside), Err(CallErrorKind::InvalidInput));
+    }
+
+    #[test]
+    fn files_missing_folders_and_relative_paths_are_refused() {
+        let place = place();
+        fs::write(place.root.join("file"), "").unwrap();
+        for folder in [place.root.join("file"), place.root.join("missing"), "inner".into(), "".into(), "a\0b".into()] {
+            assert_eq!(place.ask(&folder), Err(CallErrorKind::InvalidInput), "{}", folder.display());
+        }
+    }
+
+    #[test]
+    fn the_request_comes_before_the_conversation_and_that_before_the_first_root() {
+        let place = place();
+        let roots = [place.root.clone(), place.outside.clone()];
+        let (inner, outside) = (place.root.join("inner"), place.outside.clone());
+        let (inner, outside) = (inner.to_str().unwrap(), outside.to_str().unwrap());
+        assert_eq!(choose(Some(inner), Some(outside), &roots).unwrap(), inner);
+        assert_eq!(choose(None, Some(outside), &roots).unwrap(), outside);
+        assert_eq!(choose(None, None, &roots).unwrap(), place.root.to_str().unwrap());
+        assert_eq!(choose(None, None, &[]).unwrap_err().kind, CallErrorKind::Unavailable);
+    }
+}

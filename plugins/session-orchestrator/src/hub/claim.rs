@@ -1,0 +1,106 @@
+//! The claim on a conversation: whoever holds it is its only turn, and it ends exactly once on every way out.
+
+use std::sync::Arc;
+
+use transom_agent::event::AgentEventKind;
+use transom_agent::provider::Usage;
+use transom_agent::turn::EndReason;
+use transom_plugin_api::{CallError, Maybe, Text};
+
+use super::Hub;
+use super::channel::Channel;
+use super::viewer::Viewer;
+use crate::stop::Stop;
+
+/// A turn's hold on its conversation. Dropped before it began, it leaves no trace; dropped later without its seal, it
+/// tells viewers that the turn was lost.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    hub: Arc<Hub>,
+    channel: Arc<Channel>,
+    turn_id: Text,
+    stop: Stop,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Held,
+    Begun,
+    Sealed,
+}
+
+impl Claim {
+    pub(super) fn new(hub: Arc<Hub>, channel: Arc<Channel>, turn_id: Text, stop: Stop) -> Self {
+        Self { hub, channel, turn_id, stop, stage: Stage::Held }
+    }
+
+    pub(crate) fn conversation_id(&self) -> &Text {
+        &self.channel.conversation_id
+    }
+
+    pub(crate) fn turn_id(&self) -> &Text {
+        &self.turn_id
+    }
+
+    /// The signal that stops this turn.
+    pub(crate) fn stop(&self) -> &Stop {
+        &self.stop
+    }
+
+    /// A viewer of this turn.
+    ///
+    /// # Errors
+    /// Never while the claim is held.
+    pub(crate) fn viewer(&self) -> Result<Viewer, CallError> {
+        self.channel.watch_turn(&self.turn_id)
+    }
+
+    /// Begins to show the turn.
+    pub(crate) fn begin(&mut self) {
+        self.stage = Stage::Begun;
+        self.channel.begin(&self.turn_id);
+    }
+
+    /// Shows a frame to all viewers.
+    pub(crate) fn show(&self, what: AgentEventKind) {
+        self.channel.show(what.of(self.conversation_id(), &self.turn_id));
+    }
+
+    /// From now on the prints of this call are shown.
+    pub(crate) fn tool_began(&self, tool_call_id: &Text) {
+        self.channel.tool_began(tool_call_id);
+    }
+
+    /// From now on they are not.
+    pub(crate) fn tool_ended(&self, tool_call_id: &Text) {
+        self.channel.tool_ended(tool_call_id);
+    }
+
+    /// Shows the last frame and gives the conversation free. The hub counts the turn until the claim is dropped.
+    pub(crate) fn seal(&mut self, now_ms: i64) {
+        if self.stage != Stage::Sealed {
+            self.stage = Stage::Sealed;
+            self.channel.seal(&self.turn_id, now_ms);
+        }
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        match self.stage {
+            Stage::Held => self.channel.abandon(&self.turn_id),
+            Stage::Begun => {
+                self.show(AgentEventKind::Done {
+                    reason: EndReason::Lost,
+                    duration_ms: 0,
+                    usage: Usage::default(),
+                    context_size: Maybe::None,
+                });
+                self.seal(0);
+            }
+            Stage::Sealed => {}
+        }
+        self.hub.released();
+    }
+}

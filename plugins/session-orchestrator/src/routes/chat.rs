@@ -1,0 +1,179 @@
+//! The body of `POST /chat`.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use transom_agent::provider::ReasoningEffort;
+use transom_agent::reach::HttpRoute;
+use transom_agent::turn::StartTurn;
+use transom_plugin_api::{CallError, Maybe, Text};
+
+const FIELDS: [&str; 5] = ["message", "conversationId", "model", "cwd", "reasoningEffort"];
+/// Fields a client of a larger host may send. To ignore one would be to answer another question than the one asked.
+const NOT_SERVED: [&str; 5] = ["images", "computerId", "workspaceId", "systemPrompt", "tools"];
+const EFFORTS: [&str; 5] = ["low", "medium", "high", "xhigh", "max"];
+
+/// What the route says of itself.
+pub(super) fn about() -> HttpRoute {
+    let text = json!({ "type": "string" });
+    let input = json!({
+        "type": "object",
+        "properties": {
+            "message": { "type": "string", "description": "what the person says; not blank" },
+            "conversationId": { "type": "string", "description": "a new one when absent or empty" },
+            "model": text,
+            "cwd": text,
+            "reasoningEffort": { "enum": EFFORTS },
+        },
+        "required": ["message"],
+        "additionalProperties": false,
+    });
+    let output = json!({ "type": "object", "description": "an event of the turn; the last one is `turn-sealed`" });
+    HttpRoute {
+        summary: "starts a turn and streams its events".into(),
+        input: input.into(),
+        output: output.into(),
+    }
+}
+
+/// Reads the body; a conversation without an id gets one of `new_id`.
+///
+/// # Errors
+/// `InvalidInput` that names the field.
+pub(super) fn read(body: &Value, new_id: impl FnOnce() -> Text) -> Result<StartTurn, CallError> {
+    let Value::Object(fields) = body else {
+        return Err(refused(format!("the body is {}, expected an object with `message`", kind_of(body))));
+    };
+    for field in fields.keys() {
+        if NOT_SERVED.contains(&field.as_str()) {
+            return Err(refused(format!("field `{field}` is not served yet; leave it out")));
+        }
+        if !FIELDS.contains(&field.as_str()) {
+            let known = FIELDS.map(|field| format!("`{field}`")).join(", ");
+            return Err(refused(format!("field `{field}` is unknown; known are {known}")));
+        }
+    }
+    let text = |field| text_of(body, field);
+    let message = text("message")?.ok_or_else(|| refused("field `message` is missing".to_owned()))?;
+    if message.trim().is_empty() {
+        return Err(refused("field `message` is blank, expected words".to_owned()));
+    }
+    let conversation_id = text("conversationId")?.filter(|id| !id.is_empty()).map(Text::from);
+    Ok(StartTurn {
+        conversation_id: conversation_id.unwrap_or_else(new_id),
+        text: message.trim().into(),
+        model: text("model")?.map(Text::from).into(),
+        cwd: text("cwd")?.map(Text::from).into(),
+        reasoning_effort: effort_of(text("reasoningEffort")?)?,
+    })
+}
+
+/// The text of a field; `null` counts as absent.
+fn text_of<'a>(body: &'a Value, field: &str) -> Result<Option<&'a str>, CallError> {
+    match &body[field] {
+        Value::Null => Ok(None),
+        Value::String(text) => Ok(Some(text)),
+        other => Err(refused(format!("field `{field}` is {}, expected text", kind_of(other)))),
+    }
+}
+
+fn effort_of(effort: Option<&str>) -> Result<Maybe<ReasoningEffort>, CallError> {
+    let Some(effort) = effort else { return Ok(Maybe::None) };
+    let read = ReasoningEffort::deserialize(Value::from(effort));
+    let read = read.map_err(|_| {
+        let known = EFFORTS.map(|effort| format!("`{effort}`")).join(", ");
+        refused(format!("field `reasoningEffort` is `{effort}`, expected one of {known}"))
+    })?;
+    Ok(Maybe::Some(read))
+}
+
+fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "nothing",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}
+
+fn refused(message: String) -> CallError {
+    CallError::invalid_input(message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(body: Value) -> Result<StartTurn, String> {
+        super::read(&body, || "minted".into()).map_err(|error| error.message.into())
+    }
+
+    #[test]
+    fn a_whole_body_is_read_and_the_message_trimmed() {
+        let body = json!({
+            "message": " hi\n", "conversationId": "c-1", "model": "a/one", "cwd": "/tmp", "reasoningEffort": "xhigh",
+        });
+        let expected = StartTurn {
+            conversation_id: "c-1".into(),
+            text: "hi".into(),
+            model: Text::from("a/one").into(),
+            cwd: Text::from("/tmp").into(),
+            reasoning_effort: ReasoningEffort::Xhigh.into(),
+        };
+        assert_eq!(read(body), Ok(expected));
+    }
+
+    #[test]
+    fn an_absent_an_empty_and_a_null_conversation_get_a_new_id() {
+        for body in [
+            json!({ "message": "hi" }),
+            json!({ "message": "hi", "conversationId": "", "model": null }),
+            json!({ "message": "hi", "conversationId": null, "reasoningEffort": null }),
+        ] {
+            let start = read(body).unwrap();
+            assert_eq!(start.conversation_id, "minted");
+            assert!(start.model.is_none() && start.cwd.is_none() && start.reasoning_effort.is_none());
+        }
+    }
+
+    #[test]
+    fn every_effort_in_the_schema_is_read() {
+        for effort in EFFORTS {
+            assert!(read(json!({ "message": "hi", "reasoningEffort": effort })).is_ok(), "{effort}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (body, problem) in [
+            (json!(null), "the body is nothing, expected an object with `message`"),
+            (json!([]), "the body is a list, expected an object with `message`"),
+            (json!({}), "field `message` is missing"),
+            (json!({ "message": null }), "field `message` is missing"),
+            (json!({ "message": " \n" }), "field `message` is blank, expected words"),
+            (json!({ "message": 1 }), "field `message` is a number, expected text"),
+            (json!({ "message": "hi", "model": [] }), "field `model` is a list, expected text"),
+            (json!({ "message": "hi", "cwd": true }), "field `cwd` is a boolean, expected text"),
+            (json!({ "message": "hi", "conversationId": {} }), "field `conversationId` is an object, expected text"),
+            (
+                json!({ "message": "hi", "reasoningEffort": "huge" }),
+                "field `reasoningEffort` is `huge`, expected one of `low`, `medium`, `high`, `xhigh`, `max`",
+            ),
+            (
+                json!({ "message": "hi", "stream": true }),
+                "field `stream` is unknown; known are `message`, `conversationId`, `model`, `cwd`, `reasoningEffort`",
+            ),
+        ] {
+            assert_eq!(read(body), Err(problem.to_owned()));
+        }
+    }
+
+    #[test]
+    fn fields_of_a_larger_host_are_refused_rather_than_ignored() {
+        for field in NOT_SERVED {
+            let body = json!({ "message": "hi", field: null });
+            assert_eq!(read(body), Err(format!("field `{field}` is not served yet; leave it out")));
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! The application: one request, from the guard to the answer.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::header::{ALLOW, CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, Method, StatusCode};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+use transom_agent::reach::HttpRequest;
+use transom_plugin_api::hosting::PluginState;
+use transom_plugin_api::{CallError, Json, Map, Text};
+
+pub(crate) use crate::body::Limits;
+use crate::failure::Failure;
+use crate::format::Format;
+use crate::guard::Guard;
+use crate::routes::{Routes, Way};
+use crate::table::{Directory, Found, Route, Table, Target};
+use crate::{body, decode, frames, reply};
+
+/// The application in front of a desk.
+pub(crate) fn app<R: Routes>(desk: Arc<Desk<R>>) -> Router {
+    Router::new()
+        .fallback(answer::<R>)
+        .layer(middleware::from_fn_with_state(desk.clone(), guarded::<R>))
+        .layer(middleware::map_response(furnished))
+        .with_state(desk)
+}
+
+async fn answer<R: Routes>(State(desk): State<Arc<Desk<R>>>, request: Request) -> Response {
+    desk.answer(request).await.unwrap_or_else(IntoResponse::into_response)
+}
+
+async fn guarded<R: Routes>(State(desk): State<Arc<Desk<R>>>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    match desk.guard.admit(&parts) {
+        Ok(()) => next.run(Request::from_parts(parts, body)).await,
+        Err(refused) => refused.into_response(),
+    }
+}
+
+/// No browser is to guess what an answer is, or to keep it.
+async fn furnished(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// What answering takes.
+pub(crate) struct Desk<R> {
+    routes: R,
+    guard: Guard,
+    limits: Limits,
+    directory: Directory,
+    ready: AtomicBool,
+}
+
+impl<R: Routes> Desk<R> {
+    pub(crate) fn new(routes: R, guard: Guard, limits: Limits) -> Self {
+        Self { routes, guard, limits, directory: Directory::default(), ready: AtomicBool::new(false) }
+    }
+
+    /// What `GET /ready` says from now on.
+    pub(crate) fn set_ready(&self, ready: bool) {
+        self.ready.store(ready, Ordering::Relaxed);
+    }
+
+    async fn answer(&self, request: Request) -> Result<Response, Failure> {
+        let (parts, body) = request.into_parts();
+        let table = self.directory.table(&self.routes);
+        if parts.method == Method::OPTIONS {
+            return options(&table, &parts);
+        }
+        match table.find(parts.method.as_str(), parts.uri.path()) {
+            Found::Route(route, params) => self.run(route, params, parts, body).await,
+            Found::OtherMethods => Err(not_allowed(&table, &parts)),
+            Found::Nothing => Err(not_found(&parts)),
+        }
+    }
+
+    async fn run(
+        &self,
+        route: &Route,
+        params: Vec<(String, String)>,
+        parts: Parts,
+        body: Body,
+    ) -> Result<Response, Failure> {
+        match route.target {
+            Target::Health => Ok(self.health().await),
+            Target::Ready => Ok(self.readiness()),
+            Target::Plugins => self.plugins(route).await,
+            Target::Offered(way) => {
+                let format = Format::preferred(&parts.headers);
+                let request = self.request(params, parts, body).await?;
+                self.ask(route, way, request, format).await
+            }
+        }
+    }
+
+    async fn ask(
+        &self,
+        route: &Route,
+        way: Way,
+        request: HttpRequest,
+        format: Format,
+    ) -> Result<Response, Failure> {
+        let failed = |error: CallError| Failure::of_call(&route.name, &error);
+        match way {
+            Way::Whole => {
+                let answered = self.routes.call(&route.name, request).await.map_err(failed)?;
+                reply::response(route, answered)
+            }
+            Way::Streamed => {
+                let opened = self.routes.open(&route.name, request).map_err(failed)?;
+                frames::response(route, opened, format).await
+            }
+        }
+    }
+
+    async fn request(
+        &self,
+        params: Vec<(String, String)>,
+        parts: Parts,
+        body: Body,
+    ) -> Result<HttpRequest, Failure> {
+        let params = decoded_params(params)?;
+        let query = decoded_query(parts.uri.query().unwrap_or_default())?;
+        // The body of a `GET` has no meaning, so nobody waits for it.
+        let is_read = parts.method == Method::GET || parts.method == Method::HEAD;
+        let (method, body) = if is_read {
+            (Text::from("GET"), Json::default())
+        } else {
+            (parts.method.as_str().into(), body::read_json(&parts.headers, body, self.limits).await?)
+        };
+        Ok(HttpRequest { method, path: parts.uri.path().into(), params, query, body })
+    }
+
+    async fn health(&self) -> Response {
+        let Ok(list) = self.routes.plugins().await else {
+            let body = json!({ "ok": false, "error": "the host does not say how its plugins are" });
+            return document(StatusCode::SERVICE_UNAVAILABLE, &body);
+        };
+        let running = PluginState::Running;
+        let degraded: Vec<_> =
+            list.plugins.iter().filter(|plugin| plugin.state != running).map(|plugin| &plugin.id).collect();
+        document(StatusCode::OK, &json!({ "ok": true, "degraded": degraded }))
+    }
+
+    fn readiness(&self) -> Response {
+        let ready = self.ready.load(Ordering::Relaxed);
+        let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        document(status, &json!({ "ready": ready }))
+    }
+
+    async fn plugins(&self, route: &Route) -> Result<Response, Failure> {
+        let list = self.routes.plugins().await.map_err(|error| Failure::of_call(&route.name, &error))?;
+        let value = serde_json::to_value(&list).map_err(|error| {
+            Failure::of_contract(&route.name, "host", &format!("cannot be written: {error}"))
+        })?;
+        Ok(document(StatusCode::OK, &value))
+    }
+}
+
+fn document(status: StatusCode, value: &Value) -> Response {
+    let json = HeaderValue::from_static("application/json");
+    (status, [(axum::http::header::CONTENT_TYPE, json)], value.to_string()).into_response()
+}
+
+fn decoded_params(params: Vec<(String, String)>) -> Result<Map<Text>, Failure> {
+    let decoded = params.into_iter().map(|(name, value)| match decode::path_part(&value) {
+        Ok(value) => Ok((name, Text::from(value))),
+        Err(problem) => Err(bad_request(format!("the path's part `{value}` (`{name}`) {problem}"))),
+    });
+    decoded.collect::<Result<Vec<_>, _>>().map(Map::from_iter)
+}
+
+fn decoded_query(query: &str) -> Result<Map<Text>, Failure> {
+    let pairs = decode::query_pairs(query).map(|pair| pair.map(|(key, value)| (key, Text::from(value))));
+    let pairs: Result<Vec<_>, _> = pairs.collect();
+    pairs.map(Map::from_iter).map_err(|problem| bad_request(format!("the query `{query}` {problem}")))
+}
+
+fn bad_request(message: String) -> Failure {
+    Failure::new(StatusCode::BAD_REQUEST, message)
+}
+
+fn options(table: &Table, parts: &Parts) -> Result<Response, Failure> {
+    let allowed = table.allowed(parts.uri.path());
+    if allowed.is_empty() {
+        return Err(not_found(parts));
+    }
+    Ok((StatusCode::NO_CONTENT, [(ALLOW, listed(&allowed))]).into_response())
+}
+
+fn not_allowed(table: &Table, parts: &Parts) -> Failure {
+    let allowed = table.allowed(parts.uri.path());
+    let (method, path) = (&parts.method, parts.uri.path());
+    let message = format!("`{path}` does not take `{method}`, only {}", allowed.join(", "));
+    Failure::new(StatusCode::METHOD_NOT_ALLOWED, message).with(ALLOW, listed(&allowed))
+}
+
+fn listed(methods: &[&'static str]) -> HeaderValue {
+    HeaderValue::from_str(&methods.join(", ")).expect("names of methods are visible ASCII")
+}
+
+fn not_found(parts: &Parts) -> Failure {
+    let (method, path) = (&parts.method, parts.uri.path());
+    Failure::new(StatusCode::NOT_FOUND, format!("there is no route for `{method} {path}`"))
+}

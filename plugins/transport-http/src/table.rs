@@ -1,0 +1,267 @@
+//! [`Table`]: which route a request belongs to, and what is wrong with routes that cannot be served.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use matchit::Router;
+
+use crate::pattern::{METHODS, Pattern};
+use crate::routes::{Offer, Routes, Way};
+
+/// Stands for this plugin in reports about routes.
+const ITSELF: &str = "transport-http";
+
+/// What is served.
+#[derive(Debug)]
+pub(crate) struct Table {
+    by_method: BTreeMap<&'static str, Router<Route>>,
+}
+
+/// One route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Route {
+    /// Who answers.
+    pub(crate) target: Target,
+    /// The name under which it was registered.
+    pub(crate) name: String,
+    /// The plugin that answers.
+    pub(crate) plugin: String,
+}
+
+/// Who answers a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// The transport itself: whether it lives, and who does not.
+    Health,
+    /// The transport itself: whether start-up is over.
+    Ready,
+    /// The transport itself: what the host says of its plugins.
+    Plugins,
+    /// Whoever registered it.
+    Offered(Way),
+}
+
+/// The transport's own routes. Nobody can take their place.
+const OWN: [(&str, Target); 3] =
+    [("GET /health", Target::Health), ("GET /ready", Target::Ready), ("GET /plugins", Target::Plugins)];
+
+/// What a path leads to.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Found<'table> {
+    /// A route, and the parts of the path that stand for a parameter, not yet decoded.
+    Route(&'table Route, Vec<(String, String)>),
+    /// Routes of other methods only.
+    OtherMethods,
+    /// Nothing.
+    Nothing,
+}
+
+/// A route that is registered but not served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Problem(String);
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Table {
+    /// Of routes that answer the same requests the first in byte order is served; the others are reported.
+    pub(crate) fn of(mut offers: Vec<Offer>) -> (Self, Vec<Problem>) {
+        offers.sort();
+        let own =
+            OWN.map(|(name, target)| Route { target, name: name.to_owned(), plugin: ITSELF.to_owned() });
+        let offered = offers.into_iter().map(|Offer { name, plugin, way }| {
+            let target = Target::Offered(way);
+            Route { target, name, plugin }
+        });
+        let mut builder = Builder::default();
+        own.into_iter().chain(offered).for_each(|route| builder.add(route));
+        (Self { by_method: builder.by_method }, builder.problems)
+    }
+
+    /// The route of a request. `HEAD` is answered by the route for `GET`.
+    pub(crate) fn find(&self, method: &str, path: &str) -> Found<'_> {
+        let method = if method == "HEAD" { "GET" } else { method };
+        if let Some(matched) = self.by_method.get(method).and_then(|router| router.at(path).ok()) {
+            let params = matched.params.iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+            return Found::Route(matched.value, params.collect());
+        }
+        if self.allowed(path).is_empty() { Found::Nothing } else { Found::OtherMethods }
+    }
+
+    /// The methods a path has, `HEAD` and `OPTIONS` among them; none when it leads nowhere.
+    pub(crate) fn allowed(&self, path: &str) -> Vec<&'static str> {
+        let has = |method: &&str| self.by_method.get(method).is_some_and(|router| router.at(path).is_ok());
+        let mut methods: Vec<_> = METHODS.into_iter().filter(|method| has(method)).collect();
+        if methods.contains(&"GET") {
+            methods.push("HEAD");
+        }
+        if !methods.is_empty() {
+            methods.push("OPTIONS");
+        }
+        methods.sort_unstable();
+        methods
+    }
+}
+
+#[derive(Default)]
+struct Builder {
+    by_method: BTreeMap<&'static str, Router<Route>>,
+    by_shape: BTreeMap<(&'static str, String), Route>,
+    problems: Vec<Problem>,
+}
+
+impl Builder {
+    fn add(&mut self, route: Route) {
+        if let Err(problem) = self.try_add(&route) {
+            self.problems.push(Problem(format!("route `{}` of `{}` {problem}", route.name, route.plugin)));
+        }
+    }
+
+    fn try_add(&mut self, route: &Route) -> Result<(), String> {
+        let Pattern { method, path, shape } = Pattern::parse(&route.name)?;
+        if let Some(first) = self.by_shape.get(&(method, shape.clone())) {
+            let (name, plugin) = (&first.name, &first.plugin);
+            return Err(format!("answers the same requests as `{name}` of `{plugin}`, which comes first"));
+        }
+        let router = self.by_method.entry(method).or_default();
+        router.insert(path, route.clone()).map_err(|error| format!("cannot be matched: {error}"))?;
+        self.by_shape.insert((method, shape), route.clone());
+        Ok(())
+    }
+}
+
+/// The table of the moment, made anew when routes have come or gone.
+#[derive(Debug, Default)]
+pub(crate) struct Directory {
+    latest: Mutex<Option<Latest>>,
+}
+
+#[derive(Debug)]
+struct Latest {
+    version: u64,
+    table: Arc<Table>,
+    problems: Vec<Problem>,
+}
+
+impl Directory {
+    /// The table of the moment. Problems are logged when they are new.
+    pub(crate) fn table(&self, routes: &impl Routes) -> Arc<Table> {
+        // The version is read before the routes: a change in between shows at the next request.
+        let version = routes.version();
+        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = latest.as_ref().filter(|known| known.version == version) {
+            return known.table.clone();
+        }
+        let (table, problems) = Table::of(routes.offers());
+        let told = latest.take().map(|before| before.problems).unwrap_or_default();
+        problems
+            .iter()
+            .filter(|problem| !told.contains(problem))
+            .for_each(|problem| tracing::warn!("{problem}"));
+        let table = Arc::new(table);
+        *latest = Some(Latest { version, table: table.clone(), problems });
+        table
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn offer(name: &str, plugin: &str) -> Offer {
+        Offer { name: name.to_owned(), plugin: plugin.to_owned(), way: Way::Whole }
+    }
+
+    fn table(names: &[&str]) -> Table {
+        let (table, problems) = Table::of(names.iter().map(|name| offer(name, "some")).collect());
+        assert_eq!(problems, []);
+        table
+    }
+
+    /// The name of the route found, and its parameters as `name=value`.
+    fn found(table: &Table, method: &str, path: &str) -> (String, String) {
+        match table.find(method, path) {
+            Found::Route(route, params) => {
+                let params: Vec<_> = params.iter().map(|(name, value)| format!("{name}={value}")).collect();
+                (route.name.clone(), params.join(","))
+            }
+            other => (format!("{other:?}"), String::new()),
+        }
+    }
+
+    fn check(table: &Table, method: &str, path: &str, name: &str, params: &str) {
+        assert_eq!(found(table, method, path), (name.to_owned(), params.to_owned()), "{method} {path}");
+    }
+
+    #[test]
+    fn a_path_finds_its_route_and_parameters() {
+        let table =
+            table(&["GET /chats", "GET /chats/:id", "POST /chats/:chat", "GET /chats/:chat/parts/:part"]);
+        check(&table, "GET", "/chats", "GET /chats", "");
+        check(&table, "GET", "/chats/a%2Fb", "GET /chats/:id", "id=a%2Fb");
+        check(&table, "POST", "/chats/7", "POST /chats/:chat", "chat=7");
+        check(&table, "GET", "/chats/7/parts/8", "GET /chats/:chat/parts/:part", "chat=7,part=8");
+        check(&table, "HEAD", "/chats", "GET /chats", "");
+    }
+
+    #[test]
+    fn a_fixed_part_is_tried_before_a_parameter() {
+        let table = table(&["GET /chats/:id", "GET /chats/new", "POST /chats/:id", "GET /chats/:id/end"]);
+        check(&table, "GET", "/chats/new", "GET /chats/new", "");
+        check(&table, "POST", "/chats/new", "POST /chats/:id", "id=new");
+        check(&table, "GET", "/chats/new/end", "GET /chats/:id/end", "id=new");
+    }
+
+    #[test]
+    fn paths_are_taken_literally() {
+        let table = table(&["GET /chats", "GET /chats/:id"]);
+        for path in ["/", "/chats/", "//chats", "/Chats", "/chats/1/2", "/ch%61ts", "*", ""] {
+            check(&table, "GET", path, "Nothing", "");
+        }
+    }
+
+    #[test]
+    fn another_method_is_not_nothing() {
+        let table = table(&["GET /chats", "POST /chats"]);
+        assert_eq!(table.find("DELETE", "/chats"), Found::OtherMethods);
+        assert_eq!(table.find("PATCH", "/chats"), Found::OtherMethods);
+        assert_eq!(table.find("PATCH", "/nowhere"), Found::Nothing);
+        assert_eq!(table.allowed("/chats"), ["GET", "HEAD", "OPTIONS", "POST"]);
+        assert!(table.allowed("/nowhere").is_empty());
+    }
+
+    #[test]
+    fn of_two_routes_for_the_same_requests_the_first_in_byte_order_is_served() {
+        let streamed = Offer { way: Way::Streamed, ..offer("GET /chats/:chat", "chats") };
+        let (table, problems) = Table::of(vec![offer("GET /chats/:id", "a-plugin"), streamed]);
+        check(&table, "GET", "/chats/7", "GET /chats/:chat", "chat=7");
+        let [problem] = &problems[..] else { panic!("one problem, not {problems:?}") };
+        assert_eq!(
+            problem.to_string(),
+            "route `GET /chats/:id` of `a-plugin` answers the same requests as `GET /chats/:chat` of `chats`, which comes first"
+        );
+    }
+
+    #[test]
+    fn the_transport_s_own_routes_cannot_be_taken() {
+        let (table, problems) = Table::of(vec![offer("GET /health", "a"), offer("GET /:page", "b")]);
+        check(&table, "GET", "/other", "GET /:page", "page=other");
+        let Found::Route(route, _) = table.find("GET", "/health") else { panic!("health is served") };
+        assert_eq!(route.target, Target::Health);
+        assert_eq!(problems.len(), 1);
+    }
+
+    #[test]
+    fn a_name_that_is_none_is_reported_and_the_others_are_served() {
+        let (table, problems) = Table::of(vec![offer("FETCH /a", "odd"), offer("GET /a", "even")]);
+        check(&table, "GET", "/a", "GET /a", "");
+        assert!(
+            problems[0].to_string().starts_with("route `FETCH /a` of `odd` has the method"),
+            "{problems:?}"
+        );
+    }
+}

@@ -1,0 +1,51 @@
+//! Requests that are not let in.
+
+use super::Served;
+
+#[tokio::test]
+async fn a_rebound_name_is_forbidden() {
+    let answer = Served::open().ask("GET", "/echo/1", &[("host", "evil.example")], "").await;
+    assert_eq!(answer.status, 403);
+    assert!(
+        answer.error().starts_with("header `host` is `evil.example`, expected `127.0.0.1:"),
+        "{answer:?}"
+    );
+    assert_eq!(answer.headers["x-content-type-options"], "nosniff");
+}
+
+#[tokio::test]
+async fn the_guard_comes_before_the_routes() {
+    let served = Served::open();
+    for (method, target) in
+        [("GET", "/nowhere"), ("PATCH", "/echo"), ("OPTIONS", "/echo"), ("GET", "/health")]
+    {
+        let answer = served.ask(method, target, &[("host", "evil.example")], "").await;
+        assert_eq!(answer.status, 403, "{method} {target}");
+    }
+}
+
+#[tokio::test]
+async fn another_origin_is_forbidden_and_the_same_is_not() {
+    let served = Served::open();
+    for method in ["GET", "POST", "OPTIONS"] {
+        let headers = [("origin", "http://evil.example")];
+        let target = if method == "POST" { "/echo" } else { "/echo/1" };
+        assert_eq!(served.ask(method, target, &headers, "").await.status, 403, "{method}");
+    }
+    let same = format!("http://{}", served.address);
+    assert_eq!(served.ask("GET", "/echo/1", &[("origin", &same)], "").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_token_is_needed_when_there_is_one() {
+    let served = Served::bound(Some("s3cret"));
+    served.server.open().unwrap();
+    let refused = served.get("/echo/1").await;
+    assert_eq!(
+        (refused.status, refused.headers["www-authenticate"].as_str()),
+        (401, "Bearer realm=\"transom\"")
+    );
+    assert_eq!(served.ask("GET", "/echo/1", &[("authorization", "Bearer guess")], "").await.status, 401);
+    assert_eq!(served.ask("GET", "/echo/1", &[("authorization", "Bearer s3cret")], "").await.status, 200);
+    assert_eq!(served.get("/health").await.status, 200);
+}

@@ -1,0 +1,103 @@
+//! Streamed answers.
+
+use tokio::time::timeout;
+use transom_plugin_api::{CallError, CallErrorKind};
+
+use super::fake::{data, head};
+use super::{BOUND, Served};
+
+#[tokio::test]
+async fn frames_are_lines_and_each_is_sent_at_once() {
+    let served = Served::open();
+    let frames = served.fake.frames();
+    let mut client = served.client().await;
+    client.send("POST", "/stream", &[], "").await;
+    frames.send(head()).unwrap();
+    let answer = client.head().await;
+    assert_eq!((answer.status, answer.headers["content-type"].as_str()), (200, "application/x-ndjson"));
+    assert_eq!(answer.headers["x-conversation-id"], "7");
+    assert_eq!(answer.headers["cache-control"], "no-store");
+    for number in 1..=3 {
+        frames.send(data(number)).unwrap();
+        assert_eq!(client.chunk().await, Some(format!("{number}\n")));
+    }
+    drop(frames);
+    assert_eq!(client.chunk().await, None);
+}
+
+#[tokio::test]
+async fn frames_are_events_for_those_who_prefer_them() {
+    let served = Served::open();
+    let frames = served.fake.frames();
+    let mut client = served.client().await;
+    client.send("GET", "/stream", &[("accept", "text/event-stream")], "").await;
+    frames.send(head()).unwrap();
+    assert_eq!(client.head().await.headers["content-type"], "text/event-stream");
+    frames.send(data("a")).unwrap();
+    assert_eq!(client.chunk().await.as_deref(), Some("data: \"a\"\n\n"));
+}
+
+#[tokio::test]
+async fn a_failure_before_the_head_is_a_status() {
+    let served = Served::open();
+    let frames = served.fake.frames();
+    frames.send(Err(CallError::new(CallErrorKind::Conflict, "conversation `7` is busy"))).unwrap();
+    let answer = served.ask("POST", "/stream", &[], "").await;
+    assert_eq!((answer.status, answer.error().as_str()), (409, "conversation `7` is busy"));
+    assert_eq!(answer.headers["content-type"], "application/json");
+
+    assert_eq!(served.get("/stream").await.status, 503, "without a provider");
+}
+
+#[tokio::test]
+async fn a_failure_after_the_head_is_the_last_line() {
+    let served = Served::open();
+    let frames = served.fake.frames();
+    for item in [head(), data(1), Err(CallError::failed("the model went away"))] {
+        frames.send(item).unwrap();
+    }
+    let answer = served.ask("POST", "/stream", &[], "").await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.body, "1\n{\"type\":\"error\",\"message\":\"the model went away\"}\n");
+}
+
+#[tokio::test]
+async fn a_stream_that_ends_before_its_head_is_an_error() {
+    let served = Served::open();
+    drop(served.fake.frames());
+    assert_eq!(served.get("/stream").await.status, 500);
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_takes_the_stream_along() {
+    let served = Served::open();
+    let frames = served.fake.frames();
+    let mut client = served.client().await;
+    client.send("POST", "/stream", &[], "").await;
+    frames.send(head()).unwrap();
+    frames.send(data(1)).unwrap();
+    client.head().await;
+    assert_eq!(client.chunk().await.as_deref(), Some("1\n"));
+    drop(client);
+    timeout(BOUND, frames.closed()).await.expect("the frames are dropped");
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_before_the_head_does_too() {
+    let served = Served::open();
+    let frames = served.fake.frames();
+    let mut client = served.client().await;
+    client.send("POST", "/stream", &[("content-type", "application/json")], "{}").await;
+    drop(client);
+    timeout(BOUND, frames.closed()).await.expect("the frames are dropped");
+}
+
+#[tokio::test]
+async fn head_of_a_stream_takes_the_head_only() {
+    let served = Served::open();
+    let frames = served.fake.frames();
+    frames.send(head()).unwrap();
+    let answer = served.ask("HEAD", "/stream", &[], "").await;
+    assert_eq!((answer.status, answer.headers["content-type"].as_str()), (200, "application/x-ndjson"));
+    timeout(BOUND, frames.closed()).await.expect("the frames are dropped");
+}
