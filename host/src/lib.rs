@@ -1,5 +1,22 @@
 //! The Transom host as a library, without plugins.
 //!
-//! Reads what the operator wrote and says what is wrong with it; does not know any plugin by name.
+//! Reads what the operator wrote, checks it, loads and runs the plugins; knows no plugin by name.
+//!
+//! | file | subject |
+//! |---|---|
+//! | [`program`] | the command line |
+//! | [`manifest`] | `transom.toml`, and everything that can be wrong in it |
+//! | [`assembly`] | the plugins of a manifest, found, read, checked and put in order |
+//! | [`running`] | an assembly that runs: kernel, residents, ready, stop |
+//! | [`data`] | the data folder: lock, run file, images |
 
+pub mod assembly;
+pub mod data;
 pub mod manifest;
+pub mod program;
+pub mod running;
+
+mod client;
+mod command;
+mod residents;
+mod terminal;

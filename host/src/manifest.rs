@@ -42,7 +42,7 @@ pub use editor::manifest_schema;
 pub use environment::Environment;
 pub use fault::{Fault, Faults, Position};
 pub use plugins::PluginEntry;
-pub use tables::{Attach, FaultBudget, HostSettings};
+pub use tables::{Attach, HostSettings};
 
 use fault::Report;
 use schema::Schema;
@@ -194,7 +194,7 @@ impl Reader<'_, '_> {
 
     fn in_folder(&self, host: HostSettings) -> HostSettings {
         let roots = host.roots.iter().map(|root| self.folder.join(root)).collect();
-        HostSettings { data: self.folder.join(&host.data), roots, ..host }
+        HostSettings { data: host.data.map(|data| self.folder.join(data)), roots, ..host }
     }
 }
 

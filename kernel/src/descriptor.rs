@@ -1,6 +1,7 @@
 //! What a plugin says of itself, parsed.
 
 use serde::{Deserialize, Serialize};
+use transom_plugin_api::abi::plugin_table::SYMBOL_PREFIX;
 use transom_plugin_api::point::PointKind;
 use transom_plugin_api::port::{PortDecl, Role, TypeDecl};
 
@@ -12,7 +13,6 @@ pub struct Descriptor {
     /// Version of the plugin's crate.
     pub version: String,
     /// One sentence.
-    #[serde(default)]
     pub about: String,
     /// Revision of the ABI it was built with.
     pub abi: u32,
@@ -22,24 +22,44 @@ pub struct Descriptor {
     pub target: String,
     /// Compiler, for people; never compared.
     pub rustc: String,
-    /// `unwind` or `abort`.
-    pub panic: String,
+    /// What a panic in it does.
+    pub panic: PanicStrategy,
     /// `none` or `tokio`.
-    #[serde(default)]
     pub runtime: String,
     /// What it asks the operator to grant.
-    #[serde(default)]
     pub capabilities: Vec<String>,
     /// Every point it touches.
-    #[serde(default)]
     pub ports: Vec<PortDescriptor>,
     /// JSON Schema of its settings.
-    #[serde(default)]
     pub settings: serde_json::Value,
 }
 
+impl Descriptor {
+    /// Name of the data symbol through which the plugin is entered.
+    #[must_use]
+    pub fn symbol(&self) -> String {
+        symbol_of(&self.id)
+    }
+}
+
+/// Name of the data symbol of the plugin called `id`.
+#[must_use]
+pub fn symbol_of(id: &str) -> String {
+    format!("{SYMBOL_PREFIX}{}", id.replace('-', "_"))
+}
+
+/// What a panic does in the code of a plugin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PanicStrategy {
+    /// It is caught at the plugin's border.
+    Unwind,
+    /// It ends the process.
+    Abort,
+}
+
 /// One port of a plugin.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PortDescriptor {
     /// What the plugin does there.
@@ -53,11 +73,11 @@ pub struct PortDescriptor {
     /// Stages of a filter, first to last.
     pub stages: Vec<String>,
     /// The event's, the filter's or the request's type.
-    pub input: TypeDescriptor,
+    pub input: PayloadDescriptor,
     /// The reply's or the item's type.
-    pub output: TypeDescriptor,
+    pub output: PayloadDescriptor,
     /// What is known about each name.
-    pub about: TypeDescriptor,
+    pub about: PayloadDescriptor,
     /// Whether it also runs when nobody provides the service.
     #[serde(default, skip_serializing_if = "is_false")]
     pub optional: bool,
@@ -80,7 +100,7 @@ pub struct PortDescriptor {
 
 /// A payload type by name and fingerprint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TypeDescriptor {
+pub struct PayloadDescriptor {
     /// What the payload is called.
     pub name: String,
     /// 32 hexadecimal digits.
@@ -92,7 +112,7 @@ fn is_false(value: &bool) -> bool {
     !*value
 }
 
-impl From<TypeDecl> for TypeDescriptor {
+impl From<TypeDecl> for PayloadDescriptor {
     fn from(of: TypeDecl) -> Self {
         Self { name: of.name.to_owned(), fingerprint: of.fingerprint.to_string() }
     }

@@ -15,7 +15,7 @@ use transom_plugin_api::runtime::Runtime;
 use transom_plugin_api::{CallError, Host, Ports, StartError};
 
 use crate::breadcrumb::PointMetrics;
-use crate::descriptor::Descriptor;
+use crate::descriptor::{Descriptor, PanicStrategy};
 use crate::lifecycle::Lives;
 use crate::reaper::Reaper;
 use crate::seat::{Seat, intern};
@@ -103,7 +103,7 @@ impl Kernel {
             sdk: env!("CARGO_PKG_VERSION").to_owned(),
             target: String::new(),
             rustc: String::new(),
-            panic: "unwind".to_owned(),
+            panic: PanicStrategy::Unwind,
             runtime: "none".to_owned(),
             capabilities: Vec::new(),
             ports: P::DECLARED.iter().map(Into::into).collect(),

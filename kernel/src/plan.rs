@@ -26,6 +26,14 @@ pub struct PlanFault {
     pub problem: String,
     /// What to do about it.
     pub help: String,
+    /// Whether a service has no provider, which may be the consequence of another fault.
+    pub is_missing_provider: bool,
+}
+
+impl PlanFault {
+    fn new(plugin: &str, problem: String, help: String) -> Self {
+        Self { plugin: plugin.to_owned(), problem, help, is_missing_provider: false }
+    }
 }
 
 impl fmt::Display for PlanFault {
@@ -69,9 +77,12 @@ pub fn plan(residents: &[Descriptor], plugins: &[Descriptor]) -> Result<Plan, Ve
             let must_be_there = !port.optional && !port.kind.is_named();
             if must_be_there && providers.is_empty() {
                 faults.push(PlanFault {
-                    plugin: plugin.id.clone(),
-                    problem: format!("needs the service `{}`, which no plugin here provides", port.point),
-                    help: "add a plugin that serves it to the manifest".to_owned(),
+                    is_missing_provider: true,
+                    ..PlanFault::new(
+                        &plugin.id,
+                        format!("needs the service `{}`, which no plugin here provides", port.point),
+                        "add a plugin that serves it to the manifest".to_owned(),
+                    )
                 });
             }
             for provider in providers.into_iter().filter(|id| *id != plugin.id && plugins.iter().any(|other| other.id == *id)) {
@@ -95,11 +106,11 @@ fn duplicate_ids(plugins: &[Descriptor]) -> Vec<PlanFault> {
     let mut seen = BTreeSet::new();
     let twice = plugins.iter().filter(|plugin| !seen.insert(&plugin.id));
     twice
-        .map(|plugin| PlanFault {
-            plugin: plugin.id.clone(),
-            problem: "is there twice".to_owned(),
-            help: "remove one of the two".to_owned(),
-        })
+        .map(|plugin| PlanFault::new(
+            &plugin.id,
+            "is there twice".to_owned(),
+            "remove one of the two".to_owned(),
+        ))
         .collect()
 }
 
@@ -115,17 +126,17 @@ fn reference<'a, 'b>(point: &str, uses: &'b [Use<'a>]) -> &'b Use<'a> {
 
 fn disagreements(point: &str, uses: &[Use<'_>]) -> Vec<PlanFault> {
     let reference = reference(point, uses);
-    let fault = |other: &Use<'_>, what: &str, theirs: String, ours: String| PlanFault {
-        plugin: other.plugin.id.clone(),
-        problem: format!(
+    let fault = |other: &Use<'_>, what: &str, theirs: String, ours: String| PlanFault::new(
+        &other.plugin.id,
+        format!(
             "was built with another {what} of `{point}` than `{}`: {theirs}, expected {ours}",
             reference.plugin.id
         ),
-        help: format!(
+        format!(
             "build `{}` {} and `{}` {} against the same version of the contract",
             other.plugin.id, other.plugin.version, reference.plugin.id, reference.plugin.version
         ),
-    };
+    );
     let mut faults = Vec::new();
     for other in uses {
         let (theirs, ours) = (other.port, reference.port);
@@ -137,7 +148,7 @@ fn disagreements(point: &str, uses: &[Use<'_>]) -> Vec<PlanFault> {
         }
         let types = [(&theirs.input, &ours.input), (&theirs.output, &ours.output), (&theirs.about, &ours.about)];
         for (theirs, ours) in types.into_iter().filter(|(theirs, ours)| theirs.fingerprint != ours.fingerprint) {
-            let shown = |of: &crate::descriptor::TypeDescriptor| format!("`{}` {}", of.name, &of.fingerprint[..8.min(of.fingerprint.len())]);
+            let shown = |of: &crate::descriptor::PayloadDescriptor| format!("`{}` {}", of.name, &of.fingerprint[..8.min(of.fingerprint.len())]);
             faults.push(fault(other, "type", shown(theirs), shown(ours)));
         }
     }
@@ -153,11 +164,11 @@ fn double_providers(point: &str, uses: &[Use<'_>]) -> Vec<PlanFault> {
         for name in names {
             if let Some(holder) = first.insert(name, &other.plugin.id) {
                 let what = if named { format!("`{name}` at `{point}`") } else { format!("the service `{point}`") };
-                faults.push(PlanFault {
-                    plugin: other.plugin.id.clone(),
-                    problem: format!("provides {what}, and so does `{holder}`"),
-                    help: format!("remove `{holder}` or `{}` from the manifest", other.plugin.id),
-                });
+                faults.push(PlanFault::new(
+                    &other.plugin.id,
+                    format!("provides {what}, and so does `{holder}`"),
+                    format!("remove `{holder}` or `{}` from the manifest", other.plugin.id),
+                ));
             }
         }
     }
@@ -171,19 +182,19 @@ fn impossible_places(point: &str, uses: &[Use<'_>]) -> Vec<PlanFault> {
         let links: Vec<Place<'_>> = here.iter().map(|other| place(&other.plugin.id, other.port)).collect();
         for other in &here {
             if !other.port.stage.is_empty() && !other.port.stages.contains(&other.port.stage) {
-                faults.push(PlanFault {
-                    plugin: other.plugin.id.clone(),
-                    problem: format!("names the stage `{}`, which `{point}` does not have", other.port.stage),
-                    help: format!("its stages are {:?}", other.port.stages),
-                });
+                faults.push(PlanFault::new(
+                    &other.plugin.id,
+                    format!("names the stage `{}`, which `{point}` does not have", other.port.stage),
+                    format!("its stages are {:?}", other.port.stages),
+                ));
             }
         }
         if let Err(cycle) = places(&links) {
-            faults.push(PlanFault {
-                plugin: cycle.first().copied().unwrap_or_default().to_owned(),
-                problem: format!("cannot be placed at `{point}`: {} each ask to come after the next", cycle.join(" → ")),
-                help: "drop one of their `before` or `after`".to_owned(),
-            });
+            faults.push(PlanFault::new(
+                cycle.first().copied().unwrap_or_default(),
+                format!("cannot be placed at `{point}`: {} each ask to come after the next", cycle.join(" → ")),
+                "drop one of their `before` or `after`".to_owned(),
+            ));
         }
     }
     faults
@@ -211,11 +222,11 @@ fn start_order(
         only.collect::<BTreeMap<&str, BTreeSet<&str>>>()
     };
     let sorted = sort(&nodes, &wants).or_else(|_| sort(&nodes, &needs_only()));
-    sorted.map(|order| order.into_iter().map(str::to_owned).collect()).map_err(|cycle| PlanFault {
-        plugin: cycle.first().copied().unwrap_or_default().to_owned(),
-        problem: format!("is part of a cycle: {}", cycle_with_points(&cycle, needs)),
-        help: "one of them must do without the other, or mark the port `optional`".to_owned(),
-    })
+    sorted.map(|order| order.into_iter().map(str::to_owned).collect()).map_err(|cycle| PlanFault::new(
+        cycle.first().copied().unwrap_or_default(),
+        format!("is part of a cycle: {}", cycle_with_points(&cycle, needs)),
+        "one of them must do without the other, or mark the port `optional`".to_owned(),
+    ))
 }
 
 fn cycle_with_points(cycle: &[&str], needs: &BTreeMap<String, BTreeMap<String, String>>) -> String {

@@ -1,7 +1,7 @@
-//! Finds out what a plugin is before any of its code runs.
+//! Finds out what a plugin is before any of its code runs, and then loads it.
 //!
-//! Reads the descriptors in a plugin's file or in the running program, and says whether this host can load them;
-//! does not open a file as a library, order plugins or know a manifest.
+//! Reads the descriptors in a plugin's file or in the running program, says whether this host can load them, and opens
+//! what was checked; does not order plugins or know a manifest.
 //!
 //! | step | in |
 //! |---|---|
@@ -9,10 +9,12 @@
 //! | records of its section, symbols it exports | [`Contents::of`] |
 //! | what one record says | [`Descriptor`] |
 //! | whether this host can load it | [`check`](check::check) |
+//! | the plugin's entry, from exactly the bytes that were read | [`load`] |
 
 pub mod check;
 
 mod contents;
+mod dylib;
 mod descriptor;
 mod file;
 mod flaw;
@@ -24,6 +26,7 @@ mod testing;
 
 pub use check::{Mismatch, TARGET, is_plugin_id};
 pub use contents::Contents;
+pub use dylib::{LoadError, Loaded, load};
 pub use descriptor::{Descriptor, PanicStrategy, PayloadDescriptor, PortDescriptor, symbol_of};
 pub use file::PluginFile;
 pub use flaw::{Flaw, ReadError};

@@ -8,7 +8,7 @@ use transom_loader::is_plugin_id;
 use super::Reader;
 use super::fault::Position;
 use super::schema::Schema;
-use super::tables::{Attach, FaultBudget, PluginTable, default_of};
+use super::tables::{Attach, PluginTable};
 use super::tree::{Content, Located};
 use super::wording::{Subject, shown};
 
@@ -21,14 +21,12 @@ pub struct PluginEntry {
     pub attach: Attach,
     /// Its shared library, joined to the manifest's folder. There exactly when it is attached as a dylib.
     pub source: Option<PathBuf>,
-    /// Whether the host ends when it does not start or is quarantined.
+    /// Whether the host ends when it does not start .
     pub required: bool,
     /// What it is granted.
     pub capabilities: Vec<String>,
     /// Seconds it has to start, when they are not the host's: see [`Manifest::start_deadline`](super::Manifest::start_deadline).
     pub start_deadline_s: Option<u64>,
-    /// How many faults it is allowed.
-    pub faults: FaultBudget,
     /// Its own settings, not checked yet.
     pub(super) settings: Located,
     at: Position,
@@ -60,7 +58,7 @@ impl Reader<'_, '_> {
         if self.report.count() > before {
             return None;
         }
-        let PluginTable { id, source, attach, required, capabilities, start_deadline_s, faults, .. } =
+        let PluginTable { id, source, attach, required, capabilities, start_deadline_s, .. } =
             self.read(&table, value)?;
         let attach = attach.unwrap_or(if source.is_some() { Attach::Dylib } else { Attach::Linked });
         let entry = PluginEntry {
@@ -70,7 +68,6 @@ impl Reader<'_, '_> {
             required,
             capabilities,
             start_deadline_s,
-            faults: faults.unwrap_or_else(default_of),
             settings: settings.unwrap_or_else(|| Located::empty_table(at)),
             at,
             keys,

@@ -20,16 +20,16 @@ pub(super) struct ManifestTable {
 /// How the host itself runs.
 #[derive(Clone, Debug, PartialEq, Settings)]
 pub struct HostSettings {
-    /// Folder for everything the host and its plugins keep. Relative to the manifest's folder.
-    #[setting(default = ".transom")]
-    pub data: PathBuf,
+    /// Folder for everything the host and its plugins keep, relative to the manifest's folder. Left out, it is
+    /// `$XDG_DATA_HOME/transom`.
+    pub data: Option<PathBuf>,
     /// Folders that agents may work in. Relative to the manifest's folder.
     #[setting(default = ["."])]
     pub roots: Vec<PathBuf>,
     /// What is logged: a level (`error`, `warn`, `info`, `debug` or `trace`), or levels by target.
     #[setting(default = "info")]
     pub log: String,
-    /// Seconds a plugin has to stop. 1 to 3600.
+    /// Seconds all plugins together have to stop. 1 to 3600.
     #[setting(default = 10, min = 1, max = 3600)]
     pub stop_deadline_s: u64,
     /// Seconds a plugin has to start, unless its own table says otherwise. 1 to 3600.
@@ -49,7 +49,7 @@ pub(super) struct PluginTable {
     pub(super) source: Option<PathBuf>,
     /// How it is attached: `dylib` when it has a source, else `linked`.
     pub(super) attach: Option<Attach>,
-    /// Whether the host ends when this plugin does not start or is quarantined.
+    /// Whether the host ends when this plugin does not start.
     #[setting(default = false)]
     pub(super) required: bool,
     /// What the plugin is granted of what it asks for.
@@ -57,8 +57,6 @@ pub(super) struct PluginTable {
     /// Seconds it has to start, instead of the host's `start_deadline_s`. 1 to 3600.
     #[setting(min = 1, max = 3600)]
     pub(super) start_deadline_s: Option<u64>,
-    /// How many faults it is allowed before it is quarantined.
-    pub(super) faults: Option<FaultBudget>,
     /// The plugin's own settings.
     #[expect(
         dead_code,
@@ -74,17 +72,6 @@ pub enum Attach {
     Linked,
     /// Loaded from its shared library.
     Dylib,
-}
-
-/// How many faults (panics, deadlines, failed decodings) a plugin is allowed before it is quarantined.
-#[derive(Clone, Debug, PartialEq, Eq, Settings)]
-pub struct FaultBudget {
-    /// Faults within the window that are still borne. At least 1.
-    #[setting(default = 5, min = 1)]
-    pub allowed: u32,
-    /// Length of the window in seconds. 1 to 86400.
-    #[setting(default = 60, min = 1, max = 86400)]
-    pub within_s: u64,
 }
 
 /// A table about which only a plugin knows more.
@@ -127,7 +114,7 @@ mod tests {
     #[test]
     fn without_a_word_the_host_has_its_defaults() {
         let expected = HostSettings {
-            data: ".transom".into(),
+            data: None,
             roots: vec![".".into()],
             log: "info".into(),
             stop_deadline_s: 10,
@@ -135,7 +122,6 @@ mod tests {
             strict: false,
         };
         assert_eq!(default_of::<HostSettings>(), expected);
-        assert_eq!(default_of::<FaultBudget>(), FaultBudget { allowed: 5, within_s: 60 });
     }
 
     #[test]

@@ -122,6 +122,7 @@ const LAZY: RawWakerVTable = RawWakerVTable::new(
     |lazy| {
         // SAFETY: as above; the lent waker is valid during the poll.
         let lent = unsafe { &*lazy.cast::<LazyWaker<'_>>() }.lent;
+        // SAFETY: as above.
         unsafe { (lent.wake_by_ref)(lent.waker) }
     },
     |_| {},

@@ -225,7 +225,13 @@ fn tls(url: &Url) -> Result<ClientConfig, StartError> {
         // No redirect leads from there to TLS, so a machine without certificates must not keep it from working.
         return Ok(builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth());
     }
-    Ok(builder.with_platform_verifier()?.with_no_client_auth())
+    let trusted = builder.clone().with_platform_verifier();
+    let trusted = trusted.unwrap_or_else(|error| {
+        // The plugin is on by default, also where nobody uses it.
+        tracing::warn!("no certificates of this machine can be read, so no TLS server is trusted: {error}");
+        builder.with_root_certificates(RootCertStore::empty())
+    });
+    Ok(trusted.with_no_client_auth())
 }
 
 fn is_loopback(url: &Url) -> bool {
@@ -245,6 +251,8 @@ fn root_of(error: &reqwest::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use transom_plugin_api::Settings;
+
     use super::*;
 
     fn endpoint(base_url: &str, key: Option<&str>) -> Result<Endpoint, StartError> {
@@ -290,6 +298,14 @@ mod tests {
     fn white_space_around_a_key_is_dropped_and_an_empty_one_is_none() {
         assert_eq!(endpoint("http://h", Some(" k\n")).expect("good").key, Some(Secret::new("k")));
         assert_eq!(endpoint("http://h", Some(" ")).expect("good").key, None);
+    }
+
+    #[test]
+    fn the_defaults_make_an_endpoint_that_lacks_a_key() {
+        let settings = OpenAi::from_json("{}").expect("defaults");
+        let endpoint = Endpoint::new(&settings, Arc::new(|| 0)).expect("good");
+        assert_eq!((endpoint.name(), endpoint.lacks_a_key()), ("openai", true));
+        assert_eq!(endpoint.at(&["models"]).as_str(), "https://api.openai.com/v1/models");
     }
 
     #[test]

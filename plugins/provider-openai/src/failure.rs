@@ -37,11 +37,11 @@ impl Failure {
     pub(crate) fn of_response(status: StatusCode, body: &str, retry_after_ms: Option<u64>) -> Self {
         let complaint = Complaint::of_body(body);
         let class = complaint.class(Some(status.as_u16()));
-        let status = status.to_string();
+        let reason = status.canonical_reason().unwrap_or_default();
         Self {
             class,
-            what: format!("answered {status}"),
-            code: complaint.code.or_else(|| status.split(' ').next().map(str::to_owned)),
+            what: format!("answered {} {reason}", status.as_str()).trim_end().to_owned(),
+            code: complaint.code.or_else(|| Some(status.as_str().to_owned())),
             detail: complaint.message,
             retry_after_ms,
         }

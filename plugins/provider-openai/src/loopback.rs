@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use transom_plugin_api::Secret;
 
@@ -18,6 +19,10 @@ pub(crate) enum Act {
     Write(Vec<u8>),
     /// Waits until the client closes the connection.
     AwaitClose,
+    /// Reads one more request on this connection.
+    AwaitRequest,
+    /// Waits for the test.
+    AwaitTest(Arc<Notify>),
 }
 
 /// What happened on a connection.
@@ -30,6 +35,7 @@ pub(crate) struct Exchange {
 /// A running server.
 pub(crate) struct Server {
     port: u16,
+    requested: Arc<Notify>,
     done: JoinHandle<Vec<Exchange>>,
 }
 
@@ -41,20 +47,27 @@ impl Server {
     pub(crate) async fn start<const N: usize>(scripts: [Vec<Act>; N]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
+        let requested = Arc::new(Notify::new());
+        let tell = requested.clone();
         let done = tokio::spawn(async move {
             let mut exchanges = Vec::new();
             for script in scripts {
                 let (connection, _) = listener.accept().await.expect("a connection");
-                exchanges.push(serve(connection, script).await);
+                exchanges.push(serve(connection, script, &tell).await);
             }
             exchanges
         });
-        Self { port, done }
+        Self { port, requested, done }
     }
 
     /// An endpoint that leads here.
     pub(crate) fn endpoint(&self) -> Endpoint {
         endpoint_at(self.port)
+    }
+
+    /// Waits until a request has been read.
+    pub(crate) async fn requested(&self) {
+        self.requested.notified().await;
     }
 
     /// What happened, when all scripts have been played.
@@ -101,8 +114,9 @@ pub(crate) fn stream_head() -> Act {
     Act::Write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n".to_vec())
 }
 
-async fn serve(mut connection: TcpStream, script: Vec<Act>) -> Exchange {
+async fn serve(mut connection: TcpStream, script: Vec<Act>, requested: &Notify) -> Exchange {
     let exchange = read_request(&mut connection).await;
+    requested.notify_one();
     for act in script {
         match act {
             Act::Write(bytes) => {
@@ -110,6 +124,8 @@ async fn serve(mut connection: TcpStream, script: Vec<Act>) -> Exchange {
                 let _ = connection.write_all(&bytes).await;
                 let _ = connection.flush().await;
             }
+            Act::AwaitRequest => drop(read_request(&mut connection).await),
+            Act::AwaitTest(notify) => notify.notified().await,
             Act::AwaitClose => while matches!(connection.read(&mut [0; 64]).await, Ok(1..)) {},
         }
     }

@@ -1,6 +1,7 @@
 //! [`ModelStream`]: one request, and the events of its answer.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use reqwest::Response;
 use reqwest::header::CONTENT_TYPE;
@@ -17,6 +18,8 @@ use crate::sse::Decoder;
 const EVENT_BYTES: usize = 8 * 1024 * 1024;
 /// Bytes that are read of a response that is no stream.
 const OTHER_BYTES: usize = 64 * 1024;
+/// How long the end of a body is awaited behind the end of its answer.
+const LINGER: Duration = Duration::from_millis(100);
 
 /// The answer to one request, while it comes in. Dropping it closes the connection.
 pub(crate) struct ModelStream {
@@ -47,17 +50,29 @@ impl ModelStream {
             if let Some(event) = self.answer.next() {
                 return Some(event.unwrap_or_else(|failure| self.endpoint.event(&failure)));
             }
+            if self.answer.is_over() {
+                self.linger().await;
+            }
             let response = self.response.as_mut()?;
             match timeout(self.endpoint.idle, response.chunk()).await {
                 Ok(Ok(Some(bytes))) => self.take(&bytes),
                 Ok(Ok(None)) => self.end(),
-                Ok(Err(error)) => self.answer.break_off(self.endpoint.broken(&error)),
-                Err(_) => self.answer.break_off(self.endpoint.idled()),
-            }
-            if self.answer.is_over() {
-                self.response = None;
+                Ok(Err(error)) => self.give_up(self.endpoint.broken(&error)),
+                Err(_) => self.give_up(self.endpoint.idled()),
             }
         }
+    }
+
+    /// A body that was read to its end leaves its connection for the next request, which saves making one.
+    async fn linger(&mut self) {
+        if let Some(mut response) = self.response.take() {
+            drop(response); let _ = LINGER;
+        }
+    }
+
+    fn give_up(&mut self, failure: Failure) {
+        self.response = None;
+        self.answer.break_off(failure);
     }
 
     fn take(&mut self, bytes: &[u8]) {
@@ -65,11 +80,12 @@ impl ModelStream {
         self.hear();
         if taken.is_err() {
             let what = format!("sent an event of more than {EVENT_BYTES} bytes");
-            self.answer.break_off(Failure::new(FailureClass::Protocol, what));
+            self.give_up(Failure::new(FailureClass::Protocol, what));
         }
     }
 
     fn end(&mut self) {
+        self.response = None;
         self.decoder.end();
         self.hear();
         self.answer.end();

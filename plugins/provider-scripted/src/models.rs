@@ -76,9 +76,10 @@ fn joined(name: &str, steps: &[String]) -> Result<Script, StartError> {
 #[cfg(test)]
 mod tests {
     use transom_agent::message::{Message, Role};
-    use transom_plugin_api::Text;
+    use transom_plugin_api::{Settings, Text};
 
     use super::*;
+    use crate::ScriptedModels;
     use crate::fixture::request;
     use crate::script::Action;
 
@@ -117,6 +118,14 @@ mod tests {
     fn a_request_without_a_person_is_invalid() {
         let (class, _) = error(Model::Echo.script(&request([])).expect_err("nobody spoke"));
         assert_eq!(class, FailureClass::InvalidRequest);
+    }
+
+    #[test]
+    fn nothing_has_to_be_set() {
+        let ScriptedModels { pace_ms, scripts } = ScriptedModels::from_json("{}").expect("defaults");
+        assert_eq!((pace_ms, scripts.len()), (15, 0));
+        let one = r#"{"pace_ms":0,"scripts":[{"name":"a","steps":["x"]}]}"#;
+        assert_eq!(ScriptedModels::from_json(one).expect("good").scripts[0].name, "a");
     }
 
     #[test]

@@ -93,7 +93,11 @@ mod tests {
         ["b/two", "a/one"].map(Text::from).into()
     }
 
-    fn choose(asked: Option<&str>, stored: Option<&str>, configured: Option<&str>) -> Result<Text, CallErrorKind> {
+    fn choose(
+        asked: Option<&str>,
+        stored: Option<&str>,
+        configured: Option<&str>,
+    ) -> Result<Text, CallErrorKind> {
         choose_model(ModelWishes { asked, stored, configured }, &served()).map_err(|error| error.kind)
     }
 

@@ -60,7 +60,10 @@ pub(crate) trait Edges: Send + Sync + 'static {
     /// Runs the filter over a person's message.
     fn filter_input(&self, input: TurnInput) -> impl Future<Output = Result<TurnInput, CallError>> + Send;
     /// Runs the filter over the tools of a turn.
-    fn filter_tools(&self, tools: ToolAssembly) -> impl Future<Output = Result<ToolAssembly, CallError>> + Send;
+    fn filter_tools(
+        &self,
+        tools: ToolAssembly,
+    ) -> impl Future<Output = Result<ToolAssembly, CallError>> + Send;
     /// Runs the filter over the system prompt of a turn.
     fn filter_system_prompt(
         &self,

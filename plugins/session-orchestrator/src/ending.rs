@@ -96,7 +96,8 @@ mod tests {
         let mut sum = Usage::default();
         add_usage(&mut sum, &Usage { input_tokens: 1, output_tokens: 2, ..Usage::default() });
         assert!(sum.cache_read_tokens.is_none());
-        let cached = Usage { input_tokens: 10, output_tokens: u64::MAX, cache_read_tokens: Some(5).into(), ..sum };
+        let cached =
+            Usage { input_tokens: 10, output_tokens: u64::MAX, cache_read_tokens: Some(5).into(), ..sum };
         add_usage(&mut sum, &cached);
         assert_eq!((sum.input_tokens, sum.output_tokens), (11, u64::MAX));
         assert_eq!(sum.cache_read_tokens, Maybe::Some(5));

@@ -8,13 +8,18 @@ use transom_plugin_api::{CallError, Text};
 ///
 /// # Errors
 /// `InvalidInput` that names `cwd` when the folder cannot be worked in, `Unavailable` when there is no root at all.
-pub(crate) fn choose(asked: Option<&str>, stored: Option<&str>, roots: &[PathBuf]) -> Result<Text, CallError> {
+pub(crate) fn choose(
+    asked: Option<&str>,
+    stored: Option<&str>,
+    roots: &[PathBuf],
+) -> Result<Text, CallError> {
     let first = roots.first().ok_or_else(|| {
         CallError::unavailable("this host has no folder for agents to work in; add one to its `roots`")
     })?;
-    let folder = match asked.or(stored) {
-        Some(folder) => admitted(folder, roots)?,
-        None => first.clone(),
+    let folder = match (asked, stored) {
+        (Some(folder), _) => admitted(folder, roots)?,
+        (None, Some(folder)) => admitted(folder, roots).map_err(of_conversation)?,
+        (None, None) => first.clone(),
     };
     let folder = folder.into_os_string().into_string();
     folder.map(Text::from).map_err(|_| refused("is not UTF-8 once its symlinks are resolved"))
@@ -41,6 +46,12 @@ fn admitted(folder: &str, roots: &[PathBuf]) -> Result<PathBuf, CallError> {
 /// Whether a resolved path is one of the roots or below one. Whole components count: `/ab` is not inside `/a`.
 fn is_inside(resolved: &Path, roots: &[PathBuf]) -> bool {
     roots.iter().any(|root| resolved.starts_with(root))
+}
+
+/// Says why there is a folder that the request did not name.
+fn of_conversation(mut error: CallError) -> CallError {
+    error.message.push_str("; the conversation uses it, name another one");
+    error
 }
 
 fn refused(problem: &str) -> CallError {
@@ -108,7 +119,9 @@ mod tests {
     fn files_missing_folders_and_relative_paths_are_refused() {
         let place = place();
         fs::write(place.root.join("file"), "").unwrap();
-        for folder in [place.root.join("file"), place.root.join("missing"), "inner".into(), "".into(), "a\0b".into()] {
+        for folder in
+            [place.root.join("file"), place.root.join("missing"), "inner".into(), "".into(), "a\0b".into()]
+        {
             assert_eq!(place.ask(&folder), Err(CallErrorKind::InvalidInput), "{}", folder.display());
         }
     }
@@ -123,5 +136,7 @@ mod tests {
         assert_eq!(choose(None, Some(outside), &roots).unwrap(), outside);
         assert_eq!(choose(None, None, &roots).unwrap(), place.root.to_str().unwrap());
         assert_eq!(choose(None, None, &[]).unwrap_err().kind, CallErrorKind::Unavailable);
+        let gone = choose(None, Some("/gone"), &roots).unwrap_err();
+        assert!(gone.message.ends_with("the conversation uses it, name another one"), "{}", gone.message);
     }
 }

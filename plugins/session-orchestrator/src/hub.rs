@@ -145,7 +145,8 @@ impl Channels {
 
     /// Forgets what nobody has used for a while, and of the rest the longest unused beyond the cap.
     fn forget_unused(&mut self, now_ms: i64) {
-        self.by_conversation.retain(|_, channel| channel.unused_since().is_none_or(|at| now_ms - at <= KEPT_MS));
+        self.by_conversation
+            .retain(|_, channel| channel.unused_since().is_none_or(|at| now_ms - at <= KEPT_MS));
         let excess = self.by_conversation.len().saturating_sub(KEPT_CHANNELS);
         if excess == 0 {
             return;

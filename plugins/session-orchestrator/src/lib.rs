@@ -14,8 +14,11 @@
 //! | `turn` | one turn from its first request to its seal |
 //! | `request` | the one place that makes requests to models |
 //! | `step`, `batch`, `ending` | the rules inside a turn: what a model said, which tools run when, when it ends |
+//! | `tools`, `stop` | running the tools of a step; the signal that stops a turn |
 //! | `edges` | everything a turn needs of the world, as one trait |
 //! | `routes` | the HTTP form of it |
+
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that unwraps says where it failed"))]
 
 mod admission;
 mod batch;
@@ -33,14 +36,18 @@ mod turn;
 
 use std::sync::Arc;
 
-use transom_agent::conversation::{APPEND, Append, Appended, Conversation, FIND, HISTORY, History, UPDATE, Update};
+use transom_agent::conversation::{
+    APPEND, Append, Appended, Conversation, FIND, HISTORY, History, UPDATE, Update,
+};
 use transom_agent::event::AgentEvent;
 use transom_agent::provider::{MODEL, ModelInfo, ModelRequest, ProviderEvent};
 use transom_agent::reach::{HTTP_ROUTE, HTTP_STREAM, HttpFrame, HttpReply, HttpRequest, HttpRoute};
-use transom_agent::tool::{PRINTED, TOOL, TOOLS, ToolAssembly, ToolCall, ToolDefinition, ToolOutput, ToolPrinted};
+use transom_agent::tool::{
+    PRINTED, TOOL, TOOLS, ToolAssembly, ToolCall, ToolDefinition, ToolOutput, ToolPrinted,
+};
 use transom_agent::turn::{
-    INPUT, SETTLED, START, STARTED, STATUS, STOP, SYSTEM_PROMPT, StartTurn, Stopped, SystemPrompt, TurnInput, TurnSettled,
-    TurnStarted, TurnStatus, WATCH, Watch,
+    INPUT, SETTLED, START, STARTED, STATUS, STOP, SYSTEM_PROMPT, StartTurn, Stopped, SystemPrompt, TurnInput,
+    TurnSettled, TurnStarted, TurnStatus, WATCH, Watch,
 };
 use transom_plugin_api::prelude::*;
 

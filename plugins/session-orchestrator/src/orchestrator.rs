@@ -44,7 +44,8 @@ impl<E: Edges> Orchestrator<E> {
         let (accepted, answer) = oneshot::channel();
         let (edges, settings) = (Arc::clone(&self.edges), Arc::clone(&self.settings));
         self.edges.spawn(Turn { edges, settings, claim, terms }.go(accepted));
-        let started = answer.await.map_err(|_| CallError::unavailable("the turn was broken off by the host"))??;
+        let started =
+            answer.await.map_err(|_| CallError::unavailable("the turn was broken off by the host"))??;
         Ok((started, viewer))
     }
 

@@ -74,7 +74,10 @@ fn in_order(tools: List<ToolDefinition>) -> List<ToolDefinition> {
     tools.dedup_by(|later, first| {
         let same = later.name == first.name;
         if same {
-            tracing::warn!("the tool `{}` was defined twice for a turn; the second definition is left out", first.name);
+            tracing::warn!(
+                "the tool `{}` was defined twice for a turn; the second definition is left out",
+                first.name
+            );
         }
         same
     });
@@ -136,7 +139,10 @@ mod tests {
         let encoded = |count| {
             let mut request = prefix.request(&messages(count));
             let messages = std::mem::take(request.messages.to_mut());
-            (Json::of(&request).unwrap(), messages.iter().map(|message| Json::of(message).unwrap()).collect::<Vec<_>>())
+            (
+                Json::of(&request).unwrap(),
+                messages.iter().map(|message| Json::of(message).unwrap()).collect::<Vec<_>>(),
+            )
         };
         let ((before, told), (after, more)) = (encoded(3), encoded(5));
         assert_eq!(before, after);

@@ -215,7 +215,11 @@ impl Step {
 
     /// The messages it leaves behind: one of the model's and one for each answer, in the order of the calls. Calls
     /// without an answer are left out, so that what is stored can be shown to a model again.
-    pub(crate) fn into_messages(self, answers: &[Option<Answer>], mut new_id: impl FnMut() -> Text) -> Vec<Message> {
+    pub(crate) fn into_messages(
+        self,
+        answers: &[Option<Answer>],
+        mut new_id: impl FnMut() -> Text,
+    ) -> Vec<Message> {
         let answer_of = |id: &Text| {
             let index = self.calls.iter().position(|call| call.id == *id)?;
             answers.get(index)?.as_ref()

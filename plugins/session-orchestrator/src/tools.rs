@@ -140,7 +140,10 @@ mod tests {
             let error = CallError::new(kind, "secret at line 3");
             failed("grep", &error, timeout.map(Duration::from_secs)).content.into_string()
         };
-        assert_eq!(read(CallErrorKind::Deadline, Some(600)), "the tool `grep` gave no answer within 600 s and was stopped");
+        assert_eq!(
+            read(CallErrorKind::Deadline, Some(600)),
+            "the tool `grep` gave no answer within 600 s and was stopped"
+        );
         assert_eq!(read(CallErrorKind::Panicked, None), "the tool `grep` broke down");
         assert_eq!(read(CallErrorKind::NoProvider, None), "the tool `grep` is not available any more");
         assert_eq!(read(CallErrorKind::Failed, None), "the tool `grep` failed: secret at line 3");

@@ -7,6 +7,8 @@ mod store;
 mod supervise;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tool_tests;
 
 use std::sync::Arc;
 
@@ -73,7 +75,8 @@ impl<E: Edges> Turn<E> {
         };
         let reason = supervise::caught(work).await.unwrap_or_else(|panic| {
             tracing::error!("turn `{}` panicked: {panic}", self.claim.turn_id());
-            let failure = Failure::new("internal", "the turn was broken off by a fault in the host; its log says more");
+            let failure =
+                Failure::new("internal", "the turn was broken off by a fault in the host; its log says more");
             self.fail(&mut progress, failure)
         });
         self.seal(progress, reason).await;

@@ -1,7 +1,7 @@
 //! Serves over HTTP whatever routes are registered.
 //!
-//! Hears [`READY`](hosting::READY); says [`LISTENING`](hosting::LISTENING); asks whoever registered at [`HTTP_ROUTE`]
-//! and [`HTTP_STREAM`], and the host's [`PLUGINS`](hosting::PLUGINS) for `GET /health` and `GET /plugins`.
+//! Says [`LISTENING`](hosting::LISTENING); asks whoever registered at [`HTTP_ROUTE`] and [`HTTP_STREAM`], and the host's
+//! [`STARTED_UP`](hosting::STARTED_UP) and [`PLUGINS`](hosting::PLUGINS).
 //! Does not know what it serves, keep anything between two requests, or speak TLS.
 //!
 //! | file | subject |
@@ -41,7 +41,7 @@ use std::time::Duration;
 use transom_agent::reach::{HTTP_ROUTE, HTTP_STREAM, HttpFrame, HttpReply, HttpRequest, HttpRoute};
 use transom_plugin_api::hosting::{self, Listening, PluginList, Ready};
 use transom_plugin_api::{
-    Caller, Emitter, Host, Listener, Mailbox, Plugin, Ports, Secret, Settings, StartError, StreamCaller,
+    Caller, Emitter, Host, Plugin, Ports, Secret, Settings, StartError, StreamCaller,
     export_plugin,
 };
 
@@ -75,8 +75,8 @@ pub struct TransportHttp {
 /// The points it touches.
 #[derive(Ports)]
 pub struct TransportHttpPorts {
-    #[hears(hosting::READY)]
-    ready: Listener<Ready>,
+    #[calls(hosting::STARTED_UP)]
+    started_up: Caller<(), Ready>,
     #[says(hosting::LISTENING)]
     listening: Emitter<Listening>,
     #[calls(hosting::PLUGINS)]
@@ -91,7 +91,7 @@ impl Plugin for TransportHttp {
     type Ports = TransportHttpPorts;
 
     async fn start(self, ports: TransportHttpPorts, host: Host) -> Result<(), StartError> {
-        let TransportHttpPorts { ready, listening, plugins, route, stream } = ports;
+        let TransportHttpPorts { started_up, listening, plugins, route, stream } = ports;
         let wanted = address::parse(&self.listen)?;
         address::permit(wanted, self.token.as_ref())?;
         let socket = address::bind(wanted)?;
@@ -106,12 +106,13 @@ impl Plugin for TransportHttp {
         let times = Times { head: Duration::from_secs(self.header_timeout_s), grace: GRACE };
         let server = Arc::new(Server::new(socket, app::app(desk.clone()), times));
 
-        // Queued rather than inline: only there is the runtime entered, which the listening socket needs.
-        let waiting = (server.clone(), desk.clone());
-        ready.queued(Mailbox::coalesce(), move |_, _| {
-            let ((server, desk), listening) = (waiting.clone(), listening.clone());
-            async move { open(&server, &desk, bound, &listening) }
-        })?;
+        let (opening, opened) = (server.clone(), desk.clone());
+        host.spawn(async move {
+            match started_up.call(()).await {
+                Ok(_) => open(&opening, &opened, bound, &listening),
+                Err(error) => tracing::error!("the port stays closed: {error}"),
+            }
+        });
         host.on_stop(async move {
             desk.set_ready(false);
             server.stop().await;

@@ -6,7 +6,7 @@ use super::*;
 fn an_empty_manifest_is_all_defaults() {
     let manifest = sound("");
     assert_eq!(manifest.plugins, []);
-    assert_eq!(manifest.host.data, Path::new("./.transom"));
+    assert_eq!(manifest.host.data, None);
     assert_eq!(manifest.host.roots, [Path::new("./.")]);
     assert_eq!(manifest.host.stop_deadline_s, 10);
 }
@@ -31,7 +31,6 @@ fn a_whole_manifest_is_read() {
         required = true
         capabilities = ["net", "fs"]
         start_deadline_s = 60
-        faults = { allowed = 2, within_s = 30 }
         settings.level = 3
     "#;
     let manifest = Manifest::parse_in(text, "/etc/transom/transom.toml", environment()).expect("it is sound");
@@ -41,12 +40,10 @@ fn a_whole_manifest_is_read() {
     assert_eq!((stop_deadline_s, start_deadline_s, strict), (3, 4, true));
     let [skills, audit] = &manifest.plugins[..] else { panic!("two plugins") };
     assert_eq!((skills.attach, &skills.source, skills.required), (Attach::Linked, &None, false));
-    assert_eq!(skills.faults, FaultBudget { allowed: 5, within_s: 60 });
     assert_eq!(manifest.start_deadline(skills).as_secs(), 4);
     assert_eq!(audit.attach, Attach::Dylib);
     assert_eq!(audit.source.as_deref(), Some(Path::new("/etc/transom/plugins/libaudit.so")));
     assert_eq!(audit.capabilities, ["net", "fs"]);
-    assert_eq!(audit.faults, FaultBudget { allowed: 2, within_s: 30 });
     assert_eq!(manifest.start_deadline(audit).as_secs(), 60);
     let level = manifest.settings_for(audit, &json!({"type": "object"})).expect("the settings are sound");
     assert_eq!(level.expose(), r#"{"level":3}"#);
@@ -70,7 +67,7 @@ fn an_unknown_key_without_a_likeness_comes_with_those_that_are_known() {
     check(
         "[[plugin]]\nid = \"weather\"\nevery_s = 5\n",
         "error: unknown key `every_s` of plugin `weather`\n  --> transom.toml:3:1\n  help: known here: `id`, `source`, \
-         `attach`, `required`, `capabilities`, `start_deadline_s`, `faults` and `settings`; the plugin's own go under \
+         `attach`, `required`, `capabilities`, `start_deadline_s` and `settings`; the plugin's own go under \
          `[plugin.settings]`",
     );
 }

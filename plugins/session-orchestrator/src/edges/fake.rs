@@ -1,5 +1,7 @@
 //! The edges in memory, for tests: a scripted model, tools made of closures, a store that is a list.
 
+pub(crate) mod scene;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::future::pending;
 use std::path::PathBuf;
@@ -25,6 +27,8 @@ pub(crate) enum Beat {
     Tick(i64),
     Hang,
     Panic,
+    /// Says this for ever, without a pause.
+    Flood(&'static str),
 }
 
 pub(crate) fn says(delta: &str) -> Beat {
@@ -99,8 +103,12 @@ impl World {
         self.script.lock().unwrap().push_back(beats.into_iter().collect());
     }
 
-    pub(crate) fn tool<F>(&self, name: &str, concurrency_safe: bool, run: impl Fn(ToolCall) -> F + Send + Sync + 'static)
-    where
+    pub(crate) fn tool<F>(
+        &self,
+        name: &str,
+        concurrency_safe: bool,
+        run: impl Fn(ToolCall) -> F + Send + Sync + 'static,
+    ) where
         F: Future<Output = Result<ToolOutput, CallError>> + Send + 'static,
     {
         let definition = ToolDefinition {
@@ -154,6 +162,9 @@ impl Drop for FakeModel {
 impl ModelStream for FakeModel {
     async fn next(&mut self) -> Option<Result<ProviderEvent, CallError>> {
         loop {
+            if let Some(Beat::Flood(delta)) = self.beats.front() {
+                return Some(Ok(ProviderEvent::TextDelta { delta: (*delta).into() }));
+            }
             // A real model is never ready at once.
             tokio::task::yield_now().await;
             match self.beats.pop_front()? {
@@ -164,6 +175,7 @@ impl ModelStream for FakeModel {
                 }
                 Beat::Hang => pending().await,
                 Beat::Panic => panic!("the model panicked"),
+                Beat::Flood(_) => unreachable!("stays at the front"),
             }
         }
     }
@@ -192,7 +204,11 @@ impl Edges for Fake {
         let model = |name: &str| Provided {
             name: name.into(),
             plugin: "fake".into(),
-            about: ModelInfo { provider: "fake".into(), context_window: Some(1000).into(), ..ModelInfo::default() },
+            about: ModelInfo {
+                provider: "fake".into(),
+                context_window: Some(1000).into(),
+                ..ModelInfo::default()
+            },
         };
         vec![model("a/one"), model("b/two")]
     }
@@ -214,7 +230,12 @@ impl Edges for Fake {
         tools.collect()
     }
 
-    async fn run_tool(&self, name: &str, call: ToolCall, _: Option<Duration>) -> Result<ToolOutput, CallError> {
+    async fn run_tool(
+        &self,
+        name: &str,
+        call: ToolCall,
+        _: Option<Duration>,
+    ) -> Result<ToolOutput, CallError> {
         let run = Arc::clone(&self.0.tools.lock().unwrap()[name].1);
         self.0.ran.lock().unwrap().push(call.clone());
         let _at_work = AtWork::new(&self.0);
@@ -300,96 +321,5 @@ impl Edges for Fake {
 
     fn say_settled(&self, settled: &TurnSettled) {
         self.0.settled.lock().unwrap().push(settled.clone());
-    }
-}
-
-/// An orchestrator in a world of its own.
-pub(crate) mod scene {
-    use std::sync::Arc;
-
-    use transom_agent::event::AgentEventKind;
-    use transom_agent::turn::{StartTurn, TurnStarted, Watch};
-    use transom_plugin_api::{CallError, Maybe, Settings, Text};
-
-    use super::{Fake, World};
-    use crate::SessionOrchestrator;
-    use crate::hub::Viewer;
-    use crate::orchestrator::Orchestrator;
-
-    pub(crate) struct Scene {
-        pub(crate) world: Arc<World>,
-        pub(crate) orchestrator: Arc<Orchestrator<Fake>>,
-    }
-
-    pub(crate) fn scene() -> Scene {
-        scene_with("{}")
-    }
-
-    pub(crate) fn scene_with(settings: &str) -> Scene {
-        let roots = vec![std::env::temp_dir().canonicalize().unwrap()];
-        let fake = Fake(Arc::new(World { roots, ..World::default() }));
-        let settings = SessionOrchestrator::from_json(settings).unwrap();
-        Scene { world: Arc::clone(&fake.0), orchestrator: Arc::new(Orchestrator::new(fake, settings)) }
-    }
-
-    pub(crate) fn message(text: &str) -> StartTurn {
-        StartTurn {
-            conversation_id: "c".into(),
-            text: text.into(),
-            model: Maybe::None,
-            cwd: Maybe::None,
-            reasoning_effort: Maybe::None,
-        }
-    }
-
-    impl Scene {
-        pub(crate) async fn try_start(&self, text: &str) -> Result<(TurnStarted, Viewer), CallError> {
-            self.orchestrator.start(message(text)).await
-        }
-
-        pub(crate) async fn start(&self, text: &str) -> Viewer {
-            self.try_start(text).await.unwrap().1
-        }
-
-        /// Starts a turn and gives all its frames.
-        pub(crate) async fn turn(&self, text: &str) -> Vec<AgentEventKind> {
-            rest(&self.start(text).await).await
-        }
-
-        pub(crate) fn watch(&self, turn_id: Option<&Text>) -> Result<Viewer, CallError> {
-            self.orchestrator.watch(&Watch { conversation_id: "c".into(), turn_id: turn_id.cloned().into() })
-        }
-
-        pub(crate) fn stop(&self) -> bool {
-            self.orchestrator.stop(&"c".into()).aborted_turn
-        }
-    }
-
-    pub(crate) async fn next(viewer: &Viewer) -> AgentEventKind {
-        viewer.next().await.unwrap().unwrap().event().what.clone()
-    }
-
-    /// All frames to the end.
-    pub(crate) async fn rest(viewer: &Viewer) -> Vec<AgentEventKind> {
-        let mut frames = Vec::new();
-        while let Some(frame) = viewer.next().await {
-            frames.push(frame.unwrap().event().what.clone());
-        }
-        frames
-    }
-
-    /// Frames up to the first of which `is` holds, that one included.
-    pub(crate) async fn until(viewer: &Viewer, is: impl Fn(&AgentEventKind) -> bool) -> Vec<AgentEventKind> {
-        let mut frames = Vec::new();
-        while frames.last().is_none_or(|frame| !is(frame)) {
-            frames.push(next(viewer).await);
-        }
-        frames
-    }
-
-    /// The types of frames, as they are encoded.
-    pub(crate) fn types(frames: &[AgentEventKind]) -> Vec<String> {
-        let types = frames.iter().map(|frame| serde_json::to_value(frame).unwrap()["type"].as_str().unwrap().to_owned());
-        types.collect()
     }
 }

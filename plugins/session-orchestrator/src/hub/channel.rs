@@ -91,7 +91,8 @@ impl Channel {
 
     /// Begins to show a turn, in place of the one before.
     pub(super) fn begin(&self, turn_id: &Text) {
-        self.lock().shown = Some(Shown { turn_id: turn_id.clone(), replay: Replay::default(), sealed: false });
+        self.lock().shown =
+            Some(Shown { turn_id: turn_id.clone(), replay: Replay::default(), sealed: false });
     }
 
     /// Shows a frame to everybody.

@@ -115,10 +115,8 @@ mod tests {
         let kinds = kinds(&replay);
         assert!(matches!(kinds[0], AgentEventKind::UserMessage { .. }));
         assert!(matches!(kinds[1], AgentEventKind::TurnStart { .. }));
-        assert!(
-            matches!(&kinds[2], AgentEventKind::Error { code, message }
-                if code.as_deref() == Some("replay-trimmed") && message.starts_with("2 earlier frames"))
-        );
+        assert!(matches!(&kinds[2], AgentEventKind::Error { code, message }
+                if code.as_deref() == Some("replay-trimmed") && message.starts_with("2 earlier frames")));
         assert!(matches!(&kinds[3], AgentEventKind::ToolResult { content, .. } if content.starts_with('2')));
         assert_eq!(kinds.len(), 6);
     }

@@ -54,7 +54,11 @@ fn a_conversation_has_one_turn_and_is_free_again_when_that_is_sealed_or_dropped(
     let mut first = claim(&hub, "c", "1", 0);
     let error = hub.claim(&"c".into(), "2".into(), 0).unwrap_err();
     assert_eq!(error.kind, CallErrorKind::Conflict);
-    assert!(error.message.contains("already active") && error.message.contains("turn `1`"), "{}", error.message);
+    assert!(
+        error.message.contains("already active") && error.message.contains("turn `1`"),
+        "{}",
+        error.message
+    );
     let _other = claim(&hub, "d", "3", 0);
     first.begin();
     first.seal(0);
@@ -68,10 +72,12 @@ fn of_many_claims_at_once_one_wins() {
     let hub = Hub::new();
     let won: Vec<_> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..8)
-            .map(|number| scope.spawn({
-                let hub = &hub;
-                move || hub.claim(&"c".into(), number.to_string().into(), 0).ok()
-            }))
+            .map(|number| {
+                scope.spawn({
+                    let hub = &hub;
+                    move || hub.claim(&"c".into(), number.to_string().into(), 0).ok()
+                })
+            })
             .collect();
         threads.into_iter().filter_map(|thread| thread.join().unwrap()).collect()
     });
@@ -97,6 +103,50 @@ async fn a_late_viewer_gets_merged_frames_then_live_ones_without_gap_or_repeat()
     assert_eq!(arrived(&all).await, ["hi", "abc", "d", "sealed"]);
     assert_eq!(arrived(&watch(&hub, "c", Some("1")).unwrap()).await, ["hi", "abcd", "sealed", "|"]);
     assert_eq!(arrived(&watch(&hub, "c", None).unwrap()).await, [] as [&str; 0]);
+}
+
+#[test]
+fn viewers_that_attach_at_any_moment_on_other_threads_miss_and_repeat_nothing() {
+    const DELTAS: usize = 20_000;
+    let hub = Hub::new();
+    let mut turn = claim(&hub, "c", "1", 0);
+    begin(&mut turn);
+    let watch_all = |after: usize| {
+        // Each thread begins to watch when the turn is somewhere else.
+        let said = || watch(&hub, "c", Some("1")).unwrap();
+        let mut viewer = said();
+        for _ in 0..after {
+            viewer = said();
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let mut words = String::new();
+            while let Some(frame) = viewer.next().await {
+                if let AgentEventKind::TextDelta { delta } = &frame.unwrap().event().what {
+                    words.push_str(delta);
+                }
+            }
+            words
+        })
+    };
+    let expected: String = (0..DELTAS).map(|number| format!("{number} ")).collect();
+    std::thread::scope(|scope| {
+        let viewers: Vec<_> = (0..6)
+            .map(|number| {
+                scope.spawn({
+                    let watch_all = &watch_all;
+                    move || watch_all(number * 20)
+                })
+            })
+            .collect();
+        for number in 0..DELTAS {
+            says(&turn, &format!("{number} "));
+        }
+        turn.seal(0);
+        for viewer in viewers {
+            assert!(viewer.join().unwrap() == expected);
+        }
+    });
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 
 use tokio::sync::Notify;
 use transom_plugin_api::CallError;
@@ -109,26 +110,24 @@ impl Viewer {
     /// `Unavailable`, and then the end, when the viewer fell too far behind.
     pub(crate) async fn next(&self) -> Option<Result<Arc<Frame>, CallError>> {
         loop {
-            if let Some(next) = self.take() {
+            if let Poll::Ready(next) = self.take() {
                 return next;
             }
             self.mailbox.arrived.notified().await;
         }
     }
 
-    /// The outer `None` means: not yet.
-    #[expect(clippy::option_option, reason = "`Poll` without a waker")]
-    fn take(&self) -> Option<Option<Result<Arc<Frame>, CallError>>> {
+    fn take(&self) -> Poll<Option<Result<Arc<Frame>, CallError>>> {
         let mut queue = self.mailbox.lock();
         if let Some(frame) = queue.pop() {
-            return Some(Some(Ok(frame)));
+            return Poll::Ready(Some(Ok(frame)));
         }
         match queue.end {
-            End::Open => None,
-            End::Ended => Some(None),
+            End::Open => Poll::Pending,
+            End::Ended => Poll::Ready(None),
             End::Cut => {
                 queue.end = End::Ended;
-                Some(Some(Err(CallError::unavailable(format!(
+                Poll::Ready(Some(Err(CallError::unavailable(format!(
                     "the viewer fell more than {} MiB behind; watch again to get what it missed",
                     BYTES / 1024 / 1024
                 )))))

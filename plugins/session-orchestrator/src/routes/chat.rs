@@ -27,7 +27,8 @@ pub(super) fn about() -> HttpRoute {
         "required": ["message"],
         "additionalProperties": false,
     });
-    let output = json!({ "type": "object", "description": "an event of the turn; the last one is `turn-sealed`" });
+    let output =
+        json!({ "type": "object", "description": "an event of the turn; the last one is `turn-sealed`" });
     HttpRoute {
         summary: "starts a turn and streams its events".into(),
         input: input.into(),
@@ -155,7 +156,10 @@ mod tests {
             (json!({ "message": 1 }), "field `message` is a number, expected text"),
             (json!({ "message": "hi", "model": [] }), "field `model` is a list, expected text"),
             (json!({ "message": "hi", "cwd": true }), "field `cwd` is a boolean, expected text"),
-            (json!({ "message": "hi", "conversationId": {} }), "field `conversationId` is an object, expected text"),
+            (
+                json!({ "message": "hi", "conversationId": {} }),
+                "field `conversationId` is an object, expected text",
+            ),
             (
                 json!({ "message": "hi", "reasoningEffort": "huge" }),
                 "field `reasoningEffort` is `huge`, expected one of `low`, `medium`, `high`, `xhigh`, `max`",

@@ -86,10 +86,8 @@ fn calls_without_an_id_or_with_one_that_is_taken_get_one_of_their_own() {
     let (step, frames) = fed([call("1"), call(""), call("1")]);
     let ids: Vec<_> = step.calls().iter().map(|call| call.id.as_str()).collect();
     assert_eq!(ids, ["1", "call-turn-x-2-1", "call-turn-x-2-2"]);
-    assert!(
-        matches!(&frames[2], AgentEventKind::ToolCall { tool_call_id, step_id, .. }
-            if tool_call_id == "call-turn-x-2-2" && step_id == "turn-x#2")
-    );
+    assert!(matches!(&frames[2], AgentEventKind::ToolCall { tool_call_id, step_id, .. }
+            if tool_call_id == "call-turn-x-2-2" && step_id == "turn-x#2"));
 }
 
 #[test]

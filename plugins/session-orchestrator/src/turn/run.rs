@@ -1,10 +1,13 @@
 //! The work of a turn: from the history to the last step.
 
+use std::future::poll_fn;
+use std::task::Poll;
 use std::time::Duration;
 
 use transom_agent::conversation::Append;
+use transom_agent::event::AgentEventKind;
 use transom_agent::message::Message;
-use transom_agent::tool::ToolAssembly;
+use transom_agent::tool::{ToolAssembly, ToolDefinition};
 use transom_agent::turn::{EndReason, SystemPrompt};
 use transom_plugin_api::{CallError, List, Maybe, Shared, Text};
 
@@ -15,6 +18,9 @@ use crate::ending::{Next, after_model, after_tools};
 use crate::request::Prefix;
 use crate::step::Failure;
 use crate::tools::Batch;
+
+/// Events a model may have ready in a row before others get their turn.
+const EVENTS_BETWEEN_BREATHS: u64 = 64;
 
 /// What the steps of a turn begin with.
 struct Prepared {
@@ -77,7 +83,7 @@ impl<E: Edges> Turn<E> {
         filtered.unwrap_or_else(|error| unfiltered(prompt, "system prompt", &error)).parts
     }
 
-    async fn offered_tools(&self) -> List<transom_agent::tool::ToolDefinition> {
+    async fn offered_tools(&self) -> List<ToolDefinition> {
         let tools = self.edges.tools().into_iter().map(|tool| {
             // It is called by the name it is registered under, whatever its definition says.
             let mut definition = tool.about;
@@ -115,9 +121,15 @@ impl<E: Edges> Turn<E> {
         match self.edges.open_model(&self.terms.model, request) {
             Err(error) => self.show_all(step.take(Some(Err(error)), self.edges.now_ms())),
             Ok(mut stream) => {
-                while step.outcome().is_none() {
+                for event in 1_u64.. {
                     let Some(next) = self.claim.stop().race(stream.next()).await else { break };
                     self.show_all(step.take(next, self.edges.now_ms()));
+                    if step.outcome().is_some() {
+                        break;
+                    }
+                    if event % EVENTS_BETWEEN_BREATHS == 0 {
+                        breathe().await;
+                    }
                 }
             }
         }
@@ -147,9 +159,22 @@ impl<E: Edges> Turn<E> {
         store::append(&*self.edges, append).await
     }
 
-    fn show_all(&self, frames: impl IntoIterator<Item = transom_agent::event::AgentEventKind>) {
+    fn show_all(&self, frames: impl IntoIterator<Item = AgentEventKind>) {
         frames.into_iter().for_each(|frame| self.claim.show(frame));
     }
+}
+
+/// Lets others run on this thread: a model that always has more to say must not keep out who wants to stop it.
+async fn breathe() {
+    let mut breathed = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut breathed, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// A fail-open filter whose chain is unreachable changes nothing.

@@ -19,7 +19,10 @@ pub(super) async fn append<E: Edges>(edges: &E, append: Append) -> Result<(), Ca
         match edges.append(append.clone()).await {
             Ok(_) => return Ok(()),
             Err(error) if deserves_another(error.kind) => {
-                tracing::warn!("conversation `{}` was not stored, trying again: {error}", append.conversation_id);
+                tracing::warn!(
+                    "conversation `{}` was not stored, trying again: {error}",
+                    append.conversation_id
+                );
                 edges.sleep(pause).await;
             }
             Err(error) => return Err(error),

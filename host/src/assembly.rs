@@ -1,0 +1,190 @@
+//! An assembly: the plugins of a manifest, found, read, checked and put in order. No code of theirs has run.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::Value;
+use transom_kernel::{Descriptor, Plan, plan};
+use transom_loader::{Linked, PluginFile, check, linked};
+use transom_plugin_api::hosting::{self, Attach};
+use transom_plugin_api::plugin::LinkedPlugin;
+use transom_plugin_api::port::Role;
+use transom_plugin_api::{Secret, Text};
+
+use crate::manifest::{self, Fault, Faults, Manifest, PluginEntry};
+
+/// The plugins of a manifest, ready to be started.
+#[derive(Debug)]
+pub struct Assembly {
+    /// The manifest they come from.
+    pub manifest: Manifest,
+    /// In the order of their start.
+    pub plugins: Vec<Assembled>,
+    /// Who needs whom.
+    pub plan: Plan,
+}
+
+/// One plugin of an assembly.
+pub struct Assembled {
+    /// Its table in the manifest.
+    pub entry: PluginEntry,
+    /// What it says of itself.
+    pub descriptor: Descriptor,
+    /// Its settings as JSON, checked against its schema.
+    pub settings: Secret,
+    /// Where its code is.
+    pub source: Source,
+}
+
+/// Where a plugin's code is.
+pub enum Source {
+    /// In this program.
+    Linked(LinkedPlugin),
+    /// In a file, whose bytes have been read.
+    File(PluginFile),
+}
+
+impl Assembled {
+    /// How it is attached.
+    #[must_use]
+    pub const fn attach(&self) -> Attach {
+        match self.source {
+            Source::Linked(_) => Attach::Linked,
+            Source::File(_) => Attach::Dylib,
+        }
+    }
+
+    /// Whether it opens a way in for clients.
+    #[must_use]
+    pub fn is_transport(&self) -> bool {
+        let says = |port: &&transom_kernel::descriptor::PortDescriptor| {
+            port.role == Role::Says && port.point == hosting::LISTENING.spec().name
+        };
+        self.descriptor.ports.iter().any(|port| says(&port))
+    }
+}
+
+impl std::fmt::Debug for Assembled {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Assembled").field("entry", &self.entry).field("attach", &self.attach()).finish_non_exhaustive()
+    }
+}
+
+/// What the operator said on the command line about the plugins' settings.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// In place of the setting `listen` of every transport.
+    pub listen: Option<String>,
+}
+
+impl Assembly {
+    /// Finds, reads and checks every plugin of `manifest`. `residents` are the host's own parts of the bus.
+    ///
+    /// # Errors
+    /// All faults at once, in the order of the manifest.
+    pub fn of(manifest: Manifest, residents: &[Descriptor], overrides: &Overrides) -> Result<Self, Faults> {
+        let mut faults = Vec::new();
+        let inside = linked().unwrap_or_else(|flaw| {
+            faults.push(whole(&manifest, format!("a plugin inside this program is damaged: {flaw}"), flaw.help().to_owned()));
+            Vec::new()
+        });
+        let mut found = Vec::new();
+        for entry in &manifest.plugins {
+            match assemble(&manifest, entry, &inside, overrides) {
+                Ok(plugin) => found.push(plugin),
+                Err(new) => faults.extend(new),
+            }
+        }
+        let descriptors: Vec<Descriptor> = found.iter().map(|plugin| plugin.descriptor.clone()).collect();
+        let plan = plan(residents, &descriptors).unwrap_or_else(|planned| {
+            // A plugin that could not be read is reported once, and not again as missing for others.
+            let unread = !faults.is_empty();
+            for fault in planned.into_iter().filter(|fault| !(unread && fault.is_missing_provider)) {
+                let message = format!("plugin `{}` {}", fault.plugin, fault.problem);
+                let entry = manifest.plugins.iter().find(|entry| entry.id == fault.plugin);
+                faults.push(match entry {
+                    Some(entry) => manifest.fault_at(entry, "id", message, Some(fault.help)),
+                    None => whole(&manifest, message, fault.help),
+                });
+            }
+            Plan::default()
+        });
+        if let Some(faults) = Faults::of(faults) {
+            return Err(faults);
+        }
+        let mut by_id: BTreeMap<String, Assembled> =
+            found.into_iter().map(|plugin| (plugin.entry.id.clone(), plugin)).collect();
+        let plugins = plan.order.iter().filter_map(|id| by_id.remove(id)).collect();
+        Ok(Self { manifest, plugins, plan })
+    }
+}
+
+fn whole(manifest: &Manifest, message: String, help: String) -> Fault {
+    Fault { file: manifest.file().to_owned(), position: None, message, help: Some(help) }
+}
+
+fn assemble(
+    manifest: &Manifest,
+    entry: &PluginEntry,
+    inside: &[Linked],
+    overrides: &Overrides,
+) -> Result<Assembled, Vec<Fault>> {
+    let (descriptor, source) = match (&entry.source, entry.attach) {
+        (Some(path), manifest::Attach::Dylib) => from_file(manifest, entry, path)?,
+        _ => from_inside(manifest, entry, inside)?,
+    };
+    let settings = manifest.settings_for(entry, &descriptor.settings)?;
+    let mut plugin = Assembled { entry: entry.clone(), descriptor, settings, source };
+    if let Some(listen) = &overrides.listen
+        && plugin.is_transport()
+        && plugin.descriptor.settings["properties"]["listen"].is_object()
+    {
+        plugin.settings = with_setting(&plugin.settings, "listen", listen.as_str().into());
+    }
+    Ok(plugin)
+}
+
+fn with_setting(settings: &Secret, key: &str, value: Value) -> Secret {
+    let mut table: Value = serde_json::from_str(settings.expose()).unwrap_or_default();
+    if !table.is_object() {
+        table = Value::Object(serde_json::Map::new());
+    }
+    table[key] = value;
+    Secret::new(table.to_string())
+}
+
+fn from_file(
+    manifest: &Manifest,
+    entry: &PluginEntry,
+    path: &Path,
+) -> Result<(Descriptor, Source), Vec<Fault>> {
+    let at = |message: String, help: String| manifest.fault_at(entry, "source", message, Some(help));
+    let file = PluginFile::read(path).map_err(|error| vec![at(error.to_string(), error.flaw.help().to_owned())])?;
+    let descriptor = check::check_file(&file.contents, &entry.id).map_err(|mismatches| {
+        let fault = |mismatch: &transom_loader::Mismatch| {
+            at(format!("{mismatch} (`{}`)", path.display()), mismatch.help())
+        };
+        mismatches.iter().map(fault).collect::<Vec<_>>()
+    })?;
+    Ok((descriptor.clone(), Source::File(file)))
+}
+
+fn from_inside(
+    manifest: &Manifest,
+    entry: &PluginEntry,
+    inside: &[Linked],
+) -> Result<(Descriptor, Source), Vec<Fault>> {
+    if let Some(linked) = inside.iter().find(|linked| linked.descriptor.id == entry.id) {
+        return Ok((linked.descriptor.clone(), Source::Linked(linked.plugin)));
+    }
+    let ids: Vec<Text> = inside.iter().map(|linked| linked.descriptor.id.as_str().into()).collect();
+    let near = ids.iter().filter(|id| strsim::damerau_levenshtein(id, &entry.id) <= 3);
+    let near = near.min_by_key(|id| strsim::damerau_levenshtein(id, &entry.id));
+    let help = match near {
+        Some(near) => format!("did you mean `{near}`? A plugin from a file needs `source = \"path/to/lib.so\"`"),
+        None if ids.is_empty() => "this program has no plugins inside: add `source = \"path/to/lib.so\"`".to_owned(),
+        None => format!("add `source = \"path/to/lib.so\"`, or use one of {}", ids.join(", ")),
+    };
+    let message = format!("plugin `{}` is not inside this program", entry.id);
+    Err(vec![manifest.fault_at(entry, "id", message, Some(help))])
+}

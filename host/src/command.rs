@@ -1,0 +1,39 @@
+//! One file per command. Each prints for people or, with `--json`, for programs, and answers an exit code.
+
+pub(crate) mod chat;
+pub(crate) mod check;
+pub(crate) mod inspect;
+pub(crate) mod plugins;
+pub(crate) mod up;
+
+use crate::manifest::Faults;
+use crate::program::REFUSED;
+use crate::running::Refused;
+use crate::terminal::{complain, print};
+
+/// Prints why something was refused.
+pub(crate) fn refuse(refused: &Refused, json: bool) -> u8 {
+    if json {
+        let faults = match refused {
+            Refused::Faults(faults) => fault_list(faults),
+            other => serde_json::json!([{ "message": other.to_string() }]),
+        };
+        print(&format!("{}\n", serde_json::json!({ "ok": false, "faults": faults })));
+    } else {
+        complain(&refused.to_string());
+    }
+    REFUSED
+}
+
+fn fault_list(faults: &Faults) -> serde_json::Value {
+    let fault = |fault: &crate::manifest::Fault| {
+        serde_json::json!({
+            "file": fault.file,
+            "line": fault.position.map(|position| position.line),
+            "column": fault.position.map(|position| position.column),
+            "message": fault.message,
+            "help": fault.help,
+        })
+    };
+    faults.as_slice().iter().map(fault).collect()
+}

@@ -1,0 +1,32 @@
+//! `transom check`: everything that can be known to be wrong without running a plugin.
+
+use super::refuse;
+use crate::assembly::{Assembly, Overrides};
+use crate::program::{Common, DONE};
+use crate::running::{Refused, resident_descriptors};
+use crate::terminal::print;
+
+pub(crate) async fn run(common: &Common) -> u8 {
+    match assembled(common).await {
+        Ok(assembly) => {
+            report(&assembly, common.json);
+            DONE
+        }
+        Err(refused) => refuse(&refused, common.json),
+    }
+}
+
+pub(crate) async fn assembled(common: &Common) -> Result<Assembly, Refused> {
+    let manifest = common.manifest()?;
+    let residents = resident_descriptors().await?;
+    Ok(Assembly::of(manifest, &residents, &Overrides::default())?)
+}
+
+fn report(assembly: &Assembly, json: bool) {
+    let order: Vec<&str> = assembly.plugins.iter().map(|plugin| plugin.entry.id.as_str()).collect();
+    if json {
+        print(&format!("{}\n", serde_json::json!({ "ok": true, "order": order })));
+    } else {
+        print(&format!("{}: no faults; {} plugins start in this order: {}\n", assembly.manifest.file(), order.len(), order.join(", ")));
+    }
+}

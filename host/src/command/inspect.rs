@@ -1,0 +1,84 @@
+//! `transom inspect FILE`: what a plugin file says of itself, without running it.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use clap::Args;
+use transom_kernel::Descriptor;
+use transom_kernel::descriptor::PortDescriptor;
+use transom_loader::{PluginFile, check};
+
+use crate::program::{Common, DONE, REFUSED};
+use crate::terminal::{complain, print, shown};
+
+/// Show what a plugin file says of itself, without running it
+#[derive(Args)]
+#[command(after_help = "Example:\n  transom inspect target/release/libtransom_word_count.so")]
+pub(crate) struct Arguments {
+    /// A plugin's shared library, or a program with plugins inside
+    file: PathBuf,
+}
+
+pub(crate) fn run(common: &Common, arguments: &Arguments) -> u8 {
+    let file = match PluginFile::read(&arguments.file) {
+        Ok(file) => file,
+        Err(error) => {
+            complain(&format!("error: {error}\n  help: {}", error.flaw.help()));
+            return REFUSED;
+        }
+    };
+    if common.json {
+        print(&format!("{}\n", serde_json::json!({ "plugins": file.contents.descriptors })));
+        return DONE;
+    }
+    for descriptor in &file.contents.descriptors {
+        print(&shown(&described(descriptor)));
+    }
+    DONE
+}
+
+fn described(plugin: &Descriptor) -> String {
+    let mut out = String::new();
+    // Writing to a `String` cannot fail.
+    let _ = writeln!(out, "{} {} — {}", plugin.id, plugin.version, plugin.about);
+    let _ = writeln!(out, "  built for {} with rustc {}, plugin API {}, ABI {}", plugin.target, plugin.rustc, plugin.sdk, plugin.abi);
+    if !plugin.capabilities.is_empty() {
+        let asks = plugin.capabilities.join(", ");
+        let _ = writeln!(out, "  asks for {asks} (declared, not enforced: it runs in the host's process)");
+    }
+    for port in &plugin.ports {
+        let _ = writeln!(out, "  {}", port_line(port));
+    }
+    if let Some(settings) = plugin.settings["properties"].as_object() {
+        for (key, setting) in settings {
+            let default = match &setting["default"] {
+                serde_json::Value::Null => String::new(),
+                default => format!(" (default {default})"),
+            };
+            let about = setting["description"].as_str().unwrap_or_default();
+            let _ = writeln!(out, "  setting {key}{default}: {about}");
+        }
+    }
+    for mismatch in check::check(plugin) {
+        let _ = writeln!(out, "  does not fit this host: {mismatch}\n    help: {}", mismatch.help());
+    }
+    out
+}
+
+fn port_line(port: &PortDescriptor) -> String {
+    let types = match (port.input.name.as_str(), port.output.name.as_str()) {
+        (input, "()") => input.to_owned(),
+        (input, output) => format!("{input} → {output}"),
+    };
+    let mut line = format!("{} {} ({}, {types})", port.role.as_str(), port.point, port.kind.as_str());
+    if !port.names.is_empty() {
+        line += &format!(" as {}", port.names.join(", "));
+    }
+    if port.dynamic_names {
+        line += " under names that show when it runs";
+    }
+    if port.optional {
+        line += ", optional";
+    }
+    line
+}

@@ -1,0 +1,62 @@
+//! `transom plugins`: the plugins of the running host, else of the manifest.
+
+use serde_json::{Value, json};
+use transom_plugin_api::hosting::Attach;
+
+use super::check::assembled;
+use super::refuse;
+use crate::client::Client;
+use crate::data::running_host;
+use crate::program::{Common, DONE, FAILED};
+use crate::terminal::{complain, print, shown};
+
+pub(crate) async fn run(common: &Common) -> u8 {
+    let listed = match running_host(&common.data_folder_of_host()) {
+        Some(host) => match Client::new(&host.address).get("/plugins").await {
+            Ok(answer) => answer["plugins"].clone(),
+            Err(problem) => {
+                complain(&format!("error: the host at {} could not be asked: {problem}", host.address));
+                return FAILED;
+            }
+        },
+        None => match of_manifest(common).await {
+            Ok(plugins) => plugins,
+            Err(refused) => return refuse(&refused, common.json),
+        },
+    };
+    if common.json {
+        print(&format!("{}\n", json!({ "plugins": listed })));
+        return DONE;
+    }
+    for plugin in listed.as_array().into_iter().flatten() {
+        print(&shown(&line(plugin)));
+    }
+    DONE
+}
+
+async fn of_manifest(common: &Common) -> Result<Value, crate::running::Refused> {
+    let assembly = assembled(common).await?;
+    let plugin = |plugin: &crate::assembly::Assembled| {
+        json!({
+            "id": plugin.descriptor.id,
+            "version": plugin.descriptor.version,
+            "about": plugin.descriptor.about,
+            "attach": match plugin.attach() { Attach::Linked => "linked", Attach::Dylib => "dylib" },
+            "state": "not running",
+        })
+    };
+    Ok(assembly.plugins.iter().map(plugin).collect())
+}
+
+fn line(plugin: &Value) -> String {
+    let text = |key: &str| plugin[key].as_str().unwrap_or_default().to_owned();
+    let reason = plugin["reason"].as_str().map(|reason| format!("\n    {reason}")).unwrap_or_default();
+    format!(
+        "{:22} {:8} {:7} {:12} {}{reason}\n",
+        text("id"),
+        text("version"),
+        text("attach"),
+        text("state"),
+        text("about")
+    )
+}

@@ -1,0 +1,120 @@
+//! `transom up`: runs the host until it is told to stop.
+
+use clap::Args;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::refuse;
+use crate::assembly::Overrides;
+use crate::data::DataFolder;
+use crate::program::{Common, DONE, FAILED, INTERRUPTED, REFUSED, log_to_stderr};
+use crate::running::{Refused, Running};
+use crate::terminal::{complain, note, print};
+
+/// Run the host
+#[derive(Args, Default)]
+#[command(after_help = "Example:\n  transom up --manifest team.toml --strict")]
+pub(crate) struct Arguments {
+    /// Where to listen, in place of the manifest's [default: 127.0.0.1:24203]
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
+    /// End with exit code 2 when any plugin does not start
+    #[arg(long)]
+    strict: bool,
+}
+
+pub(crate) async fn run(common: &Common, arguments: Arguments) -> u8 {
+    let mut signals = match Signals::new() {
+        Ok(signals) => signals,
+        Err(error) => {
+            complain(&format!("error: signals cannot be heard: {error}"));
+            return REFUSED;
+        }
+    };
+    let manifest = match common.manifest() {
+        Ok(manifest) => manifest,
+        Err(faults) => return refuse(&faults.into(), common.json),
+    };
+    log_to_stderr(&manifest.host.log);
+    let data = match DataFolder::hold(&common.data_folder(&manifest)) {
+        Ok(data) => data,
+        Err(error) => return refuse(&Refused::Host(error.to_string()), common.json),
+    };
+    let overrides = Overrides { listen: arguments.listen };
+    let starting = Running::start(manifest, data, &overrides, arguments.strict);
+    let running = tokio::select! {
+        started = starting => match started {
+            Ok(running) => running,
+            Err(refused) => return refuse(&refused, common.json),
+        },
+        // Nothing is served yet; what has started is dropped with the process.
+        () = signals.next() => return INTERRUPTED,
+    };
+    announce(&running, common.json).await;
+    signals.next().await;
+    note("stopping; once more ends at once");
+    let stopped = tokio::select! {
+        report = running.stop() => report,
+        () = signals.next() => {
+            complain("ended at once; what was under way is lost");
+            return INTERRUPTED;
+        }
+    };
+    for (plugin, doing) in &stopped.cut_off {
+        complain(&format!("plugin `{plugin}` was cut off: {doing}"));
+    }
+    if stopped.cut_off.is_empty() { DONE } else { FAILED }
+}
+
+async fn announce(running: &Running, json: bool) {
+    let model = running.default_model().await;
+    if json {
+        let disabled: Vec<_> = running
+            .disabled
+            .iter()
+            .map(|(plugin, reason)| serde_json::json!({ "plugin": plugin, "reason": reason }))
+            .collect();
+        let ready = serde_json::json!({
+            "ready": true,
+            "address": running.address,
+            "model": model,
+            "plugins": running.plugin_count(),
+            "disabled": disabled,
+        });
+        print(&format!("{ready}\n"));
+        return;
+    }
+    for (plugin, reason) in &running.disabled {
+        complain(&format!("plugin `{plugin}` is disabled: {reason}"));
+    }
+    let at = running.address.as_deref().map_or("without a transport".to_owned(), |address| format!("at {address}"));
+    let answers = model.map_or(String::new(), |model| format!("; model `{model}` answers"));
+    let down = match running.disabled.len() {
+        0 => String::new(),
+        down => format!(", {down} disabled"),
+    };
+    print(&format!("transom is ready {at}{answers}; {} plugins run{down}\n", running.plugin_count()));
+    if let Some(address) = &running.address {
+        print(&format!(
+            "curl -N {address}/chat -H 'Content-Type: application/json' -d '{{\"message\":\"hello\"}}'\n"
+        ));
+    }
+}
+
+/// Ctrl-C and SIGTERM, whichever comes.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}

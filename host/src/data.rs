@@ -1,0 +1,174 @@
+//! The data folder: who holds it, where its host can be reached, and the private copies of plugin files.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// A data folder that this process holds, until it is dropped.
+#[derive(Debug)]
+pub struct DataFolder {
+    path: PathBuf,
+    _lock: File,
+}
+
+/// Why a data folder cannot be held.
+#[derive(Debug)]
+pub enum DataError {
+    /// Another host has it.
+    Held {
+        /// The folder.
+        path: PathBuf,
+        /// The other host's process, when it could be read.
+        pid: Option<u32>,
+    },
+    /// It cannot be made or opened.
+    Unusable {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+}
+
+impl std::fmt::Display for DataError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Held { path, pid } => {
+                let holder = pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"));
+                write!(
+                    f,
+                    "the data folder `{}` is held by another host ({holder})\n  help: stop that host, or give this one another folder with `--data PATH`",
+                    path.display()
+                )
+            }
+            Self::Unusable { path, error } => write!(
+                f,
+                "the data folder `{}` cannot be used: {error}\n  help: make it writable, or choose another with `--data PATH`",
+                path.display()
+            ),
+        }
+    }
+}
+
+impl std::error::Error for DataError {}
+
+/// How to reach the host that holds a data folder.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RunFile {
+    /// Its process.
+    pub pid: u32,
+    /// Where it listens, such as `http://127.0.0.1:24203`.
+    pub address: String,
+    /// Its version.
+    pub version: String,
+}
+
+/// The folder used when nobody names one: `$XDG_DATA_HOME/transom`, else `~/.local/share/transom`.
+#[must_use]
+pub fn default_folder() -> PathBuf {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let base = set("XDG_DATA_HOME").filter(|path| path.is_absolute());
+    let base = base.or_else(|| set("HOME").map(|home| home.join(".local/share")));
+    base.unwrap_or_else(std::env::temp_dir).join("transom")
+}
+
+impl DataFolder {
+    /// Makes the folder (0700) when it is not there, and holds it. The lock is the kernel's: it goes with the process,
+    /// however that ends.
+    ///
+    /// # Errors
+    /// When another host holds it, or it cannot be used.
+    pub fn hold(path: &Path) -> Result<Self, DataError> {
+        let unusable = |error| DataError::Unusable { path: path.to_owned(), error };
+        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(unusable)?;
+        let path = path.canonicalize().map_err(unusable)?;
+        let unusable = |error| DataError::Unusable { path: path.clone(), error };
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        let mut lock = options.open(path.join("lock")).map_err(unusable)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(std::fs::TryLockError::WouldBlock) => {
+                let mut text = String::new();
+                let pid = lock.read_to_string(&mut text).ok().and_then(|_| text.trim().parse().ok());
+                return Err(DataError::Held { path, pid });
+            }
+            Err(std::fs::TryLockError::Error(error)) => return Err(unusable(error)),
+        }
+        let written = lock.set_len(0).and_then(|()| lock.rewind());
+        written.and_then(|()| writeln!(lock, "{}", std::process::id())).map_err(unusable)?;
+        let folder = Self { path, _lock: lock };
+        folder.remove_run_file();
+        folder.empty_images().map_err(|error| DataError::Unusable { path: folder.path.clone(), error })?;
+        Ok(folder)
+    }
+
+    /// The folder, absolute.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where a plugin keeps its files; not made here.
+    #[must_use]
+    pub fn of_plugin(&self, id: &str) -> PathBuf {
+        self.path.join("plugins").join(id)
+    }
+
+    /// Where the private copies of plugin files are.
+    #[must_use]
+    pub fn images(&self) -> PathBuf {
+        self.path.join("images")
+    }
+
+    // What an earlier process left behind is nobody's: the lock is ours.
+    fn empty_images(&self) -> io::Result<()> {
+        let images = self.images();
+        match std::fs::remove_dir_all(&images) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        DirBuilder::new().mode(0o700).create(images)
+    }
+
+    /// Tells others where this host can be reached.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write_run_file(&self, address: &str) -> io::Result<()> {
+        let run = RunFile {
+            pid: std::process::id(),
+            address: address.to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        let draft = self.path.join("run.json.draft");
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+        writeln!(file, "{}", serde_json::to_string(&run)?)?;
+        std::fs::rename(draft, self.path.join("run.json"))
+    }
+
+    fn remove_run_file(&self) {
+        // When it stays it is recognised as stale: nobody holds the lock.
+        let _ = std::fs::remove_file(self.path.join("run.json"));
+    }
+}
+
+impl Drop for DataFolder {
+    fn drop(&mut self) {
+        self.remove_run_file();
+    }
+}
+
+/// The host that runs on the data folder at `path`, if there is one.
+#[must_use]
+pub fn running_host(path: &Path) -> Option<RunFile> {
+    let lock = File::open(path.join("lock")).ok()?;
+    // Whoever can share the lock proves that nobody holds it.
+    if lock.try_lock_shared().is_ok() {
+        return None;
+    }
+    serde_json::from_str(&std::fs::read_to_string(path.join("run.json")).ok()?).ok()
+}

@@ -1,0 +1,180 @@
+//! The command line.
+//!
+//! | exit code | meaning |
+//! |---|---|
+//! | 0 | it did what was asked |
+//! | 1 | it ran, and what was asked failed: a turn ended in an error, a host could not be asked |
+//! | 2 | it was refused before anything ran: wrong arguments, a faulty manifest, a required plugin that did not start, a data folder in use |
+//! | 130 | it was interrupted a second time |
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::str::FromStr;
+
+use clap::{Args, Parser, Subcommand};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use transom_plugin_api::abi::guard::install_panic_hook;
+
+use crate::command::{chat, check, inspect, plugins, up};
+use crate::data::default_folder;
+use crate::manifest::{Fault, Faults, Manifest};
+use crate::terminal::complain;
+
+/// It did what was asked.
+pub(crate) const DONE: u8 = 0;
+/// It ran, and what was asked failed.
+pub(crate) const FAILED: u8 = 1;
+/// It was refused before anything ran.
+pub(crate) const REFUSED: u8 = 2;
+/// It was interrupted a second time.
+pub(crate) const INTERRUPTED: u8 = 130;
+
+/// A host for plugins, and an agent runtime made of them.
+#[derive(Parser)]
+#[command(name = "transom", version, propagate_version = true)]
+#[command(after_help = "Without a command it is `transom up`.\n\nExample:\n  transom up\n  transom chat \"hello\"")]
+struct CommandLine {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Args, Clone)]
+pub(crate) struct Common {
+    /// The manifest [default: transom.toml in this folder, else the built-in one]
+    #[arg(long, global = true, value_name = "PATH")]
+    manifest: Option<PathBuf>,
+    /// The data folder [default: the manifest's, else $XDG_DATA_HOME/transom]
+    #[arg(long, global = true, value_name = "PATH")]
+    data: Option<PathBuf>,
+    /// Print JSON for programs instead of text for people
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the host
+    Up(up::Arguments),
+    /// Find everything that can be known to be wrong without running a plugin
+    Check,
+    /// Show what a plugin file says of itself, without running it
+    Inspect(inspect::Arguments),
+    /// List the plugins: of the running host, else of the manifest
+    Plugins,
+    /// Send a message to the running host, or to one of its own when none runs
+    Chat(chat::Arguments),
+}
+
+/// Runs the program and says how it ended. `bundled` are the ids of the plugins that this binary names in its list;
+/// one that the linker dropped is reported instead of missed.
+#[must_use]
+pub fn main(bundled: &[&str]) -> ExitCode {
+    let line = CommandLine::parse();
+    if let Err(problem) = self_test(bundled) {
+        complain(&format!("error: {problem}"));
+        return ExitCode::from(REFUSED);
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            complain(&format!("error: no threads could be made: {error}"));
+            return ExitCode::from(REFUSED);
+        }
+    };
+    install_panic_hook(|message| tracing::error!("{message}"));
+    let common = line.common;
+    let code = runtime.block_on(async {
+        match line.command.unwrap_or_else(|| Command::Up(up::Arguments::default())) {
+            Command::Up(arguments) => up::run(&common, arguments).await,
+            Command::Check => check::run(&common).await,
+            Command::Inspect(arguments) => inspect::run(&common, &arguments),
+            Command::Plugins => plugins::run(&common).await,
+            Command::Chat(arguments) => chat::run(&common, arguments).await,
+        }
+    });
+    // A plugin's thread that was left behind must not hold up the end; whatever mattered has been stopped by now.
+    std::process::exit(i32::from(code))
+}
+
+/// Compares the plugins named in the binary's list with those that are inside.
+fn self_test(bundled: &[&str]) -> Result<(), String> {
+    let inside = transom_loader::linked().map_err(|flaw| format!("a plugin inside this program is damaged: {flaw}"))?;
+    let missing = bundled.iter().filter(|id| !inside.iter().any(|linked| linked.descriptor.id == **id));
+    let missing: Vec<String> = missing.map(|id| format!("`{id}`")).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(format!(
+        "plugins that should be inside this program are not: {}\n  help: name each crate in host/src/plugins.rs (`use … as _;`)",
+        missing.join(", ")
+    ))
+}
+
+impl Common {
+    /// The manifest that was named, or the one in this folder, or the built-in one.
+    pub(crate) fn manifest(&self) -> Result<Manifest, Faults> {
+        if let Some(path) = &self.manifest {
+            return Manifest::load(path).map_err(|faults| explain_missing(faults, path));
+        }
+        let here = Path::new("transom.toml");
+        if here.exists() { Manifest::load(here) } else { built_in() }
+    }
+
+    /// The data folder: `--data`, else the manifest's, else the user's.
+    pub(crate) fn data_folder(&self, manifest: &Manifest) -> PathBuf {
+        self.data.clone().or_else(|| manifest.host.data.clone()).unwrap_or_else(default_folder)
+    }
+
+    /// The data folder when there may be no manifest that can be read.
+    pub(crate) fn data_folder_of_host(&self) -> PathBuf {
+        match (&self.data, self.manifest()) {
+            (Some(data), _) => data.clone(),
+            (None, Ok(manifest)) => self.data_folder(&manifest),
+            (None, Err(_)) => default_folder(),
+        }
+    }
+}
+
+fn explain_missing(faults: Faults, path: &Path) -> Faults {
+    if path.exists() {
+        return faults;
+    }
+    let add_help = |fault: &Fault| Fault {
+        help: Some("correct the path after `--manifest`, or leave it out to run the built-in default".to_owned()),
+        ..fault.clone()
+    };
+    Faults::of(faults.as_slice().iter().map(add_help).collect()).unwrap_or(faults)
+}
+
+/// The manifest of a host that nobody configured: offline, on this machine only; with a model of OpenAI's beside, when
+/// its key is in the environment.
+pub(crate) fn built_in() -> Result<Manifest, Faults> {
+    let mut text = include_str!("default.toml").to_owned();
+    let set = |name: &str| std::env::var(name).is_ok_and(|value| !value.is_empty());
+    if set("OPENAI_API_KEY") {
+        text += "\n[[plugin]]\nid = \"provider-openai\"\n[plugin.settings]\nkey = \"env:OPENAI_API_KEY\"\n";
+        if set("OPENAI_BASE_URL") {
+            text += "base_url = \"${OPENAI_BASE_URL}\"\n";
+        }
+        if set("OPENAI_MODEL") {
+            text += "model = \"${OPENAI_MODEL}\"\n";
+            let orchestrator = "id = \"session-orchestrator\"\n";
+            let with_model =
+                format!("{orchestrator}[plugin.settings]\ndefault_model = \"openai/${{OPENAI_MODEL}}\"\n");
+            text = text.replace(orchestrator, &with_model);
+        }
+    }
+    Manifest::parse(&text, "built-in default")
+}
+
+/// Sends the log to standard error. `levels` is a level, or levels by target.
+pub(crate) fn log_to_stderr(levels: &str) {
+    let filter = Targets::from_str(levels).unwrap_or_else(|_| Targets::new().with_default(tracing::Level::INFO));
+    let format = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
+    // A second call finds the first one's subscriber in place, which is as good.
+    let _ = tracing_subscriber::registry().with(filter).with(format).try_init();
+}

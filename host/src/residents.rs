@@ -1,0 +1,73 @@
+//! The host's own seat on the bus: what it serves to plugins, and what it wants to hear.
+
+use tokio::sync::watch;
+use transom_agent::reach::{HTTP_ROUTE, HttpReply, HttpRequest, HttpRoute};
+use transom_kernel::Kernel;
+use transom_plugin_api::hosting::{LISTENING, Listening, PLUGINS, PluginList, Ready, STARTED_UP};
+use transom_plugin_api::{CallError, Caller, Host, Listener, Map, Ports, Server, StartError};
+
+#[derive(Ports)]
+struct HostPorts {
+    #[serves(PLUGINS)]
+    plugins: Server<(), PluginList>,
+    #[serves(STARTED_UP)]
+    started_up: Server<(), Ready>,
+    #[hears(LISTENING)]
+    listening: Listener<Listening>,
+    #[calls(HTTP_ROUTE, optional)]
+    routes: Caller<HttpRequest, HttpReply, HttpRoute>,
+}
+
+/// The host on its own bus.
+pub(crate) struct Residents {
+    _host: Host,
+    ready: watch::Sender<Option<Ready>>,
+    listening: watch::Receiver<Option<Listening>>,
+    routes: Caller<HttpRequest, HttpReply, HttpRoute>,
+}
+
+impl Residents {
+    pub(crate) fn seat(kernel: &Kernel) -> Result<Self, StartError> {
+        let (host, ports) = kernel.resident::<HostPorts>("host")?;
+        // The kernel holds this closure and the closure the kernel, until the kernel is stopped.
+        ports.plugins.serve_with(kernel, async |kernel, (), _| Ok(PluginList { plugins: kernel.plugins().into() }))?;
+        let (ready, is_ready) = watch::channel(None::<Ready>);
+        ports.started_up.serve(move |(), _| {
+            let mut is_ready = is_ready.clone();
+            async move {
+                let ready = is_ready.wait_for(Option::is_some).await;
+                let ready = ready.map_err(|_| CallError::unavailable("the host is stopping"))?;
+                ready.clone().ok_or_else(|| CallError::unavailable("the host is stopping"))
+            }
+        })?;
+        let (heard, listening) = watch::channel(None);
+        ports.listening.inline(move |said, _| drop(heard.send(Some(said.clone()))))?;
+        Ok(Self { _host: host, ready, listening, routes: ports.routes })
+    }
+
+    /// Says that start-up is over.
+    pub(crate) fn announce_ready(&self, disabled: &[(String, String)]) {
+        let disabled = disabled.iter().map(|(id, _)| id.as_str().into()).collect();
+        self.ready.send_replace(Some(Ready { disabled }));
+    }
+
+    /// Waits until a transport listens.
+    pub(crate) async fn address(&self) -> Option<String> {
+        let mut listening = self.listening.clone();
+        let said = listening.wait_for(Option::is_some).await.ok()?;
+        said.as_ref().map(|said| String::from(&said.address))
+    }
+
+    /// The model that answers when nobody names one, as the route `GET /models` tells it.
+    pub(crate) async fn default_model(&self) -> Option<String> {
+        let request = HttpRequest {
+            method: "GET".into(),
+            path: "/models".into(),
+            params: Map::new(),
+            query: Map::new(),
+            body: transom_plugin_api::Json::default(),
+        };
+        let reply = self.routes.call_named("GET /models", request).await.ok()?;
+        reply.body.value()["default"].as_str().map(str::to_owned)
+    }
+}

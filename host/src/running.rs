@@ -1,0 +1,213 @@
+//! An assembly that runs: kernel, residents, start, ready, stop.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use transom_kernel::{Descriptor, Kernel, KernelConfig, PluginToStart, StopReport};
+use transom_loader::load;
+use transom_plugin_api::abi::plugin_table::open_header;
+
+use crate::assembly::{Assembled, Assembly, Overrides, Source};
+use crate::data::DataFolder;
+use crate::manifest::{Fault, Faults, Manifest};
+use crate::residents::Residents;
+
+/// How long a transport may take from the end of start-up until it listens.
+const OPEN_DEADLINE: Duration = Duration::from_secs(10);
+
+/// A host whose plugins run.
+pub struct Running {
+    kernel: Kernel,
+    residents: Residents,
+    data: DataFolder,
+    /// Where it can be reached; `None` when it has no transport.
+    pub address: Option<String>,
+    /// Plugins that could not start, with the reason.
+    pub disabled: Vec<(String, String)>,
+    stop_deadline: Duration,
+}
+
+/// Why a host does not run. Nothing of it is left.
+#[derive(Debug)]
+pub enum Refused {
+    /// It shows before any plugin runs: all faults at once.
+    Faults(Faults),
+    /// A plugin that the host cannot do without did not start.
+    NotStarted {
+        /// The plugin.
+        plugin: String,
+        /// Why.
+        reason: String,
+    },
+    /// The host's own part failed.
+    Host(String),
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Faults(faults) => faults.fmt(f),
+            Self::NotStarted { plugin, reason } => write!(f, "error: plugin `{plugin}` did not start: {reason}"),
+            Self::Host(problem) => write!(f, "error: {problem}"),
+        }
+    }
+}
+
+impl std::error::Error for Refused {}
+
+impl From<Faults> for Refused {
+    fn from(faults: Faults) -> Self {
+        Self::Faults(faults)
+    }
+}
+
+/// The descriptors of the host's own part of the bus, for checking an assembly without running it.
+///
+/// # Errors
+/// When the host's own ports contradict each other, which a test of the host would show.
+pub async fn resident_descriptors() -> Result<Vec<Descriptor>, Refused> {
+    let kernel = Kernel::new(KernelConfig::default(), tokio::runtime::Handle::current());
+    let seated = Residents::seat(&kernel).map_err(|error| Refused::Host(error.to_string()))?;
+    let descriptors = kernel.residents();
+    kernel.stop(Duration::ZERO).await;
+    drop(seated);
+    Ok(descriptors)
+}
+
+impl Running {
+    /// Checks the manifest, then starts everything in it on the data folder.
+    ///
+    /// # Errors
+    /// When something shows to be wrong before any plugin runs, when a required plugin or every transport fails to
+    /// start, or with `strict` when any plugin does.
+    pub async fn start(
+        manifest: Manifest,
+        data: DataFolder,
+        overrides: &Overrides,
+        strict: bool,
+    ) -> Result<Self, Refused> {
+        let roots = canonical_roots(&manifest)?;
+        let config = KernelConfig {
+            roots: roots.iter().map(|root| root.display().to_string()).collect(),
+            start_deadline: Duration::from_secs(manifest.host.start_deadline_s),
+            ..KernelConfig::default()
+        };
+        let kernel = Kernel::new(config, tokio::runtime::Handle::current());
+        let residents = Residents::seat(&kernel).map_err(|error| Refused::Host(error.to_string()))?;
+        let Assembly { manifest, plugins, plan } = Assembly::of(manifest, &kernel.residents(), overrides)?;
+        let strict = strict || manifest.host.strict;
+        let stop_deadline = Duration::from_secs(manifest.host.stop_deadline_s);
+        let vital = Vital::of(&plugins, strict);
+        let starting = plugins.into_iter().map(|plugin| to_start(&manifest, plugin, &data));
+        let starting = starting.collect::<Result<Vec<_>, _>>()?;
+        let report = kernel.start(starting, &plan).await;
+        let mut running = Self { kernel, residents, data, address: None, disabled: report.disabled, stop_deadline };
+        if let Some((plugin, reason)) = vital.failed(&running.disabled) {
+            running.stop().await;
+            return Err(Refused::NotStarted { plugin, reason });
+        }
+        running.residents.announce_ready(&running.disabled);
+        if vital.has_transports() {
+            let opened = tokio::time::timeout(OPEN_DEADLINE, running.residents.address()).await;
+            let Ok(Some(address)) = opened else {
+                running.stop().await;
+                let limit = OPEN_DEADLINE.as_secs();
+                return Err(Refused::Host(format!("no transport began to listen within {limit} s; the log says why")));
+            };
+            let written = running.data.write_run_file(&address);
+            written.map_err(|error| Refused::Host(format!("the run file cannot be written: {error}")))?;
+            running.address = Some(address);
+        }
+        Ok(running)
+    }
+
+    /// The model that answers when nobody names one.
+    pub async fn default_model(&self) -> Option<String> {
+        self.residents.default_model().await
+    }
+
+    /// How many plugins run.
+    #[must_use]
+    pub fn plugin_count(&self) -> usize {
+        self.kernel.plugins().len() - self.disabled.len()
+    }
+
+    /// Stops everything, within the manifest's deadline.
+    pub async fn stop(self) -> StopReport {
+        self.kernel.stop(self.stop_deadline).await
+    }
+}
+
+/// What a host cannot do without.
+struct Vital {
+    required: Vec<String>,
+    transports: Vec<String>,
+    strict: bool,
+}
+
+impl Vital {
+    fn of(plugins: &[Assembled], strict: bool) -> Self {
+        let ids = |wanted: fn(&&Assembled) -> bool| {
+            plugins.iter().filter(wanted).map(|plugin| plugin.entry.id.clone()).collect()
+        };
+        Self { required: ids(|plugin| plugin.entry.required), transports: ids(|plugin| plugin.is_transport()), strict }
+    }
+
+    const fn has_transports(&self) -> bool {
+        !self.transports.is_empty()
+    }
+
+    /// The failure that ends the host, if there is one: of a required plugin, of any with `strict`, or of the last
+    /// transport, since a host that nobody can reach serves nobody.
+    fn failed(&self, disabled: &[(String, String)]) -> Option<(String, String)> {
+        let is_down = |id: &String| disabled.iter().any(|(down, _)| down == id);
+        let unreachable = self.has_transports() && self.transports.iter().all(is_down);
+        let ends = |id: &String| {
+            self.strict || self.required.contains(id) || (unreachable && self.transports.contains(id))
+        };
+        disabled.iter().find(|(id, _)| ends(id)).cloned()
+    }
+}
+
+fn canonical_roots(manifest: &Manifest) -> Result<Vec<PathBuf>, Refused> {
+    let mut faults = Vec::new();
+    let mut roots = Vec::new();
+    for root in &manifest.host.roots {
+        match root.canonicalize() {
+            Ok(root) if root.is_dir() => roots.push(root),
+            Ok(_) => faults.push(root_fault(manifest, root, "is not a folder")),
+            Err(error) => faults.push(root_fault(manifest, root, &error.kind().to_string())),
+        }
+    }
+    Faults::of(faults).map_or(Ok(roots), |faults| Err(faults.into()))
+}
+
+fn root_fault(manifest: &Manifest, root: &Path, problem: &str) -> Fault {
+    Fault {
+        file: manifest.file().to_owned(),
+        position: None,
+        message: format!("root `{}` cannot be used: {problem}", root.display()),
+        help: Some("correct `host.roots`".to_owned()),
+    }
+}
+
+fn to_start(manifest: &Manifest, plugin: Assembled, data: &DataFolder) -> Result<PluginToStart, Refused> {
+    let attach = plugin.attach();
+    let Assembled { entry, descriptor, settings, source } = plugin;
+    let fault = |message: String| Faults::from(manifest.fault_at(&entry, "source", message, None));
+    let table = match source {
+        Source::Linked(linked) => open_header(linked.header)
+            .map_err(|error| fault(format!("plugin `{}` cannot be entered: {error}", entry.id)))?,
+        Source::File(file) => {
+            load(&file.bytes, &entry.id, &data.images()).map_err(|error| fault(error.to_string()))?.table
+        }
+    };
+    Ok(PluginToStart {
+        table,
+        settings: settings.expose().to_owned(),
+        attach,
+        data_folder: data.of_plugin(&entry.id).display().to_string(),
+        start_deadline: Some(manifest.start_deadline(&entry)),
+        descriptor,
+    })
+}

@@ -1,0 +1,39 @@
+//! What people see: lines on standard output and standard error, plain when that is not a terminal.
+
+use std::io::{self, IsTerminal, Write};
+
+/// Prints a result. A closed pipe is not an error: whoever read it had enough.
+pub(crate) fn print(text: &str) {
+    let mut out = io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Prints a line for a person, beside the result.
+pub(crate) fn note(line: &str) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+/// Prints a line for a person in grey, where the terminal has colours.
+pub(crate) fn aside(line: &str) {
+    note(&styled(line, "2"));
+}
+
+/// Prints an error in red, where the terminal has colours.
+pub(crate) fn complain(line: &str) {
+    note(&styled(line, "31"));
+}
+
+fn styled(line: &str, style: &str) -> String {
+    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) || !io::stderr().is_terminal();
+    if plain { line.to_owned() } else { format!("\x1b[{style}m{line}\x1b[0m") }
+}
+
+/// Text from a file or a network, made safe to show: control characters are spelled out.
+pub(crate) fn shown(text: &str) -> String {
+    let spell = |character: char| match character {
+        '\n' | '\t' => character.to_string(),
+        control if control.is_control() => control.escape_default().to_string(),
+        other => other.to_string(),
+    };
+    text.chars().map(spell).collect()
+}

@@ -1,0 +1,90 @@
+//! An orchestrator in a world of its own.
+
+use std::sync::Arc;
+
+use transom_agent::event::AgentEventKind;
+use transom_agent::turn::{StartTurn, TurnStarted, Watch};
+use transom_plugin_api::{CallError, Maybe, Settings, Text};
+
+use super::{Fake, World};
+use crate::SessionOrchestrator;
+use crate::hub::Viewer;
+use crate::orchestrator::Orchestrator;
+
+pub(crate) struct Scene {
+    pub(crate) world: Arc<World>,
+    pub(crate) orchestrator: Arc<Orchestrator<Fake>>,
+}
+
+pub(crate) fn scene() -> Scene {
+    scene_with("{}")
+}
+
+pub(crate) fn scene_with(settings: &str) -> Scene {
+    let roots = vec![std::env::temp_dir().canonicalize().unwrap()];
+    let fake = Fake(Arc::new(World { roots, ..World::default() }));
+    let settings = SessionOrchestrator::from_json(settings).unwrap();
+    Scene { world: Arc::clone(&fake.0), orchestrator: Arc::new(Orchestrator::new(fake, settings)) }
+}
+
+pub(crate) fn message(text: &str) -> StartTurn {
+    StartTurn {
+        conversation_id: "c".into(),
+        text: text.into(),
+        model: Maybe::None,
+        cwd: Maybe::None,
+        reasoning_effort: Maybe::None,
+    }
+}
+
+impl Scene {
+    pub(crate) async fn try_start(&self, text: &str) -> Result<(TurnStarted, Viewer), CallError> {
+        self.orchestrator.start(message(text)).await
+    }
+
+    pub(crate) async fn start(&self, text: &str) -> Viewer {
+        self.try_start(text).await.unwrap().1
+    }
+
+    /// Starts a turn and gives all its frames.
+    pub(crate) async fn turn(&self, text: &str) -> Vec<AgentEventKind> {
+        rest(&self.start(text).await).await
+    }
+
+    pub(crate) fn watch(&self, turn_id: Option<&Text>) -> Result<Viewer, CallError> {
+        self.orchestrator.watch(&Watch { conversation_id: "c".into(), turn_id: turn_id.cloned().into() })
+    }
+
+    pub(crate) fn stop(&self) -> bool {
+        self.orchestrator.stop(&"c".into()).aborted_turn
+    }
+}
+
+pub(crate) async fn next(viewer: &Viewer) -> AgentEventKind {
+    viewer.next().await.unwrap().unwrap().event().what.clone()
+}
+
+/// All frames to the end.
+pub(crate) async fn rest(viewer: &Viewer) -> Vec<AgentEventKind> {
+    let mut frames = Vec::new();
+    while let Some(frame) = viewer.next().await {
+        frames.push(frame.unwrap().event().what.clone());
+    }
+    frames
+}
+
+/// Frames up to the first of which `is` holds, that one included.
+pub(crate) async fn until(viewer: &Viewer, is: impl Fn(&AgentEventKind) -> bool) -> Vec<AgentEventKind> {
+    let mut frames = Vec::new();
+    while frames.last().is_none_or(|frame| !is(frame)) {
+        frames.push(next(viewer).await);
+    }
+    frames
+}
+
+/// The types of frames, as they are encoded.
+pub(crate) fn types(frames: &[AgentEventKind]) -> Vec<String> {
+    let types =
+        frames.iter().map(|frame| serde_json::to_value(frame).unwrap()["type"].as_str().unwrap().to_owned());
+    types.collect()
+}
