@@ -17,6 +17,8 @@ const TOKEN: &str = "TRANSOM_TOKEN";
 
 impl Client {
     pub(crate) fn new(address: &str) -> Self {
+        // The client is built with TLS in it, whether it is used or not; a second call finds the first one's choice.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder().connect_timeout(Duration::from_secs(5)).no_proxy();
         Self {
             http: http.build().unwrap_or_default(),

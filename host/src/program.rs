@@ -85,7 +85,7 @@ pub fn main(bundled: &[&str]) -> ExitCode {
             return ExitCode::from(REFUSED);
         }
     };
-    install_panic_hook(|message| tracing::error!("{message}"));
+    install_panic_hook(|message| complain(&format!("error: {message}")));
     let common = line.common;
     let code = runtime.block_on(async {
         match line.command.unwrap_or_else(|| Command::Up(up::Arguments::default())) {
