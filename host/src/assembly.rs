@@ -66,7 +66,10 @@ impl Assembled {
 
 impl std::fmt::Debug for Assembled {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Assembled").field("entry", &self.entry).field("attach", &self.attach()).finish_non_exhaustive()
+        f.debug_struct("Assembled")
+            .field("entry", &self.entry)
+            .field("attach", &self.attach())
+            .finish_non_exhaustive()
     }
 }
 
@@ -85,7 +88,11 @@ impl Assembly {
     pub fn of(manifest: Manifest, residents: &[Descriptor], overrides: &Overrides) -> Result<Self, Faults> {
         let mut faults = Vec::new();
         let inside = linked().unwrap_or_else(|flaw| {
-            faults.push(whole(&manifest, format!("a plugin inside this program is damaged: {flaw}"), flaw.help().to_owned()));
+            faults.push(whole(
+                &manifest,
+                format!("a plugin inside this program is damaged: {flaw}"),
+                flaw.help().to_owned(),
+            ));
             Vec::new()
         });
         let mut found = Vec::new();
@@ -159,7 +166,8 @@ fn from_file(
     path: &Path,
 ) -> Result<(Descriptor, Source), Vec<Fault>> {
     let at = |message: String, help: String| manifest.fault_at(entry, "source", message, Some(help));
-    let file = PluginFile::read(path).map_err(|error| vec![at(error.to_string(), error.flaw.help().to_owned())])?;
+    let file =
+        PluginFile::read(path).map_err(|error| vec![at(error.to_string(), error.flaw.help().to_owned())])?;
     let descriptor = check::check_file(&file.contents, &entry.id).map_err(|mismatches| {
         let fault = |mismatch: &transom_loader::Mismatch| {
             at(format!("{mismatch} (`{}`)", path.display()), mismatch.help())
@@ -181,8 +189,12 @@ fn from_inside(
     let near = ids.iter().filter(|id| strsim::damerau_levenshtein(id, &entry.id) <= 3);
     let near = near.min_by_key(|id| strsim::damerau_levenshtein(id, &entry.id));
     let help = match near {
-        Some(near) => format!("did you mean `{near}`? A plugin from a file needs `source = \"path/to/lib.so\"`"),
-        None if ids.is_empty() => "this program has no plugins inside: add `source = \"path/to/lib.so\"`".to_owned(),
+        Some(near) => {
+            format!("did you mean `{near}`? A plugin from a file needs `source = \"path/to/lib.so\"`")
+        }
+        None if ids.is_empty() => {
+            "this program has no plugins inside: add `source = \"path/to/lib.so\"`".to_owned()
+        }
         None => format!("add `source = \"path/to/lib.so\"`, or use one of {}", ids.join(", ")),
     };
     let message = format!("plugin `{}` is not inside this program", entry.id);

@@ -82,7 +82,9 @@ impl Frames {
                 if line.iter().all(u8::is_ascii_whitespace) {
                     continue;
                 }
-                return serde_json::from_slice(&line).map(Some).map_err(|error| format!("a frame is no JSON: {error}"));
+                return serde_json::from_slice(&line)
+                    .map(Some)
+                    .map_err(|error| format!("a frame is no JSON: {error}"));
             }
             match self.response.chunk().await.map_err(|error| plain(&error))? {
                 Some(piece) => self.unread.extend_from_slice(&piece),

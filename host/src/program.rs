@@ -34,7 +34,9 @@ pub(crate) const INTERRUPTED: u8 = 130;
 /// A host for plugins, and an agent runtime made of them.
 #[derive(Parser)]
 #[command(name = "transom", version, propagate_version = true)]
-#[command(after_help = "Without a command it is `transom up`.\n\nExample:\n  transom up\n  transom chat \"hello\"")]
+#[command(
+    after_help = "Without a command it is `transom up`.\n\nExample:\n  transom up\n  transom chat \"hello\""
+)]
 struct CommandLine {
     #[command(flatten)]
     common: Common,
@@ -85,7 +87,7 @@ pub fn main(bundled: &[&str]) -> ExitCode {
             return ExitCode::from(REFUSED);
         }
     };
-    install_panic_hook(|message| complain(&format!("error: {message}")));
+    install_panic_hook(transom_kernel::is_dispatching, |message| complain(&format!("error: {message}")));
     let common = line.common;
     let code = runtime.block_on(async {
         match line.command.unwrap_or_else(|| Command::Up(up::Arguments::default())) {
@@ -102,7 +104,8 @@ pub fn main(bundled: &[&str]) -> ExitCode {
 
 /// Compares the plugins named in the binary's list with those that are inside.
 fn self_test(bundled: &[&str]) -> Result<(), String> {
-    let inside = transom_loader::linked().map_err(|flaw| format!("a plugin inside this program is damaged: {flaw}"))?;
+    let inside = transom_loader::linked()
+        .map_err(|flaw| format!("a plugin inside this program is damaged: {flaw}"))?;
     let missing = bundled.iter().filter(|id| !inside.iter().any(|linked| linked.descriptor.id == **id));
     let missing: Vec<String> = missing.map(|id| format!("`{id}`")).collect();
     if missing.is_empty() {
@@ -144,7 +147,9 @@ fn explain_missing(faults: Faults, path: &Path) -> Faults {
         return faults;
     }
     let add_help = |fault: &Fault| Fault {
-        help: Some("correct the path after `--manifest`, or leave it out to run the built-in default".to_owned()),
+        help: Some(
+            "correct the path after `--manifest`, or leave it out to run the built-in default".to_owned(),
+        ),
         ..fault.clone()
     };
     Faults::of(faults.as_slice().iter().map(add_help).collect()).unwrap_or(faults)
@@ -173,7 +178,8 @@ pub(crate) fn built_in() -> Result<Manifest, Faults> {
 
 /// Sends the log to standard error. `levels` is a level, or levels by target.
 pub(crate) fn log_to_stderr(levels: &str) {
-    let filter = Targets::from_str(levels).unwrap_or_else(|_| Targets::new().with_default(tracing::Level::INFO));
+    let filter =
+        Targets::from_str(levels).unwrap_or_else(|_| Targets::new().with_default(tracing::Level::INFO));
     let format = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
     // A second call finds the first one's subscriber in place, which is as good.
     let _ = tracing_subscriber::registry().with(filter).with(format).try_init();

@@ -30,7 +30,9 @@ impl Residents {
     pub(crate) fn seat(kernel: &Kernel) -> Result<Self, StartError> {
         let (host, ports) = kernel.resident::<HostPorts>("host")?;
         // The kernel holds this closure and the closure the kernel, until the kernel is stopped.
-        ports.plugins.serve_with(kernel, async |kernel, (), _| Ok(PluginList { plugins: kernel.plugins().into() }))?;
+        ports
+            .plugins
+            .serve_with(kernel, async |kernel, (), _| Ok(PluginList { plugins: kernel.plugins().into() }))?;
         let (ready, is_ready) = watch::channel(None::<Ready>);
         ports.started_up.serve(move |(), _| {
             let mut is_ready = is_ready.clone();

@@ -47,7 +47,9 @@ impl std::fmt::Display for Refused {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Faults(faults) => faults.fmt(f),
-            Self::NotStarted { plugin, reason } => write!(f, "error: plugin `{plugin}` did not start: {reason}"),
+            Self::NotStarted { plugin, reason } => {
+                write!(f, "error: plugin `{plugin}` did not start: {reason}")
+            }
             Self::Host(problem) => write!(f, "error: {problem}"),
         }
     }
@@ -101,7 +103,8 @@ impl Running {
         let starting = plugins.into_iter().map(|plugin| to_start(&manifest, plugin, &data));
         let starting = starting.collect::<Result<Vec<_>, _>>()?;
         let report = kernel.start(starting, &plan).await;
-        let mut running = Self { kernel, residents, data, address: None, disabled: report.disabled, stop_deadline };
+        let mut running =
+            Self { kernel, residents, data, address: None, disabled: report.disabled, stop_deadline };
         if let Some((plugin, reason)) = vital.failed(&running.disabled) {
             running.stop().await;
             return Err(Refused::NotStarted { plugin, reason });
@@ -112,7 +115,9 @@ impl Running {
             let Ok(Some(address)) = opened else {
                 running.stop().await;
                 let limit = OPEN_DEADLINE.as_secs();
-                return Err(Refused::Host(format!("no transport began to listen within {limit} s; the log says why")));
+                return Err(Refused::Host(format!(
+                    "no transport began to listen within {limit} s; the log says why"
+                )));
             };
             let written = running.data.write_run_file(&address);
             written.map_err(|error| Refused::Host(format!("the run file cannot be written: {error}")))?;
@@ -150,7 +155,11 @@ impl Vital {
         let ids = |wanted: fn(&&Assembled) -> bool| {
             plugins.iter().filter(wanted).map(|plugin| plugin.entry.id.clone()).collect()
         };
-        Self { required: ids(|plugin| plugin.entry.required), transports: ids(|plugin| plugin.is_transport()), strict }
+        Self {
+            required: ids(|plugin| plugin.entry.required),
+            transports: ids(|plugin| plugin.is_transport()),
+            strict,
+        }
     }
 
     const fn has_transports(&self) -> bool {

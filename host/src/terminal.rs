@@ -24,7 +24,8 @@ pub(crate) fn complain(line: &str) {
 }
 
 fn styled(line: &str, style: &str) -> String {
-    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) || !io::stderr().is_terminal();
+    let plain =
+        std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) || !io::stderr().is_terminal();
     if plain { line.to_owned() } else { format!("\x1b[{style}m{line}\x1b[0m") }
 }
 

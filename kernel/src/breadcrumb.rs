@@ -3,9 +3,9 @@
 //! Nothing shared is written on the event path: each thread has a slot of its own. Who wants to know the sum, or who
 //! runs where, reads the slots of all threads.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::Cell;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 /// Points that are counted one by one; the rest share the last place.
@@ -23,25 +23,37 @@ struct Slot {
     crumb: AtomicU64,
     depth: Cell<u32>,
     tick: Cell<u32>,
-    counts: Arc<Counts>,
+    counts: [AtomicU64; COUNTED],
 }
 
-struct Counts([AtomicU64; COUNTED]);
-
-impl Counts {
-    fn new() -> Arc<Self> {
-        Arc::new(Self(std::array::from_fn(|_| AtomicU64::new(0))))
-    }
-}
+// SAFETY: the cells are touched by the one thread that has taken the slot; others read the atomics only.
+unsafe impl Sync for Slot {}
 
 const IDLE: u64 = u64::MAX;
 
-/// The counts of all threads, those that ended included.
-static ALL: Mutex<Vec<Arc<Counts>>> = Mutex::new(Vec::new());
+/// All slots there ever were, and those whose thread has ended: the next thread goes on counting in them.
+static SLOTS: Mutex<Slots> = Mutex::new(Slots { all: Vec::new(), free: Vec::new() });
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
+struct Slots {
+    all: Vec<&'static Slot>,
+    free: Vec<&'static Slot>,
+}
+
 thread_local! {
-    static SLOT: OnceCell<Slot> = const { OnceCell::new() };
+    /// Without a destructor, so that reading it is one load; [`RETURN`] does what is to be done at the end.
+    static SLOT: Cell<Option<&'static Slot>> = const { Cell::new(None) };
+    static RETURN: Cell<Option<Return>> = const { Cell::new(None) };
+}
+
+/// Gives a slot back when its thread ends.
+struct Return(&'static Slot);
+
+impl Drop for Return {
+    fn drop(&mut self) {
+        SLOT.set(None);
+        SLOTS.lock().unwrap_or_else(PoisonError::into_inner).free.push(self.0);
+    }
 }
 
 /// A point's place among the counts, unique in the process as long as there are places.
@@ -72,8 +84,8 @@ pub struct PointMetrics {
 
 impl Times {
     pub(crate) fn metrics(&self, point: &str, counter: u32) -> PointMetrics {
-        let all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = all.iter().map(|counts| counts.0[counter as usize].load(Ordering::Relaxed)).sum();
+        let slots = SLOTS.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = slots.all.iter().map(|slot| slot.counts[counter as usize].load(Ordering::Relaxed)).sum();
         let (timed, nanos) = (self.samples.load(Ordering::Relaxed), self.nanos.load(Ordering::Relaxed));
         #[allow(clippy::cast_precision_loss, reason = "a mean for people")]
         let mean_ns = if timed == 0 { 0.0 } else { nanos as f64 / timed as f64 };
@@ -81,9 +93,15 @@ impl Times {
     }
 }
 
+/// Whether this thread is inside a plugin's handler, where a panic will be caught.
+#[must_use]
+pub fn is_dispatching() -> bool {
+    SLOT.get().is_some_and(|slot| slot.depth.get() > 0)
+}
+
 /// One dispatch on this thread: counted, perhaps timed, and ended when it is dropped.
 pub(crate) struct Dispatch<'a> {
-    slot: *const Slot,
+    slot: &'static Slot,
     before: u64,
     timed: Option<(Instant, &'a Times)>,
 }
@@ -92,50 +110,63 @@ impl<'a> Dispatch<'a> {
     /// Begins one; `None` when this thread is too deep in nested handlers.
     #[inline]
     pub(crate) fn begin(counter: u32, times: &'a Times) -> Option<Self> {
-        SLOT.with(|slot| {
-            let slot = slot.get_or_init(new_slot);
-            let depth = slot.depth.get();
-            if depth >= MAX_DEPTH {
-                return None;
-            }
-            slot.depth.set(depth + 1);
-            let count = &slot.counts.0[counter as usize];
-            // Only this thread writes it, so a load and a store are enough and cost no bus lock.
-            count.store(count.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-            let tick = slot.tick.get().wrapping_add(1);
-            slot.tick.set(tick);
-            let timed = tick.is_multiple_of(SAMPLE).then(|| (Instant::now(), times));
-            Some(Self { slot, before: slot.crumb.load(Ordering::Relaxed), timed })
-        })
+        let slot = SLOT.get().unwrap_or_else(take_slot);
+        let depth = slot.depth.get();
+        if depth >= MAX_DEPTH {
+            return None;
+        }
+        slot.depth.set(depth + 1);
+        let count = &slot.counts[counter as usize];
+        // Only this thread writes it, so a load and a store are enough and cost no bus lock.
+        count.store(count.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        let tick = slot.tick.get().wrapping_add(1);
+        slot.tick.set(tick);
+        let timed = if tick.is_multiple_of(SAMPLE) { Some((Instant::now(), times)) } else { None };
+        Some(Self { slot, before: slot.crumb.load(Ordering::Relaxed), timed })
     }
 
     /// Says who runs next.
     #[inline]
     pub(crate) fn runs(&self, plugin: u32, point: u32) {
-        // SAFETY: the slot is this thread's own and outlives every dispatch on its stack.
-        let slot = unsafe { &*self.slot };
-        slot.crumb.store(u64::from(plugin) << 32 | u64::from(point), Ordering::Relaxed);
+        self.slot.crumb.store(u64::from(plugin) << 32 | u64::from(point), Ordering::Relaxed);
     }
 }
 
 impl Drop for Dispatch<'_> {
     #[inline]
     fn drop(&mut self) {
-        // SAFETY: as above.
-        let slot = unsafe { &*self.slot };
-        slot.crumb.store(self.before, Ordering::Relaxed);
-        slot.depth.set(slot.depth.get() - 1);
+        self.slot.crumb.store(self.before, Ordering::Relaxed);
+        self.slot.depth.set(self.slot.depth.get() - 1);
         if let Some((began, times)) = self.timed.take() {
-            let nanos = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
-            times.samples.fetch_add(1, Ordering::Relaxed);
-            times.nanos.fetch_add(nanos, Ordering::Relaxed);
+            times.note(began);
         }
     }
 }
 
+impl Times {
+    #[cold]
+    fn note(&self, began: Instant) {
+        let nanos = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.samples.fetch_add(1, Ordering::Relaxed);
+        self.nanos.fetch_add(nanos, Ordering::Relaxed);
+    }
+}
+
 #[cold]
-fn new_slot() -> Slot {
-    let counts = Counts::new();
-    ALL.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&counts));
-    Slot { crumb: AtomicU64::new(IDLE), depth: Cell::new(0), tick: Cell::new(0), counts }
+fn take_slot() -> &'static Slot {
+    let mut slots = SLOTS.lock().unwrap_or_else(PoisonError::into_inner);
+    let slot = slots.free.pop().unwrap_or_else(|| {
+        let slot: &'static Slot = Box::leak(Box::new(Slot {
+            crumb: AtomicU64::new(IDLE),
+            depth: Cell::new(0),
+            tick: Cell::new(0),
+            counts: std::array::from_fn(|_| AtomicU64::new(0)),
+        }));
+        slots.all.push(slot);
+        slot
+    });
+    drop(slots);
+    SLOT.set(Some(slot));
+    RETURN.set(Some(Return(slot)));
+    slot
 }

@@ -21,13 +21,11 @@ use crate::table::{About, Contribution};
 
 mod abi_prelude {
     pub(super) use transom_plugin_api::abi::host_table::{
-        Contribution as RawContribution, FailurePlace, Handler, HostTable, HostTableRef, NameVisitor, PortRequest,
-        StartFacts,
+        Contribution as RawContribution, FailurePlace, Handler, HostTable, HostTableRef, NameVisitor,
+        PortRequest, StartFacts,
     };
-    pub(super) use transom_plugin_api::abi::task::{
-        AbiWaker, RawStream, RawTask, Surroundings, task,
-    };
-    pub(super) use transom_plugin_api::abi::{IMAGE, RStr, READY, Step};
+    pub(super) use transom_plugin_api::abi::task::{AbiWaker, RawStream, RawTask, Surroundings, task};
+    pub(super) use transom_plugin_api::abi::{IMAGE, READY, RStr, Step};
 }
 
 /// The one table of this kernel's functions.
@@ -52,6 +50,7 @@ pub(crate) fn table() -> HostTableRef {
             on_stop,
             spawn,
             sleep,
+            is_dispatching,
             now_ms,
             log,
         }
@@ -304,6 +303,7 @@ fn take_in(seat: &Arc<Seat>, index: u32, raw: RawContribution) -> Result<(), Cal
     seat.contribute(Arc::new(Contribution {
         seat: Arc::clone(seat),
         point: index,
+        info: Arc::clone(&point),
         name,
         about,
         handler,
@@ -353,6 +353,10 @@ unsafe extern "C" fn sleep(seat: *const (), nanos: u64) -> RawTask {
         sleep.await;
         Ok(())
     })
+}
+
+unsafe extern "C" fn is_dispatching(_: *const ()) -> bool {
+    crate::breadcrumb::is_dispatching()
 }
 
 unsafe extern "C" fn now_ms(_: *const ()) -> i64 {

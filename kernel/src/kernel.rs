@@ -75,7 +75,8 @@ impl Kernel {
     #[must_use]
     pub fn new(config: KernelConfig, runtime: Handle) -> Self {
         let reaper = Reaper::start();
-        let roots: Vec<RStr<'static>> = config.roots.iter().map(|root| RStr::from_str(intern(root))).collect();
+        let roots: Vec<RStr<'static>> =
+            config.roots.iter().map(|root| RStr::from_str(intern(root))).collect();
         let shared = Shared {
             table: ArcSwap::from_pointee(RouteTable::new(&[], &[], reaper.clone())),
             runtime,
@@ -125,7 +126,11 @@ impl Kernel {
 
     /// Starts plugins, one after the other, in the order given. Each one's contributions become visible in one step.
     /// What cannot start is disabled, together with what needs it.
-    pub async fn start(&self, plugins: Vec<lifecycle::PluginToStart>, plan: &crate::Plan) -> lifecycle::StartReport {
+    pub async fn start(
+        &self,
+        plugins: Vec<lifecycle::PluginToStart>,
+        plan: &crate::Plan,
+    ) -> lifecycle::StartReport {
         lifecycle::start(&self.shared, plugins, plan).await
     }
 
@@ -195,7 +200,8 @@ impl Shared {
                 point.kind.as_str()
             )));
         }
-        for (ours, theirs) in point.fingerprints.iter().zip([&request.input, &request.output, &request.about]) {
+        for (ours, theirs) in point.fingerprints.iter().zip([&request.input, &request.output, &request.about])
+        {
             if ours.as_bytes() != theirs.fingerprint {
                 return Err(CallError::failed(format!(
                     "plugin `{}` was built with another `{}` than the one at `{name}`",
@@ -212,9 +218,13 @@ impl Shared {
     }
 
     /// Whether `new` may stand beside what is on the bus and what is staged with it.
-    pub(crate) fn check_free(&self, new: &Contribution, staged: &[Arc<Contribution>]) -> Result<(), CallError> {
+    pub(crate) fn check_free(
+        &self,
+        new: &Contribution,
+        staged: &[Arc<Contribution>],
+    ) -> Result<(), CallError> {
         let holder = taken(new, staged.iter()).or_else(|| taken(new, self.draft().contributions.iter()));
-        holder.map_or(Ok(()), |holder| Err(self.conflict(new, holder)))
+        holder.map_or(Ok(()), |holder| Err(Self::conflict(new, holder)))
     }
 
     /// Puts contributions on the bus in one step.
@@ -227,7 +237,7 @@ impl Shared {
             let conflict = new.iter().find_map(|new| Some((new, taken(new, draft.contributions.iter())?)));
             if let Some((refused, holder)) = conflict {
                 drop(draft);
-                let error = self.conflict(refused, holder);
+                let error = Self::conflict(refused, holder);
                 self.reaper.take(new);
                 return Err(error);
             }
@@ -241,8 +251,8 @@ impl Shared {
     }
 
     #[cold]
-    fn conflict(&self, refused: &Contribution, holder: &str) -> CallError {
-        let point = self.point(refused.point).map(|point| point.name.clone()).unwrap_or_default();
+    fn conflict(refused: &Contribution, holder: &str) -> CallError {
+        let point = &refused.info.name;
         let what = match refused.name.as_str() {
             "" => format!("service `{point}`"),
             name => format!("name `{name}` at `{point}`"),
@@ -281,7 +291,11 @@ impl Shared {
 
     /// How many handlers a seat has on the bus.
     pub(crate) fn contributions_of(&self, seat: &Seat) -> u64 {
-        self.draft().contributions.iter().filter(|contribution| std::ptr::eq(&*contribution.seat, seat)).count() as u64
+        self.draft()
+            .contributions
+            .iter()
+            .filter(|contribution| std::ptr::eq(&*contribution.seat, seat))
+            .count() as u64
     }
 
     /// Runs `look` on the routes of a point, if there is such a point.
@@ -293,7 +307,10 @@ impl Shared {
 }
 
 /// The plugin that provides already what `new` is to provide.
-fn taken<'a>(new: &Contribution, mut others: impl Iterator<Item = &'a Arc<Contribution>>) -> Option<&'static str> {
+fn taken<'a>(
+    new: &Contribution,
+    mut others: impl Iterator<Item = &'a Arc<Contribution>>,
+) -> Option<&'static str> {
     let provides = |contribution: &Contribution| {
         matches!(contribution.handler, Handler::Serve(_) | Handler::ServeStream(_))
     };

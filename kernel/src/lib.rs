@@ -29,7 +29,7 @@ mod reaper;
 mod seat;
 mod table;
 
-pub use breadcrumb::PointMetrics;
+pub use breadcrumb::{PointMetrics, is_dispatching};
 pub use descriptor::Descriptor;
 pub use kernel::{Kernel, KernelConfig};
 pub use lifecycle::{PluginToStart, StartReport, StopReport};

@@ -127,7 +127,8 @@ pub(crate) async fn start(shared: &Arc<Shared>, plugins: Vec<PluginToStart>, pla
     let mut failed: BTreeMap<String, String> = BTreeMap::new();
     for plugin in plugins {
         let id = plugin.descriptor.id.clone();
-        let missing = plan.needs.get(&id).and_then(|needs| needs.iter().find(|(need, _)| failed.contains_key(*need)));
+        let missing =
+            plan.needs.get(&id).and_then(|needs| needs.iter().find(|(need, _)| failed.contains_key(*need)));
         let outcome = match missing {
             Some((need, point)) => Err(format!("needs `{need}` for `{point}`, and that is disabled")),
             None => start_one(shared, plugin).await,
@@ -207,7 +208,11 @@ pub(crate) async fn stop(shared: &Arc<Shared>, deadline: Duration) -> StopReport
     for (id, seat) in running.into_iter().rev() {
         let left = until.saturating_duration_since(tokio::time::Instant::now()).min(STOP_SHARE);
         if let Err(doing) = stop_one(&seat, left).await {
-            tracing::warn!(plugin = id, "did not stop within {} ms and was cut off: {doing}", left.as_millis());
+            tracing::warn!(
+                plugin = id,
+                "did not stop within {} ms and was cut off: {doing}",
+                left.as_millis()
+            );
             report.cut_off.push((id.clone(), doing));
         }
         shared.lives.set(&id, PluginState::Stopped, None);

@@ -13,7 +13,8 @@ pub fn sort<'a>(
     let mut left = nodes.clone();
     let mut sorted = Vec::with_capacity(nodes.len());
     while !left.is_empty() {
-        let waits = |node: &&str| after.get(node).is_some_and(|before| before.iter().any(|n| left.contains(n)));
+        let waits =
+            |node: &&str| after.get(node).is_some_and(|before| before.iter().any(|n| left.contains(n)));
         let Some(next) = left.iter().copied().find(|node| !waits(node)) else {
             return Err(cycle(&left, after));
         };
@@ -91,7 +92,10 @@ mod tests {
 
     #[test]
     fn what_is_needed_comes_first_and_ties_go_by_name() {
-        check(&[("chat", "store"), ("chat", "model"), ("web", "chat"), ("audit", "")], Ok("audit model store chat web"));
+        check(
+            &[("chat", "store"), ("chat", "model"), ("web", "chat"), ("audit", "")],
+            Ok("audit model store chat web"),
+        );
     }
 
     #[test]

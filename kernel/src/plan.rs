@@ -85,7 +85,10 @@ pub fn plan(residents: &[Descriptor], plugins: &[Descriptor]) -> Result<Plan, Ve
                     )
                 });
             }
-            for provider in providers.into_iter().filter(|id| *id != plugin.id && plugins.iter().any(|other| other.id == *id)) {
+            for provider in providers
+                .into_iter()
+                .filter(|id| *id != plugin.id && plugins.iter().any(|other| other.id == *id))
+            {
                 wants.entry(&plugin.id).or_default().insert(provider);
                 if must_be_there {
                     let needs = plan.needs.entry(plugin.id.clone()).or_default();
@@ -106,11 +109,9 @@ fn duplicate_ids(plugins: &[Descriptor]) -> Vec<PlanFault> {
     let mut seen = BTreeSet::new();
     let twice = plugins.iter().filter(|plugin| !seen.insert(&plugin.id));
     twice
-        .map(|plugin| PlanFault::new(
-            &plugin.id,
-            "is there twice".to_owned(),
-            "remove one of the two".to_owned(),
-        ))
+        .map(|plugin| {
+            PlanFault::new(&plugin.id, "is there twice".to_owned(), "remove one of the two".to_owned())
+        })
         .collect()
 }
 
@@ -126,29 +127,41 @@ fn reference<'a, 'b>(point: &str, uses: &'b [Use<'a>]) -> &'b Use<'a> {
 
 fn disagreements(point: &str, uses: &[Use<'_>]) -> Vec<PlanFault> {
     let reference = reference(point, uses);
-    let fault = |other: &Use<'_>, what: &str, theirs: String, ours: String| PlanFault::new(
-        &other.plugin.id,
-        format!(
-            "was built with another {what} of `{point}` than `{}`: {theirs}, expected {ours}",
-            reference.plugin.id
-        ),
-        format!(
-            "build `{}` {} and `{}` {} against the same version of the contract",
-            other.plugin.id, other.plugin.version, reference.plugin.id, reference.plugin.version
-        ),
-    );
+    let fault = |other: &Use<'_>, what: &str, theirs: String, ours: String| {
+        PlanFault::new(
+            &other.plugin.id,
+            format!(
+                "was built with another {what} of `{point}` than `{}`: {theirs}, expected {ours}",
+                reference.plugin.id
+            ),
+            format!(
+                "build `{}` {} and `{}` {} against the same version of the contract",
+                other.plugin.id, other.plugin.version, reference.plugin.id, reference.plugin.version
+            ),
+        )
+    };
     let mut faults = Vec::new();
     for other in uses {
         let (theirs, ours) = (other.port, reference.port);
         let rule = |port: &PortDescriptor| {
-            format!("{} with a deadline of {} ms and stages {:?}", port.kind.as_str(), port.deadline_ms, port.stages)
+            format!(
+                "{} with a deadline of {} ms and stages {:?}",
+                port.kind.as_str(),
+                port.deadline_ms,
+                port.stages
+            )
         };
         if rule(theirs) != rule(ours) {
             faults.push(fault(other, "kind", rule(theirs), rule(ours)));
         }
-        let types = [(&theirs.input, &ours.input), (&theirs.output, &ours.output), (&theirs.about, &ours.about)];
-        for (theirs, ours) in types.into_iter().filter(|(theirs, ours)| theirs.fingerprint != ours.fingerprint) {
-            let shown = |of: &crate::descriptor::PayloadDescriptor| format!("`{}` {}", of.name, &of.fingerprint[..8.min(of.fingerprint.len())]);
+        let types =
+            [(&theirs.input, &ours.input), (&theirs.output, &ours.output), (&theirs.about, &ours.about)];
+        for (theirs, ours) in
+            types.into_iter().filter(|(theirs, ours)| theirs.fingerprint != ours.fingerprint)
+        {
+            let shown = |of: &crate::descriptor::PayloadDescriptor| {
+                format!("`{}` {}", of.name, &of.fingerprint[..8.min(of.fingerprint.len())])
+            };
             faults.push(fault(other, "type", shown(theirs), shown(ours)));
         }
     }
@@ -160,10 +173,12 @@ fn double_providers(point: &str, uses: &[Use<'_>]) -> Vec<PlanFault> {
     let mut faults = Vec::new();
     for other in uses.iter().filter(|other| other.port.role == Role::Serves) {
         let named = other.port.kind.is_named();
-        let names: Vec<&str> = if named { other.port.names.iter().map(String::as_str).collect() } else { vec![""] };
+        let names: Vec<&str> =
+            if named { other.port.names.iter().map(String::as_str).collect() } else { vec![""] };
         for name in names {
             if let Some(holder) = first.insert(name, &other.plugin.id) {
-                let what = if named { format!("`{name}` at `{point}`") } else { format!("the service `{point}`") };
+                let what =
+                    if named { format!("`{name}` at `{point}`") } else { format!("the service `{point}`") };
                 faults.push(PlanFault::new(
                     &other.plugin.id,
                     format!("provides {what}, and so does `{holder}`"),
@@ -192,7 +207,10 @@ fn impossible_places(point: &str, uses: &[Use<'_>]) -> Vec<PlanFault> {
         if let Err(cycle) = places(&links) {
             faults.push(PlanFault::new(
                 cycle.first().copied().unwrap_or_default(),
-                format!("cannot be placed at `{point}`: {} each ask to come after the next", cycle.join(" → ")),
+                format!(
+                    "cannot be placed at `{point}`: {} each ask to come after the next",
+                    cycle.join(" → ")
+                ),
                 "drop one of their `before` or `after`".to_owned(),
             ));
         }
@@ -218,15 +236,18 @@ fn start_order(
 ) -> Result<Vec<String>, PlanFault> {
     let nodes: BTreeSet<&str> = plugins.iter().map(|plugin| plugin.id.as_str()).collect();
     let needs_only = || {
-        let only = needs.iter().map(|(id, needed)| (id.as_str(), needed.keys().map(String::as_str).collect()));
+        let only =
+            needs.iter().map(|(id, needed)| (id.as_str(), needed.keys().map(String::as_str).collect()));
         only.collect::<BTreeMap<&str, BTreeSet<&str>>>()
     };
     let sorted = sort(&nodes, &wants).or_else(|_| sort(&nodes, &needs_only()));
-    sorted.map(|order| order.into_iter().map(str::to_owned).collect()).map_err(|cycle| PlanFault::new(
-        cycle.first().copied().unwrap_or_default(),
-        format!("is part of a cycle: {}", cycle_with_points(&cycle, needs)),
-        "one of them must do without the other, or mark the port `optional`".to_owned(),
-    ))
+    sorted.map(|order| order.into_iter().map(str::to_owned).collect()).map_err(|cycle| {
+        PlanFault::new(
+            cycle.first().copied().unwrap_or_default(),
+            format!("is part of a cycle: {}", cycle_with_points(&cycle, needs)),
+            "one of them must do without the other, or mark the port `optional`".to_owned(),
+        )
+    })
 }
 
 fn cycle_with_points(cycle: &[&str], needs: &BTreeMap<String, BTreeMap<String, String>>) -> String {

@@ -72,7 +72,12 @@ pub(crate) fn intern(text: &str) -> &'static str {
 }
 
 impl Seat {
-    pub(crate) fn new(shared: &Arc<Shared>, descriptor: Descriptor, data_folder: &str, live: bool) -> Arc<Self> {
+    pub(crate) fn new(
+        shared: &Arc<Shared>,
+        descriptor: Descriptor,
+        data_folder: &str,
+        live: bool,
+    ) -> Arc<Self> {
         static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
         let id = intern(&descriptor.id);
         let (sender, quiet) = watch::channel(false);

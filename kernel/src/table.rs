@@ -4,7 +4,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use transom_plugin_api::abi::host_table::{AsyncHandler, Handler, InlineHandler, StreamHandler};
+use transom_plugin_api::CallContext;
+use transom_plugin_api::abi::Step;
+use transom_plugin_api::abi::host_table::{AsyncHandler, FailurePlace, Handler, StreamHandler};
 use transom_plugin_api::abi::payload::PayloadType;
 use transom_plugin_api::point::PointKind;
 
@@ -54,6 +56,7 @@ impl Point {
 pub(crate) struct Contribution {
     pub(crate) seat: Arc<Seat>,
     pub(crate) point: u32,
+    pub(crate) info: Arc<Point>,
     /// The name at a named point.
     pub(crate) name: String,
     pub(crate) about: About,
@@ -85,10 +88,6 @@ impl Drop for About {
 }
 
 impl Contribution {
-    pub(crate) fn inline(&self) -> Option<&InlineHandler> {
-        if let Handler::Inline(handler) = &self.handler { Some(handler) } else { None }
-    }
-
     pub(crate) fn asynchronous(&self) -> Option<&AsyncHandler> {
         match &self.handler {
             Handler::Queued(handler, _) | Handler::Link(handler) | Handler::Serve(handler) => Some(handler),
@@ -101,11 +100,37 @@ impl Contribution {
     }
 }
 
+/// An inline listener with everything an emission reads of it side by side.
+pub(crate) struct InlineRoute {
+    pub(crate) call: unsafe extern "C" fn(*const (), *const (), *const CallContext, FailurePlace) -> Step,
+    pub(crate) state: *const (),
+    pub(crate) plugin: u32,
+    /// Owns the state.
+    pub(crate) contribution: Arc<Contribution>,
+}
+
+// SAFETY: the state belongs to the contribution's handler, which is `Send` and `Sync`.
+unsafe impl Send for InlineRoute {}
+// SAFETY: as above.
+unsafe impl Sync for InlineRoute {}
+
+impl InlineRoute {
+    fn of(contribution: &Arc<Contribution>) -> Option<Self> {
+        let Handler::Inline(handler) = &contribution.handler else { return None };
+        Some(Self {
+            call: handler.call,
+            state: handler.state,
+            plugin: contribution.seat.number,
+            contribution: Arc::clone(contribution),
+        })
+    }
+}
+
 /// The handlers of one point.
 pub(crate) struct Routes {
     pub(crate) point: Arc<Point>,
     /// Inline listeners in order.
-    pub(crate) inline: Box<[Arc<Contribution>]>,
+    pub(crate) inline: Box<[InlineRoute]>,
     pub(crate) queued: Box<[Arc<Contribution>]>,
     /// Links in order; shared with chains that wait.
     pub(crate) links: Arc<[Arc<Contribution>]>,
@@ -122,7 +147,7 @@ impl Routes {
         let mut providers = pick(|handler| matches!(handler, Handler::Serve(_) | Handler::ServeStream(_)));
         providers.sort_by(|a, b| a.name.cmp(&b.name));
         Self {
-            inline: pick(|handler| matches!(handler, Handler::Inline(_))).into(),
+            inline: here.iter().filter_map(InlineRoute::of).collect(),
             queued: pick(|handler| matches!(handler, Handler::Queued(..))).into(),
             links: pick(|handler| matches!(handler, Handler::Link(_))).into(),
             providers: providers.into(),
@@ -145,7 +170,8 @@ impl Routes {
 // The plan has refused cycles already; should one be left, the order is that of the ids.
 fn order(here: &mut [Arc<Contribution>], point: &str) {
     let seats: Vec<&Arc<Seat>> = here.iter().map(|contribution| &contribution.seat).collect();
-    let wishes: Vec<_> = seats.iter().filter_map(|seat| Some(place(&seat.id, seat.port_at(point)?))).collect();
+    let wishes: Vec<_> =
+        seats.iter().filter_map(|seat| Some(place(&seat.id, seat.port_at(point)?))).collect();
     let rank: std::collections::HashMap<String, usize> = match places(&wishes) {
         Ok(order) => order.iter().enumerate().map(|(rank, id)| ((*id).to_owned(), rank)).collect(),
         Err(_) => std::collections::HashMap::new(),

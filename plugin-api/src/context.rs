@@ -22,7 +22,8 @@ impl CallContext {
     #[doc(hidden)]
     #[must_use]
     pub fn stamped(caller: &'static str, budget: Option<Duration>) -> Self {
-        let budget_ns = budget.map_or(0, |budget| u64::try_from(budget.as_nanos()).unwrap_or(u64::MAX).max(1));
+        let budget_ns =
+            budget.map_or(0, |budget| u64::try_from(budget.as_nanos()).unwrap_or(u64::MAX).max(1));
         Self { caller: RStr::from_str(caller), budget_ns }
     }
 

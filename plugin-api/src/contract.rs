@@ -43,12 +43,7 @@ impl Fingerprint {
     /// Begins the fingerprint of a type of its own: `kind` is `struct`, `enum` or a facade name.
     #[must_use]
     pub const fn begin(kind: &str, name: &str, size: usize, align: usize) -> Self {
-        Self::pack(Self::BASIS)
-            .number(ABI_REVISION as usize)
-            .text(kind)
-            .text(name)
-            .number(size)
-            .number(align)
+        Self::pack(Self::BASIS).number(ABI_REVISION as usize).text(kind).text(name).number(size).number(align)
     }
 
     /// Adds a field: its name, its place and the whole of its type.

@@ -170,7 +170,8 @@ impl<const N: usize> Writer<N> {
     }
 
     const fn payload(self, key: &str, of: &TypeDecl) -> Self {
-        let mut out = self.comma_key(key).raw("{").key("name").text(of.name).comma_key("fingerprint").raw("\"");
+        let mut out =
+            self.comma_key(key).raw("{").key("name").text(of.name).comma_key("fingerprint").raw("\"");
         let hex = of.fingerprint.hex();
         let mut index = 0;
         while index < hex.len() {

@@ -93,7 +93,11 @@ impl CallError {
 
 impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.plugin.is_empty() { f.write_str(&self.message) } else { write!(f, "`{}`: {}", self.plugin, self.message) }
+        if self.plugin.is_empty() {
+            f.write_str(&self.message)
+        } else {
+            write!(f, "`{}`: {}", self.plugin, self.message)
+        }
     }
 }
 

@@ -132,10 +132,18 @@ impl Host {
         })
     }
 
+    /// For the SDK: whether this thread is inside a dispatch of the kernel's.
+    pub(crate) fn is_dispatching(&self) -> bool {
+        // SAFETY: the seat is held.
+        unsafe { (self.raw.table.is_dispatching())(self.raw.seat) }
+    }
+
     /// For the SDK: hands a log line over.
     pub(crate) fn log(&self, level: u8, target: &str, message: &str) {
         // SAFETY: the seat is held; the texts are borrowed for the call.
-        unsafe { (self.raw.table.log())(self.raw.seat, level, RStr::from_str(target), RStr::from_str(message)) }
+        unsafe {
+            (self.raw.table.log())(self.raw.seat, level, RStr::from_str(target), RStr::from_str(message))
+        }
     }
 }
 
@@ -159,4 +167,3 @@ impl fmt::Debug for Host {
         f.debug_struct("Host").field("id", &self.id()).finish_non_exhaustive()
     }
 }
-

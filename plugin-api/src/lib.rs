@@ -48,10 +48,10 @@ pub use transom_plugin_macros::{Ports, Settings, contract, export_plugin};
 /// Everything a plugin usually names.
 pub mod prelude {
     pub use crate::{
-        Applier, CallContext, CallError, CallErrorKind, Caller, Emitter, Event, Filter, Host, ItemStream, Items,
-        Json, Link, List, Listener, Mailbox, Map, Maybe, Plugin, Ports, Provided, Received, Refusal, Secret,
-        Server, Service, Settings, Shared, StartError, StreamCaller, StreamServer, StreamService, Text, contract,
-        export_plugin,
+        Applier, CallContext, CallError, CallErrorKind, Caller, Emitter, Event, Filter, Host, ItemStream,
+        Items, Json, Link, List, Listener, Mailbox, Map, Maybe, Plugin, Ports, Provided, Received, Refusal,
+        Secret, Server, Service, Settings, Shared, StartError, StreamCaller, StreamServer, StreamService,
+        Text, contract, export_plugin,
     };
 }
 

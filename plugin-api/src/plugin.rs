@@ -11,7 +11,7 @@
 use std::future::Future;
 use std::sync::Once;
 
-use crate::abi::guard::{self, guarded};
+use crate::abi::guard::{self, guarded_anywhere};
 use crate::abi::host_table::FailurePlace;
 use crate::abi::plugin_table::{Header, PluginTable, PluginTableRef, RawHost};
 use crate::abi::{FAILED, IMAGE, READY, RStr, Step};
@@ -110,7 +110,9 @@ extern "C" fn describe<P: Exported>() -> RStr<'static> {
 
 unsafe extern "C" fn start<P: Exported>(host: RawHost, settings: RStr<'_>, failure: FailurePlace) -> Step {
     let linked = std::ptr::eq(host.table.image(), &IMAGE);
-    let outcome = guarded(|| start_plugin::<P>(host, settings.as_str(), linked).map_err(|error| error.to_string()));
+    let outcome = guarded_anywhere(|| {
+        start_plugin::<P>(host, settings.as_str(), linked).map_err(|error| error.to_string())
+    });
     match outcome {
         Ok(Ok(())) => READY,
         Ok(Err(message)) => {
@@ -144,7 +146,10 @@ fn furnish_image(host: &Host) {
     static FURNISHED: Once = Once::new();
     FURNISHED.call_once(|| {
         log::install(host.clone());
-        let host = host.clone();
-        guard::install_panic_hook(move |message| host.log(log::ERROR, "panic", message));
+        let (asked, told) = (host.clone(), host.clone());
+        guard::install_panic_hook(
+            move || asked.is_dispatching(),
+            move |message| told.log(log::ERROR, "panic", message),
+        );
     });
 }

@@ -27,7 +27,7 @@ mod stream;
 pub use call::{Caller, Provided, Server};
 pub use event::{Emitter, Listener, Mailbox, Received};
 pub use filter::{Applier, Link};
-pub use stream::{Items, ItemStream, StreamCaller, StreamServer};
+pub use stream::{ItemStream, Items, StreamCaller, StreamServer};
 
 use std::mem::MaybeUninit;
 
@@ -303,8 +303,14 @@ impl PortDecl {
     pub const fn checked(self) -> Self {
         let has_names = !self.names.is_empty() || self.dynamic_names;
         let serves = matches!(self.role, Role::Serves);
-        assert!(!has_names || self.point.kind.is_named(), "`names` goes with a named service; this one has a single provider");
-        assert!(has_names || !serves || !self.point.kind.is_named(), "a named service needs `names = [...]` or `names = \"dynamic\"`");
+        assert!(
+            !has_names || self.point.kind.is_named(),
+            "`names` goes with a named service; this one has a single provider"
+        );
+        assert!(
+            has_names || !serves || !self.point.kind.is_named(),
+            "a named service needs `names = [...]` or `names = \"dynamic\"`"
+        );
         self
     }
 }

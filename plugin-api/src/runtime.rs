@@ -42,8 +42,10 @@ impl Runtime {
             #[cfg(not(feature = "tokio"))]
             RuntimeChoice::Tokio => {
                 let _ = linked;
-                Err(StartError::new("the plugin asks for tokio, but `transom-plugin-api` was built without it")
-                    .help("add the feature `tokio` to `transom-plugin-api` in the plugin's Cargo.toml"))
+                Err(StartError::new(
+                    "the plugin asks for tokio, but `transom-plugin-api` was built without it",
+                )
+                .help("add the feature `tokio` to `transom-plugin-api` in the plugin's Cargo.toml"))
             }
         }
     }
@@ -103,7 +105,11 @@ mod own {
         if let Some(runtime) = &*runtime {
             return Ok(runtime.handle().clone());
         }
-        let made = Builder::new_multi_thread().worker_threads(1).thread_name("transom-plugin").enable_all().build()?;
+        let made = Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("transom-plugin")
+            .enable_all()
+            .build()?;
         Ok(runtime.insert(made).handle().clone())
     }
 }

@@ -86,7 +86,11 @@ impl SettingsError {
 
 impl fmt::Display for SettingsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.key.is_empty() { f.write_str(&self.problem) } else { write!(f, "setting `{}` {}", self.key, self.problem) }
+        if self.key.is_empty() {
+            f.write_str(&self.problem)
+        } else {
+            write!(f, "setting `{}` {}", self.key, self.problem)
+        }
     }
 }
 
@@ -145,7 +149,8 @@ impl Table {
             return Ok(make());
         }
         let default = default.ok_or_else(|| SettingsError::new(key, "is missing"))?;
-        let value = serde_json::from_str(default).map_err(|error| SettingsError::new(key, error.to_string()))?;
+        let value =
+            serde_json::from_str(default).map_err(|error| SettingsError::new(key, error.to_string()))?;
         T::read(value).map_err(|error| error.within(key))
     }
 }
@@ -207,18 +212,17 @@ impl<T: Setting> Setting for Option<T> {
 }
 
 impl<T: Setting> Setting for Vec<T> {
-    const SCHEMA: &'static [Piece] = &[
-        Piece::Text(r#""type":"array","items":{"#),
-        Piece::Nested(T::SCHEMA),
-        Piece::Text("}"),
-    ];
+    const SCHEMA: &'static [Piece] =
+        &[Piece::Text(r#""type":"array","items":{"#), Piece::Nested(T::SCHEMA), Piece::Text("}")];
     const ABSENT: Option<fn() -> Self> = Some(Self::new);
     fn read(value: Value) -> Result<Self, SettingsError> {
         let Value::Array(items) = value else {
             return Err(SettingsError::new("", format!("is {}, expected a list", kind_of(&value))));
         };
         let numbered = items.into_iter().enumerate();
-        numbered.map(|(index, item)| T::read(item).map_err(|error| error.within(&index.to_string()))).collect()
+        numbered
+            .map(|(index, item)| T::read(item).map_err(|error| error.within(&index.to_string())))
+            .collect()
     }
 }
 
@@ -250,8 +254,12 @@ pub fn in_bounds<T: PartialOrd + fmt::Display + Copy>(
     max: Option<T>,
 ) -> Result<T, SettingsError> {
     match (min, max) {
-        (Some(min), _) if value < min => Err(SettingsError::new(key, format!("is {value}, expected at least {min}"))),
-        (_, Some(max)) if value > max => Err(SettingsError::new(key, format!("is {value}, expected at most {max}"))),
+        (Some(min), _) if value < min => {
+            Err(SettingsError::new(key, format!("is {value}, expected at least {min}")))
+        }
+        (_, Some(max)) if value > max => {
+            Err(SettingsError::new(key, format!("is {value}, expected at most {max}")))
+        }
         _ => Ok(value),
     }
 }

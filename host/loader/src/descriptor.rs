@@ -1,6 +1,8 @@
 //! What a plugin says of itself, as its file carries it: the kernel's [`Descriptor`], read back.
 
-pub use transom_kernel::descriptor::{Descriptor, PanicStrategy, PayloadDescriptor, PortDescriptor, symbol_of};
+pub use transom_kernel::descriptor::{
+    Descriptor, PanicStrategy, PayloadDescriptor, PortDescriptor, symbol_of,
+};
 
 #[cfg(test)]
 mod tests {

@@ -14,8 +14,8 @@
 pub mod check;
 
 mod contents;
-mod dylib;
 mod descriptor;
+mod dylib;
 mod file;
 mod flaw;
 mod linked;
@@ -26,8 +26,8 @@ mod testing;
 
 pub use check::{Mismatch, TARGET, is_plugin_id};
 pub use contents::Contents;
-pub use dylib::{LoadError, Loaded, load};
 pub use descriptor::{Descriptor, PanicStrategy, PayloadDescriptor, PortDescriptor, symbol_of};
+pub use dylib::{LoadError, Loaded, load};
 pub use file::PluginFile;
 pub use flaw::{Flaw, ReadError};
 pub use linked::{Linked, linked};

@@ -13,7 +13,9 @@ use crate::terminal::{aside, complain, print, shown};
 
 /// Send a message to the running host, or to one of its own when none runs
 #[derive(Args)]
-#[command(after_help = "Examples:\n  transom chat \"hello\"\n  transom chat \"read Cargo.toml\" --conversation notes\n\nA host that wants a token is given it in TRANSOM_TOKEN.")]
+#[command(
+    after_help = "Examples:\n  transom chat \"hello\"\n  transom chat \"read Cargo.toml\" --conversation notes\n\nA host that wants a token is given it in TRANSOM_TOKEN."
+)]
 pub(crate) struct Arguments {
     /// What to say
     text: String,
@@ -64,11 +66,8 @@ async fn own_host(common: &Common) -> Result<Running, Refused> {
 
 async fn converse(client: &Client, common: &Common, arguments: &Arguments) -> u8 {
     let mut body = json!({ "message": arguments.text });
-    let fields = [
-        ("conversationId", &arguments.conversation),
-        ("model", &arguments.model),
-        ("cwd", &arguments.cwd),
-    ];
+    let fields =
+        [("conversationId", &arguments.conversation), ("model", &arguments.model), ("cwd", &arguments.cwd)];
     for (field, value) in fields {
         if let Some(value) = value {
             body[field] = json!(value);

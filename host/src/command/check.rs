@@ -27,6 +27,11 @@ fn report(assembly: &Assembly, json: bool) {
     if json {
         print(&format!("{}\n", serde_json::json!({ "ok": true, "order": order })));
     } else {
-        print(&format!("{}: no faults; {} plugins start in this order: {}\n", assembly.manifest.file(), order.len(), order.join(", ")));
+        print(&format!(
+            "{}: no faults; {} plugins start in this order: {}\n",
+            assembly.manifest.file(),
+            order.len(),
+            order.join(", ")
+        ));
     }
 }

@@ -41,7 +41,11 @@ fn described(plugin: &Descriptor) -> String {
     let mut out = String::new();
     // Writing to a `String` cannot fail.
     let _ = writeln!(out, "{} {} — {}", plugin.id, plugin.version, plugin.about);
-    let _ = writeln!(out, "  built for {} with rustc {}, plugin API {}, ABI {}", plugin.target, plugin.rustc, plugin.sdk, plugin.abi);
+    let _ = writeln!(
+        out,
+        "  built for {} with rustc {}, plugin API {}, ABI {}",
+        plugin.target, plugin.rustc, plugin.sdk, plugin.abi
+    );
     if !plugin.capabilities.is_empty() {
         let asks = plugin.capabilities.join(", ");
         let _ = writeln!(out, "  asks for {asks} (declared, not enforced: it runs in the host's process)");

@@ -86,7 +86,10 @@ async fn announce(running: &Running, json: bool) {
     for (plugin, reason) in &running.disabled {
         complain(&format!("plugin `{plugin}` is disabled: {reason}"));
     }
-    let at = running.address.as_deref().map_or("without a transport".to_owned(), |address| format!("at {address}"));
+    let at = running
+        .address
+        .as_deref()
+        .map_or("without a transport".to_owned(), |address| format!("at {address}"));
     let answers = model.map_or(String::new(), |model| format!("; model `{model}` answers"));
     let down = match running.disabled.len() {
         0 => String::new(),

@@ -63,7 +63,15 @@ pub(crate) unsafe fn call(
     let mut task = MaybeUninit::uninit();
     // SAFETY: the handler was attached to this point, so request and reply are of its types.
     let step = unsafe {
-        (handler.start)(handler.state, request, &raw const context, reply, &raw mut error, waker, &raw mut task)
+        (handler.start)(
+            handler.state,
+            request,
+            &raw const context,
+            reply,
+            &raw mut error,
+            waker,
+            &raw mut task,
+        )
     };
     drop(dispatch);
     match step {
@@ -119,7 +127,9 @@ pub(crate) unsafe fn drop_request(routes: &Routes, request: *mut ()) {
 /// Names the plugin at fault; a panic and a deadline count against it.
 pub(crate) fn blamed(provider: &Contribution, point: &str, error: CallError) -> CallError {
     let error = error.at(provider.seat.id);
-    if matches!(error.kind, CallErrorKind::Panicked | CallErrorKind::Deadline) && error.plugin == provider.seat.id {
+    if matches!(error.kind, CallErrorKind::Panicked | CallErrorKind::Deadline)
+        && error.plugin == provider.seat.id
+    {
         provider.seat.fault(point, &error);
     }
     error
@@ -174,8 +184,7 @@ impl Waiting {
     }
 
     fn blamed(&self, error: CallError) -> CallError {
-        let point = self.provider.seat.shared.point(self.provider.point);
-        blamed(&self.provider, point.as_deref().map_or("", |point| &point.name), error)
+        blamed(&self.provider, &self.provider.info.name, error)
     }
 
     fn end(&mut self) {

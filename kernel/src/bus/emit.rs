@@ -29,15 +29,15 @@ pub(crate) unsafe fn emit(seat: &Seat, point: u32, payload: *const ()) {
     };
     if !routes.inline.is_empty() {
         let context = CallContext::stamped(seat.id, None);
-        for contribution in &routes.inline {
-            let Some(handler) = contribution.inline() else { continue };
-            dispatch.runs(contribution.seat.number, point);
+        for listener in &routes.inline {
+            dispatch.runs(listener.plugin, point);
             let mut failure = MaybeUninit::uninit();
             // SAFETY: the handler was attached to this point, so the payload is of its type.
-            let step = unsafe { (handler.call)(handler.state, payload, &raw const context, &raw mut failure) };
+            let step =
+                unsafe { (listener.call)(listener.state, payload, &raw const context, &raw mut failure) };
             if step != READY {
                 // SAFETY: the step says so.
-                contribution.seat.fault(&routes.point.name, &unsafe { written(failure) });
+                listener.contribution.seat.fault(&routes.point.name, &unsafe { written(failure) });
             }
         }
     }
@@ -58,7 +58,10 @@ pub(crate) unsafe fn emit(seat: &Seat, point: u32, payload: *const ()) {
 fn too_deep(seat: &Seat, routes: &Routes) {
     let error = CallError::new(
         CallErrorKind::Failed,
-        format!("event `{}` dropped: handlers that emit are nested too deeply on this thread", routes.point.name),
+        format!(
+            "event `{}` dropped: handlers that emit are nested too deeply on this thread",
+            routes.point.name
+        ),
     );
     seat.fault(&routes.point.name, &error);
 }

@@ -320,4 +320,3 @@ unsafe extern "C" fn drop_chain(state: *mut ()) {
     }
     drop(backup);
 }
-

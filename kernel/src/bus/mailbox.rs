@@ -13,6 +13,7 @@ use transom_plugin_api::abi::host_table::{AsyncHandler, MailboxTerms, RawReceive
 use transom_plugin_api::abi::task::crossing;
 
 use super::emit::SharedPayload;
+use crate::breadcrumb::Dispatch;
 use crate::seat::Seat;
 use crate::table::Contribution;
 
@@ -150,12 +151,23 @@ async fn handle(contribution: &Contribution, event: RawReceived, caller: &'stati
     // SAFETY: the handler was attached to this point, so the event is of its type; it writes no value.
     let handled = unsafe {
         crossing::<(), _>(move |out, failure, waker, pending| {
+            let dispatch = Dispatch::begin(contribution.info.counter, &contribution.info.times);
+            if let Some(dispatch) = &dispatch {
+                dispatch.runs(contribution.seat.number, contribution.point);
+            }
             let mut event = MaybeUninit::new(event);
-            (handler.start)(handler.state, event.as_mut_ptr().cast(), &raw const context, out, failure, waker, pending)
+            (handler.start)(
+                handler.state,
+                event.as_mut_ptr().cast(),
+                &raw const context,
+                out,
+                failure,
+                waker,
+                pending,
+            )
         })
     };
     if let Err(error) = handled.await {
-        let point = contribution.seat.shared.point(contribution.point);
-        contribution.seat.fault(point.as_deref().map_or("", |point| &point.name), &error);
+        contribution.seat.fault(&contribution.info.name, &error);
     }
 }

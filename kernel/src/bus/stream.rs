@@ -53,9 +53,8 @@ pub(crate) unsafe fn open(
     let mut error = MaybeUninit::uninit();
     let mut inner = MaybeUninit::uninit();
     // SAFETY: the handler was attached to this point, so the request is of its type.
-    let step = unsafe {
-        (handler.open)(handler.state, request, &raw const context, &raw mut inner, &raw mut error)
-    };
+    let step =
+        unsafe { (handler.open)(handler.state, request, &raw const context, &raw mut inner, &raw mut error) };
     if step != READY {
         // SAFETY: the step says that the failure was written; the place is free.
         return unsafe { fail(failure, blamed(provider, &routes.point.name, written(error))) };

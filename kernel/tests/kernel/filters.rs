@@ -104,7 +104,9 @@ async fn at_a_fail_closed_point_the_first_failure_ends_the_chain_and_names_the_p
         .expect("links");
     let apply = async |weight| applies.closed.apply(Parcel { weight, ..Parcel::default() }).await;
     assert!(apply(0).await.is_ok());
-    for (weight, kind) in [(1, CallErrorKind::Refused), (2, CallErrorKind::Panicked), (3, CallErrorKind::Deadline)] {
+    for (weight, kind) in
+        [(1, CallErrorKind::Refused), (2, CallErrorKind::Panicked), (3, CallErrorKind::Deadline)]
+    {
         let error = apply(weight).await.expect_err("the guard does not let it through");
         assert_eq!((error.kind, error.plugin.as_str()), (kind, "guard"), "{error}");
     }

@@ -91,7 +91,8 @@ async fn names_are_listed_with_what_they_are_about_and_each_has_one_provider() {
     depot.route.serve_named("south", "warm".into(), answer("by truck")).expect("serves");
     depot.route.serve_named("north", "cold".into(), answer("by sledge")).expect("serves");
     let before = calls.route.version();
-    let names: Vec<_> = calls.route.names().into_iter().map(|name| format!("{} {}", name.name, name.about)).collect();
+    let names: Vec<_> =
+        calls.route.names().into_iter().map(|name| format!("{} {}", name.name, name.about)).collect();
     assert_eq!(names, ["north cold", "south warm"]);
     assert_eq!(calls.route.call_named("north", Parcel::default()).await, Ok("by sledge".into()));
 
@@ -128,7 +129,11 @@ async fn dropping_a_call_cancels_it_down_to_the_provider() {
     };
     serves.weigh.serve(weigh).expect("serves");
     let mut call = Box::pin(calls.weigh.call(Parcel::default()));
-    assert!(std::future::poll_fn(|context| std::task::Poll::Ready(call.as_mut().poll(context))).await.is_pending());
+    assert!(
+        std::future::poll_fn(|context| std::task::Poll::Ready(call.as_mut().poll(context)))
+            .await
+            .is_pending()
+    );
     assert!(diary.lines().is_empty());
     drop(call);
     assert_eq!(diary.lines(), ["cancelled"]);

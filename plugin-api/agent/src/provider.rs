@@ -158,4 +158,5 @@ pub enum FinishReason {
 
 /// Asks a model. Names are `<provider>/<model>`; the model part may contain further slashes. Dropping the stream
 /// closes the connection to the provider.
-pub const MODEL: StreamService<ModelRequest, ProviderEvent, ModelInfo> = StreamService::named("agent/model.stream");
+pub const MODEL: StreamService<ModelRequest, ProviderEvent, ModelInfo> =
+    StreamService::named("agent/model.stream");

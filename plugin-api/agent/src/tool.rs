@@ -55,7 +55,8 @@ impl ToolOutput {
 
 /// Runs a tool; the name is the tool's. Without a deadline of its own: the turn that calls keeps the time, and drops
 /// the call when it is stopped.
-pub const TOOL: Service<ToolCall, ToolOutput, ToolDefinition> = Service::named("agent/tool.run").deadline_ms(0);
+pub const TOOL: Service<ToolCall, ToolOutput, ToolDefinition> =
+    Service::named("agent/tool.run").deadline_ms(0);
 
 /// A running tool printed something.
 #[contract]

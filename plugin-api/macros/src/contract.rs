@@ -214,3 +214,6 @@ fn skip_absent(data: &mut Data) {
 fn is_maybe(ty: &Type) -> bool {
     matches!(ty, Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == "Maybe"))
 }
+
+#[cfg(test)]
+mod tests;

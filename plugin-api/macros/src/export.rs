@@ -94,9 +94,8 @@ impl Parse for Export {
 
 fn checked_id(id: LitStr) -> syn::Result<LitStr> {
     let text = id.value();
-    let is_word = |word: &str| {
-        !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
-    };
+    let is_word =
+        |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
     if text.len() <= 64 && text.split('-').all(is_word) {
         return Ok(id);
     }
@@ -104,9 +103,17 @@ fn checked_id(id: LitStr) -> syn::Result<LitStr> {
 }
 
 fn texts(array: &ExprArray) -> syn::Result<Vec<LitStr>> {
-    let text = |item: &Expr| match item {
-        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Ok(text.clone()),
-        other => Err(Error::new_spanned(other, "expected text in quotes")),
-    };
     array.elems.iter().map(text).collect()
 }
+
+fn text(item: &Expr) -> syn::Result<LitStr> {
+    match item {
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Ok(text.clone()),
+        // What a `macro_rules` macro passes on comes in an invisible group.
+        Expr::Group(group) => text(&group.expr),
+        other => Err(Error::new_spanned(other, "expected text in quotes")),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,8 @@
 //! The macros of `transom-plugin-api`, which re-exports and documents them where authors meet them.
 
 mod contract;
+#[cfg(test)]
+mod expansion;
 mod export;
 mod ports;
 mod settings;

@@ -179,6 +179,8 @@ impl Parse for Terms {
 fn text(value: &Expr) -> syn::Result<String> {
     match value {
         Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }) => Ok(text.value()),
+        // What a `macro_rules` macro passes on comes in an invisible group.
+        Expr::Group(group) => text(&group.expr),
         other => Err(Error::new(other.span(), "expected text in quotes")),
     }
 }
@@ -189,3 +191,6 @@ fn texts(value: &Expr) -> syn::Result<Vec<String>> {
         other => Err(Error::new(other.span(), "expected a list such as [\"one\", \"two\"]")),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,9 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::spanned::Spanned;
-use syn::{Attribute, Data, DataEnum, DeriveInput, Error, Expr, ExprLit, Field, Fields, Lit, Meta, Type, UnOp};
+use syn::{
+    Attribute, Data, DataEnum, DeriveInput, Error, Expr, ExprLit, Field, Fields, Lit, Meta, Type, UnOp,
+};
 
 pub(crate) fn expand(item: TokenStream) -> syn::Result<TokenStream> {
     let item: DeriveInput = syn::parse2(item)?;
@@ -110,8 +112,10 @@ impl<'a> Setting<'a> {
                 if meta.path.is_ident("default") {
                     setting.default = Some(json_of(&value)?);
                 } else if meta.path.is_ident("min") {
+                    json_of(&value)?;
                     setting.min = Some(value);
                 } else if meta.path.is_ident("max") {
+                    json_of(&value)?;
                     setting.max = Some(value);
                 } else {
                     return Err(meta.error("expected `default`, `min` or `max`"));
@@ -129,7 +133,8 @@ impl<'a> Setting<'a> {
     fn schema(&self) -> Vec<TokenStream> {
         let ty = &self.field.ty;
         let mut tail = format!(",\"description\":{}", json_text(&doc_of(&self.field.attrs)));
-        let bounds = [("default", self.default.clone()), ("minimum", json(&self.min)), ("maximum", json(&self.max))];
+        let bounds =
+            [("default", self.default.clone()), ("minimum", json(&self.min)), ("maximum", json(&self.max))];
         for (key, value) in bounds {
             if let Some(value) = value {
                 tail += &format!(",\"{key}\":{value}");
@@ -197,6 +202,8 @@ fn json(value: &Option<Expr>) -> Option<String> {
 /// A literal as JSON.
 fn json_of(value: &Expr) -> syn::Result<String> {
     match value {
+        // What a `macro_rules` macro passes on comes in an invisible group.
+        Expr::Group(group) => json_of(&group.expr),
         Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Ok(json_text(&text.value())),
         Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => Ok(number.base10_digits().to_owned()),
         Expr::Lit(ExprLit { lit: Lit::Float(number), .. }) => Ok(number.base10_digits().to_owned()),
@@ -233,3 +240,6 @@ fn kebab(name: &str) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests;

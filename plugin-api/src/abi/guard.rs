@@ -19,21 +19,34 @@ fn note_panic_location(location: Option<&std::panic::Location<'_>>) {
     let _ = LAST_PANIC_AT.try_with(|place| *place.borrow_mut() = location.map(ToString::to_string));
 }
 
-/// Runs `body`; a panic in it becomes an error with its message and, where known, its place.
+/// Runs `body`; a panic in it becomes an error with its message and, where known, its place. For entries that the kernel
+/// makes from a dispatch: the panic hook asks it whether one is under way, so nothing needs to be noted here.
 ///
 /// # Errors
 /// When `body` panicked.
+#[inline]
 pub fn guarded<R>(body: impl FnOnce() -> R) -> Result<R, CallError> {
-    let _entered = Entered::new();
     // What a panicking handler leaves half-done is its own plugin's state; the kernel's is not reachable here.
-    catch_unwind(AssertUnwindSafe(body)).map_err(|payload| {
-        let mut message = panic_message(&*payload);
-        if let Ok(Some(place)) = LAST_PANIC_AT.try_with(|place| place.borrow_mut().take()) {
-            message = format!("{message} (at {place})");
-        }
-        swallow_panic(|| drop(payload));
-        CallError::new(CallErrorKind::Panicked, format!("panicked: {message}"))
-    })
+    catch_unwind(AssertUnwindSafe(body)).map_err(caught)
+}
+
+/// As [`guarded`], for entries from elsewhere: it notes for the panic hook that somebody will catch.
+///
+/// # Errors
+/// When `body` panicked.
+pub fn guarded_anywhere<R>(body: impl FnOnce() -> R) -> Result<R, CallError> {
+    let _entered = Entered::new();
+    guarded(body)
+}
+
+#[cold]
+fn caught(payload: Box<dyn Any + Send>) -> CallError {
+    let mut message = panic_message(&*payload);
+    if let Ok(Some(place)) = LAST_PANIC_AT.try_with(|place| place.borrow_mut().take()) {
+        message = format!("{message} (at {place})");
+    }
+    swallow_panic(|| drop(payload));
+    CallError::new(CallErrorKind::Panicked, format!("panicked: {message}"))
 }
 
 /// The text of a panic, for the usual kinds of payload.
@@ -71,10 +84,14 @@ pub fn swallow_panic(clean_up: impl FnOnce()) {
 }
 
 /// Replaces this image's panic hook: inside a guard the place is noted for the error that follows; anywhere else,
-/// such as on a plugin's own thread, the panic is reported as one line. Nothing is printed.
-pub fn install_panic_hook(report: impl Fn(&str) + Send + Sync + 'static) {
+/// such as on a plugin's own thread, the panic is reported as one line. Nothing is printed. `is_dispatching` says whether
+/// this thread is inside a dispatch of the kernel's, which is guarded too.
+pub fn install_panic_hook(
+    is_dispatching: impl Fn() -> bool + Send + Sync + 'static,
+    report: impl Fn(&str) + Send + Sync + 'static,
+) {
     std::panic::set_hook(Box::new(move |info| {
-        if GUARDS.try_with(Cell::get).is_ok_and(|guards| guards > 0) {
+        if GUARDS.try_with(Cell::get).is_ok_and(|guards| guards > 0) || is_dispatching() {
             note_panic_location(info.location());
             return;
         }

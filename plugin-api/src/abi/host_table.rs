@@ -85,6 +85,8 @@ pub struct HostTable {
     pub spawn: unsafe extern "C" fn(*const (), RawTask),
     /// A task that is ready after so many nanoseconds.
     pub sleep: unsafe extern "C" fn(*const (), u64) -> RawTask,
+    /// Whether the calling thread is inside a dispatch, where a panic will be caught.
+    pub is_dispatching: unsafe extern "C" fn(*const ()) -> bool,
     /// Milliseconds since the epoch.
     pub now_ms: unsafe extern "C" fn(*const ()) -> i64,
     /// Logs: level (1 error … 5 trace), target, message with its fields.

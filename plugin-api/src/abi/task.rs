@@ -16,7 +16,7 @@ use std::task::{Context, Poll, RawWaker, RawWakerVTable, Wake, Waker};
 
 use abi_stable::StableAbi;
 
-use super::guard::{guarded, swallow_panic};
+use super::guard::{guarded, guarded_anywhere, swallow_panic};
 use super::{ENDED, FAILED, PENDING, READY, Step};
 use crate::CallError;
 
@@ -139,8 +139,7 @@ impl WakerCache {
         let lazy = LazyWaker { lent, kept: OnceCell::new() };
         // SAFETY: the functions above keep the contract: `clone` gives an owned waker with a vtable of its own,
         // and the borrowed one is never consumed, because it is only reachable by reference.
-        let borrowed =
-            ManuallyDrop::new(unsafe { Waker::new(std::ptr::from_ref(&lazy).cast(), &LAZY) });
+        let borrowed = ManuallyDrop::new(unsafe { Waker::new(std::ptr::from_ref(&lazy).cast(), &LAZY) });
         let result = poll(&mut Context::from_waker(&borrowed));
         if let Some(kept) = lazy.kept.into_inner() {
             self.0 = Some((lent.key, kept));
@@ -189,12 +188,13 @@ impl<F, S: Surroundings> TaskState<F, S> {
         Box::new(Self { future: Some(future), surroundings, waker: WakerCache::default() })
     }
 
-    /// Polls the future through `poll`, guarded and in its surroundings.
+    /// Polls the future through `poll`, guarded and in its surroundings. The `first` poll is made from a dispatch.
     ///
     /// # Safety
     /// `self` is boxed and does not move between polls; `waker` is valid for the call.
     unsafe fn poll_with<R>(
         &mut self,
+        first: bool,
         waker: *const AbiWaker,
         poll: impl FnOnce(Pin<&mut F>, &mut Context<'_>) -> R,
     ) -> Result<R, CallError> {
@@ -202,7 +202,8 @@ impl<F, S: Surroundings> TaskState<F, S> {
         let Some(future) = future else { unreachable!("polled after it was dropped") };
         // SAFETY: by this function's contract the future does not move until it is dropped, and the waker is valid.
         let (future, waker) = unsafe { (Pin::new_unchecked(future), &*waker) };
-        guarded(|| surroundings.around(|| cache.with(waker, |context| poll(future, context))))
+        let poll = || surroundings.around(|| cache.with(waker, |context| poll(future, context)));
+        if first { guarded(poll) } else { guarded_anywhere(poll) }
     }
 }
 
@@ -233,7 +234,7 @@ where
     };
     let mut state = TaskState::boxed(surroundings, future);
     // SAFETY: the state is boxed and stays where it is; the places are those of this function's contract.
-    let step = unsafe { poll_state::<T, F, S>(&mut state, out, failure, waker) };
+    let step = unsafe { poll_state::<T, F, S>(&mut state, true, out, failure, waker) };
     if step == PENDING {
         let task = RawTask {
             state: Box::into_raw(state).cast(),
@@ -260,6 +261,7 @@ where
 
 unsafe fn poll_state<T, F, S>(
     state: &mut TaskState<F, S>,
+    first: bool,
     out: *mut (),
     failure: *mut MaybeUninit<CallError>,
     waker: *const AbiWaker,
@@ -269,7 +271,7 @@ where
     S: Surroundings,
 {
     // SAFETY: states are always boxed, and the waker is valid by the contract of `RawTask::poll`.
-    let polled = unsafe { state.poll_with(waker, |future, context| future.poll(context)) };
+    let polled = unsafe { state.poll_with(first, waker, |future, context| future.poll(context)) };
     // SAFETY: both are free places for what is written, by the contract of `RawTask::poll`.
     unsafe {
         match polled {
@@ -297,7 +299,7 @@ where
     S: Surroundings,
 {
     // SAFETY: `state` was made for these types by `start` or `task`; polls do not overlap.
-    unsafe { poll_state::<T, F, S>(&mut *state.cast::<TaskState<F, S>>(), out, failure, waker) }
+    unsafe { poll_state::<T, F, S>(&mut *state.cast::<TaskState<F, S>>(), false, out, failure, waker) }
 }
 
 unsafe extern "C" fn drop_task<F, S: Surroundings>(state: *mut ()) {
@@ -319,7 +321,8 @@ pub struct RawStream {
     pub state: *mut (),
     /// Polls for the next item: [`READY`] wrote one, [`FAILED`] wrote the failure that ended it, [`ENDED`] wrote
     /// nothing; after either of the last two it is not polled again.
-    pub poll_next: unsafe extern "C" fn(*mut (), *mut (), *mut MaybeUninit<CallError>, *const AbiWaker) -> Step,
+    pub poll_next:
+        unsafe extern "C" fn(*mut (), *mut (), *mut MaybeUninit<CallError>, *const AbiWaker) -> Step,
     /// Frees the state, ended or not.
     pub drop: unsafe extern "C" fn(*mut ()),
 }
@@ -412,7 +415,7 @@ impl<T, F: Future<Output = Result<(), CallError>>, S: Surroundings> StreamState<
         let Self { producer, slot, ended } = self;
         // SAFETY: the producer is boxed; the waker is the caller's.
         let polled = unsafe {
-            producer.poll_with(waker, |future, context| {
+            producer.poll_with(true, waker, |future, context| {
                 let mut item = slot.poll_take(context);
                 if item.is_none() && ended.is_none() {
                     if let Poll::Ready(end) = future.poll(context) {

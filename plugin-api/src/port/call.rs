@@ -77,7 +77,10 @@ impl<Req: Contract, Reply: Contract> Caller<Req, Reply> {
     ///
     /// # Errors
     /// What the provider answered, or why it could not: see [`CallErrorKind`](crate::CallErrorKind).
-    pub fn call(&self, request: Req) -> impl Future<Output = Result<Reply, CallError>> + Send + use<'_, Req, Reply> {
+    pub fn call(
+        &self,
+        request: Req,
+    ) -> impl Future<Output = Result<Reply, CallError>> + Send + use<'_, Req, Reply> {
         self.cross("", Duration::ZERO, request)
     }
 

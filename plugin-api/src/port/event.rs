@@ -119,7 +119,11 @@ impl<T: Contract, D> Listener<T, D> {
         &self,
         handler: impl Fn(&T, &CallContext) + Send + Sync + 'static,
     ) -> Result<(), StartError> {
-        self.at.contribute("", std::ptr::null_mut(), Handler::Inline(inline::<T, _>(self.at.host.runtime(), handler)))
+        self.at.contribute(
+            "",
+            std::ptr::null_mut(),
+            Handler::Inline(inline::<T, _>(self.at.host.runtime(), handler)),
+        )
     }
 
     /// As [`queued`](Self::queued), with a clone of `state` for every event.
@@ -219,9 +223,8 @@ where
         Fut: Future<Output = ()> + Send + 'static,
     {
         // SAFETY: the state is the one below; the event is moved over; the context is borrowed for the call.
-        let (state, event, context) = unsafe {
-            (&*state.cast::<QueuedState<F>>(), event.cast::<RawReceived>().read(), *context)
-        };
+        let (state, event, context) =
+            unsafe { (&*state.cast::<QueuedState<F>>(), event.cast::<RawReceived>().read(), *context) };
         let make = || {
             let mut handler = state.handler.lock().unwrap_or_else(PoisonError::into_inner);
             let handled = (*handler)(Received { raw: event, of: PhantomData }, context);

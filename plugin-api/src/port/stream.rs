@@ -29,13 +29,24 @@ fn resolve<Req: Contract, Item: Contract, About: AboutNames>(
     point: &StreamService<Req, Item, About>,
     port: u32,
 ) -> Result<Seated, StartError> {
-    Seated::resolve(host, port, point.spec(), PayloadType::of::<Req>(), PayloadType::of::<Item>(), About::TYPE)
+    Seated::resolve(
+        host,
+        port,
+        point.spec(),
+        PayloadType::of::<Req>(),
+        PayloadType::of::<Item>(),
+        About::TYPE,
+    )
 }
 
 impl<Req: Contract, Item: Contract, About: AboutNames> StreamCaller<Req, Item, About> {
     /// For `#[derive(Ports)]`.
     #[doc(hidden)]
-    pub fn connect(host: &Host, point: &StreamService<Req, Item, About>, port: u32) -> Result<Self, StartError> {
+    pub fn connect(
+        host: &Host,
+        point: &StreamService<Req, Item, About>,
+        port: u32,
+    ) -> Result<Self, StartError> {
         Ok(Self { at: resolve(host, point, port)?, of: PhantomData })
     }
 
@@ -149,7 +160,11 @@ pub struct StreamServer<Req, Item, About = Sole> {
 impl<Req: Contract, Item: Contract, About: AboutNames> StreamServer<Req, Item, About> {
     /// For `#[derive(Ports)]`.
     #[doc(hidden)]
-    pub fn connect(host: &Host, point: &StreamService<Req, Item, About>, port: u32) -> Result<Self, StartError> {
+    pub fn connect(
+        host: &Host,
+        point: &StreamService<Req, Item, About>,
+        port: u32,
+    ) -> Result<Self, StartError> {
         Ok(Self { at: resolve(host, point, port)?, of: PhantomData })
     }
 }

@@ -23,7 +23,11 @@ impl EncodedMessage {
                 CallError::invalid_input(format!("chunk {index} of message `{id}` cannot be stored: {error}"))
             })
         });
-        Ok(Self { id: message.id.as_str().to_owned(), role: message.role, chunks: chunks.collect::<Result<_, _>>()? })
+        Ok(Self {
+            id: message.id.as_str().to_owned(),
+            role: message.role,
+            chunks: chunks.collect::<Result<_, _>>()?,
+        })
     }
 }
 

@@ -18,8 +18,8 @@ mod title;
 use std::sync::Arc;
 
 use transom_agent::conversation::{
-    APPEND, Append, Appended, Chunks, Conversation, Conversations, FIND, HISTORY, History, LIST, Query, READ, Read,
-    UPDATE, Update,
+    APPEND, Append, Appended, Chunks, Conversation, Conversations, FIND, HISTORY, History, LIST, Query, READ,
+    Read, UPDATE, Update,
 };
 use transom_agent::reach::{HTTP_ROUTE, HttpReply, HttpRequest, HttpRoute};
 use transom_plugin_api::prelude::*;

@@ -27,8 +27,8 @@ use self::database::Database;
 use self::readers::Readers;
 use self::update::UpdateWrite;
 use self::writer::Writer;
-use crate::identity::check_conversation_id;
 use crate::Durability;
+use crate::identity::check_conversation_id;
 use crate::reconcile::{Repairs, reconcile};
 
 /// Milliseconds since the epoch.

@@ -6,7 +6,8 @@ const LONGEST: usize = 80;
 
 /// The title these messages give: the beginning of the first thing a person wrote, if they wrote anything.
 pub(crate) fn title_of(messages: &[Message]) -> Option<String> {
-    let said = messages.iter().filter(|message| message.role == Role::User).flat_map(|message| &message.chunks);
+    let said =
+        messages.iter().filter(|message| message.role == Role::User).flat_map(|message| &message.chunks);
     said.filter_map(words).next().map(shortened)
 }
 

@@ -66,7 +66,8 @@ impl ModelStream {
     /// A body that was read to its end leaves its connection for the next request, which saves making one.
     async fn linger(&mut self) {
         if let Some(mut response) = self.response.take() {
-            drop(response); let _ = LINGER;
+            drop(response);
+            let _ = LINGER;
         }
     }
 

@@ -83,7 +83,10 @@ fn a_sound_history_stays_as_it_is() {
 fn a_call_without_a_result_gets_one_directly_behind_the_message_that_asked() {
     check("u say:hi; a call:1", "u say:hi; a call:1; t interrupted:1");
     check("a call:1; u say:and?", "a call:1; t interrupted:1; u say:and?");
-    check("a call:1 call:2; t result:2; u say:and?", "a call:1 call:2; t interrupted:1; t result:2; u say:and?");
+    check(
+        "a call:1 call:2; t result:2; u say:and?",
+        "a call:1 call:2; t interrupted:1; t result:2; u say:and?",
+    );
 }
 
 #[test]
@@ -134,7 +137,10 @@ fn errors_are_left_out_and_the_rest_of_their_message_stays() {
 
 #[test]
 fn thoughts_stay_beside_words_and_calls_but_are_not_sent_alone() {
-    check("a think:hm say:so; a think:ah call:1; t result:1", "a think:hm say:so; a think:ah call:1; t result:1");
+    check(
+        "a think:hm say:so; a think:ah call:1; t result:1",
+        "a think:hm say:so; a think:ah call:1; t result:1",
+    );
     check("u say:hi; a think:hm; u say:hello?", "u say:hi; u say:hello?");
     check("u say:hi; a think:hm say:", "u say:hi");
 }

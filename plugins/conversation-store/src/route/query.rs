@@ -125,11 +125,23 @@ mod tests {
 
     #[test]
     fn a_number_out_of_its_bounds_is_refused_with_its_field() {
-        refused(read("c", &query(&[("sinceSeq", "-1")])), "`sinceSeq` is `-1`, expected a whole number, 0 or more");
-        refused(read("c", &query(&[("beforeSeq", "0")])), "`beforeSeq` is `0`, expected a whole number, 1 or more");
+        refused(
+            read("c", &query(&[("sinceSeq", "-1")])),
+            "`sinceSeq` is `-1`, expected a whole number, 0 or more",
+        );
+        refused(
+            read("c", &query(&[("beforeSeq", "0")])),
+            "`beforeSeq` is `0`, expected a whole number, 1 or more",
+        );
         refused(read("c", &query(&[("limit", "0")])), "`limit` is `0`, expected a whole number, 1 or more");
-        refused(read("c", &query(&[("limit", "many")])), "`limit` is `many`, expected a whole number, 1 or more");
-        refused(read("c", &query(&[("limit", "1e3")])), "`limit` is `1e3`, expected a whole number, 1 or more");
+        refused(
+            read("c", &query(&[("limit", "many")])),
+            "`limit` is `many`, expected a whole number, 1 or more",
+        );
+        refused(
+            read("c", &query(&[("limit", "1e3")])),
+            "`limit` is `1e3`, expected a whole number, 1 or more",
+        );
     }
 
     #[test]

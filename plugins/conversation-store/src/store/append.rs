@@ -83,12 +83,14 @@ impl AppendWrite {
     /// Records how the turn went; answers whether that is new. A turn ends once.
     fn record(&self, connection: &Connection, number: i64, turn: &EncodedTurn) -> Result<bool, Failure> {
         let sql = "SELECT record FROM turns WHERE conversation = ?1 AND turn_id = ?2";
-        let stored = connection.prepare_cached(sql)?.query_row((number, &turn.id), |row| row.get::<_, String>(0));
+        let stored =
+            connection.prepare_cached(sql)?.query_row((number, &turn.id), |row| row.get::<_, String>(0));
         match stored.optional()? {
             Some(stored) if stored == turn.record => Ok(false),
             Some(_) => {
                 let (id, conversation) = (&turn.id, &self.conversation_id);
-                let message = format!("turn `{id}` of conversation `{conversation}` is recorded with another end");
+                let message =
+                    format!("turn `{id}` of conversation `{conversation}` is recorded with another end");
                 Err(CallError::conflict(message).into())
             }
             None => {
@@ -116,7 +118,8 @@ impl LogEnd<'_> {
                 return Ok(Some(span));
             }
             let (id, conversation) = (&message.id, &append.conversation_id);
-            let message = format!("message `{id}` of conversation `{conversation}` is stored with other content");
+            let message =
+                format!("message `{id}` of conversation `{conversation}` is stored with other content");
             return Err(CallError::conflict(message).into());
         }
         if message.chunks.is_empty() {

@@ -55,7 +55,11 @@ pub(crate) fn find_known(connection: &Connection, id: &str) -> Result<KnownConve
 }
 
 /// One conversation, made now when it is not there.
-pub(crate) fn find_or_make(connection: &Connection, id: &str, now: i64) -> Result<KnownConversation, Failure> {
+pub(crate) fn find_or_make(
+    connection: &Connection,
+    id: &str,
+    now: i64,
+) -> Result<KnownConversation, Failure> {
     if let Some(found) = find(connection, id)? {
         return Ok(found);
     }

@@ -85,13 +85,16 @@ impl Database {
 pub(crate) fn close_after_writing(connection: Connection) {
     let folded = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(()));
     if let Err(error) = folded.and_then(|()| connection.close().map_err(|(_, error)| error)) {
-        tracing::warn!("`{FILE}` was not closed cleanly: {error}; nothing is lost, the next start repairs it");
+        tracing::warn!(
+            "`{FILE}` was not closed cleanly: {error}; nothing is lost, the next start repairs it"
+        );
     }
 }
 
 fn claim(lock: &Path, database: &Path) -> Result<File, StartError> {
     let file = private(OpenOptions::new().create(true).truncate(false)).open(lock);
-    let file = file.map_err(|error| StartError::new(format!("`{}` cannot be opened: {error}", lock.display())))?;
+    let file =
+        file.map_err(|error| StartError::new(format!("`{}` cannot be opened: {error}", lock.display())))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => {

@@ -39,7 +39,11 @@ fn role_in(row: &Row<'_>, column: usize) -> rusqlite::Result<Role> {
 }
 
 /// The part of a log that `read` asks for, ascending.
-pub(crate) fn window(connection: &Connection, number: i64, read: &Read) -> rusqlite::Result<Vec<StoredChunk>> {
+pub(crate) fn window(
+    connection: &Connection,
+    number: i64,
+    read: &Read,
+) -> rusqlite::Result<Vec<StoredChunk>> {
     let sql = format!(
         "SELECT {COLUMNS} FROM entries WHERE conversation = ?1 AND seq > ?2 AND seq < ?3 ORDER BY seq DESC LIMIT ?4"
     );
@@ -69,7 +73,11 @@ pub(crate) fn messages(connection: &Connection, number: i64) -> rusqlite::Result
 }
 
 /// Where a message stands, if it is stored.
-pub(crate) fn span_of(connection: &Connection, number: i64, message_id: &str) -> rusqlite::Result<Option<Span>> {
+pub(crate) fn span_of(
+    connection: &Connection,
+    number: i64,
+    message_id: &str,
+) -> rusqlite::Result<Option<Span>> {
     let sql = "SELECT first_seq, chunks FROM messages WHERE conversation = ?1 AND message_id = ?2";
     let span = |row: &Row<'_>| Ok(Span { first_seq: row.get(0)?, chunks: row.get::<_, u32>(1)? as usize });
     connection.prepare_cached(sql)?.query_row((number, message_id), span).optional()
@@ -85,7 +93,8 @@ pub(crate) fn holds(
     if span.chunks != message.chunks.len() {
         return Ok(false);
     }
-    let sql = "SELECT role, chunk FROM entries WHERE conversation = ?1 AND seq BETWEEN ?2 AND ?3 ORDER BY seq";
+    let sql =
+        "SELECT role, chunk FROM entries WHERE conversation = ?1 AND seq BETWEEN ?2 AND ?3 ORDER BY seq";
     let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query((number, span.first_seq, span.last_seq()))?;
     for chunk in &message.chunks {

@@ -58,7 +58,8 @@ fn eight_threads_that_append_at_once_leave_no_gap() {
                     for number in 0..25 {
                         let id = format!("{thread}-{number}");
                         let message = long(&id, 1 + number % 3);
-                        let appended = store.append(append("shared", [message.clone()])).await.expect("appended");
+                        let appended =
+                            store.append(append("shared", [message.clone()])).await.expect("appended");
                         let length = i64::try_from(message.chunks.len()).expect("short");
                         assert_eq!(appended.last_seq - appended.first_seq + 1, length);
                         store.append(append(&format!("own-{thread}"), [message])).await.expect("appended");
@@ -73,7 +74,8 @@ fn eight_threads_that_append_at_once_leave_no_gap() {
             assert_sound(&store, &format!("own-{thread}")).await;
         }
         // A message is never torn apart by another.
-        let mut ids: Vec<_> = chunks(&store, "shared").await.into_iter().map(|chunk| chunk.message_id).collect();
+        let mut ids: Vec<_> =
+            chunks(&store, "shared").await.into_iter().map(|chunk| chunk.message_id).collect();
         ids.dedup();
         assert_eq!(ids.len(), 8 * 25);
     });
@@ -135,7 +137,10 @@ async fn an_append_without_chunks_makes_the_conversation_and_takes_no_seq() {
     let silent = Message { chunks: List::new(), ..long("1", 1) };
     assert_eq!(store.append(append("c", [silent])).await, Ok(Appended { first_seq: 0, last_seq: 0 }));
     assert_eq!(store.find("c").await.expect("is there").status, Status::Idle);
-    assert_eq!(store.append(append("c", [user("1", "hi")])).await, Ok(Appended { first_seq: 1, last_seq: 1 }));
+    assert_eq!(
+        store.append(append("c", [user("1", "hi")])).await,
+        Ok(Appended { first_seq: 1, last_seq: 1 })
+    );
     assert_eq!(store.append(append("c", [])).await, Ok(Appended { first_seq: 0, last_seq: 1 }));
 }
 

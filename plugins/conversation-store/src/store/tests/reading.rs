@@ -9,7 +9,8 @@ use super::*;
 fn window(log: &[StoredChunk], read: &Read) -> Vec<StoredChunk> {
     let since = read.since_seq.into_option().unwrap_or(i64::MIN);
     let before = read.before_seq.into_option().unwrap_or(i64::MAX);
-    let inside: Vec<_> = log.iter().filter(|chunk| chunk.seq > since && chunk.seq < before).cloned().collect();
+    let inside: Vec<_> =
+        log.iter().filter(|chunk| chunk.seq > since && chunk.seq < before).cloned().collect();
     let limit = read.limit.into_option().map_or(usize::MAX, |limit| limit as usize);
     inside[inside.len().saturating_sub(limit)..].to_vec()
 }
@@ -42,7 +43,10 @@ async fn a_conversation_that_is_not_there_is_not_found_and_has_an_empty_history(
     let folder = folder();
     let store = open(folder.path());
     let error = store.read(everything("c")).await.expect_err("unknown");
-    assert_eq!((error.kind, error.message.as_str()), (CallErrorKind::NotFound, "there is no conversation `c`"));
+    assert_eq!(
+        (error.kind, error.message.as_str()),
+        (CallErrorKind::NotFound, "there is no conversation `c`")
+    );
     assert_eq!(store.find("c").await.expect_err("unknown").kind, CallErrorKind::NotFound);
     let history = store.history("c").await.expect("empty");
     assert_eq!((history.messages.len(), history.latest_seq), (0, 0));
@@ -82,7 +86,8 @@ async fn a_history_is_repaired_and_the_log_is_not() {
     let asked = Message { id: "2".into(), role: Role::Assistant, chunks: List::from([call, broken]) };
     store.append(append("c", [user("1", "hi"), asked])).await.expect("appended");
     let history = store.history("c").await.expect("loads");
-    let shapes: Vec<_> = history.messages.iter().map(|message| (message.role, message.chunks.len())).collect();
+    let shapes: Vec<_> =
+        history.messages.iter().map(|message| (message.role, message.chunks.len())).collect();
     assert_eq!(shapes, [(Role::User, 1), (Role::Assistant, 1), (Role::Tool, 1)]);
     assert_eq!(history.latest_seq, 3);
     assert_eq!(chunks(&store, "c").await.len(), 3);

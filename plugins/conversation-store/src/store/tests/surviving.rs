@@ -20,7 +20,8 @@ async fn an_answered_append_survives_a_crash_right_behind_its_answer() {
     let folder = folder();
     let store = open(folder.path());
     for number in 0..10 {
-        let last = store.append(append("c", [long(&number.to_string(), 2)])).await.expect("appended").last_seq;
+        let last =
+            store.append(append("c", [long(&number.to_string(), 2)])).await.expect("appended").last_seq;
         let crashed = crash(folder.path(), None);
         let repaired = open(crashed.path());
         assert_eq!(repaired.find("c").await.expect("is there").latest_seq, last);
@@ -32,8 +33,7 @@ async fn an_answered_append_survives_a_crash_right_behind_its_answer() {
 async fn a_crash_in_the_middle_of_a_batch_leaves_nothing_of_it() {
     let folder = folder();
     let claimed = Database::claim(folder.path()).unwrap_or_else(|error| panic!("{error}"));
-    let mut connection =
-        claimed.open_to_write(Durability::Full).unwrap_or_else(|error| panic!("{error}"));
+    let mut connection = claimed.open_to_write(Durability::Full).unwrap_or_else(|error| panic!("{error}"));
     let write = |conversation: &str, message| {
         AppendWrite::prepare(&append(conversation, [message]), 1).expect("prepared")
     };
@@ -64,7 +64,9 @@ async fn wherever_a_write_is_torn_the_log_is_whole_up_to_some_append() {
     let folder = folder();
     let store = open(folder.path());
     for number in 0..8 {
-        store.append(append("c", [user(&number.to_string(), "hello"), long(&format!("{number}a"), 3)])).await
+        store
+            .append(append("c", [user(&number.to_string(), "hello"), long(&format!("{number}a"), 3)]))
+            .await
             .expect("appended");
     }
     let length = std::fs::metadata(folder.path().join("conversations.db-wal")).expect("a log").len();

@@ -1,0 +1,12 @@
+//! The promises of a running host, tested from outside: over HTTP, signals, files and exit codes.
+
+mod host {
+    mod attach;
+    mod bad_input;
+    mod conversation;
+    mod crash;
+    mod guards;
+    mod provider;
+    mod starting;
+    pub(crate) mod support;
+}

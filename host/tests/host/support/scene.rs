@@ -1,0 +1,158 @@
+//! A [`Scene`]: a folder with a manifest, files to work on and a data folder, in which hosts can be started.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+use tokio::process::Command;
+
+use super::dylib;
+use super::process::{Host, Outcome};
+
+/// Where the plugins of a manifest come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// All of them are inside the program.
+    Linked,
+    /// All of them come from files, into the program that has none inside.
+    Dylib,
+    /// Some come from files although the program has all of them inside.
+    Mixed,
+}
+
+impl Manner {
+    pub(crate) const fn program(self) -> &'static str {
+        match self {
+            Self::Linked | Self::Mixed => env!("CARGO_BIN_EXE_transom"),
+            Self::Dylib => env!("CARGO_BIN_EXE_transom-bare"),
+        }
+    }
+
+    /// How `plugin` is attached, in the word of `GET /plugins`.
+    pub(crate) fn attach(self, plugin: &str) -> &'static str {
+        let from_file = match self {
+            // No program has it inside.
+            _ if plugin == "word-count" => true,
+            Self::Linked => false,
+            Self::Dylib => true,
+            Self::Mixed => ["provider-scripted", "session-orchestrator", "tools-fs"].contains(&plugin),
+        };
+        if from_file { "dylib" } else { "linked" }
+    }
+}
+
+/// The plugins of every scene, with settings that make a turn as fast as it can be.
+const PLUGINS: [(&str, &str); 6] = [
+    ("conversation-store", ""),
+    ("provider-scripted", "pace_ms = 0"),
+    ("session-orchestrator", ""),
+    ("skills", ""),
+    ("tools-fs", ""),
+    ("transport-http", ""),
+];
+
+/// A folder in which hosts can be started, one after the other or side by side.
+pub(crate) struct Scene {
+    manner: Manner,
+    folder: TempDir,
+    host: String,
+    plugins: BTreeMap<&'static str, String>,
+    variables: Vec<(&'static str, String)>,
+}
+
+impl Scene {
+    pub(crate) fn new(manner: Manner) -> Self {
+        let folder = tempfile::tempdir().expect("a folder for temporary files");
+        for name in ["home", "work"] {
+            std::fs::create_dir(folder.path().join(name)).expect("a new folder");
+        }
+        let plugins = PLUGINS.map(|(id, settings)| (id, settings.to_owned()));
+        Self { manner, folder, host: String::new(), plugins: plugins.into(), variables: Vec::new() }
+    }
+
+    /// Adds a plugin, or gives one other settings, in the words of the manifest.
+    pub(crate) fn with(mut self, plugin: &'static str, settings: &str) -> Self {
+        self.plugins.insert(plugin, settings.to_owned());
+        self
+    }
+
+    /// Says what stands in the manifest's table `host`.
+    pub(crate) fn with_host(mut self, settings: &str) -> Self {
+        self.host = settings.to_owned();
+        self
+    }
+
+    /// Sets a variable of the host's environment, which is empty otherwise.
+    pub(crate) fn with_variable(mut self, name: &'static str, value: &str) -> Self {
+        self.variables.push((name, value.to_owned()));
+        self
+    }
+
+    /// Writes a file for the turns to work on.
+    pub(crate) fn file(&self, path: &str, content: &str) -> PathBuf {
+        let path = self.work().join(path);
+        std::fs::create_dir_all(path.parent().expect("it lies in the working folder")).expect("a folder");
+        std::fs::write(&path, content).expect("a file that can be written");
+        path
+    }
+
+    /// The folder the host is started in: the root of its turns, with the manifest in it.
+    pub(crate) fn work(&self) -> PathBuf {
+        self.folder.path().join("work")
+    }
+
+    /// The data folder.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// Ids of the plugins in the manifest.
+    pub(crate) fn plugins(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.plugins.keys().copied()
+    }
+
+    /// The program, in the working folder with the manifest in it, on the data folder.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        std::fs::write(self.work().join("transom.toml"), self.manifest()).expect("a manifest");
+        let mut command = self.bare_command(arguments);
+        command.arg("--data").arg(self.data());
+        command
+    }
+
+    /// The program in the working folder, without manifest and data folder.
+    pub(crate) fn bare_command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(self.manner.program());
+        command.args(arguments).current_dir(self.work());
+        // What the person who runs the tests has in the environment must not reach the host: keys, skills, proxies.
+        command.env_clear().env("HOME", self.folder.path().join("home")).envs(self.variables.iter().cloned());
+        command
+    }
+
+    /// Runs the program to its end.
+    pub(crate) async fn run(&self, arguments: &[&str]) -> Outcome {
+        Outcome::of(self.command(arguments)).await
+    }
+
+    /// Starts a host on a port of its own and waits until it is ready.
+    pub(crate) async fn start(&self) -> Host {
+        Host::start(self.command(&["up", "--listen", "127.0.0.1:0", "--json"])).await
+    }
+
+    fn manifest(&self) -> String {
+        let mut text = format!("[host]\n{}\n", self.host);
+        for (id, settings) in &self.plugins {
+            write!(text, "\n[[plugin]]\nid = \"{id}\"\n").expect("a string takes everything");
+            if self.manner.attach(id) == "dylib" {
+                writeln!(text, "source = \"{}\"", dylib(id).display()).expect("a string takes everything");
+            }
+            write!(text, "[plugin.settings]\n{settings}\n").expect("a string takes everything");
+        }
+        text
+    }
+}
+
+/// Where the host keeps its private copies of plugin files.
+pub(crate) fn images(data: &Path) -> PathBuf {
+    data.join("images")
+}
