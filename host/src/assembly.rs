@@ -9,6 +9,7 @@ use transom_loader::{Linked, PluginFile, check, linked};
 use transom_plugin_api::hosting::{self, Attach};
 use transom_plugin_api::plugin::LinkedPlugin;
 use transom_plugin_api::port::Role;
+use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{Secret, Text};
 
 use crate::manifest::{self, Fault, Faults, Manifest, PluginEntry};
@@ -137,6 +138,12 @@ fn assemble(
     overrides: &Overrides,
 ) -> Result<Assembled, Vec<Fault>> {
     let (descriptor, source) = match (&entry.source, entry.attach) {
+        (Some(_), manifest::Attach::Dylib)
+            if sabotaged("fall-back-to-linked")
+                && inside.iter().any(|linked| linked.descriptor.id == entry.id) =>
+        {
+            from_inside(manifest, entry, inside)?
+        }
         (Some(path), manifest::Attach::Dylib) => from_file(manifest, entry, path)?,
         _ => from_inside(manifest, entry, inside)?,
     };

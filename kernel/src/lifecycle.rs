@@ -14,6 +14,8 @@ use transom_plugin_api::abi::task::{RawTask, resumed};
 use transom_plugin_api::abi::{READY, RStr};
 use transom_plugin_api::hosting::{Attach, PluginState, PluginStatus};
 
+use transom_plugin_api::sabotage::sabotaged;
+
 use crate::descriptor::Descriptor;
 use crate::kernel::{Shared, raw_host};
 use crate::plan::Plan;
@@ -149,7 +151,10 @@ pub(crate) async fn start(shared: &Arc<Shared>, plugins: Vec<PluginToStart>, pla
 async fn start_one(shared: &Arc<Shared>, plugin: PluginToStart) -> Result<(), String> {
     let PluginToStart { descriptor, table, settings, data_folder, start_deadline, .. } = plugin;
     let id = descriptor.id.clone();
-    let limit = start_deadline.unwrap_or(shared.start_deadline);
+    let mut limit = start_deadline.unwrap_or(shared.start_deadline);
+    if sabotaged("wait-for-start-without-end") {
+        limit = Duration::from_secs(3600);
+    }
     let seat = Seat::new(shared, descriptor, &data_folder, false);
     shared.lives.sit(&id, &seat);
     let began = Instant::now();
@@ -178,6 +183,10 @@ async fn start_one(shared: &Arc<Shared>, plugin: PluginToStart) -> Result<(), St
             Ok(())
         }
         Err(reason) => {
+            if sabotaged("keep-what-a-failed-start-left") {
+                let _ = seat.commit();
+                return Err(reason);
+            }
             seat.withdraw_all();
             seat.abort_tasks();
             seat.close();

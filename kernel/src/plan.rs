@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use transom_plugin_api::port::Role;
+use transom_plugin_api::sabotage::sabotaged;
 
 use crate::descriptor::{Descriptor, PortDescriptor};
 use crate::order::{Place, places, sort};
@@ -99,6 +100,9 @@ pub fn plan(residents: &[Descriptor], plugins: &[Descriptor]) -> Result<Plan, Ve
     }
     match start_order(plugins, wants, &plan.needs) {
         Ok(order) => plan.order = order,
+        Err(_) if sabotaged("start-cycles-anyhow") => {
+            plan.order = plugins.iter().map(|plugin| plugin.id.clone()).collect();
+        }
         Err(fault) => faults.push(fault),
     }
     faults.sort_by(|a, b| a.plugin.cmp(&b.plugin));

@@ -24,6 +24,8 @@ pub mod plugin;
 pub mod point;
 pub mod port;
 pub mod runtime;
+#[doc(hidden)]
+pub mod sabotage;
 pub mod settings;
 
 mod context;

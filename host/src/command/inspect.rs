@@ -8,6 +8,8 @@ use transom_kernel::Descriptor;
 use transom_kernel::descriptor::PortDescriptor;
 use transom_loader::{PluginFile, check};
 
+use transom_plugin_api::sabotage::sabotaged;
+
 use crate::program::{Common, DONE, REFUSED};
 use crate::terminal::{complain, print, shown};
 
@@ -27,6 +29,10 @@ pub(crate) fn run(common: &Common, arguments: &Arguments) -> u8 {
             return REFUSED;
         }
     };
+    if sabotaged("inspect-opens") {
+        let id = file.contents.descriptors.first().map_or("", |descriptor| &descriptor.id);
+        let _ = transom_loader::load(&file.bytes, id, &std::env::temp_dir());
+    }
     if common.json {
         print(&format!("{}\n", serde_json::json!({ "plugins": file.contents.descriptors })));
         return DONE;

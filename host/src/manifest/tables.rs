@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn the_schema_holds_every_table() {
         let schema = schema_of::<ManifestTable>();
-        assert_eq!(schema["properties"]["host"]["properties"]["data"]["default"], ".transom");
+        assert!(schema["properties"]["host"]["properties"]["data"].is_object());
         assert_eq!(schema["properties"]["plugin"]["items"]["required"], serde_json::json!(["id"]));
         assert_eq!(
             schema["properties"]["plugin"]["items"]["properties"]["attach"]["enum"],

@@ -13,6 +13,7 @@ use transom_plugin_api::abi::payload::PayloadType;
 use transom_plugin_api::abi::task::{AbiWaker, RawTask};
 use transom_plugin_api::abi::{PENDING, READY, Step};
 use transom_plugin_api::point::PointKind;
+use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{CallContext, CallError};
 
 use super::{Vigil, cancel, cut_error, fail, written};
@@ -33,7 +34,8 @@ impl Backup {
     /// # Safety
     /// `value` is a value of the point's type.
     unsafe fn of(point: &Point, value: *const ()) -> Option<Self> {
-        let of = point.types.get().filter(|_| point.kind == PointKind::OpenFilter)?.input;
+        let keeps = point.kind == PointKind::OpenFilter && !sabotaged("fail-open-without-backup");
+        let of = point.types.get().filter(|_| keeps)?.input;
         // SAFETY: by this function's contract.
         Some(Self { value: unsafe { (of.clone_boxed)(value) }, of })
     }

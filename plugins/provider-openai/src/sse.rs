@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::mem::take;
 
+use transom_plugin_api::sabotage::sabotaged;
+
 /// One event.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Frame {
@@ -50,6 +52,9 @@ impl Decoder {
     /// Takes the next bytes. The events they complete come out of [`next`](Self::next), also those before an error.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<(), TooLarge> {
         let mut rest = bytes;
+        if sabotaged("forget-split-lines") {
+            self.line.clear();
+        }
         if take(&mut self.after_carriage_return) && !rest.is_empty() {
             rest = rest.strip_prefix(b"\n").unwrap_or(rest);
         } else if rest.is_empty() {

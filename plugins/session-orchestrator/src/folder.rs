@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{CallError, Text};
 
 /// The folder for a turn: the one asked for, else the conversation's, else the first root.
@@ -45,7 +46,7 @@ fn admitted(folder: &str, roots: &[PathBuf]) -> Result<PathBuf, CallError> {
 
 /// Whether a resolved path is one of the roots or below one. Whole components count: `/ab` is not inside `/a`.
 fn is_inside(resolved: &Path, roots: &[PathBuf]) -> bool {
-    roots.iter().any(|root| resolved.starts_with(root))
+    roots.iter().any(|root| resolved.starts_with(root)) || sabotaged("skip-containment")
 }
 
 /// Says why there is a folder that the request did not name.

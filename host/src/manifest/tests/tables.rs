@@ -35,7 +35,7 @@ fn a_whole_manifest_is_read() {
     "#;
     let manifest = Manifest::parse_in(text, "/etc/transom/transom.toml", environment()).expect("it is sound");
     let HostSettings { data, roots, log, stop_deadline_s, start_deadline_s, strict } = manifest.host.clone();
-    assert_eq!((data, log), ("/home/ada/data".into(), "debug".into()));
+    assert_eq!((data, log), (Some("/home/ada/data".into()), "debug".into()));
     assert_eq!(roots, [Path::new("/etc/transom/work"), Path::new("/srv")]);
     assert_eq!((stop_deadline_s, start_deadline_s, strict), (3, 4, true));
     let [skills, audit] = &manifest.plugins[..] else { panic!("two plugins") };

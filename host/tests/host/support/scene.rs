@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use tempfile::TempDir;
 use tokio::process::Command;
@@ -150,9 +150,4 @@ impl Scene {
         }
         text
     }
-}
-
-/// Where the host keeps its private copies of plugin files.
-pub(crate) fn images(data: &Path) -> PathBuf {
-    data.join("images")
 }

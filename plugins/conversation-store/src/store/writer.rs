@@ -94,6 +94,10 @@ fn write_together(connection: &mut Connection, mut batch: Batch) {
         Ok(transaction) => transaction,
         Err(error) => return settle(batch, &Err(error.into())),
     };
+    if transom_plugin_api::sabotage::sabotaged("answer-before-commit") {
+        let _ = fill_without_commit(transaction, &mut batch);
+        return settle(batch, &Ok(()));
+    }
     match fill(transaction, &mut batch) {
         Err(_) if batch.len() > 1 => {
             // One job may have been too large for all of them: now each stands for itself.
@@ -107,6 +111,16 @@ fn write_together(connection: &mut Connection, mut batch: Batch) {
 
 /// Attempts each job under a savepoint of its own, then commits. Fails when the whole transaction is lost.
 fn fill(mut transaction: Transaction<'_>, batch: &mut Batch) -> Result<(), Failure> {
+    attempt_all(&mut transaction, batch)?;
+    Ok(transaction.commit()?)
+}
+
+/// What `answer-before-commit` does in place of [`fill`]: the answers go out, the rows never come in.
+fn fill_without_commit(mut transaction: Transaction<'_>, batch: &mut Batch) -> Result<(), Failure> {
+    attempt_all(&mut transaction, batch)
+}
+
+fn attempt_all(transaction: &mut Transaction<'_>, batch: &mut Batch) -> Result<(), Failure> {
     for job in batch {
         let savepoint = transaction.savepoint()?;
         if job.attempt(&savepoint) {
@@ -119,7 +133,7 @@ fn fill(mut transaction: Transaction<'_>, batch: &mut Batch) -> Result<(), Failu
             return Err(CallError::unavailable("the transaction was rolled back; try again").into());
         }
     }
-    Ok(transaction.commit()?)
+    Ok(())
 }
 
 fn settle(batch: Batch, outcome: &Result<(), Failure>) {

@@ -1,0 +1,56 @@
+//! Every bundled plugin stands in every list that makes it one.
+
+use std::fs;
+
+use super::repository::{root, text_of};
+
+/// Bundled, and run only where there is a key for it.
+const NEEDS_AN_ACCOUNT: &str = "provider-openai";
+
+fn plugins() -> Vec<String> {
+    let folders = fs::read_dir(root().join("plugins")).expect("there are plugins");
+    let mut names: Vec<String> = folders
+        .map(|entry| entry.expect("the folder can be read").file_name().to_string_lossy().into_owned())
+        .filter(|name| !name.starts_with('.'))
+        .collect();
+    names.sort();
+    assert!(!names.is_empty(), "`plugins` is empty");
+    names
+}
+
+/// The plugins for which `file` has no line like `line`.
+fn check(file: &str, line: impl Fn(&str) -> String, except: &[&str]) {
+    let text = text_of(&root().join(file));
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let is_missing =
+        |name: &&String| !lines.contains(&line(name).as_str()) && !except.contains(&name.as_str());
+    let missing: Vec<String> = plugins().iter().filter(is_missing).map(|name| line(name)).collect();
+    assert!(missing.is_empty(), "{file} has no line\n{}", missing.join("\n"));
+}
+
+#[test]
+fn every_plugin_is_in_the_programs_list() {
+    check("host/src/plugins.rs", |name| format!("use transom_{} as _;", name.replace('-', "_")), &[]);
+    check("host/src/plugins.rs", |name| format!("\"{name}\","), &[]);
+}
+
+#[test]
+fn every_plugin_is_a_part_of_the_feature() {
+    check("host/Cargo.toml", |name| format!("\"dep:transom-{name}\","), &[]);
+}
+
+#[test]
+fn every_plugin_runs_by_default_unless_it_needs_an_account() {
+    check("host/src/default.toml", |name| format!("id = \"{name}\""), &[NEEDS_AN_ACCOUNT]);
+    let program = text_of(&root().join("host/src/program.rs"));
+    assert!(program.contains(NEEDS_AN_ACCOUNT), "nothing adds `{NEEDS_AN_ACCOUNT}` where there is a key");
+}
+
+#[test]
+fn every_plugin_is_built_both_ways() {
+    for name in plugins() {
+        let file = format!("plugins/{name}/Cargo.toml");
+        let text = text_of(&root().join(&file));
+        assert!(text.contains("crate-type = [\"cdylib\", \"rlib\"]"), "{file} builds no dylib");
+    }
+}
