@@ -3,6 +3,7 @@
 mod host {
     mod attach;
     mod bad_input;
+    mod chat;
     mod conversation;
     mod crash;
     mod guards;

@@ -236,10 +236,12 @@ pub(crate) async fn stop(shared: &Arc<Shared>, deadline: Duration) -> StopReport
 }
 
 async fn stop_one(seat: &Arc<Seat>, limit: Duration) -> Result<(), String> {
+    let began = Instant::now();
     seat.withdraw_all();
     let quiet = tokio::time::timeout(limit / 2, seat.until_quiet()).await;
     let tasks = seat.take_on_stop();
-    let stopped = if tasks.is_empty() { Ok(()) } else { run_on_stop(seat, tasks, limit / 2).await };
+    let left = limit.saturating_sub(began.elapsed());
+    let stopped = if tasks.is_empty() { Ok(()) } else { run_on_stop(seat, tasks, left).await };
     seat.abort_tasks();
     seat.close();
     if quiet.is_err() {

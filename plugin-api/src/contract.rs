@@ -10,7 +10,7 @@ use crate::{Json, List, Map, Maybe, Shared, Text};
 
 /// A type that may cross a point: its bytes mean the same in every image, and serde can carry it further.
 ///
-/// Written by [`#[contract]`](crate::contract), never by hand.
+/// Written by [`#[contract]`](macro@crate::contract), never by hand.
 ///
 /// # Safety
 /// The layout is `#[repr(C)]` all the way down, every owned part is freed by the image that made it, and

@@ -1,18 +1,99 @@
 //! What a Transom plugin is written against.
 //!
-//! A plugin is one crate: settings, ports, a `start`, and one line that exports it. [`Plugin`] shows a whole one.
+//! A plugin is one crate: settings, ports, a `start`, and one line that exports it. [`Plugin`] shows a small one; the
+//! front page of the crate [`transom_agent`](../transom_agent/index.html) shows a whole one, with its `Cargo.toml`, a
+//! tool for models, an HTTP route and a service of its own.
 //!
 //! | to … | look at |
 //! |---|---|
 //! | say what may cross a point | [`contract`](macro@contract), [`Text`], [`List`], [`Maybe`], [`Map`], [`Json`], [`Shared`] |
-//! | declare a point | [`Event`], [`Filter`], [`Service`], [`StreamService`] |
-//! | use points | [`port`] and its table of attributes |
-//! | be configured | [`settings`] |
+//! | declare a point, and share it with other plugins | [`point`] |
+//! | use points | [`port`], with a line for each attribute |
+//! | be configured | [`settings`], and [below](#settings) |
 //! | sleep, spawn, stop, keep files | [`Host`] |
 //! | fail well | [`StartError`], [`CallError`], [`Refusal`] |
+//! | talk to models, tools and conversations | [`transom_agent`](../transom_agent/index.html) |
+//! | ask about the host's other plugins | [`hosting`] |
 //!
-//! The same crate runs linked into a host or loaded as a dylib and cannot tell which; `crate-type = ["cdylib",
-//! "rlib"]` in its `Cargo.toml` is all it takes.
+//! # The crate
+//!
+//! ```toml
+//! [package]
+//! name = "parrot"
+//! version = "0.1.0"
+//! edition = "2024"
+//! description = "Repeats what it hears"      # its first line stands in every listing
+//!
+//! [lib]
+//! crate-type = ["cdylib", "rlib"]            # loaded from its file, or linked into a program: one build serves both
+//!
+//! [dependencies]
+//! transom-plugin-api = { path = "../transom/plugin-api" }
+//! transom-agent = { path = "../transom/plugin-api/agent" }      # for turns, tools, models and routes
+//! tracing = { version = "0.1", default-features = false }        # for a log
+//! ```
+//!
+//! `export_plugin!(Parrot, id = "parrot")` stands once in it. `cargo build --release` makes
+//! `target/release/libparrot.so`; `transom inspect` shows what that says of itself, and three lines in the
+//! operator's manifest run it:
+//!
+//! ```toml
+//! [[plugin]]
+//! id = "parrot"
+//! source = "target/release/libparrot.so"
+//! ```
+//!
+//! The same crate runs linked into a host or loaded as a dylib and cannot tell which. It never depends on another
+//! plugin, on the kernel or on the host.
+//!
+//! # Handlers
+//!
+//! Handlers are what a plugin registers at its ports.
+//!
+//! * **They must not block.** A link and a service's handler are polled on the task of whoever applies or calls; a queued
+//!   listener on a task of its own; an inline listener runs inside the `emit` that it hears. All of these share the
+//!   host's few threads. Files, long computations and blocking libraries belong on a thread:
+//!   [`std::thread::spawn`] and a channel, or `tokio::task::spawn_blocking` with `runtime = "tokio"`.
+//! * **They may be dropped at any `.await`**: when the deadline of the point or of the caller has passed, when the caller
+//!   went away, when the plugin is stopped. What must be undone then is undone in a `Drop`. What must be finished
+//!   runs under [`Host::spawn`] or on a thread, and the handler waits for it.
+//! * **A deadline acts between two polls.** Nothing interrupts a handler that blocks.
+//! * **A panic is caught** in the plugin and becomes [`CallErrorKind::Panicked`] for who called; the host goes on. A
+//!   crate built with `panic = "abort"` is refused.
+//! * **They share state by an `Arc`.** The methods that end in `_with` hand a clone of it to every call, so that
+//!   a handler can be an `async` closure or a method: `ports.find.serve_with(&store, async |store, id, _| …)`.
+//! * **They may be registered later, too.** What is registered in [`start`](Plugin::start) becomes visible in one step when
+//!   `start` returns; what is registered afterwards, from any thread, at once.
+//!
+//! A wait that may be called off is [`Host::within`]: it ends with its future or with the time, whichever comes
+//! first. The host's clock is UTC ([`Host::now_ms`]); local time is a matter for a crate such as `jiff` or `chrono`.
+//!
+//! # Settings
+//!
+//! A setting is a field of the struct with `#[derive(Settings)]`, and the key in the manifest is the field's name as
+//! it is written, `max_bytes` for `max_bytes`. Units go into the name (`_ms`, `_s`, `_bytes`).
+//!
+//! | type | in the manifest | when it is left out |
+//! |---|---|---|
+//! | `bool`, `u8`, `u16`, `u32`, `u64`, `i64`, `f64`, `NonZeroU32`, `NonZeroU64` | a boolean, a number in range | `default = …`, else an error |
+//! | `String`, `PathBuf` | text; a path is taken as it is written | `default = "…"`, else an error |
+//! | [`Secret`] | text, `env:NAME` or `file:PATH`; never shown | `default = "…"`, else an error |
+//! | `Option<T>` | as `T` | `None` |
+//! | `Vec<T>` | a list | `default = […]`, else empty |
+//! | `BTreeMap<String, T>` | a table | empty |
+//! | an enum without fields, with `#[derive(Settings)]` | its variant in `kebab-case` | `default = "…"`, else an error |
+//! | a struct with `#[derive(Settings)]` | a table | an error, unless it stands in an `Option` |
+//!
+//! `${NAME}` inside any text is filled in from the host's environment before the plugin sees it. A doc comment on a field
+//! is what `transom inspect` and error messages say about it. A default is not compared with its `min` and `max` at
+//! compile time: a test that reads `{}` finds out (`MySettings::from_json("{}")`).
+//!
+//! # Files, network, processes
+//!
+//! A native plugin runs in the host's process with the host's rights; `capabilities = ["net", "fs"]` in its export
+//! says what it uses and is not enforced. A plugin that uses tokio's sockets, timers or tasks says `runtime = "tokio"` in
+//! its export and takes the feature `tokio` of this crate; the host's own timers and tasks ([`Host::sleep`],
+//! [`Host::spawn`]) need neither.
 
 extern crate self as transom_plugin_api;
 

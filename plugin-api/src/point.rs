@@ -23,6 +23,31 @@
 //! pub const TITLE: Filter<Text> = Filter::fail_open("diary/title").stages(&["draft", "polish"]);
 //! pub const COUNT: Service<Text, u64> = Service::new("diary/words.count").deadline_ms(500);
 //! ```
+//!
+//! | | deadline unless the point says otherwise | past it |
+//! |---|---|---|
+//! | event, inline | none | the emitter waits for each listener |
+//! | event, queued | none | a full mailbox loses by its own terms, see [`Mailbox`](crate::Mailbox) |
+//! | event, [`paced`](Event::paced) | the one it is declared with | the emission ends with [`Deadline`](crate::CallErrorKind::Deadline) |
+//! | filter | 5 s for each link | the link is dropped and counts as failed |
+//! | service | 30 s; a caller may set one of its own | the call is dropped and ends with [`Deadline`](crate::CallErrorKind::Deadline) |
+//! | streaming service | none | |
+//!
+//! # Sharing your points
+//!
+//! Whoever uses a point needs its constant and its contracts, and a plugin never depends on another plugin. So points
+//! that others are to use, and the contracts they carry, live in a crate of their own beside the plugin's:
+//!
+//! ```text
+//! diary/            the plugin, depends on diary/contract
+//! diary/contract/   the points and contracts, depends on transom-plugin-api alone; a plain library
+//! audit/            another plugin, depends on diary/contract
+//! ```
+//!
+//! Points that nobody else uses stay in the plugin. Two builds of a contract are the same contract as long as their
+//! [fingerprints](crate::Fingerprint) are equal, which neither the crate's name nor its version changes; plugins with
+//! different ones are refused by `transom check`, which names both. A constant takes only what is known
+//! when it is compiled: `names` and `stage` in a [port](crate::port) are written as literals.
 
 use std::marker::PhantomData;
 

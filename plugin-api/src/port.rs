@@ -1,23 +1,82 @@
 //! Ports: a plugin's typed handles to points, gathered in one struct with `#[derive(Ports)]`.
 //!
-//! | attribute | field type | what it does |
-//! |---|---|---|
-//! | `#[says(EVENT)]` | [`Emitter<T>`] | emits |
-//! | `#[hears(EVENT)]` | [`Listener<T>`] | listens, inline or queued |
-//! | `#[applies(FILTER)]` | [`Applier<T>`] | runs the chain over a value |
-//! | `#[links(FILTER)]` | [`Link<T>`] | is one link of the chain |
-//! | `#[calls(SERVICE)]` | [`Caller<Req, Reply>`], [`StreamCaller<Req, Item>`] | asks |
-//! | `#[serves(SERVICE)]` | [`Server<Req, Reply>`], [`StreamServer<Req, Item>`] | answers |
+//! | attribute | field type | what it does | the method to look at |
+//! |---|---|---|---|
+//! | `#[says(EVENT)]` | [`Emitter<T>`] | emits | [`emit`](Emitter::emit) |
+//! | `#[hears(EVENT)]` | [`Listener<T>`] | listens, inline or queued | [`inline`](Listener::inline), [`queued`](Listener::queued) |
+//! | `#[applies(FILTER)]` | [`Applier<T>`] | runs the chain over a value | [`apply`](Applier::apply) |
+//! | `#[links(FILTER)]` | [`Link<T>`] | is one link of the chain | [`link`](Link::link) |
+//! | `#[calls(SERVICE)]` | [`Caller<Req, Reply>`], [`StreamCaller<Req, Item>`] | asks | [`call`](Caller::call), [`open`](StreamCaller::open) |
+//! | `#[serves(SERVICE)]` | [`Server<Req, Reply>`], [`StreamServer<Req, Item>`] | answers | [`serve`](Server::serve), [`serve`](StreamServer::serve) |
+//!
+//! A named service has a third parameter, the `About` of its names, and so have its handles; their methods end in
+//! `_named`. Those that end in `_with` hand a clone of some state to every call.
 //!
 //! The struct is the whole list of what a plugin touches: the descriptor is made from it, and what is not in it
-//! cannot be reached.
+//! cannot be reached. One port does one thing; a plugin that says and hears the same event has two.
 //!
 //! | in the attribute | where | meaning |
 //! |---|---|---|
-//! | `optional` | `calls` | the plugin also runs when nobody provides the service |
-//! | `names = ["a", "b"]` | `serves` | the names it will answer under, known before it runs |
-//! | `names = "dynamic"` | `serves` | names that only show when it runs |
-//! | `stage = "…"`, `before = ["…"]`, `after = ["…"]` | `links`, `hears` | its place in the order; plugin ids |
+//! | `optional` | `calls` | the plugin also runs when nobody provides the service; without it `check` refuses a manifest in which nobody does |
+//! | `names = ["a", "b"]` | `serves` | the names it may answer under, known before it runs; two plugins that declare the same one are refused |
+//! | `names = "dynamic"` | `serves` | further names show only when it runs; the first plugin to take one has it |
+//! | `stage = "…"` | `links` | one of the stages that the filter names; its first when left out |
+//! | `before = ["…"]`, `after = ["…"]` | `links`, `hears` | its place among the other plugins there, by their ids; ids of plugins that are not there do not matter |
+//!
+//! Each of them once:
+//!
+//! ```
+//! use transom_plugin_api::prelude::*;
+//! # const SAID: Event<Text> = Event::new("demo/said");
+//! # const WORDING: Filter<Text> = Filter::fail_open("demo/wording").stages(&["draft", "polish"]);
+//! # const COUNT: Service<Text, u64> = Service::new("demo/words.count");
+//! # const LINES: StreamService<Text, Text> = StreamService::new("demo/lines.read");
+//! # const VOICE: Service<Text, Text, Text> = Service::named("demo/voice.speak");
+//! # const TUNE: StreamService<Text, Text, Text> = StreamService::named("demo/tune.play");
+//!
+//! #[derive(Ports)]
+//! pub struct Everything {
+//!     #[says(SAID)]
+//!     said: Emitter<Text>,
+//!     #[hears(SAID, after = ["audit"])]
+//!     heard: Listener<Text>,
+//!     #[applies(WORDING)]
+//!     wording: Applier<Text>,
+//!     #[links(WORDING, stage = "polish", before = ["censor"])]
+//!     polish: Link<Text>,
+//!     #[calls(COUNT, optional)]
+//!     count: Caller<Text, u64>,
+//!     #[calls(LINES)]
+//!     lines: StreamCaller<Text, Text>,
+//!     #[serves(VOICE, names = ["alto", "bass"])]
+//!     voice: Server<Text, Text, Text>,
+//!     #[serves(TUNE, names = ["scale"], names = "dynamic")]
+//!     tune: StreamServer<Text, Text, Text>,
+//! }
+//!
+//! fn register(ports: &Everything) -> Result<(), StartError> {
+//!     ports.heard.inline(|words, context| tracing::info!("{} said {words}", context.caller()))?;
+//!     ports.polish.link(|words, _| async move { Ok(words.trim().into()) })?;
+//!     ports.voice.serve_named("alto", "high".into(), |words, _| async move { Ok(words) })?;
+//!     ports.tune.serve_named("scale", "eight notes".into(), |words, mut items, _| async move {
+//!         for note in words.split(' ') {
+//!             items.send(note.into()).await;
+//!         }
+//!         Ok(())
+//!     })
+//! }
+//!
+//! async fn use_them(ports: &Everything) -> Result<(), CallError> {
+//!     ports.said.emit(&"hello".into());
+//!     let wording = ports.wording.apply("hello".into()).await?;
+//!     let words = ports.count.call(wording).await?;
+//!     let mut lines = ports.lines.open("a.txt".into())?;
+//!     while let Some(line) = lines.next().await {
+//!         tracing::info!("{words}: {}", line?);
+//!     }
+//!     Ok(())
+//! }
+//! ```
 
 mod call;
 mod event;

@@ -4,7 +4,7 @@
 
 use abi_stable::StableAbi;
 use abi_stable::abi_stability::check_layout_compatibility;
-use transom_plugin_api::{Contract, contract};
+use transom_plugin_api::Contract;
 
 /// What every variation below departs from.
 mod original {

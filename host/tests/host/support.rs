@@ -46,7 +46,7 @@ pub(crate) async fn eventually<T: Debug>(
     .await
 }
 
-/// The file of a plugin as cargo built it for this test: beside the test's own program.
+/// The file of a crate's plugins as cargo built it for this test: beside the test's own program.
 pub(crate) fn dylib(plugin: &str) -> PathBuf {
     let program = std::env::current_exe().expect("a test knows its program");
     let name = format!("libtransom_{}.so", plugin.replace('-', "_"));

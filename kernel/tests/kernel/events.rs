@@ -1,3 +1,5 @@
+//! Events: what listeners hear, in which order, and what a faulty one does to the others.
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -1,3 +1,5 @@
+//! Filters: the order of links, and what becomes of a value when a link fails.
+
 use std::future::pending;
 
 use transom_plugin_api::prelude::*;

@@ -1,3 +1,5 @@
+//! The life of plugins: planned, started, stopped, and what a failed start leaves behind.
+
 use std::time::Duration;
 
 use transom_kernel::{Descriptor, Kernel, Plan, PluginToStart, plan};

@@ -1,3 +1,5 @@
+//! Services: who answers a call, and how a call ends without an answer.
+
 use std::future::pending;
 use std::time::Duration;
 

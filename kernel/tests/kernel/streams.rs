@@ -1,3 +1,5 @@
+//! Streams: items in order, and how a stream ends on either side.
+
 use std::time::Duration;
 
 use transom_plugin_api::prelude::*;

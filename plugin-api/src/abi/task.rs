@@ -188,13 +188,14 @@ impl<F, S: Surroundings> TaskState<F, S> {
         Box::new(Self { future: Some(future), surroundings, waker: WakerCache::default() })
     }
 
-    /// Polls the future through `poll`, guarded and in its surroundings. The `first` poll is made from a dispatch.
+    /// Polls the future through `poll`, guarded and in its surroundings. `is_dispatched` says
+    /// whether the kernel polls from a dispatch.
     ///
     /// # Safety
     /// `self` is boxed and does not move between polls; `waker` is valid for the call.
     unsafe fn poll_with<R>(
         &mut self,
-        first: bool,
+        is_dispatched: bool,
         waker: *const AbiWaker,
         poll: impl FnOnce(Pin<&mut F>, &mut Context<'_>) -> R,
     ) -> Result<R, CallError> {
@@ -203,7 +204,7 @@ impl<F, S: Surroundings> TaskState<F, S> {
         // SAFETY: by this function's contract the future does not move until it is dropped, and the waker is valid.
         let (future, waker) = unsafe { (Pin::new_unchecked(future), &*waker) };
         let poll = || surroundings.around(|| cache.with(waker, |context| poll(future, context)));
-        if first { guarded(poll) } else { guarded_anywhere(poll) }
+        if is_dispatched { guarded(poll) } else { guarded_anywhere(poll) }
     }
 }
 
@@ -223,18 +224,19 @@ where
     F: Future<Output = Result<T, CallError>> + Send,
     S: Surroundings,
 {
-    let made = guarded(|| surroundings.around(make));
-    let future = match made {
-        Ok(future) => future,
-        Err(panic) => {
-            // SAFETY: a free place, by this function's contract.
-            unsafe { (*failure).write(panic) };
-            return FAILED;
-        }
-    };
-    let mut state = TaskState::boxed(surroundings, future);
-    // SAFETY: the state is boxed and stays where it is; the places are those of this function's contract.
-    let step = unsafe { poll_state::<T, F, S>(&mut state, true, out, failure, waker) };
+    let mut state = Box::new(TaskState { future: None, surroundings, waker: WakerCache::default() });
+    let TaskState { future, surroundings, waker: cache } = &mut *state;
+    // SAFETY: valid for the call, by this function's contract.
+    let waker = unsafe { &*waker };
+    let polled = guarded(|| {
+        surroundings.around(|| {
+            // SAFETY: the state is boxed, so the future does not move until it is dropped.
+            let future = unsafe { Pin::new_unchecked(future.insert(make())) };
+            cache.with(waker, |context| future.poll(context))
+        })
+    });
+    // SAFETY: the places are those of this function's contract.
+    let step = unsafe { write_outcome(polled, out, failure) };
     if step == PENDING {
         let task = RawTask {
             state: Box::into_raw(state).cast(),
@@ -244,7 +246,8 @@ where
         // SAFETY: a free place, by this function's contract.
         unsafe { (*pending).write(task) };
     } else {
-        end(state);
+        let TaskState { future, surroundings, .. } = &mut *state;
+        drop(guarded(|| surroundings.around(|| *future = None)));
     }
     step
 }
@@ -259,20 +262,14 @@ where
     RawTask { state: Box::into_raw(state).cast(), poll: poll_task::<T, F, S>, drop: drop_task::<F, S> }
 }
 
-unsafe fn poll_state<T, F, S>(
-    state: &mut TaskState<F, S>,
-    first: bool,
+/// # Safety
+/// `out` is a free place for a `T`, `failure` one for a failure.
+unsafe fn write_outcome<T>(
+    polled: Result<Poll<Result<T, CallError>>, CallError>,
     out: *mut (),
     failure: *mut MaybeUninit<CallError>,
-    waker: *const AbiWaker,
-) -> Step
-where
-    F: Future<Output = Result<T, CallError>>,
-    S: Surroundings,
-{
-    // SAFETY: states are always boxed, and the waker is valid by the contract of `RawTask::poll`.
-    let polled = unsafe { state.poll_with(first, waker, |future, context| future.poll(context)) };
-    // SAFETY: both are free places for what is written, by the contract of `RawTask::poll`.
+) -> Step {
+    // SAFETY: by this function's contract.
     unsafe {
         match polled {
             Ok(Poll::Pending) => PENDING,
@@ -298,8 +295,12 @@ where
     F: Future<Output = Result<T, CallError>>,
     S: Surroundings,
 {
-    // SAFETY: `state` was made for these types by `start` or `task`; polls do not overlap.
-    unsafe { poll_state::<T, F, S>(&mut *state.cast::<TaskState<F, S>>(), false, out, failure, waker) }
+    // SAFETY: `state` was made for these types by `start` or `task`; polls do not overlap; the places are free.
+    unsafe {
+        let state = &mut *state.cast::<TaskState<F, S>>();
+        let polled = state.poll_with(false, waker, |future, context| future.poll(context));
+        write_outcome(polled, out, failure)
+    }
 }
 
 unsafe extern "C" fn drop_task<F, S: Surroundings>(state: *mut ()) {

@@ -102,7 +102,7 @@ fn a_number_out_of_bounds_comes_with_the_bounds() {
     check(
         "[host]\nstop_deadline_s = 0\n[[plugin]]\nid = \"a\"\nstart_deadline_s = 99999\n",
         "error: `host.stop_deadline_s` is 0, expected 1 to 3600\n  --> transom.toml:2:19\n  \
-         help: `stop_deadline_s`: Seconds a plugin has to stop. 1 to 3600\n\
+         help: `stop_deadline_s`: Seconds all plugins together have to stop. 1 to 3600\n\
          error: `start_deadline_s` of plugin `a` is 99999, expected 1 to 3600\n  --> transom.toml:5:20\n  \
          help: `start_deadline_s`: Seconds it has to start, instead of the host's `start_deadline_s`. 1 to 3600",
     );

@@ -59,6 +59,7 @@ pub(crate) struct Scene {
     host: String,
     plugins: BTreeMap<&'static str, String>,
     variables: Vec<(&'static str, String)>,
+    tables: String,
 }
 
 impl Scene {
@@ -68,7 +69,14 @@ impl Scene {
             std::fs::create_dir(folder.path().join(name)).expect("a new folder");
         }
         let plugins = PLUGINS.map(|(id, settings)| (id, settings.to_owned()));
-        Self { manner, folder, host: String::new(), plugins: plugins.into(), variables: Vec::new() }
+        Self {
+            manner,
+            folder,
+            host: String::new(),
+            plugins: plugins.into(),
+            variables: Vec::new(),
+            tables: String::new(),
+        }
     }
 
     /// Adds a plugin, or gives one other settings, in the words of the manifest.
@@ -80,6 +88,12 @@ impl Scene {
     /// Says what stands in the manifest's table `host`.
     pub(crate) fn with_host(mut self, settings: &str) -> Self {
         self.host = settings.to_owned();
+        self
+    }
+
+    /// Adds tables to the manifest, word for word.
+    pub(crate) fn with_tables(mut self, tables: &str) -> Self {
+        self.tables = tables.to_owned();
         self
     }
 
@@ -126,6 +140,8 @@ impl Scene {
         command.args(arguments).current_dir(self.work());
         // What the person who runs the tests has in the environment must not reach the host: keys, skills, proxies.
         command.env_clear().env("HOME", self.folder.path().join("home")).envs(self.variables.iter().cloned());
+        // All but the break that a sabotaged build is to commit.
+        command.envs(std::env::vars_os().filter(|(name, _)| name == "TRANSOM_SABOTAGE"));
         command
     }
 
@@ -148,6 +164,6 @@ impl Scene {
             }
             write!(text, "[plugin.settings]\n{settings}\n").expect("a string takes everything");
         }
-        text
+        text + "\n" + &self.tables
     }
 }
