@@ -171,7 +171,7 @@ impl Routes {
 fn order(here: &mut [Arc<Contribution>], point: &str) {
     let seats: Vec<&Arc<Seat>> = here.iter().map(|contribution| &contribution.seat).collect();
     let wishes: Vec<_> =
-        seats.iter().filter_map(|seat| Some(place(&seat.id, seat.port_at(point)?))).collect();
+        seats.iter().filter_map(|seat| Some(place(seat.id, seat.port_at(point)?))).collect();
     let rank: std::collections::HashMap<String, usize> = match places(&wishes) {
         Ok(order) => order.iter().enumerate().map(|(rank, id)| ((*id).to_owned(), rank)).collect(),
         Err(_) => std::collections::HashMap::new(),

@@ -305,12 +305,13 @@ where
 
 unsafe extern "C" fn drop_task<F, S: Surroundings>(state: *mut ()) {
     // SAFETY: as above, dropped once.
-    end(unsafe { Box::from_raw(state.cast::<TaskState<F, S>>()) });
+    let mut state = unsafe { Box::from_raw(state.cast::<TaskState<F, S>>()) };
+    end(&mut state);
 }
 
 // A future's `Drop` may touch timers and sockets, so it needs the same surroundings as its polls.
-fn end<F, S: Surroundings>(mut state: Box<TaskState<F, S>>) {
-    let TaskState { future, surroundings, .. } = &mut *state;
+fn end<F, S: Surroundings>(state: &mut TaskState<F, S>) {
+    let TaskState { future, surroundings, .. } = state;
     swallow_panic(|| surroundings.around(|| *future = None));
 }
 
@@ -489,8 +490,8 @@ where
 unsafe extern "C" fn drop_stream<T, F, S: Surroundings>(state: *mut ()) {
     // SAFETY: made for these types by `stream`, dropped once.
     let state = unsafe { Box::from_raw(state.cast::<StreamState<T, F, S>>()) };
-    let StreamState { producer, slot, .. } = *state;
-    end(producer);
+    let StreamState { mut producer, slot, .. } = *state;
+    end(&mut producer);
     swallow_panic(|| drop(slot));
 }
 

@@ -26,7 +26,8 @@ fn scene(manner: Manner, behaviour: &str, extra: &str) -> Scene {
 
 async fn a_plugin_that_cannot_start_is_disabled_with_its_dependents_and_the_host_serves(manner: Manner) {
     for (behaviour, reason) in FAILURES {
-        let host = scene(manner, behaviour, "").start().await;
+        let scene = scene(manner, behaviour, "");
+        let host = scene.start().await;
 
         let disabled = host.ready["disabled"].as_array().expect("a list");
         let ids: Vec<_> = disabled.iter().map(|one| one["plugin"].as_str().expect("an id")).collect();
@@ -46,7 +47,7 @@ async fn a_plugin_that_cannot_start_is_disabled_with_its_dependents_and_the_host
 
 async fn check_listings(host: &Host, reason: &str) {
     let health = host.client.get("/health").await;
-    assert_eq!(health, json!({ "ok": true, "degraded": ["follower", "unruly"] }));
+    assert_eq!(health, json!({ "ok": true, "degraded": ["unruly", "follower"] }));
     let plugins = host.client.get("/plugins").await;
     for plugin in plugins["plugins"].as_array().expect("a list") {
         let (id, state) = (plugin["id"].as_str().expect("an id"), plugin["state"].as_str().expect("a state"));
@@ -91,7 +92,8 @@ async fn a_plugin_that_is_required_by_nobody_may_follow_a_disabled_one(manner: M
 }
 
 async fn a_route_that_panics_harms_nobody_else(manner: Manner) {
-    let host = scene(manner, "well", "").start().await;
+    let scene = scene(manner, "well", "");
+    let host = scene.start().await;
     assert_eq!(host.ready["disabled"], json!([]));
     let (status, answer) = host.client.ask("/x/unruly").await;
     assert_eq!(status, 500);
