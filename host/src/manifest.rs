@@ -64,6 +64,8 @@ pub struct Manifest {
     file: String,
     folder: PathBuf,
     environment: Environment,
+    faults: Vec<Fault>,
+    is_whole: bool,
 }
 
 impl Manifest {
@@ -72,6 +74,15 @@ impl Manifest {
     /// # Errors
     /// All faults at once: of the file, of the syntax, or of the values.
     pub fn load(path: &Path) -> Result<Self, Faults> {
+        Self::salvage(path)?.sound()
+    }
+
+    /// Reads what can be read of the manifest at `path` and keeps the faults of the rest, so that what is wrong with its
+    /// plugins can be told beside them.
+    ///
+    /// # Errors
+    /// All faults at once, of the file or of the syntax, when nothing can be read.
+    pub fn salvage(path: &Path) -> Result<Self, Faults> {
         let file = path.display().to_string();
         let text = text_of(path, &file)?;
         Self::read(&text, &file, folder_of(path), Environment::of_process())
@@ -91,26 +102,47 @@ impl Manifest {
     /// # Errors
     /// As [`Manifest::parse`].
     pub fn parse_in(text: &str, file_name: &str, environment: Environment) -> Result<Self, Faults> {
-        Self::read(text, file_name, folder_of(Path::new(file_name)), environment)
+        Self::read(text, file_name, folder_of(Path::new(file_name)), environment)?.sound()
     }
 
     fn read(text: &str, file: &str, folder: &Path, environment: Environment) -> Result<Self, Faults> {
         let mut report = Report::of(file);
-        let tree = tree::parse(text, &mut report).filter(|_| report.count() == 0);
-        let read = tree.and_then(|tree| {
-            let schema = schema_of::<ManifestTable>();
-            let mut reader = Reader { folder, environment: &environment, report: &mut report };
-            let (host, plugins) = reader.split(tree, Schema(&schema));
-            let plugins = reader.plugins(plugins, Schema(&schema));
-            host.map(|host| (host, plugins))
-        });
-        match (report.into_faults(), read) {
-            (None, Some((host, plugins))) => {
-                Ok(Self { host, plugins, file: file.to_owned(), folder: folder.to_owned(), environment })
-            }
-            (Some(faults), _) => Err(faults),
-            (None, None) => unreachable!("a manifest that cannot be read has faults"),
-        }
+        let Some(tree) = tree::parse(text, &mut report).filter(|_| report.count() == 0) else {
+            return Err(report.into_faults().expect("a text that cannot be read has faults"));
+        };
+        let schema = schema_of::<ManifestTable>();
+        let mut reader = Reader { folder, environment: &environment, report: &mut report };
+        let (host, tables) = reader.split(tree, Schema(&schema));
+        let host = host.unwrap_or_else(|| reader.in_folder(default_of()));
+        let listed = tables.len();
+        let plugins = reader.plugins(tables, Schema(&schema));
+        let is_whole = plugins.len() == listed;
+        let faults = report.into_faults().into_iter().flatten().collect();
+        Ok(Self {
+            host,
+            plugins,
+            file: file.to_owned(),
+            folder: folder.to_owned(),
+            environment,
+            faults,
+            is_whole,
+        })
+    }
+
+    fn sound(self) -> Result<Self, Faults> {
+        Faults::of(self.faults.clone()).map_or(Ok(self), Err)
+    }
+
+    /// What is wrong with it; not empty only when it was read by [`Manifest::salvage`].
+    #[must_use]
+    pub fn faults(&self) -> &[Fault] {
+        &self.faults
+    }
+
+    /// Whether every plugin's table could be read.
+    #[must_use]
+    pub const fn is_whole(&self) -> bool {
+        self.is_whole
     }
 
     /// The settings of `plugin` as JSON, checked against its schema, with variables and secrets filled in. Settings

@@ -170,8 +170,7 @@ impl Routes {
 // The plan has refused cycles already; should one be left, the order is that of the ids.
 fn order(here: &mut [Arc<Contribution>], point: &str) {
     let seats: Vec<&Arc<Seat>> = here.iter().map(|contribution| &contribution.seat).collect();
-    let wishes: Vec<_> =
-        seats.iter().filter_map(|seat| Some(place(seat.id, seat.port_at(point)?))).collect();
+    let wishes: Vec<_> = seats.iter().filter_map(|seat| Some(place(seat.id, seat.port_at(point)?))).collect();
     let rank: std::collections::HashMap<String, usize> = match places(&wishes) {
         Ok(order) => order.iter().enumerate().map(|(rank, id)| ((*id).to_owned(), rank)).collect(),
         Err(_) => std::collections::HashMap::new(),

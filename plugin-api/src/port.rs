@@ -21,7 +21,7 @@
 //! | `names = ["a", "b"]` | `serves` | the names it may answer under, known before it runs; two plugins that declare the same one are refused |
 //! | `names = "dynamic"` | `serves` | further names show only when it runs; the first plugin to take one has it |
 //! | `stage = "…"` | `links` | one of the stages that the filter names; its first when left out |
-//! | `before = ["…"]`, `after = ["…"]` | `links`, `hears` | its place among the other plugins there, by their ids; ids of plugins that are not there do not matter |
+//! | `before = ["…"]`, `after = ["…"]` | `links`, `hears` | its place among the other plugins there, by their ids; a plugin that is not there, or in another stage, does not matter |
 //!
 //! Each of them once:
 //!

@@ -1,6 +1,6 @@
 //! [`PluginEntry`]: one `[[plugin]]` table, and the rules among them that no schema can say.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use transom_loader::is_plugin_id;
@@ -46,7 +46,11 @@ impl Reader<'_, '_> {
         let Some(schema) = schema.property("plugin").and_then(Schema::items) else { return Vec::new() };
         self.report_duplicates(&tables);
         let numbered = tables.into_iter().enumerate();
-        numbered.filter_map(|(index, table)| self.plugin(index, table, schema)).collect()
+        let mut plugins: Vec<PluginEntry> =
+            numbered.filter_map(|(index, table)| self.plugin(index, table, schema)).collect();
+        let mut seen = BTreeSet::new();
+        plugins.retain(|plugin| seen.insert(plugin.id.clone()));
+        plugins
     }
 
     fn plugin(&mut self, index: usize, mut table: Located, schema: Schema<'_>) -> Option<PluginEntry> {

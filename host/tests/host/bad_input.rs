@@ -34,7 +34,10 @@ impl Court {
         let answer: Value = serde_json::from_str(&checked.output)
             .unwrap_or_else(|error| panic!("{error}: {checked:?} for\n{manifest}"));
         let faults = answer["faults"].as_array().expect("a list of faults").clone();
-        assert_eq!((checked.code, answer["ok"].as_bool(), checked.errors.as_str()), (Some(2), Some(false), ""));
+        assert_eq!(
+            (checked.code, answer["ok"].as_bool(), checked.errors.as_str()),
+            (Some(2), Some(false), "")
+        );
         for command in ["check", "up"] {
             let refused = self.run(command, &[]).await;
             let told: Vec<String> = faults.iter().map(as_text).collect();
@@ -67,7 +70,8 @@ fn plugin(id: &str, source: &str) -> String {
 /// A fault as people are told it. One without a remedy, or in no file, is no good fault.
 fn as_text(fault: &Value) -> String {
     let text = |key: &str| fault[key].as_str().unwrap_or_else(|| panic!("no {key}: {fault}")).to_owned();
-    let place = fault["line"].as_u64().map_or_else(String::new, |line| format!(":{line}:{}", fault["column"]));
+    let place =
+        fault["line"].as_u64().map_or_else(String::new, |line| format!(":{line}:{}", fault["column"]));
     format!("error: {}\n  --> {}{place}\n  help: {}\n", text("message"), text("file"), text("help"))
 }
 

@@ -91,7 +91,9 @@ async fn a_queued_listener_gets_events_in_order_and_a_full_mailbox_tells_what_it
     let (sender, mut received) = mpsc::unbounded_channel();
     let hear = move |parcel: Received<Parcel>, _| {
         let sender = sender.clone();
-        async move { drop(sender.send((parcel.id, parcel.lost()))) }
+        async move {
+            let _ = sender.send((parcel.id, parcel.lost()));
+        }
     };
     hears.arrived.queued(Mailbox::drop_oldest(3), hear).expect("attaches");
     // The listener's task cannot run before this one yields, so the mailbox overflows.
@@ -113,7 +115,9 @@ async fn a_coalescing_mailbox_keeps_the_newest_only() {
     let (sender, mut received) = mpsc::unbounded_channel();
     let hear = move |parcel: Received<Parcel>, _| {
         let sender = sender.clone();
-        async move { drop(sender.send((parcel.id, parcel.lost()))) }
+        async move {
+            let _ = sender.send((parcel.id, parcel.lost()));
+        }
     };
     hears.arrived.queued(Mailbox::coalesce(), hear).expect("attaches");
     for id in 1..=5 {
@@ -133,7 +137,7 @@ async fn a_paced_emitter_waits_for_room_and_gives_up_at_the_deadline() {
         let (sender, mut opened) = (sender.clone(), opened.clone());
         async move {
             let _ = opened.wait_for(|open| *open).await;
-            drop(sender.send(parcel.id));
+            let _ = sender.send(parcel.id);
         }
     };
     hears.sorted.queued(Mailbox::wait(1), hear).expect("attaches");

@@ -8,7 +8,7 @@ use transom_plugin_api::hosting::{Attach, PluginState};
 use transom_plugin_api::plugin::linked_plugins;
 use transom_plugin_api::prelude::*;
 
-use super::support::{Parcel, kernel};
+use super::support::{Diary, Parcel, kernel};
 
 const PING: Service<Text, Text> = Service::new("pinger/ping");
 const DONE: Event<Text> = Event::new("pinger/done");
@@ -98,9 +98,11 @@ struct Probe {
     done: Listener<Text>,
 }
 
-async fn started(settings: &str) -> (Kernel, Probe, Vec<(String, String)>) {
+async fn started(settings: &str, answers: &Diary) -> (Kernel, Probe, Vec<(String, String)>) {
     let kernel = kernel();
     let (_, probe) = kernel.resident::<Probe>("probe").expect("seats");
+    let written = answers.clone();
+    probe.answered.inline(move |parcel, _| written.write(parcel.label.as_str())).expect("attaches");
     let (descriptors, plan, mut plugins) = described(&kernel, settings);
     assert_eq!(descriptors.len(), 2);
     let ordered = plan.order.iter().map(|id| {
@@ -136,8 +138,10 @@ fn described(kernel: &Kernel, settings: &str) -> (Vec<Descriptor>, Plan, Vec<Plu
 
 #[tokio::test]
 async fn plugins_start_after_those_they_call_and_stop_before_them() {
-    let (kernel, probe, disabled) = started("{}").await;
+    let answers = Diary::default();
+    let (kernel, probe, disabled) = started("{}", &answers).await;
     assert!(disabled.is_empty(), "{disabled:?}");
+    assert_eq!(answers.lines(), ["pong from start"]);
     let order: Vec<String> = kernel.plugins().iter().map(|plugin| String::from(&plugin.id)).collect();
     assert_eq!(order, ["pinger", "a-needy"]);
     assert_eq!(probe.ping.call("me".into()).await, Ok("pong me".into()));
@@ -157,7 +161,7 @@ async fn a_plugin_that_cannot_start_leaves_nothing_behind_and_takes_its_dependen
         (r#"{"start":"hang"}"#, "did not return within 300 ms"),
         (r#"{"start":"half-way"}"#, "the net broke"),
     ] {
-        let (kernel, probe, disabled) = started(settings).await;
+        let (kernel, probe, disabled) = started(settings, &Diary::default()).await;
         assert_eq!(disabled.len(), 2, "{disabled:?}");
         assert!(disabled[0].0 == "pinger" && disabled[0].1.contains(words), "{disabled:?}");
         assert!(disabled[1].1.contains("needs `pinger` for `pinger/ping`"), "{disabled:?}");

@@ -91,7 +91,7 @@ async fn a_producer_on_another_task_wakes_the_consumer() {
                 for item in 0..100 {
                     items.send(item).await;
                 }
-                drop(done.send(()));
+                let _ = done.send(());
             });
             let _ = finished.await;
             Ok(())

@@ -61,6 +61,8 @@ pub struct Appended {
 /// Appends in one transaction and answers when it is durable. The log is gap-free, one `seq` per chunk, from 1.
 ///
 /// [`Conflict`](transom_plugin_api::CallErrorKind::Conflict) when a message id is stored with other content.
+///
+/// `agent/conversation.append` · service · 30 s · the conversation store answers
 pub const APPEND: Service<Append, Appended> = Service::new("agent/conversation.append");
 
 /// The messages a model may be shown.
@@ -73,6 +75,8 @@ pub struct History {
 }
 
 /// Loads a conversation's history by id; empty for an unknown one.
+///
+/// `agent/conversation.history` · service · 30 s · the conversation store answers
 pub const HISTORY: Service<Text, History> = Service::new("agent/conversation.history");
 
 /// Which part of a log to read.
@@ -111,6 +115,8 @@ pub struct Chunks {
 }
 
 /// Reads a part of a log. [`NotFound`](transom_plugin_api::CallErrorKind::NotFound) for an unknown conversation.
+///
+/// `agent/conversation.read` · service · 30 s · the conversation store answers
 pub const READ: Service<Read, Chunks> = Service::new("agent/conversation.read");
 
 /// Which conversations to list.
@@ -131,9 +137,13 @@ pub struct Conversations {
 }
 
 /// Lists conversations.
+///
+/// `agent/conversation.list` · service · 30 s · the conversation store answers
 pub const LIST: Service<Query, Conversations> = Service::new("agent/conversation.list");
 
 /// Finds one conversation by id. [`NotFound`](transom_plugin_api::CallErrorKind::NotFound) when there is none.
+///
+/// `agent/conversation.find` · service · 30 s · the conversation store answers
 pub const FIND: Service<Text, Conversation> = Service::new("agent/conversation.find");
 
 /// What to change about a conversation; absent fields stay as they are.
@@ -150,4 +160,6 @@ pub struct Update {
 }
 
 /// Changes what is known about a conversation, and answers what is known now.
+///
+/// `agent/conversation.update` · service · 30 s · the conversation store answers
 pub const UPDATE: Service<Update, Conversation> = Service::new("agent/conversation.update");

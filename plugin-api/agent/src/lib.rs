@@ -11,6 +11,151 @@
 //! | [`reach`] | how a plugin is reached from outside: HTTP routes, WebSocket operations, CLI commands |
 //!
 //! It holds contracts and points only. The encoded forms (`camelCase`, `type` tags) are those clients see.
+//!
+//! # Points at a glance
+//!
+//! | point | kind | who is at the other end |
+//! |---|---|---|
+//! | [`turn::START`], [`turn::STOP`], [`turn::STATUS`] | service | the orchestrator answers |
+//! | [`turn::WATCH`] | streaming service | the orchestrator answers |
+//! | [`turn::INPUT`], [`turn::SYSTEM_PROMPT`], [`tool::TOOLS`] | filter | the orchestrator applies, plugins link |
+//! | [`turn::STARTED`], [`turn::SETTLED`] | event | the orchestrator says |
+//! | [`tool::TOOL`] | named service | plugins answer, one name for each tool; the orchestrator calls |
+//! | [`tool::PRINTED`] | event | tools say; the orchestrator hears |
+//! | [`provider::MODEL`] | named streaming service | providers answer, one name for each model; the orchestrator calls |
+//! | [`conversation`]`::APPEND`, `HISTORY`, `READ`, `LIST`, `FIND`, `UPDATE` | service | the conversation store answers |
+//! | [`reach::HTTP_ROUTE`], [`reach::HTTP_STREAM`] | named service, named streaming service | plugins answer, one name for each route; transports call |
+//!
+//! What a constant says last about itself is: its name on the bus, its kind, the time one handler may take, and whether
+//! it has stages. No point here has stages yet.
+//!
+//! # A whole plugin
+//!
+//! It refuses messages for a while: a link, a tool, a route and a service of its own that share one state.
+//!
+//! ```toml
+//! [package]
+//! name = "pause"
+//! version = "0.1.0"
+//! edition = "2024"
+//! description = "Refuses messages for a while"
+//!
+//! [lib]
+//! crate-type = ["cdylib", "rlib"]
+//!
+//! [dependencies]
+//! transom-plugin-api = { path = "../transom/plugin-api" }
+//! transom-agent = { path = "../transom/plugin-api/agent" }
+//! ```
+//!
+//! ```
+//! use std::sync::Arc;
+//! use std::sync::atomic::{AtomicI64, Ordering};
+//!
+//! use transom_agent::reach::{HTTP_ROUTE, HttpReply, HttpRequest, HttpRoute};
+//! use transom_agent::tool::{TOOL, ToolCall, ToolDefinition, ToolOutput};
+//! use transom_agent::turn::{INPUT, TurnInput};
+//! use transom_plugin_api::prelude::*;
+//!
+//! /// Until when messages are refused.
+//! #[contract]
+//! pub struct Pause {
+//!     /// Milliseconds since the epoch; in the past when there is no pause.
+//!     pub until: i64,
+//! }
+//!
+//! /// Begins a pause of so many seconds; 0 ends it. In a crate `pause-contract` as soon as others are to call it.
+//! pub const PAUSE: Service<u64, Pause> = Service::new("pause/pause.begin");
+//!
+//! /// What an operator may set.
+//! #[derive(Settings)]
+//! pub struct Pauses {
+//!     /// Seconds that a pause may last. At least 1.
+//!     #[setting(default = 3600, min = 1, max = 86400)]
+//!     longest_s: u64,
+//! }
+//!
+//! /// The points it touches.
+//! #[derive(Ports)]
+//! pub struct PausePorts {
+//!     #[links(INPUT)]
+//!     input: Link<TurnInput>,
+//!     #[serves(PAUSE)]
+//!     pause: Server<u64, Pause>,
+//!     #[serves(TOOL, names = ["pause"])]
+//!     tool: Server<ToolCall, ToolOutput, ToolDefinition>,
+//!     #[serves(HTTP_ROUTE, names = ["GET /x/pause"])]
+//!     route: Server<HttpRequest, HttpReply, HttpRoute>,
+//! }
+//!
+//! impl Plugin for Pauses {
+//!     type Ports = PausePorts;
+//!
+//!     async fn start(self, ports: PausePorts, host: Host) -> Result<(), StartError> {
+//!         let clock = Arc::new(Clock { longest_s: self.longest_s, until: AtomicI64::new(0), host });
+//!         ports.input.link_with(&clock, async |clock, input, _| clock.admit(input))?;
+//!         ports.pause.serve_with(&clock, async |clock, seconds, _| clock.begin(seconds))?;
+//!         ports.tool.serve_named_with("pause", definition()?, &clock, Clock::run_tool)?;
+//!         let about = HttpRoute::new("Until when messages are refused");
+//!         let answer = async |clock: Arc<Clock>, _, _| HttpReply::json(&clock.pause());
+//!         ports.route.serve_named_with("GET /x/pause", about, &clock, answer)
+//!     }
+//! }
+//!
+//! export_plugin!(Pauses, id = "pause");
+//!
+//! struct Clock {
+//!     longest_s: u64,
+//!     until: AtomicI64,
+//!     host: Host,
+//! }
+//!
+//! impl Clock {
+//!     fn pause(&self) -> Pause {
+//!         Pause { until: self.until.load(Ordering::Relaxed) }
+//!     }
+//!
+//!     fn admit(&self, input: TurnInput) -> Result<TurnInput, Refusal> {
+//!         let left_ms = self.pause().until - self.host.now_ms();
+//!         if left_ms > 0 { Err(Refusal::new(format!("pause for {} s more", left_ms / 1000 + 1))) } else { Ok(input) }
+//!     }
+//!
+//!     fn begin(&self, seconds: u64) -> Result<Pause, CallError> {
+//!         if seconds > self.longest_s {
+//!             let longest = self.longest_s;
+//!             return Err(CallError::invalid_input(format!("{seconds} s, expected at most {longest}")));
+//!         }
+//!         self.until.store(self.host.now_ms() + 1000 * seconds as i64, Ordering::Relaxed);
+//!         Ok(self.pause())
+//!     }
+//!
+//!     async fn run_tool(self: Arc<Self>, call: ToolCall, _: CallContext) -> Result<ToolOutput, CallError> {
+//!         let Some(seconds) = call.input.value()["seconds"].as_u64() else {
+//!             return Ok(ToolOutput::error("`seconds` is missing, expected a whole number"));
+//!         };
+//!         self.begin(seconds)?;
+//!         Ok(ToolOutput::ok(format!("nobody can speak to you for {seconds} s")))
+//!     }
+//! }
+//!
+//! fn definition() -> Result<ToolDefinition, StartError> {
+//!     let parameters = r#"{"type":"object","properties":{"seconds":{"type":"integer"}},"required":["seconds"]}"#;
+//!     Ok(ToolDefinition {
+//!         name: "pause".into(),
+//!         description: "Refuses messages for a while.".into(),
+//!         parameters: Json::parse(parameters)?,
+//!         concurrency_safe: true,
+//!     })
+//! }
+//! # fn main() {}
+//! ```
+//!
+//! ```toml
+//! [[plugin]]
+//! id = "pause"
+//! source = "target/release/libpause.so"
+//! settings.longest_s = 600
+//! ```
 
 pub mod conversation;
 pub mod event;

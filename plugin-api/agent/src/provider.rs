@@ -158,5 +158,11 @@ pub enum FinishReason {
 
 /// Asks a model. Names are `<provider>/<model>`; the model part may contain further slashes. Dropping the stream
 /// closes the connection to the provider.
+///
+/// Serving a name here is all it takes: the model stands in `GET /models` and can be asked at once. A failure is sent
+/// as [`ProviderEvent::Error`], so that its class is known; an error that ends the stream counts as a failure without
+/// one.
+///
+/// `agent/model.stream` · named streaming service · no deadline · providers answer, the orchestrator calls
 pub const MODEL: StreamService<ModelRequest, ProviderEvent, ModelInfo> =
     StreamService::named("agent/model.stream");

@@ -1,5 +1,25 @@
 //! How a plugin is reached from outside. A plugin registers what it offers under a name; transports serve whatever
 //! is registered and know no plugin.
+//!
+//! # HTTP routes
+//!
+//! The name of a route is `METHOD /path/:parameter`, with one of `GET`, `POST`, `PUT` and `DELETE`; `HEAD` and
+//! `OPTIONS` follow from them. Serving the name is all it takes. Plugins that are not part of the runtime keep below
+//! `/x/<plugin id>`, so that no two of them meet. Of two routes that answer the same requests the first in byte order
+//! is served, and the log names both. The transport has checked `Host`, `Origin`, token, size and media type, and the
+//! body is well-formed JSON; whether it fits the route's schema is for the handler to check.
+//!
+//! What a handler's error becomes, as `{"error": message}`:
+//!
+//! | [`CallErrorKind`](transom_plugin_api::CallErrorKind) | status |
+//! |---|---|
+//! | `InvalidInput` | 400 |
+//! | `Refused` | 403 |
+//! | `NotFound` | 404 |
+//! | `Conflict` | 409 |
+//! | `Failed`, `Panicked` | 500; the text of a panic is only logged |
+//! | `Unavailable`, `NoProvider`, `Retired` | 503 |
+//! | `Deadline` | 504 |
 
 use transom_plugin_api::{CallError, Contract, Json, List, Map, Service, StreamService, Text, contract};
 
@@ -8,7 +28,7 @@ use transom_plugin_api::{CallError, Contract, Json, List, Map, Service, StreamSe
 pub struct HttpRoute {
     /// One line for listings.
     pub summary: Text,
-    /// JSON Schema of the body, for `POST` and `PUT`; `null` when there is none.
+    /// JSON Schema of the body, for `POST` and `PUT`; `null` when there is none. It describes; nobody checks by it.
     pub input: Json,
     /// JSON Schema of the reply, or of one frame.
     pub output: Json,
@@ -72,8 +92,10 @@ impl HttpReply {
     }
 }
 
-/// Answers one route; the name is `METHOD /path/:parameter`. A [`CallError`](transom_plugin_api::CallError) becomes the
-/// status its kind suggests, with `{"error": message}`.
+/// Answers one route; the name is `METHOD /path/:parameter`. A [`CallError`] becomes the status its kind suggests
+/// ([table](self#http-routes)), with `{"error": message}`. When the client goes away the call is dropped.
+///
+/// `http/route` · named service · 30 s · plugins answer, transports call
 pub const HTTP_ROUTE: Service<HttpRequest, HttpReply, HttpRoute> = Service::named("http/route");
 
 /// A piece of a streamed answer.
@@ -93,8 +115,11 @@ pub enum HttpFrame {
     },
 }
 
-/// Answers one route with a stream; the name is `METHOD /path/:parameter`. An error before the head becomes a status.
-/// When the client goes away the stream is dropped.
+/// Answers one route with a stream; the name is `METHOD /path/:parameter`. The first piece is the head. An error before
+/// it becomes a status; one behind it becomes the last document, `{"type":"error","message":…}`. When the client
+/// goes away the stream is dropped.
+///
+/// `http/stream` · named streaming service · no deadline · plugins answer, transports call
 pub const HTTP_STREAM: StreamService<HttpRequest, HttpFrame, HttpRoute> = StreamService::named("http/stream");
 
 /// What an operation or a command says of itself.
@@ -107,6 +132,8 @@ pub struct Verb {
 }
 
 /// Answers one WebSocket operation; the name is the message's `type`. No bundled transport serves it yet.
+///
+/// `ws/operation` · named service · 30 s · plugins answer; nobody calls yet
 pub const WS_OPERATION: Service<Json, Json, Verb> = Service::named("ws/operation");
 
 /// A command line behind the command's name.
@@ -126,4 +153,6 @@ pub struct CliOutcome {
 }
 
 /// Answers one command; the name is the command's. The program does not offer registered commands yet.
+///
+/// `cli/command` · named service · 30 s · plugins answer; nobody calls yet
 pub const CLI_COMMAND: Service<CliCall, CliOutcome, Verb> = Service::named("cli/command");

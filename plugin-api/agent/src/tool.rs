@@ -53,8 +53,15 @@ impl ToolOutput {
     }
 }
 
-/// Runs a tool; the name is the tool's. Without a deadline of its own: the turn that calls keeps the time, and drops
-/// the call when it is stopped.
+/// Runs a tool; the name is the tool's.
+///
+/// Serving a name here is all it takes: from its next turn on the orchestrator offers the tool to the model, under the
+/// name it is registered with, by the [`ToolDefinition`] that was given along. That it worked or failed is said by
+/// [`ToolOutput`]; a [`CallError`](transom_plugin_api::CallError) is told to the model as a failure, too. Without a
+/// deadline of its own: the turn that calls keeps the time (the orchestrator's `tool_timeout_s`), and drops the call
+/// when it is stopped.
+///
+/// `agent/tool.run` · named service · no deadline · plugins answer, the orchestrator calls
 pub const TOOL: Service<ToolCall, ToolOutput, ToolDefinition> =
     Service::named("agent/tool.run").deadline_ms(0);
 
@@ -71,7 +78,9 @@ pub struct ToolPrinted {
     pub stream: Text,
 }
 
-/// Said by a tool while it runs, for the viewers of the turn. Not part of its answer, and not kept.
+/// Said by a tool while it runs, for the viewers of the turn. Not part of its answer, and not kept. Nobody can refuse it.
+///
+/// `agent/tool.printed` · event · tools say it, the orchestrator hears it
 pub const PRINTED: Event<ToolPrinted> = Event::new("agent/tool.printed");
 
 /// The tools a turn offers to the model.
@@ -86,5 +95,8 @@ pub struct ToolAssembly {
 }
 
 /// Runs once per turn over the definitions of all tools. Links add, drop or rewrite definitions; what runs under a
-/// name is not theirs to change. Fail-open.
+/// name is not theirs to change. A definition whose name nobody serves is offered all the same, and its calls fail.
+/// Fail-open: a link that fails or refuses changes nothing.
+///
+/// `agent/turn.tools` · fail-open filter, no stages · 5 s for each link · the orchestrator applies it
 pub const TOOLS: Filter<ToolAssembly> = Filter::fail_open("agent/turn.tools");

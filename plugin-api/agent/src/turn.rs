@@ -38,7 +38,11 @@ pub struct TurnStarted {
 ///
 /// [`Conflict`](transom_plugin_api::CallErrorKind::Conflict) while another turn of the conversation runs,
 /// [`InvalidInput`](transom_plugin_api::CallErrorKind::InvalidInput) with the field named for a blank text, an
-/// unknown model or a folder outside the roots.
+/// unknown model or a folder outside the roots, [`Refused`](transom_plugin_api::CallErrorKind::Refused) when a link of
+/// [`INPUT`] said no. The answer comes when the person's message is durable; a call that is dropped before leaves no
+/// trace.
+///
+/// `agent/turn.start` · service · 30 s · the orchestrator answers
 pub const START: Service<StartTurn, TurnStarted> = Service::new("agent/turn.start");
 
 /// What a viewer wants to see.
@@ -55,6 +59,8 @@ pub struct Watch {
 /// begins, at least for some seconds. A viewer that goes away never stops a turn.
 ///
 /// [`NotFound`](transom_plugin_api::CallErrorKind::NotFound) when the named turn's frames are gone.
+///
+/// `agent/turn.watch` · streaming service · no deadline · the orchestrator answers
 pub const WATCH: StreamService<Watch, AgentEvent> = StreamService::new("agent/turn.watch");
 
 /// What a stop found.
@@ -66,7 +72,9 @@ pub struct Stopped {
     pub aborted_turn: bool,
 }
 
-/// Stops the running turn of a conversation, if there is one. What was said so far is kept.
+/// Stops the running turn of a conversation, by the conversation's id, if there is one. What was said so far is kept.
+///
+/// `agent/turn.stop` · service · 30 s · the orchestrator answers
 pub const STOP: Service<Text, Stopped> = Service::new("agent/turn.stop");
 
 /// What a conversation is doing right now.
@@ -80,7 +88,10 @@ pub struct TurnStatus {
     pub status: Status,
 }
 
-/// Answers what a conversation is doing. [`NotFound`](transom_plugin_api::CallErrorKind::NotFound) when there is none.
+/// Answers what a conversation is doing, by its id. [`NotFound`](transom_plugin_api::CallErrorKind::NotFound) when
+/// there is none.
+///
+/// `agent/turn.status` · service · 30 s · the orchestrator answers
 pub const STATUS: Service<Text, TurnStatus> = Service::new("agent/turn.status");
 
 /// Why a turn ended. Every turn ends exactly once.
@@ -122,8 +133,10 @@ pub struct TurnRecord {
     pub duration_ms: u64,
 }
 
-/// Said by the orchestrator when a turn has begun, before its first request. Nobody can refuse it (see [`INPUT`] for
-/// that).
+/// Said by the orchestrator when a turn has begun: the person's message is durable, no request was made yet. Nobody can
+/// refuse it (see [`INPUT`] for that). A queued listener with a full mailbox loses by its own terms.
+///
+/// `agent/turn.started` · event · the orchestrator says it
 pub const STARTED: Event<TurnStarted> = Event::new("agent/turn.started");
 
 /// A turn has ended and its record is durable.
@@ -137,8 +150,11 @@ pub struct TurnSettled {
     pub record: TurnRecord,
 }
 
-/// Said by the orchestrator after a turn's last entry is durable, whatever the reason it ended for. A queued listener
-/// with a full mailbox loses the oldest.
+/// Said by the orchestrator at the end of every turn, once, whatever the reason: its last entry is durable, and the
+/// conversation is free for the next one. When the store refused the end for good, the reason is
+/// [`Error`](EndReason::Error). Nobody can refuse it. A queued listener with a full mailbox loses by its own terms.
+///
+/// `agent/turn.settled` · event · the orchestrator says it
 pub const SETTLED: Event<TurnSettled> = Event::new("agent/turn.settled");
 
 /// What a person said, on its way into a turn.
@@ -151,7 +167,10 @@ pub struct TurnInput {
 }
 
 /// Runs over a person's message before anything is stored or sent. Fail-closed: a refusal ends the attempt with
-/// its reason, and the conversation is as it was. Links may change the text.
+/// its reason, which the client reads (over HTTP with 403), and the conversation is as it was. Links may change the
+/// text; what they leave is what is stored.
+///
+/// `agent/turn.input` · fail-closed filter, no stages · 5 s for each link · the orchestrator applies it
 pub const INPUT: Filter<TurnInput> = Filter::fail_closed("agent/turn.input");
 
 /// What is told to the model before the conversation.
@@ -166,5 +185,7 @@ pub struct SystemPrompt {
     pub parts: List<Text>,
 }
 
-/// Puts the system prompt together, once per turn. Fail-open.
+/// Puts the system prompt together, once per turn. Fail-open: a link that fails or refuses changes nothing.
+///
+/// `agent/turn.system-prompt` · fail-open filter, no stages · 5 s for each link · the orchestrator applies it
 pub const SYSTEM_PROMPT: Filter<SystemPrompt> = Filter::fail_open("agent/turn.system-prompt");

@@ -42,7 +42,11 @@ async fn an_elf_file_without_a_section_is_told() {
 fn system_library() -> PathBuf {
     let maps = fs::read_to_string("/proc/self/maps").expect("the system tells what is mapped");
     let paths = maps.lines().filter_map(|line| line.split_whitespace().nth(5));
-    paths.filter(|path| path.contains("libc.so") || path.contains("libc-")).map(PathBuf::from).next().expect("a C library")
+    paths
+        .filter(|path| path.contains("libc.so") || path.contains("libc-"))
+        .map(PathBuf::from)
+        .next()
+        .expect("a C library")
 }
 
 #[tokio::test]

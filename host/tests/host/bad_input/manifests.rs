@@ -53,7 +53,8 @@ async fn settings_are_checked_against_the_plugins_own_schema() {
 #[tokio::test]
 async fn a_secret_that_is_not_in_the_environment_is_told_by_its_name() {
     let http = dylib("transport-http").display().to_string();
-    let manifest = format!("{}[plugin.settings]\ntoken = \"env:NO_SUCH_TOKEN\"\n", plugin("transport-http", &http));
+    let manifest =
+        format!("{}[plugin.settings]\ntoken = \"env:NO_SUCH_TOKEN\"\n", plugin("transport-http", &http));
     check(&manifest, &[]).await;
 }
 
