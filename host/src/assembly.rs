@@ -1,7 +1,7 @@
 //! An assembly: the plugins of a manifest, found, read, checked and put in order. No code of theirs has run.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use transom_kernel::{Descriptor, Plan, plan};
@@ -87,7 +87,8 @@ impl Assembly {
     /// # Errors
     /// All faults at once, in the order of the manifest.
     pub fn of(manifest: Manifest, residents: &[Descriptor], overrides: &Overrides) -> Result<Self, Faults> {
-        let mut faults = Vec::new();
+        let mut faults = manifest.faults().to_vec();
+        faults.extend(canonical_roots(&manifest).err().into_iter().flatten());
         let inside = linked().unwrap_or_else(|flaw| {
             faults.push(whole(
                 &manifest,
@@ -97,16 +98,20 @@ impl Assembly {
             Vec::new()
         });
         let mut found = Vec::new();
+        let mut descriptors: Vec<Descriptor> = Vec::new();
         for entry in &manifest.plugins {
-            match assemble(&manifest, entry, &inside, overrides) {
+            let assembled = locate(&manifest, entry, &inside).and_then(|(descriptor, source)| {
+                descriptors.push(descriptor.clone());
+                assemble(&manifest, entry, descriptor, source, overrides)
+            });
+            match assembled {
                 Ok(plugin) => found.push(plugin),
                 Err(new) => faults.extend(new),
             }
         }
-        let descriptors: Vec<Descriptor> = found.iter().map(|plugin| plugin.descriptor.clone()).collect();
         let plan = plan(residents, &descriptors).unwrap_or_else(|planned| {
             // A plugin that could not be read is reported once, and not again as missing for others.
-            let unread = !faults.is_empty();
+            let unread = !manifest.is_whole() || descriptors.len() < manifest.plugins.len();
             for fault in planned.into_iter().filter(|fault| !(unread && fault.is_missing_provider)) {
                 let message = format!("plugin `{}` {}", fault.plugin, fault.problem);
                 let entry = manifest.plugins.iter().find(|entry| entry.id == fault.plugin);
@@ -127,26 +132,55 @@ impl Assembly {
     }
 }
 
+/// The roots of a manifest, without symlinks.
+///
+/// # Errors
+/// A fault for each that is no folder.
+pub(crate) fn canonical_roots(manifest: &Manifest) -> Result<Vec<PathBuf>, Vec<Fault>> {
+    let mut faults = Vec::new();
+    let mut roots = Vec::new();
+    for root in &manifest.host.roots {
+        let mut refuse = |problem: &str| {
+            let message = format!("root `{}` cannot be used: {problem}", root.display());
+            faults.push(whole(manifest, message, "correct `host.roots`".to_owned()));
+        };
+        match root.canonicalize() {
+            Ok(root) if root.is_dir() => roots.push(root),
+            Ok(_) => refuse("it is not a folder"),
+            Err(error) => refuse(&error.kind().to_string()),
+        }
+    }
+    if faults.is_empty() { Ok(roots) } else { Err(faults) }
+}
+
 fn whole(manifest: &Manifest, message: String, help: String) -> Fault {
     Fault { file: manifest.file().to_owned(), position: None, message, help: Some(help) }
+}
+
+fn locate(
+    manifest: &Manifest,
+    entry: &PluginEntry,
+    inside: &[Linked],
+) -> Result<(Descriptor, Source), Vec<Fault>> {
+    match (&entry.source, entry.attach) {
+        (Some(_), manifest::Attach::Dylib)
+            if sabotaged("fall-back-to-linked")
+                && inside.iter().any(|linked| linked.descriptor.id == entry.id) =>
+        {
+            from_inside(manifest, entry, inside)
+        }
+        (Some(path), manifest::Attach::Dylib) => from_file(manifest, entry, path),
+        _ => from_inside(manifest, entry, inside),
+    }
 }
 
 fn assemble(
     manifest: &Manifest,
     entry: &PluginEntry,
-    inside: &[Linked],
+    descriptor: Descriptor,
+    source: Source,
     overrides: &Overrides,
 ) -> Result<Assembled, Vec<Fault>> {
-    let (descriptor, source) = match (&entry.source, entry.attach) {
-        (Some(_), manifest::Attach::Dylib)
-            if sabotaged("fall-back-to-linked")
-                && inside.iter().any(|linked| linked.descriptor.id == entry.id) =>
-        {
-            from_inside(manifest, entry, inside)?
-        }
-        (Some(path), manifest::Attach::Dylib) => from_file(manifest, entry, path)?,
-        _ => from_inside(manifest, entry, inside)?,
-    };
     let settings = manifest.settings_for(entry, &descriptor.settings)?;
     let mut plugin = Assembled { entry: entry.clone(), descriptor, settings, source };
     if let Some(listen) = &overrides.listen

@@ -62,10 +62,12 @@ enum Command {
     /// Run the host
     Up(up::Arguments),
     /// Find everything that can be known to be wrong without running a plugin
+    #[command(after_help = "Example:\n  transom check --manifest team.toml")]
     Check,
     /// Show what a plugin file says of itself, without running it
     Inspect(inspect::Arguments),
     /// List the plugins: of the running host, else of the manifest
+    #[command(after_help = "Example:\n  transom plugins --json")]
     Plugins,
     /// Send a message to the running host, or to one of its own when none runs
     Chat(chat::Arguments),
@@ -118,13 +120,13 @@ fn self_test(bundled: &[&str]) -> Result<(), String> {
 }
 
 impl Common {
-    /// The manifest that was named, or the one in this folder, or the built-in one.
+    /// The manifest that was named, or the one in this folder, or the built-in one. It may have faults.
     pub(crate) fn manifest(&self) -> Result<Manifest, Faults> {
         if let Some(path) = &self.manifest {
-            return Manifest::load(path).map_err(|faults| explain_missing(faults, path));
+            return Manifest::salvage(path).map_err(|faults| explain_missing(faults, path));
         }
         let here = Path::new("transom.toml");
-        if here.exists() { Manifest::load(here) } else { built_in() }
+        if here.exists() { Manifest::salvage(here) } else { built_in() }
     }
 
     /// The data folder: `--data`, else the manifest's, else the user's.

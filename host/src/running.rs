@@ -1,15 +1,14 @@
 //! An assembly that runs: kernel, residents, start, ready, stop.
 
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use transom_kernel::{Descriptor, Kernel, KernelConfig, PluginToStart, StopReport};
 use transom_loader::load;
 use transom_plugin_api::abi::plugin_table::open_header;
 
-use crate::assembly::{Assembled, Assembly, Overrides, Source};
+use crate::assembly::{Assembled, Assembly, Overrides, Source, canonical_roots};
 use crate::data::DataFolder;
-use crate::manifest::{Fault, Faults, Manifest};
+use crate::manifest::{Faults, Manifest};
 use crate::residents::Residents;
 
 /// How long a transport may take from the end of start-up until it listens.
@@ -48,7 +47,8 @@ impl std::fmt::Display for Refused {
         match self {
             Self::Faults(faults) => faults.fmt(f),
             Self::NotStarted { plugin, reason } => {
-                write!(f, "error: plugin `{plugin}` did not start: {reason}")
+                // On one line, since the last line of a host that ends is the one that is read.
+                write!(f, "error: plugin `{plugin}` did not start: {}", reason.replace("\n  help:", "; help:"))
             }
             Self::Host(problem) => write!(f, "error: {problem}"),
         }
@@ -88,7 +88,8 @@ impl Running {
         overrides: &Overrides,
         strict: bool,
     ) -> Result<Self, Refused> {
-        let roots = canonical_roots(&manifest)?;
+        // What is wrong with them is told by the assembly, with everything else.
+        let roots = canonical_roots(&manifest).unwrap_or_default();
         let config = KernelConfig {
             roots: roots.iter().map(|root| root.display().to_string()).collect(),
             start_deadline: Duration::from_secs(manifest.host.start_deadline_s),
@@ -175,28 +176,6 @@ impl Vital {
             self.strict || self.required.contains(id) || (unreachable && self.transports.contains(id))
         };
         disabled.iter().find(|(id, _)| ends(id)).cloned()
-    }
-}
-
-fn canonical_roots(manifest: &Manifest) -> Result<Vec<PathBuf>, Refused> {
-    let mut faults = Vec::new();
-    let mut roots = Vec::new();
-    for root in &manifest.host.roots {
-        match root.canonicalize() {
-            Ok(root) if root.is_dir() => roots.push(root),
-            Ok(_) => faults.push(root_fault(manifest, root, "is not a folder")),
-            Err(error) => faults.push(root_fault(manifest, root, &error.kind().to_string())),
-        }
-    }
-    Faults::of(faults).map_or(Ok(roots), |faults| Err(faults.into()))
-}
-
-fn root_fault(manifest: &Manifest, root: &Path, problem: &str) -> Fault {
-    Fault {
-        file: manifest.file().to_owned(),
-        position: None,
-        message: format!("root `{}` cannot be used: {problem}", root.display()),
-        help: Some("correct `host.roots`".to_owned()),
     }
 }
 

@@ -2,11 +2,20 @@
 //!
 //! 1. The host reads the descriptor from the plugin's file. No code of the plugin runs.
 //! 2. It orders the plugins by what they call and checks settings against the schema. Still no code runs.
-//! 3. It loads the file and calls [`Plugin::start`] with the settings and the resolved ports.
-//! 4. When `start` returns `Ok`, everything it registered becomes visible in one step; on an error, or past the
-//!    start deadline, nothing does.
-//! 5. To stop, its contributions leave the bus in one step, calls under way end or are dropped at the deadline,
-//!    then what [`Host::on_stop`] was given runs. Plugins stop in the reverse order of their start.
+//! 3. It loads the file and calls [`Plugin::start`] with the settings and the resolved ports. The plugins that serve what
+//!    it calls have started by then; where that would be a circle, at least those that it cannot do without (no
+//!    `optional`, no names).
+//! 4. When `start` returns `Ok`, everything it registered becomes visible in one step; on an error, a panic or past the
+//!    start deadline, nothing does: the plugin is disabled, with those that need it, and the host goes on. What is
+//!    registered after `start` becomes visible at once.
+//! 5. When every plugin has started or is disabled, [`STARTED_UP`](crate::hosting::STARTED_UP) answers: for
+//!    those who wait for all others, such as transports.
+//! 6. To stop, its contributions leave the bus in one step; mailboxes are read to their end and calls under way finish, for
+//!    at most half of its time to stop (5 s); then what [`Host::on_stop`] was given runs, in what is left of that time, on a
+//!    thread of its own; then background tasks and calls that are left are dropped. Plugins stop in the reverse order
+//!    of their start, all of them within the host's deadline (10 s unless the manifest says otherwise).
+//!
+//! One that does not return in time is cut off and named to the operator; its thread is left behind.
 
 use std::future::Future;
 use std::sync::Once;
@@ -67,7 +76,8 @@ pub trait Plugin: Settings + Send + 'static {
     /// Registers handlers and acquires what the plugin needs.
     ///
     /// Called: once per activation, after the plugins it calls have started, on a thread of its own.
-    /// May block: yes, up to the start deadline (10 s unless the manifest says otherwise).
+    /// May block: yes, up to the start deadline (10 s unless the manifest says otherwise). It should return when the
+    /// plugin can serve; what may take long, such as asking a network, belongs under [`Host::spawn`].
     ///
     /// # Errors
     /// Whatever keeps the plugin from running; the operator reads it. Nothing it registered becomes visible.

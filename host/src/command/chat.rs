@@ -3,6 +3,7 @@
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::check::sound_manifest;
 use super::refuse;
 use crate::assembly::Overrides;
 use crate::client::{Client, Frames};
@@ -56,7 +57,7 @@ pub(crate) async fn run(common: &Common, arguments: Arguments) -> u8 {
 
 /// Runs the manifest in this process, on a port of its own, for one message.
 async fn own_host(common: &Common) -> Result<Running, Refused> {
-    let manifest = common.manifest()?;
+    let manifest = sound_manifest(common).await?;
     log_to_stderr("warn");
     let folder = common.data_folder(&manifest);
     let data = DataFolder::hold(&folder).map_err(|error| Refused::Host(error.to_string()))?;

@@ -2,6 +2,7 @@
 
 use super::refuse;
 use crate::assembly::{Assembly, Overrides};
+use crate::manifest::Manifest;
 use crate::program::{Common, DONE};
 use crate::running::{Refused, resident_descriptors};
 use crate::terminal::print;
@@ -14,6 +15,15 @@ pub(crate) async fn run(common: &Common) -> u8 {
         }
         Err(refused) => refuse(&refused, common.json),
     }
+}
+
+/// The manifest. When something is wrong with it, what is wrong with its plugins is told as well.
+pub(crate) async fn sound_manifest(common: &Common) -> Result<Manifest, Refused> {
+    let manifest = common.manifest()?;
+    if manifest.faults().is_empty() {
+        return Ok(manifest);
+    }
+    assembled(common).await.map(|assembly| assembly.manifest)
 }
 
 pub(crate) async fn assembled(common: &Common) -> Result<Assembly, Refused> {

@@ -3,6 +3,7 @@
 use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::check::sound_manifest;
 use super::refuse;
 use crate::assembly::Overrides;
 use crate::data::DataFolder;
@@ -30,9 +31,9 @@ pub(crate) async fn run(common: &Common, arguments: Arguments) -> u8 {
             return REFUSED;
         }
     };
-    let manifest = match common.manifest() {
+    let manifest = match sound_manifest(common).await {
         Ok(manifest) => manifest,
-        Err(faults) => return refuse(&faults.into(), common.json),
+        Err(refused) => return refuse(&refused, common.json),
     };
     log_to_stderr(&manifest.host.log);
     let data = match DataFolder::hold(&common.data_folder(&manifest)) {

@@ -90,6 +90,9 @@ impl Located {
     }
 }
 
+/// What helps with every fault of syntax.
+const SYNTAX: &str = "a manifest is written in TOML; https://toml.io shows how";
+
 /// Reads a document. What is wrong with its syntax is reported, and then there is no tree.
 pub(super) fn parse(text: &str, report: &mut Report<'_>) -> Option<Located> {
     let lines = Lines::of(text);
@@ -102,7 +105,7 @@ pub(super) fn parse(text: &str, report: &mut Report<'_>) -> Option<Located> {
         if this != last {
             let named = if error.message() == "duplicate key" { text.get(span.clone()) } else { None };
             let named = named.map_or_else(String::new, |key| format!(" `{key}`"));
-            report.say(lines.position(span.start), format!("{}{named}", error.message()), None);
+            report.say(lines.position(span.start), format!("{}{named}", error.message()), Some(SYNTAX.to_owned()));
         }
         last = this;
     }
@@ -235,8 +238,8 @@ mod tests {
         check_faults(
             "a = 1\na = 2\nb = [[[\n",
             &[
-                "error: duplicate key `a`\n  --> transom.toml:2:1",
-                "error: unclosed array, expected `]`\n  --> transom.toml:3:8",
+                "error: duplicate key `a`\n  --> transom.toml:2:1\n  help: a manifest is written in TOML; https://toml.io shows how",
+                "error: unclosed array, expected `]`\n  --> transom.toml:3:8\n  help: a manifest is written in TOML; https://toml.io shows how",
             ],
         );
     }

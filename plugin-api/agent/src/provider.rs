@@ -160,8 +160,7 @@ pub enum FinishReason {
 /// closes the connection to the provider.
 ///
 /// Serving a name here is all it takes: the model stands in `GET /models` and can be asked at once. A failure is sent
-/// as [`ProviderEvent::Error`], so that its class is known; an error that ends the stream counts as a failure without
-/// one.
+/// as [`ProviderEvent::Error`], so that its class is known; an error that ends the stream fails the turn, too.
 ///
 /// `agent/model.stream` · named streaming service · no deadline · providers answer, the orchestrator calls
 pub const MODEL: StreamService<ModelRequest, ProviderEvent, ModelInfo> =

@@ -8,34 +8,54 @@ use serde_json::Value;
 use super::super::support::{Outcome, dylib};
 use super::{Court, plugin};
 
-/// What is told about a file of `bytes` that stands for the plugin `parrot`.
+/// What is told about a file of `bytes` that is to be the plugin `id`.
 async fn check(id: &str, bytes: &[u8], expected: &str) {
     let court = Court::new();
     fs::write(court.scene.work().join("parrot.so"), bytes).expect("a file");
-    assert_eq!(court.faults(&plugin(id, "parrot.so")).await, [expected]);
+    assert_eq!(court.faults(&plugin(id, "parrot.so")).await, [format!("3:10 {expected}")]);
 }
 
 #[tokio::test]
 async fn a_file_that_is_missing_is_told() {
     let court = Court::new();
-    assert_eq!(court.faults(&plugin("parrot", "parrot.so")).await, [""]);
+    assert_eq!(
+        court.faults(&plugin("parrot", "parrot.so")).await,
+        ["3:10 plugin file `./parrot.so` does not exist | build the plugin, or correct the path"]
+    );
 }
 
 #[tokio::test]
 async fn a_folder_is_no_plugin() {
     let court = Court::new();
     fs::create_dir(court.scene.work().join("parrot.so")).expect("a folder");
-    assert_eq!(court.faults(&plugin("parrot", "parrot.so")).await, [""]);
+    assert_eq!(
+        court.faults(&plugin("parrot", "parrot.so")).await,
+        [
+            "3:10 plugin file `./parrot.so` is not a regular file | name the plugin's shared library itself, usually `lib….so`"
+        ]
+    );
 }
 
 #[tokio::test]
 async fn a_file_that_is_no_elf_is_told() {
-    check("parrot", b"#!/bin/sh\necho hello\n", "").await;
+    check(
+        "parrot",
+        b"#!/bin/sh\necho hello\n",
+        "plugin file `./parrot.so` is not an ELF file | \
+         name a shared library built with `crate-type = [\"cdylib\", \"rlib\"]`",
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn an_elf_file_without_a_section_is_told() {
-    check("parrot", &fs::read(system_library()).expect("it can be read"), "").await;
+    check(
+        "parrot",
+        &fs::read(system_library()).expect("it can be read"),
+        "plugin file `./parrot.so` has no plugin in it: no section `.transom` | export a plugin with `export_plugin!`, \
+         and build with `crate-type = [\"cdylib\", \"rlib\"]`",
+    )
+    .await;
 }
 
 /// A library that this process has mapped and that nobody wrote as a plugin.
@@ -63,34 +83,63 @@ async fn a_file_that_is_cut_off_anywhere_is_told() {
     let faults = court.faults(&manifest).await;
     assert_eq!(faults.len(), lengths.len(), "{faults:#?}");
     for (fault, length) in faults.iter().zip(lengths) {
-        assert!(fault.contains(&format!("`./cut-{length}.so` is ")), "{fault}");
-        println!("{fault}");
+        assert!(fault.contains(&format!("plugin file `./cut-{length}.so` is ")), "{fault}");
     }
 }
 
 #[tokio::test]
 async fn a_plugin_of_another_revision_of_the_abi_is_told() {
-    check("unruly", &patched("\"abi\":1,", "\"abi\":9,"), "").await;
+    check(
+        "follower",
+        &patched("\"abi\":1,", "\"abi\":9,"),
+        "plugin `follower` was built with ABI revision 9, but this host speaks revision 1 (`./parrot.so`) | \
+         update the host, or use an older plugin",
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn a_plugin_for_another_target_is_told() {
-    check("unruly", &patched("unknown-linux", "unknown-hurdy"), "").await;
+    let target = transom_loader::TARGET;
+    let other = format!("{}z", &target[..target.len() - 1]);
+    let expected = format!(
+        "plugin `follower` was built for `{other}`, but this host for `{target}` (`./parrot.so`) | \
+         build it with `cargo build --target {target}`"
+    );
+    check("follower", &patched(&format!("\"{target}\""), &format!("\"{other}\"")), &expected).await;
 }
 
 #[tokio::test]
 async fn a_plugin_that_would_abort_is_told() {
-    check("unruly", &patched("\"panic\":\"unwind\"", "\"panic\":\"abort\" "), "").await;
+    check(
+        "follower",
+        &patched("\"panic\":\"unwind\"", "\"panic\":\"abort\" "),
+        "plugin `follower` was built so that its panics end the whole process (`./parrot.so`) | \
+         remove `panic = \"abort\"` from its profile and build it again",
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn a_file_with_other_plugins_is_told_with_those_it_has() {
-    check("parrot", &fs::read(dylib("unruly")).expect("it can be read"), "").await;
+    check(
+        "parrot",
+        &fs::read(dylib("unruly")).expect("it can be read"),
+        "the file does not hold plugin `parrot`, but `unruly`, `follower` (`./parrot.so`) | \
+         correct the id, or the path of the file",
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn a_program_with_plugins_inside_is_no_library() {
-    check("skills", &fs::read(env!("CARGO_BIN_EXE_transom")).expect("it can be read"), "").await;
+    check(
+        "skills",
+        &fs::read(env!("CARGO_BIN_EXE_transom")).expect("it can be read"),
+        "the file of plugin `skills` does not export its entry, symbol `transom_plugin_skills` (`./parrot.so`) | \
+         build the crate that exports it with `crate-type = [\"cdylib\", \"rlib\"]`",
+    )
+    .await;
 }
 
 /// The file of a real plugin, with other words in its record.
@@ -133,5 +182,7 @@ async fn inspecting_a_file_that_is_no_plugin_is_refused() {
     let court = Court::new();
     court.scene.file("parrot.so", "not a library");
     let refused = Outcome::of(court.scene.bare_command(&["inspect", "parrot.so"])).await;
-    assert_eq!((refused.code, refused.errors.as_str()), (Some(2), ""));
+    let expected = "error: plugin file `parrot.so` is not an ELF file\n  \
+                    help: name a shared library built with `crate-type = [\"cdylib\", \"rlib\"]`\n";
+    assert_eq!((refused.code, refused.errors.as_str()), (Some(2), expected));
 }

@@ -25,82 +25,136 @@ async fn a_named_manifest_that_is_missing_is_told_by_its_path() {
 #[tokio::test]
 async fn an_unknown_key_is_told_with_the_one_that_was_meant() {
     check(
-        "[host]\nstart_deadlines = 3\n\n[[plugin]]\nid = \"skills\"\nsorce = \"skills.so\"\n\n[[plugins]]\n",
-        &[],
+        "[host]\nstart_deadlines = 3\n\n[[plugin]]\nid = \"skills\"\nsorce = \"skills.so\"\n\n[plugins]\n",
+        &[
+            "2:1 unknown key `host.start_deadlines` | did you mean `start_deadline_s`?",
+            "6:1 unknown key `sorce` of plugin `skills` | did you mean `source`?",
+            "8:2 unknown key `plugins` | did you mean `plugin`?",
+        ],
     )
     .await;
 }
 
 #[tokio::test]
 async fn a_value_of_the_wrong_type_is_told_with_the_right_one() {
-    check("[host]\nstop_deadline_s = \"5\"\nroots = \"here\"\nstrict = 1\n", &[]).await;
+    check(
+        "[host]\nstop_deadline_s = \"5\"\nroots = \"here\"\nstrict = 1\n",
+        &[
+            "2:19 `host.stop_deadline_s` is text, expected a whole number | remove the quotes",
+            "3:9 `host.roots` is text, expected a list | put it in brackets: `[…]`",
+            "4:10 `host.strict` is a whole number, expected true or false | \
+             `strict`: Whether a plugin that does not start ends the host",
+        ],
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn settings_are_checked_against_the_plugins_own_schema() {
-    let unruly = dylib("unruly").display().to_string();
-    let _ = unruly;
-    let store = dylib("conversation-store").display().to_string();
-    let http = dylib("transport-http").display().to_string();
-    let manifest = format!(
-        "{}[plugin.settings]\nfoo = 1\n\n{}[plugin.settings]\nlisten = 80\nbody_limit_bytes = 0\ntokn = \"x\"\n",
-        plugin("conversation-store", &store),
-        plugin("transport-http", &http),
-    );
-    check(&manifest, &[]).await;
+    let settings = "listen = 80\nbody_limit_bytes = 0\ntokn = \"x\"\n";
+    check(
+        &format!("{}[plugin.settings]\n{settings}", built("transport-http", "transport-http")),
+        &[
+            "5:10 setting `listen` of plugin `transport-http` is a whole number, expected text | put it in quotes",
+            "6:20 setting `body_limit_bytes` of plugin `transport-http` is 0, expected 1 to 1073741824 | \
+             `body_limit_bytes`: Bytes the body of a request may have",
+            "7:1 unknown setting `tokn` of plugin `transport-http` | did you mean `token`?",
+        ],
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn a_secret_that_is_not_in_the_environment_is_told_by_its_name() {
-    let http = dylib("transport-http").display().to_string();
-    let manifest =
-        format!("{}[plugin.settings]\ntoken = \"env:NO_SUCH_TOKEN\"\n", plugin("transport-http", &http));
-    check(&manifest, &[]).await;
+    check(
+        &format!(
+            "{}[plugin.settings]\ntoken = \"env:NO_SUCH_TOKEN\"\n",
+            built("transport-http", "transport-http")
+        ),
+        &["5:9 setting `token` of plugin `transport-http` needs environment variable `NO_SUCH_TOKEN`, \
+           which is not set | set `NO_SUCH_TOKEN` before the host starts"],
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn a_plugin_that_is_listed_twice_is_told_with_both_places() {
-    let store = dylib("conversation-store").display().to_string();
-    let twice = plugin("conversation-store", &store);
-    check(&format!("{twice}\n{twice}"), &[]).await;
+    let twice = built("conversation-store", "conversation-store");
+    check(
+        &format!("{twice}\n{twice}"),
+        &["6:6 plugin `conversation-store` is listed twice, first in line 2 | remove one of lines 2 and 6"],
+    )
+    .await;
 }
 
 #[tokio::test]
-async fn text_that_is_no_toml_is_told_with_every_place() {
-    check("[host\nlog = info\n", &[]).await;
+async fn text_that_is_no_toml_is_told_with_its_place() {
+    check(
+        "[host\nlog = \"info\"\n",
+        &["1:6 unclosed table, expected `]` | a manifest is written in TOML; https://toml.io shows how"],
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn plugins_that_need_each_other_are_told_as_a_cycle() {
-    let file = dylib("chicken-and-egg").display().to_string();
-    check(&format!("{}{}", plugin("chicken", &file), plugin("egg", &file)), &[]).await;
+    check(
+        &(built("chicken", "chicken-and-egg") + &built("egg", "chicken-and-egg")),
+        &["2:6 plugin `chicken` is part of a cycle: `chicken` needs `egg` for `egg/hatch`, which needs \
+           `chicken` for `chicken/lay` | one of them must do without the other, or mark the port `optional`"],
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn a_plugin_without_what_it_needs_is_told_with_each_point() {
-    let orchestrator = dylib("session-orchestrator").display().to_string();
-    check(&plugin("session-orchestrator", &orchestrator), &[]).await;
+    let missing = ["append", "history", "find", "update"].map(|point| {
+        format!(
+            "2:6 plugin `session-orchestrator` needs the service `agent/conversation.{point}`, which no plugin here \
+             provides | add a plugin that serves it to the manifest"
+        )
+    });
+    let missing: Vec<&str> = missing.iter().map(String::as_str).collect();
+    check(&built("session-orchestrator", "session-orchestrator"), &missing).await;
 }
 
 #[tokio::test]
-async fn two_providers_of_one_service_are_told_with_both_names() {
-    check("", &[]).await;
+async fn a_root_that_is_no_folder_is_told() {
+    check(
+        "[host]\nroots = [\"nowhere\", \"bad.toml\"]\n",
+        &[
+            "null:null root `./nowhere` cannot be used: entity not found | correct `host.roots`",
+            "null:null root `./bad.toml` cannot be used: it is not a folder | correct `host.roots`",
+        ],
+    )
+    .await;
 }
 
 #[tokio::test]
-async fn a_root_that_is_not_there_is_told() {
-    check("[host]\nroots = [\"nowhere\", \"bad.toml\"]\n", &[]).await;
-}
-
-#[tokio::test]
-async fn all_faults_are_told_at_once() {
-    let file = dylib("chicken-and-egg").display().to_string();
+async fn faults_of_the_manifest_its_settings_its_files_and_its_order_are_told_at_once() {
     let manifest = format!(
-        "[host]\nlgo = \"info\"\n\n{}[plugin.settings]\nfoo = 1\n\n{}\n{}\n{}required = \"yes\"\n",
-        plugin("chicken", &file),
-        plugin("egg", &file),
-        plugin("audit", "missing.so"),
-        plugin("follower", &dylib("unruly").display().to_string()),
+        "[host]\nlgo = \"info\"\n\n{}[plugin.settings]\nlayer = true\n\n{}\n{}\n{}required = \"yes\"\n",
+        built("chicken", "chicken-and-egg"),
+        built("egg", "chicken-and-egg"),
+        plugin("parrot", "missing.so"),
+        built("follower", "unruly"),
     );
-    check(&manifest, &[]).await;
+    check(
+        &manifest,
+        &[
+            "2:1 unknown key `host.lgo` | did you mean `log`?",
+            "5:6 plugin `chicken` is part of a cycle: `chicken` needs `egg` for `egg/hatch`, which needs `chicken` for \
+             `chicken/lay` | one of them must do without the other, or mark the port `optional`",
+            "8:1 unknown setting `layer` of plugin `chicken` | it has no settings",
+            "16:10 plugin file `./missing.so` does not exist | build the plugin, or correct the path",
+            "21:12 `required` of plugin `follower` is text, expected true or false | \
+             `required`: Whether the host ends when this plugin does not start",
+        ],
+    )
+    .await;
+}
+
+/// The table of a plugin from the file of the crate it was built in.
+fn built(id: &str, crate_name: &str) -> String {
+    plugin(id, &dylib(crate_name).display().to_string())
 }
