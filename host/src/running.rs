@@ -48,7 +48,11 @@ impl std::fmt::Display for Refused {
             Self::Faults(faults) => faults.fmt(f),
             Self::NotStarted { plugin, reason } => {
                 // On one line, since the last line of a host that ends is the one that is read.
-                write!(f, "error: plugin `{plugin}` did not start: {}", reason.replace("\n  help:", "; help:"))
+                write!(
+                    f,
+                    "error: plugin `{plugin}` did not start: {}",
+                    reason.replace("\n  help:", "; help:")
+                )
             }
             Self::Host(problem) => write!(f, "error: {problem}"),
         }

@@ -243,8 +243,7 @@ unsafe extern "C" fn open(
 unsafe extern "C" fn names(seat: *const (), point: u32, found: *mut (), visitor: NameVisitor) {
     // SAFETY: held seat.
     let seat = unsafe { seat_of(seat) };
-    // The visitor is the caller's own code; an owned snapshot keeps it apart from the debt of a borrowed one.
-    let table = seat.shared.table.load_full();
+    let table = seat.shared.table.load();
     let Some(routes) = table.points.get(point as usize) else { return };
     for provider in routes.providers.iter().filter(|provider| !provider.about.value.is_null()) {
         let (name, plugin) = (RStr::from_str(&provider.name), RStr::from_str(provider.seat.id));

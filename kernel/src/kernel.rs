@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use tokio::runtime::Handle;
 use transom_plugin_api::abi::host_table::{Handler, PortRequest};
 use transom_plugin_api::abi::plugin_table::RawHost;
@@ -19,6 +18,7 @@ use crate::descriptor::{Descriptor, PanicStrategy};
 use crate::lifecycle::Lives;
 use crate::reaper::Reaper;
 use crate::seat::{Seat, intern};
+use crate::snapshot::Published;
 use crate::table::{Contribution, Point, PointTypes, RouteTable, Routes};
 use crate::{door, lifecycle};
 
@@ -52,7 +52,7 @@ pub struct Kernel {
 
 /// What all seats share.
 pub(crate) struct Shared {
-    pub(crate) table: ArcSwap<RouteTable>,
+    pub(crate) table: Published<RouteTable>,
     pub(crate) runtime: Handle,
     pub(crate) reaper: Reaper,
     pub(crate) host_version: &'static str,
@@ -78,7 +78,7 @@ impl Kernel {
         let roots: Vec<RStr<'static>> =
             config.roots.iter().map(|root| RStr::from_str(intern(root))).collect();
         let shared = Shared {
-            table: ArcSwap::from_pointee(RouteTable::new(&[], &[], reaper.clone())),
+            table: Published::new(RouteTable::new(&[], &[]), reaper.clone()),
             runtime,
             reaper,
             host_version: intern(&config.host_version),
@@ -284,9 +284,8 @@ impl Shared {
         self.reaper.take(gone);
     }
 
-    // The table that is replaced is dropped by its last reader; its own `Drop` hands what it holds to the reaper.
     fn swap(&self, draft: &Draft) {
-        self.table.store(Arc::new(RouteTable::new(&draft.points, &draft.contributions, self.reaper.clone())));
+        self.table.replace(RouteTable::new(&draft.points, &draft.contributions));
     }
 
     /// How many handlers a seat has on the bus.

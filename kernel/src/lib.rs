@@ -7,10 +7,11 @@
 //! |---|---|
 //! | [`kernel`] | [`Kernel`], what a host holds |
 //! | [`descriptor`] | what a plugin says of itself |
-//! | [`plan`] | who needs whom; faults that show before any code runs |
+//! | [`plan`](mod@plan) | who needs whom; faults that show before any code runs |
 //! | [`order`] | topological order, of plugins and of links |
 //! | `lifecycle` | start with a deadline, stop in reverse order |
 //! | `seat` | the record of one activation, and its contributions |
+//! | `snapshot` | one pointer to it, read without a locked instruction |
 //! | `table` | the one immutable table of routes |
 //! | `bus` | emitting, filtering, calling, streaming on a snapshot of it |
 //! | `door` | the C functions behind which all of that stands |
@@ -27,6 +28,7 @@ mod door;
 mod lifecycle;
 mod reaper;
 mod seat;
+mod snapshot;
 mod table;
 
 pub use breadcrumb::{PointMetrics, is_dispatching};

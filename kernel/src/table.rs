@@ -14,7 +14,6 @@ use crate::breadcrumb::{Times, next_counter};
 use crate::bus::mailbox::Mailbox;
 use crate::order::places;
 use crate::plan::place;
-use crate::reaper::Reaper;
 use crate::seat::Seat;
 
 /// A point as the kernel knows it: made when the first plugin that touches it is admitted, never removed.
@@ -184,25 +183,16 @@ fn order(here: &mut [Arc<Contribution>], point: &str) {
 pub(crate) struct RouteTable {
     pub(crate) version: u64,
     pub(crate) points: Box<[Routes]>,
-    reaper: Reaper,
 }
 
 impl RouteTable {
-    pub(crate) fn new(points: &[Arc<Point>], contributions: &[Arc<Contribution>], reaper: Reaper) -> Self {
+    pub(crate) fn new(points: &[Arc<Point>], contributions: &[Arc<Contribution>]) -> Self {
         static VERSION: AtomicU64 = AtomicU64::new(1);
         let mut by_point: Vec<Vec<Arc<Contribution>>> = points.iter().map(|_| Vec::new()).collect();
         for contribution in contributions {
             by_point[contribution.point as usize].push(Arc::clone(contribution));
         }
         let points = points.iter().zip(by_point).map(|(point, here)| Routes::new(Arc::clone(point), here));
-        Self { version: VERSION.fetch_add(1, Ordering::Relaxed), points: points.collect(), reaper }
-    }
-}
-
-impl Drop for RouteTable {
-    fn drop(&mut self) {
-        // The last holder may be an emission in the middle of a plugin; the plugins' code that runs when handlers are
-        // dropped must not run there.
-        self.reaper.take(std::mem::take(&mut self.points));
+        Self { version: VERSION.fetch_add(1, Ordering::Relaxed), points: points.collect() }
     }
 }

@@ -22,8 +22,7 @@ const ABI_STABLE: &[(&str, &str)] = &[
 
 #[test]
 fn no_file_is_longer_than_it_may_be() {
-    let is_read =
-        |path: &&PathBuf| path.extension().is_some_and(|e| e == "rs" || e == "md" || e == "toml");
+    let is_read = |path: &&PathBuf| path.extension().is_some_and(|e| e == "rs" || e == "md" || e == "toml");
     let lines = |path: &PathBuf| text_of(&root().join(path)).lines().count();
     let long: Vec<String> = files()
         .iter()

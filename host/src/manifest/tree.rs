@@ -105,7 +105,11 @@ pub(super) fn parse(text: &str, report: &mut Report<'_>) -> Option<Located> {
         if this != last {
             let named = if error.message() == "duplicate key" { text.get(span.clone()) } else { None };
             let named = named.map_or_else(String::new, |key| format!(" `{key}`"));
-            report.say(lines.position(span.start), format!("{}{named}", error.message()), Some(SYNTAX.to_owned()));
+            report.say(
+                lines.position(span.start),
+                format!("{}{named}", error.message()),
+                Some(SYNTAX.to_owned()),
+            );
         }
         last = this;
     }

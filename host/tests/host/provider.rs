@@ -158,7 +158,7 @@ async fn the_key_arrives_at_the_endpoint_and_nowhere_else(manner: Manner) {
     for text in shown {
         assert!(!text.contains(KEY), "{text}");
     }
-    assert_eq!(files_with(KEY, &scene.data()), Vec::<String>::new());
+    assert_eq!(files_with(KEY, &scene.data().join("plugins")), Vec::<String>::new());
 }
 
 /// Names of the files below a folder that contain a text.

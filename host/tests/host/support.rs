@@ -8,7 +8,7 @@ use std::fmt::Debug;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub(crate) use client::{text_of, types_of};
+pub(crate) use client::{Client, text_of, types_of};
 pub(crate) use process::{Host, Outcome};
 pub(crate) use scene::{Manner, Scene};
 

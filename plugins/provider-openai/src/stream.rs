@@ -66,8 +66,7 @@ impl ModelStream {
     /// A body that was read to its end leaves its connection for the next request, which saves making one.
     async fn linger(&mut self) {
         if let Some(mut response) = self.response.take() {
-            drop(response);
-            let _ = LINGER;
+            let _ = timeout(LINGER, response.chunk()).await;
         }
     }
 

@@ -162,10 +162,16 @@ fn a_source_and_its_attachment_have_to_agree() {
 fn bad_syntax_is_told_alone_with_its_place() {
     check(
         "[host]\ndata = \n[[plugin]]\n",
-        "error: string values must be quoted, expected literal string\n  --> transom.toml:2:8",
+        "error: string values must be quoted, expected literal string\n  --> transom.toml:2:8\n  help: a manifest is written in TOML; https://toml.io shows how",
     );
-    check("[host\n", "error: unclosed table, expected `]`\n  --> transom.toml:1:6");
-    check("a = 1\na = 2\n", "error: duplicate key `a`\n  --> transom.toml:2:1");
+    check(
+        "[host\n",
+        "error: unclosed table, expected `]`\n  --> transom.toml:1:6\n  help: a manifest is written in TOML; https://toml.io shows how",
+    );
+    check(
+        "a = 1\na = 2\n",
+        "error: duplicate key `a`\n  --> transom.toml:2:1\n  help: a manifest is written in TOML; https://toml.io shows how",
+    );
 }
 
 #[test]

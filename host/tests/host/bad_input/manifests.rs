@@ -145,7 +145,7 @@ async fn faults_of_the_manifest_its_settings_its_files_and_its_order_are_told_at
             "2:1 unknown key `host.lgo` | did you mean `log`?",
             "5:6 plugin `chicken` is part of a cycle: `chicken` needs `egg` for `egg/hatch`, which needs `chicken` for \
              `chicken/lay` | one of them must do without the other, or mark the port `optional`",
-            "8:1 unknown setting `layer` of plugin `chicken` | it has no settings",
+            "8:1 unknown setting `layer` of plugin `chicken` | remove it: there is nothing to set here",
             "16:10 plugin file `./missing.so` does not exist | build the plugin, or correct the path",
             "21:12 `required` of plugin `follower` is text, expected true or false | \
              `required`: Whether the host ends when this plugin does not start",

@@ -127,7 +127,7 @@ async fn a_finished_answer_leaves_its_connection_for_the_next() {
     let endpoint = Arc::new(server.endpoint());
     for _ in 0..2 {
         let mut stream = ModelStream::open(endpoint.clone(), &asked()).await;
-        while !matches!(stream.next().await, Some(ProviderEvent::Finish { .. })) {}
+        while !matches!(stream.next().await.expect("a finish"), ProviderEvent::Finish { .. }) {}
         seen.notify_one();
         assert_eq!(stream.next().await, None);
     }

@@ -1,0 +1,87 @@
+//! Commands that explain themselves, and answer for programs too.
+
+use serde_json::Value;
+
+use super::super::support::{Manner, Outcome, Scene, dylib};
+use super::ids;
+
+#[tokio::test]
+async fn the_help_of_every_command_has_an_example() {
+    let scene = Scene::new(Manner::Linked);
+    let whole = help(&scene, &["--help"]).await;
+    assert!(whole.contains("Example:\n  transom up"), "{whole}");
+    let commands = whole.split("Commands:\n").nth(1).expect("it lists the commands");
+    let commands = commands.lines().take_while(|line| !line.is_empty());
+    let names: Vec<&str> = commands.filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(names.len() > 5 && names.contains(&"check"), "{names:?}");
+    for name in names.into_iter().filter(|name| *name != "help") {
+        let text = help(&scene, &[name, "--help"]).await;
+        assert!(text.contains("Example") && text.contains(&format!("\n  transom {name}")), "{text}");
+    }
+}
+
+async fn help(scene: &Scene, arguments: &[&str]) -> String {
+    let shown = Outcome::of(scene.bare_command(arguments)).await;
+    assert_eq!((shown.code, shown.errors.as_str()), (Some(0), ""));
+    shown.output
+}
+
+#[tokio::test]
+async fn what_nobody_understands_is_refused_with_2() {
+    let scene = Scene::new(Manner::Linked);
+    for arguments in [vec!["upp"], vec!["up", "--lissen", "x"], vec!["inspect"], vec!["chat"]] {
+        let refused = Outcome::of(scene.bare_command(&arguments)).await;
+        assert_eq!((refused.code, refused.output.as_str()), (Some(2), ""), "{arguments:?}");
+        assert!(refused.errors.contains("Usage:"), "{}", refused.errors);
+    }
+}
+
+#[tokio::test]
+async fn inspect_tells_programs_everything_a_bundled_plugin_says_of_itself() {
+    let scene = Scene::new(Manner::Dylib);
+    for id in scene.plugins() {
+        let file = dylib(id).display().to_string();
+        let inspected = Outcome::of(scene.bare_command(&["inspect", "--json", &file])).await;
+        assert_eq!((inspected.code, inspected.errors.as_str()), (Some(0), ""));
+        let document: Value = serde_json::from_str(&inspected.output).expect("JSON");
+        assert_eq!(ids(&document), [id]);
+        let plugin = &document["plugins"][0];
+        assert_eq!(plugin["target"], transom_loader::TARGET);
+        assert!(plugin["ports"].as_array().is_some_and(|ports| !ports.is_empty()), "{plugin}");
+        assert_eq!(plugin["settings"]["type"], "object");
+        let shown = Outcome::of(scene.bare_command(&["inspect", &file])).await;
+        assert!(shown.output.starts_with(&format!("{id} ")), "{}", shown.output);
+        for port in plugin["ports"].as_array().into_iter().flatten() {
+            let point = port["point"].as_str().expect("a point");
+            assert!(shown.output.contains(point), "`{point}` is missing in\n{}", shown.output);
+        }
+    }
+}
+
+#[tokio::test]
+async fn plugins_are_listed_from_the_host_that_runs_or_else_from_the_manifest() {
+    let scene = Scene::new(Manner::Linked);
+    let states = async || {
+        let listed = scene.run(&["plugins", "--json"]).await;
+        assert_eq!((listed.code, listed.errors.as_str()), (Some(0), ""));
+        let document: Value = serde_json::from_str(&listed.output).expect("JSON");
+        let mut found = ids(&document).into_iter().map(str::to_owned).collect::<Vec<_>>();
+        found.sort();
+        assert_eq!(found, scene.plugins().collect::<Vec<_>>());
+        let states =
+            document["plugins"].as_array().into_iter().flatten().map(|plugin| plugin["state"].clone());
+        let mut states: Vec<Value> = states.collect();
+        states.dedup();
+        states
+    };
+    assert_eq!(states().await, ["not running"]);
+    let host = scene.start().await;
+    assert_eq!(states().await, ["running"]);
+    let shown = scene.run(&["plugins"]).await;
+    assert_eq!(
+        shown.output.lines().filter(|line| line.contains(" running ")).count(),
+        scene.plugins().count()
+    );
+    host.stop().await;
+    assert_eq!(states().await, ["not running"]);
+}

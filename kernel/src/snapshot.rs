@@ -1,0 +1,339 @@
+//! One value that many read at every moment and somebody replaces now and then.
+//!
+//! A reader writes nothing that another thread writes and executes no locked instruction: it notes the pointer it is
+//! about to follow in a cell of its own thread (a *hazard*) and looks again whether the pointer is still the current one.
+//! Whoever replaces the value makes all threads pass a memory barrier once (`membarrier`), and so knows that every reader
+//! has either been seen or sees the new value. That moves the whole price of the synchronisation to the rare side;
+//! `docs/decisions/0007` has the measurement against `arc-swap`, which pays two locked instructions a read.
+//!
+//! Replaced values are dropped by the reaper's thread when no hazard names them any more.
+
+use std::cell::Cell;
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering, compiler_fence, fence};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use crate::reaper::Reaper;
+
+/// How many snapshots one thread may hold at once: two for every level that handlers may nest.
+const HAZARDS: usize = 128;
+
+/// A thread's hazards. The first `held` of them are in use.
+struct Reader {
+    hazards: [AtomicPtr<()>; HAZARDS],
+    held: Cell<usize>,
+}
+
+// SAFETY: `held` is touched by the one thread that has taken the reader; others read the hazards only.
+unsafe impl Sync for Reader {}
+
+/// All readers there ever were, and those whose thread has ended.
+static READERS: Mutex<Readers> = Mutex::new(Readers { all: Vec::new(), free: Vec::new() });
+
+/// Snapshots beyond [`HAZARDS`]: while there is one, nothing is dropped.
+static UNNOTED: AtomicUsize = AtomicUsize::new(0);
+
+struct Readers {
+    all: Vec<&'static Reader>,
+    free: Vec<&'static Reader>,
+}
+
+thread_local! {
+    /// Without a destructor, so that reading it is one load; [`RETURN`] does what is to be done at the end.
+    static READER: Cell<Option<&'static Reader>> = const { Cell::new(None) };
+    static RETURN: Cell<Option<Return>> = const { Cell::new(None) };
+}
+
+/// Gives a reader back when its thread ends.
+struct Return(&'static Reader);
+
+impl Drop for Return {
+    fn drop(&mut self) {
+        READER.set(None);
+        READERS.lock().unwrap_or_else(PoisonError::into_inner).free.push(self.0);
+    }
+}
+
+#[cold]
+fn take_reader() -> &'static Reader {
+    let mut readers = READERS.lock().unwrap_or_else(PoisonError::into_inner);
+    let reader = readers.free.pop().unwrap_or_else(|| {
+        let reader: &'static Reader = Box::leak(Box::new(Reader {
+            hazards: std::array::from_fn(|_| AtomicPtr::new(null_mut())),
+            held: Cell::new(0),
+        }));
+        readers.all.push(reader);
+        reader
+    });
+    drop(readers);
+    READER.set(Some(reader));
+    RETURN.set(Some(Return(reader)));
+    reader
+}
+
+/// A value that is replaced as a whole.
+pub(crate) struct Published<T: Send + Sync + 'static> {
+    current: AtomicPtr<T>,
+    reaper: Reaper,
+}
+
+impl<T: Send + Sync + 'static> Published<T> {
+    pub(crate) fn new(value: T, reaper: Reaper) -> Self {
+        // Asked once before the first read, so that readers know which side pays.
+        let _ = barrier_is_remote();
+        Self { current: AtomicPtr::new(Box::into_raw(Box::new(value))), reaper }
+    }
+
+    /// The current value, for as long as the snapshot lives. Snapshots of one thread end in the reverse order in which
+    /// they were taken.
+    #[inline]
+    pub(crate) fn load(&self) -> Snapshot<'_, T> {
+        let reader = READER.get().unwrap_or_else(take_reader);
+        let held = reader.held.get();
+        reader.held.set(held + 1);
+        let Some(hazard) = reader.hazards.get(held) else {
+            UNNOTED.fetch_add(1, Ordering::SeqCst);
+            let value = self.current.load(Ordering::SeqCst);
+            return Snapshot { value, reader, hazard: None, of: PhantomData };
+        };
+        let mut value = self.current.load(Ordering::Acquire);
+        loop {
+            hazard.store(value.cast(), Ordering::Relaxed);
+            // The other half of this fence is the barrier in `replace`.
+            if barrier_is_remote() {
+                compiler_fence(Ordering::SeqCst)
+            } else {
+                fence(Ordering::SeqCst)
+            }
+            let again = self.current.load(Ordering::Acquire);
+            if again == value {
+                return Snapshot { value, reader, hazard: Some(hazard), of: PhantomData };
+            }
+            value = again;
+        }
+    }
+
+    /// Makes `value` the current one. The one before is dropped by the reaper, once nobody reads it.
+    pub(crate) fn replace(&self, value: T) {
+        let before = self.current.swap(Box::into_raw(Box::new(value)), Ordering::SeqCst);
+        barrier();
+        self.reaper.retire(Retired { address: before.cast(), drop: drop_boxed::<T> });
+    }
+}
+
+impl<T: Send + Sync + 'static> Drop for Published<T> {
+    fn drop(&mut self) {
+        // Snapshots borrow `self`, so there is none left.
+        // SAFETY: made by `Box::into_raw`, dropped once.
+        drop(unsafe { Box::from_raw(self.current.load(Ordering::Acquire)) });
+    }
+}
+
+unsafe fn drop_boxed<T>(value: *mut ()) {
+    // SAFETY: made by `Box::into_raw` for this type, dropped once.
+    drop(unsafe { Box::from_raw(value.cast::<T>()) });
+}
+
+/// A look at the value as it was at one moment.
+pub(crate) struct Snapshot<'a, T> {
+    value: *mut T,
+    reader: &'static Reader,
+    hazard: Option<&'static AtomicPtr<()>>,
+    of: PhantomData<&'a T>,
+}
+
+impl<T> Deref for Snapshot<'_, T> {
+    type Target = T;
+    #[inline]
+    fn deref(&self) -> &T {
+        // SAFETY: its hazard keeps the value from being dropped.
+        unsafe { &*self.value }
+    }
+}
+
+impl<T> Drop for Snapshot<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        let held = self.reader.held.get() - 1;
+        self.reader.held.set(held);
+        match self.hazard {
+            Some(hazard) => {
+                debug_assert!(
+                    std::ptr::eq(hazard, &raw const self.reader.hazards[held]),
+                    "snapshots end in order"
+                );
+                hazard.store(null_mut(), Ordering::Release);
+            }
+            None => {
+                UNNOTED.fetch_sub(1, Ordering::SeqCst);
+            }
+        }
+    }
+}
+
+/// A value that nobody can begin to read any more.
+pub(crate) struct Retired {
+    address: *mut (),
+    drop: unsafe fn(*mut ()),
+}
+
+// SAFETY: the value is `Send`; the reaper is the only one that still knows it.
+unsafe impl Send for Retired {}
+
+impl Retired {
+    /// Whether somebody still reads it.
+    pub(crate) fn is_read(&self) -> bool {
+        if UNNOTED.load(Ordering::SeqCst) > 0 {
+            return true;
+        }
+        let readers = READERS.lock().unwrap_or_else(PoisonError::into_inner);
+        let names_it = |hazard: &AtomicPtr<()>| hazard.load(Ordering::Acquire) == self.address;
+        readers.all.iter().any(|reader| reader.hazards.iter().any(names_it))
+    }
+
+    /// Drops the value.
+    ///
+    /// # Safety
+    /// [`is_read`](Self::is_read) said no.
+    pub(crate) unsafe fn drop_value(self) {
+        // SAFETY: nobody can reach the value: it is not current, and no hazard names it.
+        unsafe { (self.drop)(self.address) }
+    }
+}
+
+/// Whether [`barrier`] reaches into the other threads, so that readers need no fence of their own.
+#[inline]
+fn barrier_is_remote() -> bool {
+    static REMOTE: OnceLock<bool> = OnceLock::new();
+    *REMOTE.get_or_init(membarrier::register)
+}
+
+/// Makes every thread of this process pass a full memory barrier.
+fn barrier() {
+    if barrier_is_remote() {
+        membarrier::issue();
+    } else {
+        fence(Ordering::SeqCst);
+    }
+}
+
+#[cfg(all(target_os = "linux", not(miri)))]
+mod membarrier {
+    const PRIVATE_EXPEDITED: libc::c_int = 1 << 3;
+    const REGISTER_PRIVATE_EXPEDITED: libc::c_int = 1 << 4;
+
+    fn call(command: libc::c_int) -> libc::c_long {
+        // SAFETY: the call takes two integers and touches no memory of ours.
+        unsafe { libc::syscall(libc::SYS_membarrier, command, 0 as libc::c_int) }
+    }
+
+    pub(super) fn register() -> bool {
+        call(REGISTER_PRIVATE_EXPEDITED) == 0
+    }
+
+    pub(super) fn issue() {
+        // Registered before, it fails in no documented way; should it all the same, no reader may be trusted.
+        assert_eq!(call(PRIVATE_EXPEDITED), 0, "membarrier works once it was registered");
+    }
+}
+
+#[cfg(not(all(target_os = "linux", not(miri))))]
+mod membarrier {
+    pub(super) fn register() -> bool {
+        false
+    }
+
+    pub(super) fn issue() {}
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, AtomicU64};
+
+    use super::*;
+
+    /// Counts how many of its kind live, and notices a use after its end.
+    struct Token {
+        number: u64,
+        alive: Arc<AtomicU64>,
+        check: Box<u64>,
+    }
+
+    impl Token {
+        fn new(number: u64, alive: &Arc<AtomicU64>) -> Self {
+            alive.fetch_add(1, Ordering::SeqCst);
+            Self { number, alive: Arc::clone(alive), check: Box::new(!number) }
+        }
+    }
+
+    impl Drop for Token {
+        fn drop(&mut self) {
+            *self.check = 0;
+            self.alive.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+
+    fn wait_until(what: impl Fn() -> bool) {
+        let limit = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        while !what() {
+            assert!(std::time::Instant::now() < limit, "it did not come about within 20 s");
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_read_outlives_its_replacement_and_no_longer() {
+        let alive = Arc::new(AtomicU64::new(0));
+        let published = Published::new(Token::new(1, &alive), Reaper::start());
+        let outer = published.load();
+        published.replace(Token::new(2, &alive));
+        let inner = published.load();
+        assert_eq!((outer.number, inner.number), (1, 2));
+        assert_eq!(alive.load(Ordering::SeqCst), 2);
+        drop(inner);
+        drop(outer);
+        wait_until(|| alive.load(Ordering::SeqCst) == 1);
+        drop(published);
+        assert_eq!(alive.load(Ordering::SeqCst), 0);
+    }
+
+    #[test]
+    fn a_thread_that_holds_more_snapshots_than_it_has_hazards_is_still_safe() {
+        let alive = Arc::new(AtomicU64::new(0));
+        let published = Published::new(Token::new(7, &alive), Reaper::start());
+        let mut held: Vec<_> = (0..HAZARDS + 3).map(|_| published.load()).collect();
+        published.replace(Token::new(8, &alive));
+        assert!(held.iter().all(|snapshot| snapshot.number == 7 && *snapshot.check == !7));
+        while held.pop().is_some() {}
+        wait_until(|| alive.load(Ordering::SeqCst) == 1);
+    }
+
+    #[test]
+    fn readers_never_meet_a_dropped_value_while_writers_replace_it() {
+        let rounds = if cfg!(miri) { 50 } else { 20_000 };
+        let alive = Arc::new(AtomicU64::new(0));
+        let published = Published::new(Token::new(0, &alive), Reaper::start());
+        let over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    let mut last = 0;
+                    while !over.load(Ordering::Relaxed) {
+                        let snapshot = published.load();
+                        assert_eq!(*snapshot.check, !snapshot.number);
+                        assert!(snapshot.number >= last, "values only go on");
+                        last = snapshot.number;
+                    }
+                });
+            }
+            for number in 1..rounds {
+                published.replace(Token::new(number, &alive));
+            }
+            over.store(true, Ordering::Relaxed);
+        });
+        wait_until(|| alive.load(Ordering::SeqCst) == 1);
+    }
+}
