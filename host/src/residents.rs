@@ -1,10 +1,14 @@
 //! The host's own seat on the bus: what it serves to plugins, and what it wants to hear.
 
+use std::time::Duration;
+
 use tokio::sync::watch;
 use transom_agent::reach::{HTTP_ROUTE, HttpReply, HttpRequest, HttpRoute};
 use transom_kernel::Kernel;
-use transom_plugin_api::hosting::{LISTENING, Listening, PLUGINS, PluginList, Ready, STARTED_UP};
-use transom_plugin_api::{CallError, Caller, Host, Listener, Map, Ports, Server, StartError};
+use transom_plugin_api::hosting::{
+    LISTENING, Listening, PLUGINS, PluginList, Ready, STARTED_UP, STOPPING, Stopping,
+};
+use transom_plugin_api::{CallError, Caller, Emitter, Host, Listener, Map, Ports, Server, StartError};
 
 #[derive(Ports)]
 struct HostPorts {
@@ -14,6 +18,8 @@ struct HostPorts {
     started_up: Server<(), Ready>,
     #[hears(LISTENING)]
     listening: Listener<Listening>,
+    #[says(STOPPING)]
+    stopping: Emitter<Stopping>,
     #[calls(HTTP_ROUTE, optional)]
     routes: Caller<HttpRequest, HttpReply, HttpRoute>,
 }
@@ -23,6 +29,7 @@ pub(crate) struct Residents {
     _host: Host,
     ready: watch::Sender<Option<Ready>>,
     listening: watch::Receiver<Option<Listening>>,
+    stopping: Emitter<Stopping>,
     routes: Caller<HttpRequest, HttpReply, HttpRoute>,
 }
 
@@ -44,13 +51,19 @@ impl Residents {
         })?;
         let (heard, listening) = watch::channel(None);
         ports.listening.inline(move |said, _| drop(heard.send(Some(said.clone()))))?;
-        Ok(Self { _host: host, ready, listening, routes: ports.routes })
+        Ok(Self { _host: host, ready, listening, stopping: ports.stopping, routes: ports.routes })
     }
 
     /// Says that start-up is over.
     pub(crate) fn announce_ready(&self, disabled: &[(String, String)]) {
         let disabled = disabled.iter().map(|(id, _)| id.as_str().into()).collect();
         self.ready.send_replace(Some(Ready { disabled }));
+    }
+
+    /// Says that the host is about to stop.
+    pub(crate) fn announce_stop(&self, deadline: Duration) {
+        let deadline_ms = u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX);
+        self.stopping.emit(&Stopping { deadline_ms });
     }
 
     /// Waits until a transport listens.

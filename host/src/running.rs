@@ -144,6 +144,7 @@ impl Running {
 
     /// Stops everything, within the manifest's deadline.
     pub async fn stop(self) -> StopReport {
+        self.residents.announce_stop(self.stop_deadline);
         self.kernel.stop(self.stop_deadline).await
     }
 }

@@ -80,3 +80,16 @@ pub struct Ready {
 /// Answers when start-up is over; at once when it was over already. Transports ask it before they accept connections.
 /// Served by the host, without a deadline.
 pub const STARTED_UP: Service<(), Ready> = Service::new("host/startup.wait").deadline_ms(0);
+
+/// The host is about to stop.
+#[contract]
+pub struct Stopping {
+    /// Milliseconds all plugins together have left.
+    pub deadline_ms: u64,
+}
+
+/// Said by the host when it was told to stop, before the first plugin is. Whoever has long work for a client ends it
+/// now, so that the client still hears of the end: transports are stopped before those that they serve.
+///
+/// `host/shutdown.began`: an event; nobody can refuse it; a queued listener with a full mailbox loses the oldest.
+pub const STOPPING: Event<Stopping> = Event::new("host/shutdown.began");

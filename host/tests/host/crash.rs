@@ -99,9 +99,12 @@ async fn a_signal_seals_the_running_turn(manner: Manner) {
         chat.until("text-delta").await;
         let viewer = is_watched.then_some(chat);
         host.signal(signal).await;
+        if let Some(mut viewer) = viewer {
+            assert_eq!(viewer.until("done").await["reason"], "aborted", "who watches sees the end");
+            viewer.until("turn-sealed").await;
+        }
         let (status, errors) = ended_in_time(host).await;
         assert_eq!(status.code(), Some(0), "SIG{signal}: {errors}");
-        drop(viewer);
 
         let host = scene.start().await;
         let log = host.client.log(signal).await;

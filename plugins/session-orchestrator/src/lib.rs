@@ -1,6 +1,6 @@
 //! Runs turns: one request builder, tool steps, viewers with replay.
 //!
-//! Hears [`PRINTED`]; says [`STARTED`] and [`SETTLED`]; applies [`INPUT`], [`SYSTEM_PROMPT`] and [`TOOLS`]; asks models,
+//! Hears [`PRINTED`] and the host's [`STOPPING`]; says [`STARTED`] and [`SETTLED`]; applies [`INPUT`], [`SYSTEM_PROMPT`] and [`TOOLS`]; asks models,
 //! tools and the conversation store. Serves [`START`], [`WATCH`], [`STOP`] and [`STATUS`], and the routes `POST /chat`,
 //! `GET /models`, `GET /conversations/:id/status` and `POST /conversations/:id/stop`.
 //! Does not store anything itself, does not queue messages for a busy conversation, and does not ask a model twice
@@ -49,6 +49,7 @@ use transom_agent::turn::{
     INPUT, SETTLED, START, STARTED, STATUS, STOP, SYSTEM_PROMPT, StartTurn, Stopped, SystemPrompt, TurnInput,
     TurnSettled, TurnStarted, TurnStatus, WATCH, Watch,
 };
+use transom_plugin_api::hosting::{STOPPING, Stopping};
 use transom_plugin_api::prelude::*;
 
 use crate::edges::bus::Bus;
@@ -90,6 +91,8 @@ pub struct OrchestratorPorts {
     started: Emitter<TurnStarted>,
     #[says(SETTLED)]
     settled: Emitter<TurnSettled>,
+    #[hears(STOPPING)]
+    stopping: Listener<Stopping>,
     #[hears(PRINTED)]
     printed: Listener<ToolPrinted>,
     #[applies(INPUT)]
@@ -123,6 +126,10 @@ impl Plugin for SessionOrchestrator {
         let orchestrator = Arc::new(Orchestrator::new(Bus::new(host.clone(), ports.clone()), self));
         serve_turns(&orchestrator, &ports)?;
         routes::register(&orchestrator, &ports.routes, &ports.streams)?;
+        // Before the transports stop, so that those who watch a turn still see its end.
+        ports.stopping.queued_with(&orchestrator, Mailbox::coalesce(), async |orchestrator, _, _| {
+            orchestrator.shut_down().await;
+        })?;
         host.on_stop(async move { orchestrator.shut_down().await });
         Ok(())
     }
