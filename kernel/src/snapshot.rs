@@ -15,6 +15,8 @@ use std::ptr::null_mut;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering, compiler_fence, fence};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+use transom_plugin_api::sabotage::sabotaged;
+
 use crate::reaper::Reaper;
 
 /// How many snapshots one thread may hold at once: two for every level that handlers may nest.
@@ -185,6 +187,9 @@ unsafe impl Send for Retired {}
 impl Retired {
     /// Whether somebody still reads it.
     pub(crate) fn is_read(&self) -> bool {
+        if sabotaged("reap-while-it-is-read") {
+            return false;
+        }
         if UNNOTED.load(Ordering::SeqCst) > 0 {
             return true;
         }
@@ -284,6 +289,13 @@ mod tests {
         }
     }
 
+    /// The reaper works in the order in which it is asked.
+    fn until_the_reaper_was_there(reaper: &Reaper) {
+        let (asked, answered) = std::sync::mpsc::channel::<()>();
+        reaper.take(asked);
+        let _ = answered.recv();
+    }
+
     #[test]
     fn a_value_that_is_read_outlives_its_replacement_and_no_longer() {
         let alive = Arc::new(AtomicU64::new(0));
@@ -292,6 +304,7 @@ mod tests {
         published.replace(Token::new(2, &alive));
         let inner = published.load();
         assert_eq!((outer.number, inner.number), (1, 2));
+        until_the_reaper_was_there(&published.reaper);
         assert_eq!(alive.load(Ordering::SeqCst), 2);
         drop(inner);
         drop(outer);

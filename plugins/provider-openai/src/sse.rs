@@ -55,10 +55,9 @@ impl Decoder {
         if sabotaged("forget-split-lines") {
             self.line.clear();
         }
-        if take(&mut self.after_carriage_return) && !rest.is_empty() {
+        // An empty piece says nothing about the line feed that a carriage return may still be waiting for.
+        if !rest.is_empty() && take(&mut self.after_carriage_return) {
             rest = rest.strip_prefix(b"\n").unwrap_or(rest);
-        } else if rest.is_empty() {
-            return Ok(());
         }
         while let Some(end) = rest.iter().position(|byte| matches!(byte, b'\r' | b'\n')) {
             self.extend_line(&rest[..end])?;
@@ -175,7 +174,10 @@ mod tests {
 
     #[test]
     fn several_lines_of_data_are_one_event() {
-        check("data: a\ndata:\ndata: b\n\n", &[("", "a\n\nb")]);
+        for line_end in ["\n", "\r", "\r\n"] {
+            let stream = ["data: a", "data:", "data: b", "", ""].join(line_end);
+            check(&stream, &[("", "a\n\nb")]);
+        }
     }
 
     #[test]

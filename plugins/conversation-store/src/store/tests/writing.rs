@@ -1,5 +1,7 @@
 //! The writer when writing fails: one job fails alone, a lost transaction loses nobody else's work, reads go on.
 
+use std::sync::{Mutex, mpsc};
+
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 use transom_plugin_api::CallErrorKind;
@@ -43,19 +45,48 @@ impl Bench {
         self.readers.read(look).await
     }
 
-    /// Holds the writer back until the sender is used, so that what is queued meanwhile becomes one batch.
-    fn hold(&self) -> (std::sync::mpsc::Sender<()>, impl Future<Output = Result<(), CallError>>) {
-        let (release, held) = std::sync::mpsc::channel();
-        (release, self.writer.write(Hold(std::sync::Mutex::new(held))))
+    async fn is_there(&self, conversation: &str) -> Result<bool, CallError> {
+        let wanted = conversation.to_owned();
+        self.readers.read(move |connection| Ok(conversations::find(connection, &wanted)?.is_some())).await
+    }
+
+    /// Runs `jobs` while the writer is in the middle of another transaction. What they queue at their first poll
+    /// becomes one batch; that transaction ends when they have had it, or when `jobs` drop the sender they get.
+    async fn behind_another<T>(&self, jobs: impl AsyncFnOnce(mpsc::Sender<()>) -> T) -> T {
+        let (release, held) = mpsc::channel();
+        let (begin, begun) = oneshot::channel();
+        let hold = self.writer.write(Hold(Mutex::new((Some(begin), held))));
+        let jobs = async {
+            begun.await.expect("begins");
+            jobs(release).await
+        };
+        let (held, outcome) = tokio::join!(hold, jobs);
+        held.expect("written");
+        outcome
+    }
+
+    async fn in_one_batch<T>(&self, jobs: impl Future<Output = T>) -> T {
+        let jobs = async |release| {
+            let release = async { drop::<mpsc::Sender<()>>(release) };
+            tokio::join!(biased; jobs, release).0
+        };
+        self.behind_another(jobs).await
     }
 }
 
-struct Hold(std::sync::Mutex<std::sync::mpsc::Receiver<()>>);
+/// Makes a conversation, says that it has begun, and waits until nobody holds it any more.
+struct Hold(Mutex<(Option<oneshot::Sender<()>>, mpsc::Receiver<()>)>);
 
 impl Write for Hold {
     type Answer = ();
-    fn apply(&self, _: &Connection) -> Result<(), Failure> {
-        let _ = self.0.lock().expect("one thread").recv();
+    fn apply(&self, connection: &Connection) -> Result<(), Failure> {
+        conversations::find_or_make(connection, "held", 1)?;
+        let mut hold = self.0.lock().expect("one thread");
+        if let Some(begin) = hold.0.take() {
+            begin.send(()).expect("somebody waits");
+        }
+        // Nothing is ever sent: this ends when the sender is dropped, and at once from then on.
+        let _ = hold.1.recv();
         Ok(())
     }
 }
@@ -75,15 +106,14 @@ impl Write for Ruin {
 async fn a_job_that_fails_does_not_fail_the_others_of_its_batch() {
     let bench = bench(|_| ());
     bench.append("c", user("1", "hi")).await.expect("appended");
-    let (release, held) = bench.hold();
-    let after = async { release.send(()).expect("waits") };
-    let (_, first, refused, second, ()) = tokio::join!(
-        held,
-        bench.append("c", user("2", "a")),
-        bench.append("c", user("1", "other")),
-        bench.append("c", user("3", "b")),
-        after,
-    );
+    let jobs = async {
+        tokio::join!(
+            bench.append("c", user("2", "a")),
+            bench.append("c", user("1", "other")),
+            bench.append("c", user("3", "b")),
+        )
+    };
+    let (first, refused, second) = bench.in_one_batch(jobs).await;
     assert_eq!(first.expect("appended").last_seq, 2);
     assert_eq!(refused.expect_err("refused").kind, CallErrorKind::Conflict);
     assert_eq!(second.expect("appended").last_seq, 3);
@@ -93,15 +123,14 @@ async fn a_job_that_fails_does_not_fail_the_others_of_its_batch() {
 #[tokio::test]
 async fn when_a_transaction_is_lost_every_other_job_of_it_is_written_all_the_same() {
     let bench = bench(|_| ());
-    let (release, held) = bench.hold();
-    let after = async { release.send(()).expect("waits") };
-    let (_, first, ruined, second, ()) = tokio::join!(
-        held,
-        bench.append("c", user("1", "a")),
-        bench.writer.write(Ruin),
-        bench.append("c", user("2", "b")),
-        after,
-    );
+    let jobs = async {
+        tokio::join!(
+            bench.append("c", user("1", "a")),
+            bench.writer.write(Ruin),
+            bench.append("c", user("2", "b")),
+        )
+    };
+    let (first, ruined, second) = bench.in_one_batch(jobs).await;
     assert_eq!(first.expect("appended").last_seq, 1);
     assert_eq!(ruined.expect_err("ruined").message, "ruined");
     assert_eq!(second.expect("appended").last_seq, 2);
@@ -128,15 +157,14 @@ async fn one_job_too_large_for_the_disk_does_not_fail_the_small_ones_of_its_batc
         let pages: i64 = connection.query_row("PRAGMA page_count", (), |row| row.get(0)).expect("counted");
         connection.pragma_update(None, "max_page_count", pages + 4).expect("set");
     });
-    let (release, held) = bench.hold();
-    let after = async { release.send(()).expect("waits") };
-    let (_, first, large, second, ()) = tokio::join!(
-        held,
-        bench.append("c", user("1", "a")),
-        bench.append("c", long("2", 2_000)),
-        bench.append("c", user("3", "b")),
-        after,
-    );
+    let jobs = async {
+        tokio::join!(
+            bench.append("c", user("1", "a")),
+            bench.append("c", long("2", 2_000)),
+            bench.append("c", user("3", "b")),
+        )
+    };
+    let (first, large, second) = bench.in_one_batch(jobs).await;
     assert_eq!(first.expect("appended").last_seq, 1);
     assert_eq!(large.expect_err("too large").kind, CallErrorKind::Unavailable);
     assert_eq!(second.expect("appended").last_seq, 2);
@@ -169,32 +197,28 @@ async fn a_lock_of_another_program_is_unavailable_and_gone_with_it() {
 #[tokio::test]
 async fn an_append_happens_even_if_its_caller_goes_away() {
     let bench = bench(|_| ());
-    let (release, held) = bench.hold();
-    let (gone, left) = oneshot::channel::<()>();
     let impatient = async {
         tokio::select! {
             biased;
             _ = bench.append("c", user("1", "hi")) => panic!("the writer is held"),
-            _ = left => {}
+            () = std::future::ready(()) => {}
         }
     };
-    let after = async {
-        gone.send(()).expect("waits");
-        release.send(()).expect("waits");
-    };
-    let (_, (), ()) = tokio::join!(held, impatient, after);
+    bench.in_one_batch(impatient).await;
+    bench.append("another", user("1", "written behind it")).await.expect("appended");
+    assert_eq!(bench.latest_seq("c").await, Ok(1));
     assert_eq!(bench.append("c", user("1", "hi")).await, Ok(Appended { first_seq: 1, last_seq: 1 }));
     assert_eq!(bench.append("c", user("2", "again")).await, Ok(Appended { first_seq: 2, last_seq: 2 }));
 }
 
 #[tokio::test]
-async fn reads_do_not_see_what_is_not_durable() {
+async fn a_read_does_not_see_what_is_not_durable() {
     let bench = bench(|_| ());
-    bench.append("c", user("1", "hi")).await.expect("appended");
-    let (release, held) = bench.hold();
-    let reading = async {
-        assert_eq!(bench.latest_seq("c").await, Ok(1), "a reader is not held up by the writer");
-        release.send(()).expect("waits");
+    let read_meanwhile = async |release| {
+        let seen = bench.is_there("held").await;
+        drop(release);
+        seen
     };
-    let (_, ()) = tokio::join!(held, reading);
+    assert_eq!(bench.behind_another(read_meanwhile).await, Ok(false), "and is not held up by the writer");
+    assert_eq!(bench.is_there("held").await, Ok(true));
 }
