@@ -158,7 +158,10 @@ pub fn check(descriptor: &Descriptor) -> Vec<Mismatch> {
 /// All mismatches at once; never an empty list.
 pub fn check_file<'a>(contents: &'a Contents, id: &str) -> Result<&'a Descriptor, Vec<Mismatch>> {
     let Some(descriptor) = contents.descriptor(id) else {
-        let found = contents.descriptors.iter().map(|descriptor| descriptor.id.clone()).collect();
+        // The linker orders the records as it likes.
+        let mut found: Vec<String> =
+            contents.descriptors.iter().map(|descriptor| descriptor.id.clone()).collect();
+        found.sort();
         return Err(vec![Mismatch::Absent { id: id.to_owned(), found }]);
     };
     let mut found = check(descriptor);
