@@ -22,7 +22,7 @@ mod tests {
         let mut json = descriptor_json("parrot");
         json["ports"][0]["role"] = "whispers".into();
         let error = serde_json::from_value::<Descriptor>(json).expect_err("nobody whispers");
-        assert_eq!(error.to_string(), "unknown role `whispers`");
+        assert!(error.to_string().contains("`whispers`"), "{error}");
     }
 
     #[test]
