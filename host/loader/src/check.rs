@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_plugin_that_is_not_in_the_file_is_told_with_those_that_are() {
-        let expected = "the file does not hold plugin `clock`, but `parrot`, `audit`\n  help: correct the id, or the path of the file";
+        let expected = "the file does not hold plugin `clock`, but `audit`, `parrot`\n  help: correct the id, or the path of the file";
         assert_eq!(messages(&contents(&Elf::of(&["parrot", "audit"])), "clock"), [expected]);
     }
 
