@@ -11,7 +11,7 @@ use transom_plugin_api::{CallContext, CallError, CallErrorKind};
 use super::written;
 use crate::breadcrumb::Dispatch;
 use crate::seat::Seat;
-use crate::table::Routes;
+use crate::table::{Contribution, Routes};
 
 /// Tells every listener of the point: inline ones now, queued ones through their mailboxes.
 ///
@@ -41,11 +41,14 @@ pub(crate) unsafe fn emit(seat: &Seat, point: u32, payload: *const ()) {
             }
         }
     }
-    if !routes.queued.is_empty() {
+    // Those that wait are filled by the paced emission, which makes its own clone.
+    let is_ours = |contribution: &Arc<Contribution>| {
+        contribution.mailbox.as_ref().is_some_and(|mailbox| !mailbox.waits())
+    };
+    if routes.queued.iter().any(is_ours) {
         // SAFETY: by this function's contract.
         if let Some(shared) = unsafe { SharedPayload::clone_of(routes, payload) } {
             for contribution in &routes.queued {
-                // Those that wait are filled by the paced emission, which can.
                 if let Some(mailbox) = contribution.mailbox.as_ref().filter(|mailbox| !mailbox.waits()) {
                     mailbox.push(Arc::clone(&shared), seat.id);
                 }
