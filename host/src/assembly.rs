@@ -1,6 +1,7 @@
 //! An assembly: the plugins of a manifest, found, read, checked and put in order. No code of theirs has run.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -139,14 +140,15 @@ impl Assembly {
 pub(crate) fn canonical_roots(manifest: &Manifest) -> Result<Vec<PathBuf>, Vec<Fault>> {
     let mut faults = Vec::new();
     let mut roots = Vec::new();
-    for root in &manifest.host.roots {
+    for (index, root) in manifest.host.roots.iter().enumerate() {
         let mut refuse = |problem: &str| {
             let message = format!("root `{}` cannot be used: {problem}", root.display());
-            faults.push(whole(manifest, message, "correct `host.roots`".to_owned()));
+            faults.push(manifest.fault_at_root(index, message, Some("correct `host.roots`".to_owned())));
         };
         match root.canonicalize() {
             Ok(root) if root.is_dir() => roots.push(root),
             Ok(_) => refuse("it is not a folder"),
+            Err(error) if error.kind() == ErrorKind::NotFound => refuse("it does not exist"),
             Err(error) => refuse(&error.kind().to_string()),
         }
     }

@@ -35,6 +35,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use transom_plugin_api::Secret;
 use transom_plugin_api::settings::Setting;
 
@@ -64,6 +65,8 @@ pub struct Manifest {
     file: String,
     folder: PathBuf,
     environment: Environment,
+    /// Where the values of `host.roots` stand; none when they are the default.
+    root_positions: Vec<Position>,
     faults: Vec<Fault>,
     is_whole: bool,
 }
@@ -111,6 +114,7 @@ impl Manifest {
             return Err(report.into_faults().expect("a text that cannot be read has faults"));
         };
         let schema = schema_of::<ManifestTable>();
+        let root_positions = positions_of_roots(&tree);
         let mut reader = Reader { folder, environment: &environment, report: &mut report };
         let (host, tables) = reader.split(tree, Schema(&schema));
         let host = host.unwrap_or_else(|| reader.in_folder(default_of()));
@@ -124,6 +128,7 @@ impl Manifest {
             file: file.to_owned(),
             folder: folder.to_owned(),
             environment,
+            root_positions,
             faults,
             is_whole,
         })
@@ -172,6 +177,12 @@ impl Manifest {
         Fault { file: self.file.clone(), position: Some(plugin.position_of(key)), message, help }
     }
 
+    /// A fault at the root of that index in `host.roots`. For what only shows when folders are looked at.
+    #[must_use]
+    pub fn fault_at_root(&self, index: usize, message: String, help: Option<String>) -> Fault {
+        Fault { file: self.file.clone(), position: self.root_positions.get(index).copied(), message, help }
+    }
+
     /// How long `plugin` has to start.
     #[must_use]
     pub fn start_deadline(&self, plugin: &PluginEntry) -> Duration {
@@ -211,6 +222,9 @@ impl Reader<'_, '_> {
             Some(host) => self.read(&root, host),
             None => Some(default_of()),
         };
+        if let Some(log) = root.get("host").and_then(|host| host.get("log")) {
+            self.report_bad_log(log, host.as_ref());
+        }
         (host.map(|host| self.in_folder(host)), plugins)
     }
 
@@ -224,9 +238,39 @@ impl Reader<'_, '_> {
         T::read(value).map_err(|error| self.report.say(at.at, error.to_string(), None)).ok()
     }
 
+    fn report_bad_log(&mut self, at: &Located, host: Option<&HostSettings>) {
+        let Some(HostSettings { log, .. }) = host else { return };
+        if let Err(error) = log_levels(log) {
+            let help = "write `error`, `warn`, `info`, `debug`, `trace` or `off`, or levels by target as in `info,transom_kernel=debug`";
+            self.report.say(at.at, format!("`host.log` {error}"), Some(help.to_owned()));
+        }
+    }
+
     fn in_folder(&self, host: HostSettings) -> HostSettings {
         let roots = host.roots.iter().map(|root| self.folder.join(root)).collect();
         HostSettings { data: host.data.map(|data| self.folder.join(data)), roots, ..host }
+    }
+}
+
+/// What `host.log` says is logged.
+///
+/// # Errors
+/// When it is neither a level nor a list of levels by target; the text fits behind the name of the setting.
+pub(crate) fn log_levels(text: &str) -> Result<Targets, String> {
+    let directives = || text.split(',').map(str::trim);
+    // A word alone would be read as a target of which everything is logged, so a misspelt level would be too.
+    let lone = directives().find(|word| !word.contains('=') && word.parse::<LevelFilter>().is_err());
+    match lone {
+        Some(word) => Err(format!("holds {}, which is no level", wording::shown(word))),
+        None => text.parse().map_err(|error| format!("is {}: {error}", wording::shown(text))),
+    }
+}
+
+fn positions_of_roots(tree: &Located) -> Vec<Position> {
+    let roots = tree.get("host").and_then(|host| host.get("roots"));
+    match roots.map(|roots| &roots.content) {
+        Some(Content::List(roots)) => roots.iter().map(|root| root.at).collect(),
+        _ => Vec::new(),
     }
 }
 
@@ -237,7 +281,10 @@ fn folder_of(path: &Path) -> &Path {
 
 fn text_of(path: &Path, file: &str) -> Result<String, Fault> {
     let fault = |message| Fault { file: file.to_owned(), position: None, message, help: None };
-    let unreadable = |error: io::Error| fault(format!("the manifest cannot be read: {}", error.kind()));
+    let unreadable = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound => fault("there is no such manifest".to_owned()),
+        kind => fault(format!("the manifest cannot be read: {kind}")),
+    };
     let metadata = fs::metadata(path).map_err(unreadable)?;
     if metadata.is_file() && metadata.len() > LARGEST {
         return Err(fault(format!("the manifest is {} bytes, expected at most {LARGEST}", metadata.len())));

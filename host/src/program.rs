@@ -9,7 +9,6 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::filter::Targets;
@@ -19,7 +18,7 @@ use transom_plugin_api::abi::guard::install_panic_hook;
 
 use crate::command::{chat, check, inspect, plugins, up};
 use crate::data::default_folder;
-use crate::manifest::{Fault, Faults, Manifest};
+use crate::manifest::{Fault, Faults, Manifest, log_levels};
 use crate::terminal::complain;
 
 /// It did what was asked.
@@ -167,21 +166,22 @@ pub(crate) fn built_in() -> Result<Manifest, Faults> {
         if set("OPENAI_BASE_URL") {
             text += "base_url = \"${OPENAI_BASE_URL}\"\n";
         }
+        // The list of the endpoint's models comes later, and must not decide then who answers.
+        let mut default_model = "scripted/demo";
         if set("OPENAI_MODEL") {
             text += "model = \"${OPENAI_MODEL}\"\n";
-            let orchestrator = "id = \"session-orchestrator\"\n";
-            let with_model =
-                format!("{orchestrator}[plugin.settings]\ndefault_model = \"openai/${{OPENAI_MODEL}}\"\n");
-            text = text.replace(orchestrator, &with_model);
+            default_model = "openai/${OPENAI_MODEL}";
         }
+        let orchestrator = "id = \"session-orchestrator\"\n";
+        let with_model = format!("{orchestrator}[plugin.settings]\ndefault_model = \"{default_model}\"\n");
+        text = text.replace(orchestrator, &with_model);
     }
     Manifest::parse(&text, "built-in default")
 }
 
-/// Sends the log to standard error. `levels` is a level, or levels by target.
+/// Sends the log to standard error. `levels` is what [`log_levels`] accepts.
 pub(crate) fn log_to_stderr(levels: &str) {
-    let filter =
-        Targets::from_str(levels).unwrap_or_else(|_| Targets::new().with_default(tracing::Level::INFO));
+    let filter = log_levels(levels).unwrap_or_else(|_| Targets::new().with_default(tracing::Level::INFO));
     let format = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
     // A second call finds the first one's subscriber in place, which is as good.
     let _ = tracing_subscriber::registry().with(filter).with(format).try_init();

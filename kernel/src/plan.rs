@@ -76,7 +76,7 @@ pub fn plan(residents: &[Descriptor], plugins: &[Descriptor]) -> Result<Plan, Ve
                 .collect();
             // A service with names may have none: they come and go. One without must be there.
             let must_be_there = !port.optional && !port.kind.is_named();
-            if must_be_there && providers.is_empty() {
+            if must_be_there && providers.is_empty() && !sabotaged("start-without-providers") {
                 faults.push(PlanFault {
                     is_missing_provider: true,
                     ..PlanFault::new(

@@ -4,10 +4,10 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use clap::Args;
+use serde_json::Value;
 use transom_kernel::Descriptor;
 use transom_kernel::descriptor::PortDescriptor;
 use transom_loader::{PluginFile, check};
-
 use transom_plugin_api::sabotage::sabotaged;
 
 use crate::program::{Common, DONE, REFUSED};
@@ -31,7 +31,10 @@ pub(crate) fn run(common: &Common, arguments: &Arguments) -> u8 {
     };
     if sabotaged("inspect-opens") {
         let id = file.contents.descriptors.first().map_or("", |descriptor| &descriptor.id);
-        let _ = transom_loader::load(&file.bytes, id, &std::env::temp_dir());
+        // A folder of its own: a copy that an earlier run left there would be refused before it is opened.
+        let folder = std::env::temp_dir().join(format!("transom-{}", std::process::id()));
+        let _ = std::fs::create_dir(&folder);
+        let _ = transom_loader::load(&file.bytes, id, &folder);
     }
     if common.json {
         print(&format!("{}\n", serde_json::json!({ "plugins": file.contents.descriptors })));
@@ -59,15 +62,8 @@ fn described(plugin: &Descriptor) -> String {
     for port in &plugin.ports {
         let _ = writeln!(out, "  {}", port_line(port));
     }
-    if let Some(settings) = plugin.settings["properties"].as_object() {
-        for (key, setting) in settings {
-            let default = match &setting["default"] {
-                serde_json::Value::Null => String::new(),
-                default => format!(" (default {default})"),
-            };
-            let about = setting["description"].as_str().unwrap_or_default();
-            let _ = writeln!(out, "  setting {key}{default}: {about}");
-        }
+    for line in setting_lines(&plugin.settings) {
+        let _ = writeln!(out, "  {line}");
     }
     for mismatch in check::check(plugin) {
         let _ = writeln!(out, "  does not fit this host: {mismatch}\n    help: {}", mismatch.help());
@@ -91,4 +87,43 @@ fn port_line(port: &PortDescriptor) -> String {
         line += ", optional";
     }
     line
+}
+
+/// A line for each setting: `setting KEY: TYPE, BOUNDS, DEFAULT. WHAT IT IS`.
+fn setting_lines(schema: &Value) -> Vec<String> {
+    let required: Vec<&str> =
+        schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let line = |(key, setting): (&String, &Value)| {
+        let mut facts = vec![kind_of(setting)];
+        match (&setting["minimum"], &setting["maximum"]) {
+            (Value::Null, Value::Null) => {}
+            (least, Value::Null) => facts.push(format!("at least {least}")),
+            (Value::Null, most) => facts.push(format!("at most {most}")),
+            (least, most) => facts.push(format!("{least} to {most}")),
+        }
+        match &setting["default"] {
+            _ if required.contains(&key.as_str()) => facts.push("required".to_owned()),
+            Value::Null => {}
+            default => facts.push(format!("default {default}")),
+        }
+        let about = setting["description"].as_str().unwrap_or_default();
+        format!("setting {key} ({}): {about}", facts.join(", "))
+    };
+    schema["properties"].as_object().into_iter().flatten().map(line).collect()
+}
+
+fn kind_of(setting: &Value) -> String {
+    if let Some(choices) = setting["enum"].as_array() {
+        return choices.iter().map(Value::to_string).collect::<Vec<_>>().join(" or ");
+    }
+    if setting["writeOnly"] == true {
+        return "secret".to_owned();
+    }
+    match setting["type"].as_str() {
+        Some("array") => format!("list of {}", kind_of(&setting["items"])),
+        Some("object") => "table".to_owned(),
+        Some("string") => "text".to_owned(),
+        Some(kind) => kind.to_owned(),
+        None => "anything".to_owned(),
+    }
 }

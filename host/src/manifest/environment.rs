@@ -160,6 +160,7 @@ impl fmt::Display for Problem {
             }
             Self::Empty(what) => write!(f, "{what}, which is empty"),
             Self::NotText(what) => write!(f, "{what}, which is not UTF-8 text"),
+            Self::Unreadable(what, io::ErrorKind::NotFound) => write!(f, "{what}, which does not exist"),
             Self::Unreadable(what, kind) => write!(f, "{what}, which cannot be read: {kind}"),
             Self::NotAFile(what) => write!(f, "{what}, which is not a regular file"),
             Self::TooLong(what) => write!(f, "{what}, which is longer than {LONGEST_SECRET} bytes"),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use transom_loader::is_plugin_id;
+use transom_plugin_api::sabotage::sabotaged;
 
 use super::Reader;
 use super::fault::Position;
@@ -82,6 +83,9 @@ impl Reader<'_, '_> {
 
     fn report_duplicates(&mut self, tables: &[Located]) {
         let mut first = BTreeMap::new();
+        if sabotaged("take-the-first-of-two") {
+            return;
+        }
         for id in tables.iter().filter_map(|table| table.get("id")) {
             let Some(text) = id.text() else { continue };
             if let Some(Position { line, .. }) = first.get(text) {

@@ -125,7 +125,7 @@ fn a_fault_never_repeats_a_secret() {
          help: put it in quotes\n\
          error: setting `headers.a` of plugin `weather` needs environment variable `NOWHERE`, which is not set\n  \
          --> transom.toml:6:5\n  help: set `NOWHERE` before the host starts\n\
-         error: setting `headers.b` of plugin `weather` needs file `/nowhere/b`, which cannot be read: entity not found\n  \
+         error: setting `headers.b` of plugin `weather` needs file `/nowhere/b`, which does not exist\n  \
          --> transom.toml:7:5\n  help: a path is relative to the manifest's folder\n\
          error: setting `headers.c` of plugin `weather` needs environment variable ``, which is no name\n  \
          --> transom.toml:8:5\n  help: a name is letters, digits and `_`, and begins with no digit",

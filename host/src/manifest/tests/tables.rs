@@ -212,7 +212,7 @@ fn what_is_found_later_is_told_at_the_plugins_own_line() {
 #[test]
 fn a_manifest_that_cannot_be_read_is_a_fault_of_the_file() {
     let found = Manifest::load(Path::new("/nowhere/transom.toml")).expect_err("there is none").to_string();
-    assert_eq!(found, "error: the manifest cannot be read: entity not found\n  --> /nowhere/transom.toml");
+    assert_eq!(found, "error: there is no such manifest\n  --> /nowhere/transom.toml");
 }
 
 #[test]
@@ -226,4 +226,14 @@ fn a_manifest_that_is_not_text_is_told_with_its_place() {
         file.display()
     );
     assert_eq!(found, expected);
+}
+
+#[test]
+fn a_word_that_is_no_level_is_not_taken_for_a_target() {
+    check(
+        "[host]\nlog = \"loud\"\n",
+        "error: `host.log` holds `loud`, which is no level\n  --> transom.toml:2:7\n  help: write `error`, `warn`, `info`, \
+         `debug`, `trace` or `off`, or levels by target as in `info,transom_kernel=debug`",
+    );
+    assert_eq!(sound("[host]\nlog = \"warn,transom_kernel=debug\"\n").host.log, "warn,transom_kernel=debug");
 }

@@ -16,7 +16,7 @@ async fn a_named_manifest_that_is_missing_is_told_by_its_path() {
         let mut command = court.scene.bare_command(&arguments);
         command.arg("--data").arg(court.scene.data());
         let refused = Outcome::of(command).await;
-        let expected = "error: the manifest cannot be read: entity not found\n  --> nowhere/team.toml\n  \
+        let expected = "error: there is no such manifest\n  --> nowhere/team.toml\n  \
                         help: correct the path after `--manifest`, or leave it out to run the built-in default\n";
         assert_eq!((refused.code, refused.errors.as_str()), (Some(2), expected));
     }
@@ -123,8 +123,8 @@ async fn a_root_that_is_no_folder_is_told() {
     check(
         "[host]\nroots = [\"nowhere\", \"bad.toml\"]\n",
         &[
-            "null:null root `./nowhere` cannot be used: entity not found | correct `host.roots`",
-            "null:null root `./bad.toml` cannot be used: it is not a folder | correct `host.roots`",
+            "2:10 root `./nowhere` cannot be used: it does not exist | correct `host.roots`",
+            "2:21 root `./bad.toml` cannot be used: it is not a folder | correct `host.roots`",
         ],
     )
     .await;

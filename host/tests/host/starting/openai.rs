@@ -36,6 +36,24 @@ async fn a_key_in_the_environment_adds_its_models() {
 }
 
 #[tokio::test]
+async fn without_a_model_of_its_name_the_scripted_one_goes_on_answering() {
+    let (address, _requests, serving) = provider().await;
+    let scene = Scene::new(Manner::Linked)
+        .with_variable("OPENAI_API_KEY", KEY)
+        .with_variable("OPENAI_BASE_URL", &address);
+    let host = Host::start(unconfigured(&scene)).await;
+    let models = async || host.client.get("/models").await.to_string();
+    eventually("the listed models", models, |models| models.contains("openai/large")).await;
+
+    assert_eq!(host.ready["model"], "scripted/demo");
+    let frames = host.client.turn("c", "[[say: as before]]").await;
+    assert_eq!(text_of(&frames), "as before", "{frames:?}");
+
+    host.stop().await;
+    serving.abort();
+}
+
+#[tokio::test]
 async fn without_a_key_nobody_is_asked() {
     let (address, mut requests, serving) = provider().await;
     let scene = Scene::new(Manner::Linked)

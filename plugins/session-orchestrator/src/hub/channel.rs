@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use transom_agent::event::{AgentEvent, AgentEventKind};
 use transom_agent::tool::ToolPrinted;
+use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{CallError, Text};
 
 use super::frame::Frame;
@@ -208,6 +209,12 @@ impl State {
             }
             open && !last
         });
+        if sabotaged("stop-with-the-viewer")
+            && self.viewers.is_empty()
+            && let Some(running) = &self.running
+        {
+            running.stopper.stop();
+        }
     }
 
     fn attach(&mut self, turn_id: Option<&Text>, frames: &[Arc<Frame>]) -> Arc<Mailbox> {
