@@ -90,6 +90,11 @@ impl Assembly {
     pub fn of(manifest: Manifest, residents: &[Descriptor], overrides: &Overrides) -> Result<Self, Faults> {
         let mut faults = manifest.faults().to_vec();
         faults.extend(canonical_roots(&manifest).err().into_iter().flatten());
+        if manifest.is_whole() && manifest.plugins.is_empty() {
+            let help =
+                "add a `[[plugin]]` table for each, or start without a manifest for the built-in default";
+            faults.push(whole(&manifest, "no plugin is listed".to_owned(), help.to_owned()));
+        }
         let inside = linked().unwrap_or_else(|flaw| {
             faults.push(whole(
                 &manifest,

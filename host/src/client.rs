@@ -12,6 +12,21 @@ pub(crate) struct Client {
     token: Option<String>,
 }
 
+/// Why a host gave no answer.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    /// For a person.
+    pub(crate) message: String,
+    /// Whether nobody was there: then nothing was asked either.
+    pub(crate) nobody_there: bool,
+}
+
+impl From<reqwest::Error> for Problem {
+    fn from(error: reqwest::Error) -> Self {
+        Self { message: plain(&error), nobody_there: error.is_connect() }
+    }
+}
+
 /// The variable that holds the token of a host that wants one.
 const TOKEN: &str = "TRANSOM_TOKEN";
 
@@ -28,13 +43,13 @@ impl Client {
     }
 
     /// Asks one route.
-    pub(crate) async fn get(&self, path: &str) -> Result<Value, String> {
+    pub(crate) async fn get(&self, path: &str) -> Result<Value, Problem> {
         let response = self.send(self.http.get(self.at(path))).await?;
-        response.json().await.map_err(|error| plain(&error))
+        Ok(response.json().await?)
     }
 
     /// Opens a stream of frames, one JSON document a line.
-    pub(crate) async fn stream(&self, path: &str, body: &Value) -> Result<Frames, String> {
+    pub(crate) async fn stream(&self, path: &str, body: &Value) -> Result<Frames, Problem> {
         let response = self.send(self.http.post(self.at(path)).json(body)).await?;
         Ok(Frames { response, unread: Vec::new() })
     }
@@ -43,22 +58,23 @@ impl Client {
         format!("{}{path}", self.address)
     }
 
-    async fn send(&self, request: reqwest::RequestBuilder) -> Result<Response, String> {
+    async fn send(&self, request: reqwest::RequestBuilder) -> Result<Response, Problem> {
         let request = match &self.token {
             Some(token) => request.bearer_auth(token),
             None => request,
         };
-        let response = request.send().await.map_err(|error| plain(&error))?;
+        let response = request.send().await?;
         let status = response.status();
         if status.is_success() {
             return Ok(response);
         }
         let body: Value = response.json().await.unwrap_or_default();
         let said = body["error"].as_str().unwrap_or("it gave no reason").to_owned();
-        Err(match status {
+        let message = match status {
             StatusCode::UNAUTHORIZED => format!("{said}\n  help: put the host's token into {TOKEN}"),
             _ => said,
-        })
+        };
+        Err(Problem { message, nobody_there: false })
     }
 }
 

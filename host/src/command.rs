@@ -16,7 +16,7 @@ pub(crate) fn refuse(refused: &Refused, json: bool) -> u8 {
     if json {
         let faults = match refused {
             Refused::Faults(faults) => fault_list(faults),
-            other => serde_json::json!([{ "message": other.to_string() }]),
+            other => serde_json::json!([{ "message": other.to_string().trim_start_matches("error: ") }]),
         };
         print(&format!("{}\n", serde_json::json!({ "ok": false, "faults": faults })));
     } else {

@@ -151,7 +151,8 @@ impl DataFolder {
         std::fs::rename(draft, self.path.join("run.json"))
     }
 
-    fn remove_run_file(&self) {
+    /// Takes back what [`write_run_file`](Self::write_run_file) told.
+    pub fn remove_run_file(&self) {
         // When it stays it is recognised as stale: nobody holds the lock.
         let _ = std::fs::remove_file(self.path.join("run.json"));
     }

@@ -30,7 +30,7 @@ mod wording;
 mod tests;
 
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -222,8 +222,8 @@ impl Reader<'_, '_> {
             Some(host) => self.read(&root, host),
             None => Some(default_of()),
         };
-        if let Some(log) = root.get("host").and_then(|host| host.get("log")) {
-            self.report_bad_log(log, host.as_ref());
+        if let (Some(table), Some(host)) = (root.get("host"), &host) {
+            self.report_unusable(table, host);
         }
         (host.map(|host| self.in_folder(host)), plugins)
     }
@@ -238,11 +238,24 @@ impl Reader<'_, '_> {
         T::read(value).map_err(|error| self.report.say(at.at, error.to_string(), None)).ok()
     }
 
-    fn report_bad_log(&mut self, at: &Located, host: Option<&HostSettings>) {
-        let Some(HostSettings { log, .. }) = host else { return };
-        if let Err(error) = log_levels(log) {
+    /// What no schema can say of the host's settings.
+    fn report_unusable(&mut self, table: &Located, host: &HostSettings) {
+        let mut say = |key: &str, problem: String, help: &str| {
+            let at = table.get(key).map_or(table.at, |value| value.at);
+            self.report.say(at, format!("`host.{key}` {problem}"), Some(help.to_owned()));
+        };
+        if let Err(problem) = log_levels(&host.log) {
             let help = "write `error`, `warn`, `info`, `debug`, `trace` or `off`, or levels by target as in `info,transom_kernel=debug`";
-            self.report.say(at.at, format!("`host.log` {error}"), Some(help.to_owned()));
+            say("log", problem, help);
+        }
+        if host.data.as_ref().is_some_and(|data| data.as_os_str().is_empty()) {
+            say("data", "is empty".to_owned(), "name a folder, or leave it out for the user's own");
+        }
+        if host.roots.is_empty() {
+            say("roots", "is empty".to_owned(), "name the folders that agents may work in, or leave it out");
+        }
+        if host.roots.iter().any(|root| root.as_os_str().is_empty()) {
+            say("roots", "has an empty path".to_owned(), "write `.` for the manifest's folder");
         }
     }
 
@@ -259,11 +272,13 @@ impl Reader<'_, '_> {
 pub(crate) fn log_levels(text: &str) -> Result<Targets, String> {
     let directives = || text.split(',').map(str::trim);
     // A word alone would be read as a target of which everything is logged, so a misspelt level would be too.
-    let lone = directives().find(|word| !word.contains('=') && word.parse::<LevelFilter>().is_err());
-    match lone {
-        Some(word) => Err(format!("holds {}, which is no level", wording::shown(word))),
-        None => text.parse().map_err(|error| format!("is {}: {error}", wording::shown(text))),
+    let lone = directives().filter(|directive| !directive.contains('='));
+    if let Some(word) = lone.clone().find(|word| word.parse::<LevelFilter>().is_err()) {
+        return Err(format!("holds {}, which is no level", wording::shown(word)));
     }
+    let levels: Targets = text.parse().map_err(|error| format!("is {}: {error}", wording::shown(text)))?;
+    // Levels for some targets leave the others as they are, instead of silent.
+    Ok(if lone.count() == 0 { levels.with_default(LevelFilter::INFO) } else { levels })
 }
 
 fn positions_of_roots(tree: &Located) -> Vec<Position> {
@@ -285,11 +300,13 @@ fn text_of(path: &Path, file: &str) -> Result<String, Fault> {
         io::ErrorKind::NotFound => fault("there is no such manifest".to_owned()),
         kind => fault(format!("the manifest cannot be read: {kind}")),
     };
-    let metadata = fs::metadata(path).map_err(unreadable)?;
-    if metadata.is_file() && metadata.len() > LARGEST {
-        return Err(fault(format!("the manifest is {} bytes, expected at most {LARGEST}", metadata.len())));
+    // It may be a pipe, and a device has no end, so what is read is bounded rather than what is announced.
+    let mut bytes = Vec::new();
+    let read = fs::File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes));
+    if read.map_err(unreadable)? as u64 > LARGEST {
+        return Err(fault(format!("the manifest has more than {LARGEST} bytes")));
     }
-    String::from_utf8(fs::read(path).map_err(unreadable)?).map_err(|error| {
+    String::from_utf8(bytes).map_err(|error| {
         let sound = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let position = tree::end_of(&String::from_utf8_lossy(sound));
         let help = Some("save it as UTF-8".into());

@@ -5,7 +5,7 @@
 //! | 0 | it did what was asked |
 //! | 1 | it ran, and what was asked failed: a turn ended in an error, a host could not be asked |
 //! | 2 | it was refused before anything ran: wrong arguments, a faulty manifest, a required plugin that did not start, a data folder in use |
-//! | 130 | it was interrupted a second time |
+//! | 130 | it was interrupted: `chat` at once, `up` a second time or before it was ready |
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -19,7 +19,7 @@ use transom_plugin_api::abi::guard::install_panic_hook;
 use crate::command::{chat, check, inspect, plugins, up};
 use crate::data::default_folder;
 use crate::manifest::{Fault, Faults, Manifest, log_levels};
-use crate::terminal::complain;
+use crate::terminal::{complain, lost_output};
 
 /// It did what was asked.
 pub(crate) const DONE: u8 = 0;
@@ -27,7 +27,7 @@ pub(crate) const DONE: u8 = 0;
 pub(crate) const FAILED: u8 = 1;
 /// It was refused before anything ran.
 pub(crate) const REFUSED: u8 = 2;
-/// It was interrupted a second time.
+/// It was interrupted.
 pub(crate) const INTERRUPTED: u8 = 130;
 
 /// A host for plugins, and an agent runtime made of them.
@@ -99,6 +99,7 @@ pub fn main(bundled: &[&str]) -> ExitCode {
             Command::Chat(arguments) => chat::run(&common, arguments).await,
         }
     });
+    let code = if code == DONE && lost_output() { FAILED } else { code };
     // A plugin's thread that was left behind must not hold up the end; whatever mattered has been stopped by now.
     std::process::exit(i32::from(code))
 }

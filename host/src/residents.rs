@@ -67,10 +67,9 @@ impl Residents {
     }
 
     /// Waits until a transport listens.
-    pub(crate) async fn address(&self) -> Option<String> {
+    pub(crate) async fn listening(&self) -> Option<Listening> {
         let mut listening = self.listening.clone();
-        let said = listening.wait_for(Option::is_some).await.ok()?;
-        said.as_ref().map(|said| String::from(&said.address))
+        listening.wait_for(Option::is_some).await.ok()?.clone()
     }
 
     /// The model that answers when nobody names one, as the route `GET /models` tells it.

@@ -21,6 +21,8 @@ pub struct Running {
     data: DataFolder,
     /// Where it can be reached; `None` when it has no transport.
     pub address: Option<String>,
+    /// Whether those who reach it there need a token.
+    pub needs_token: bool,
     /// Plugins that could not start, with the reason.
     pub disabled: Vec<(String, String)>,
     stop_deadline: Duration,
@@ -108,25 +110,33 @@ impl Running {
         let starting = plugins.into_iter().map(|plugin| to_start(&manifest, plugin, &data));
         let starting = starting.collect::<Result<Vec<_>, _>>()?;
         let report = kernel.start(starting, &plan).await;
-        let mut running =
-            Self { kernel, residents, data, address: None, disabled: report.disabled, stop_deadline };
+        let mut running = Self {
+            kernel,
+            residents,
+            data,
+            address: None,
+            needs_token: false,
+            disabled: report.disabled,
+            stop_deadline,
+        };
         if let Some((plugin, reason)) = vital.failed(&running.disabled) {
             running.stop().await;
             return Err(Refused::NotStarted { plugin, reason });
         }
         running.residents.announce_ready(&running.disabled);
         if vital.has_transports() {
-            let opened = tokio::time::timeout(OPEN_DEADLINE, running.residents.address()).await;
-            let Ok(Some(address)) = opened else {
+            let opened = tokio::time::timeout(OPEN_DEADLINE, running.residents.listening()).await;
+            let Ok(Some(listening)) = opened else {
                 running.stop().await;
                 let limit = OPEN_DEADLINE.as_secs();
                 return Err(Refused::Host(format!(
                     "no transport began to listen within {limit} s; the log says why"
                 )));
             };
-            let written = running.data.write_run_file(&address);
+            let written = running.data.write_run_file(&listening.address);
             written.map_err(|error| Refused::Host(format!("the run file cannot be written: {error}")))?;
-            running.address = Some(address);
+            running.address = Some(listening.address.into());
+            running.needs_token = listening.needs_token;
         }
         Ok(running)
     }
@@ -140,6 +150,11 @@ impl Running {
     #[must_use]
     pub fn plugin_count(&self) -> usize {
         self.kernel.plugins().len() - self.disabled.len()
+    }
+
+    /// Tells nobody any more where it can be reached; who knows it can go on.
+    pub fn withdraw(&self) {
+        self.data.remove_run_file();
     }
 
     /// Stops everything, within the manifest's deadline.

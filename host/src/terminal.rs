@@ -1,11 +1,31 @@
 //! What people see: lines on standard output and standard error, plain when that is not a terminal.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Prints a result. A closed pipe is not an error: whoever read it had enough.
+/// Whether a result could not be printed.
+static LOST: AtomicBool = AtomicBool::new(false);
+
+/// Prints a result. A closed pipe is not an error: whoever read it had enough. Any other failure is told once, and known
+/// to [`lost_output`].
 pub(crate) fn print(text: &str) {
     let mut out = io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe && !LOST.swap(true, Ordering::Relaxed) => {
+            complain(&format!("error: standard output cannot be written: {error}"));
+        }
+        _ => {}
+    }
+}
+
+/// Whether something of the result is lost.
+pub(crate) fn lost_output() -> bool {
+    LOST.load(Ordering::Relaxed)
+}
+
+/// A number of things: `1 line`, `2 lines`.
+pub(crate) fn counted(number: usize, one: &str) -> String {
+    if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
 }
 
 /// Prints a line for a person, beside the result.

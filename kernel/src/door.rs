@@ -160,7 +160,7 @@ unsafe fn waiting_mailboxes(seat: &Seat, point: u32, payload: *const ()) -> Vec<
 
 async fn push_all(seat: &Seat, point: u32, waiting: Vec<WaitingMailbox>) -> Result<(), CallError> {
     let info = seat.shared.point(point);
-    let limit = info.as_deref().and_then(|point| point.deadline).unwrap_or(Duration::MAX);
+    let limit = info.as_deref().and_then(|point| point.deadline()).unwrap_or(Duration::MAX);
     let deadline = {
         let _entered = seat.shared.runtime.enter();
         tokio::time::sleep(limit.min(Duration::from_secs(u64::from(u32::MAX))))

@@ -138,7 +138,8 @@ pub(crate) async fn start(shared: &Arc<Shared>, plugins: Vec<PluginToStart>, pla
         match outcome {
             Ok(()) => shared.lives.set(&id, PluginState::Running, None),
             Err(reason) => {
-                tracing::error!(plugin = id, "did not start: {reason}");
+                // Whoever started it gets the reason too, and tells the operator.
+                tracing::debug!(plugin = id, "did not start: {reason}");
                 shared.lives.set(&id, PluginState::Disabled, Some(reason.clone()));
                 report.disabled.push((id.clone(), reason.clone()));
                 failed.insert(id, reason);

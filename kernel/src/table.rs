@@ -20,7 +20,8 @@ use crate::seat::Seat;
 pub(crate) struct Point {
     pub(crate) name: String,
     pub(crate) kind: PointKind,
-    pub(crate) deadline: Option<Duration>,
+    /// Nanoseconds a handler may take; 0 when it may take as long as it needs.
+    pub(crate) budget_ns: u64,
     /// Fingerprints of input, output and about.
     pub(crate) fingerprints: [String; 3],
     /// How to handle the payloads, as the first plugin that resolved the point knows it.
@@ -37,11 +38,16 @@ pub(crate) struct PointTypes {
 }
 
 impl Point {
+    /// The time a handler may take, unless the caller says otherwise.
+    pub(crate) fn deadline(&self) -> Option<Duration> {
+        (self.budget_ns > 0).then(|| Duration::from_nanos(self.budget_ns))
+    }
+
     pub(crate) fn of(port: &crate::descriptor::PortDescriptor) -> Self {
         Self {
             name: port.point.clone(),
             kind: port.kind,
-            deadline: (port.deadline_ms > 0).then(|| Duration::from_millis(port.deadline_ms)),
+            budget_ns: port.deadline_ms.saturating_mul(1_000_000),
             fingerprints: [&port.input, &port.output, &port.about].map(|of| of.fingerprint.clone()),
             types: OnceLock::new(),
             counter: next_counter(),

@@ -18,12 +18,11 @@ pub struct CallContext {
 }
 
 impl CallContext {
-    /// For the kernel: stamps a call. `budget` is the time it may take from now on.
+    /// For the kernel: stamps a call that may take `budget_ns` nanoseconds from now on, or 0 for as long as it needs.
     #[doc(hidden)]
     #[must_use]
-    pub fn stamped(caller: &'static str, budget: Option<Duration>) -> Self {
-        let budget_ns =
-            budget.map_or(0, |budget| u64::try_from(budget.as_nanos()).unwrap_or(u64::MAX).max(1));
+    #[inline]
+    pub const fn stamped(caller: &'static str, budget_ns: u64) -> Self {
         Self { caller: RStr::from_str(caller), budget_ns }
     }
 

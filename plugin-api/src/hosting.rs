@@ -64,6 +64,8 @@ pub struct Listening {
     pub protocol: Text,
     /// Where, such as `http://127.0.0.1:24203`.
     pub address: Text,
+    /// Whether clients are asked for a token.
+    pub needs_token: bool,
 }
 
 /// Said by a transport when it begins to accept connections, after everything it serves is there. Nobody can refuse

@@ -1,5 +1,7 @@
 //! `transom chat "text"`: one message to the running host, or to one of its own when none runs.
 
+use std::time::{Duration, Instant};
+
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -7,10 +9,11 @@ use super::check::sound_manifest;
 use super::refuse;
 use crate::assembly::Overrides;
 use crate::client::{Client, Frames};
-use crate::data::{DataFolder, running_host};
-use crate::program::{Common, DONE, FAILED, REFUSED, log_to_stderr};
+use crate::data::{DataError, DataFolder, running_host};
+use crate::manifest::Manifest;
+use crate::program::{Common, DONE, FAILED, INTERRUPTED, log_to_stderr};
 use crate::running::{Refused, Running};
-use crate::terminal::{aside, complain, print, shown};
+use crate::terminal::{aside, complain, counted, note, print, shown};
 
 /// Send a message to the running host, or to one of its own when none runs
 #[derive(Args)]
@@ -34,65 +37,163 @@ pub(crate) struct Arguments {
     show_reasoning: bool,
 }
 
+/// How long a host that starts or stops on the data folder is waited for, and how often one looks.
+const PATIENCE: Duration = Duration::from_secs(15);
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
 pub(crate) async fn run(common: &Common, arguments: Arguments) -> u8 {
-    if let Some(host) = running_host(&common.data_folder_of_host()) {
-        return converse(&Client::new(&host.address), common, &arguments).await;
+    let body = match body(&arguments) {
+        Ok(body) => body,
+        Err(problem) => return refuse(&Refused::Host(problem), common.json),
+    };
+    let give_up = Instant::now() + PATIENCE;
+    loop {
+        let host = match reach(common, give_up).await {
+            Ok(host) => host,
+            Err(refused) => return refuse(&refused, common.json),
+        };
+        let client = Client::new(host.address());
+        match client.stream("/chat", &body).await {
+            Ok(frames) => return host.follow(&client, frames, common.json, &arguments).await,
+            // It has stopped since it was found.
+            Err(problem) if problem.nobody_there && Instant::now() < give_up => host.leave(&client).await,
+            Err(problem) => {
+                let code = refuse(&Refused::Host(shown(&problem.message)), common.json);
+                host.leave(&client).await;
+                return code;
+            }
+        }
     }
-    let running = match own_host(common).await {
-        Ok(running) => running,
-        Err(refused) => return refuse(&refused, common.json),
-    };
-    let Some(address) = running.address.clone() else {
-        complain("error: the manifest has no transport, so nothing can be asked");
-        return REFUSED;
-    };
-    let client = Client::new(&address);
-    let code = tokio::select! {
-        code = converse(&client, common, &arguments) => code,
-        _ = tokio::signal::ctrl_c() => FAILED,
-    };
-    running.stop().await;
-    code
 }
 
-/// Runs the manifest in this process, on a port of its own, for one message.
-async fn own_host(common: &Common) -> Result<Running, Refused> {
-    let manifest = sound_manifest(common).await?;
-    log_to_stderr("warn");
-    let folder = common.data_folder(&manifest);
-    let data = DataFolder::hold(&folder).map_err(|error| Refused::Host(error.to_string()))?;
-    let overrides = Overrides { listen: Some("127.0.0.1:0".to_owned()) };
-    Running::start(manifest, data, &overrides, false).await
-}
-
-async fn converse(client: &Client, common: &Common, arguments: &Arguments) -> u8 {
+fn body(arguments: &Arguments) -> Result<Value, String> {
     let mut body = json!({ "message": arguments.text });
-    let fields =
-        [("conversationId", &arguments.conversation), ("model", &arguments.model), ("cwd", &arguments.cwd)];
+    let cwd = arguments.cwd.as_deref().map(std::path::absolute).transpose();
+    let cwd = cwd.map_err(|error| format!("the folder after `--cwd` cannot be used: {error}"))?;
+    let cwd = cwd.map(|cwd| cwd.display().to_string());
+    let fields = [("conversationId", &arguments.conversation), ("model", &arguments.model), ("cwd", &cwd)];
     for (field, value) in fields {
         if let Some(value) = value {
             body[field] = json!(value);
         }
     }
-    let mut frames = match client.stream("/chat", &body).await {
-        Ok(frames) => frames,
-        Err(problem) => {
-            complain(&format!("error: {}", shown(&problem)));
-            return REFUSED;
+    Ok(body)
+}
+
+/// The host that is asked.
+enum Asked {
+    /// One that ran already.
+    Running(String),
+    /// One of this process, on a port of its own, for one message.
+    Own(Box<Running>, String),
+}
+
+/// Finds the host of the data folder, or starts one there. Several who find none at the same time share the one that
+/// the first of them starts.
+async fn reach(common: &Common, give_up: Instant) -> Result<Asked, Refused> {
+    let folder = common.data_folder_of_host();
+    loop {
+        if let Some(host) = running_host(&folder) {
+            return Ok(Asked::Running(host.address));
         }
-    };
-    let conversation = frames.conversation_id();
-    let outcome = follow(&mut frames, common.json, arguments.show_reasoning).await;
-    if let (false, Some(id)) = (common.json, conversation) {
-        aside(&format!("conversation {}", shown(&id)));
-    }
-    match outcome {
-        Ok(code) => code,
-        Err(problem) => {
-            complain(&format!("error: the answer broke off: {}", shown(&problem)));
-            FAILED
+        let manifest = sound_manifest(common).await?;
+        match DataFolder::hold(&folder) {
+            Ok(data) => return own_host(manifest, data).await,
+            Err(DataError::Held { .. }) if Instant::now() < give_up => tokio::time::sleep(LOOK_EVERY).await,
+            Err(error) => return Err(Refused::Host(error.to_string())),
         }
     }
+}
+
+async fn own_host(manifest: Manifest, data: DataFolder) -> Result<Asked, Refused> {
+    log_to_stderr("warn");
+    let overrides = Overrides { listen: Some("127.0.0.1:0".to_owned()) };
+    let running = Running::start(manifest, data, &overrides, false).await?;
+    match running.address.clone() {
+        Some(address) => Ok(Asked::Own(Box::new(running), address)),
+        None => {
+            running.stop().await;
+            Err(Refused::Host("the manifest has no transport, so nothing can be asked".to_owned()))
+        }
+    }
+}
+
+impl Asked {
+    fn address(&self) -> &str {
+        let (Self::Running(address) | Self::Own(_, address)) = self;
+        address
+    }
+
+    /// Shows the answer and says how it ended.
+    async fn follow(self, client: &Client, mut frames: Frames, json: bool, arguments: &Arguments) -> u8 {
+        let conversation = frames.conversation_id();
+        let outcome = tokio::select! {
+            outcome = follow(&mut frames, json, arguments.show_reasoning) => Some(outcome),
+            _ = tokio::signal::ctrl_c() => None,
+        };
+        // Closed before a host of this process is stopped, which waits for its clients.
+        drop(frames);
+        let conversation = conversation.as_deref().map(shown);
+        if let (false, Some(id)) = (json, &conversation) {
+            if outcome.is_none() {
+                print("\n");
+            }
+            aside(&format!("conversation {id}"));
+        }
+        match outcome {
+            Some(Ok(code)) => {
+                self.leave(client).await;
+                code
+            }
+            Some(Err(problem)) => {
+                complain(&format!("error: the answer broke off: {}", shown(&problem)));
+                self.leave(client).await;
+                FAILED
+            }
+            None => {
+                self.interrupt(conversation.as_deref()).await;
+                INTERRUPTED
+            }
+        }
+    }
+
+    async fn interrupt(self, conversation: Option<&str>) {
+        match self {
+            Self::Running(address) => {
+                let id = conversation.unwrap_or("ID");
+                note(&format!(
+                    "interrupted; the turn goes on in the host, and this stops it: curl -X POST {address}/conversations/{id}/stop"
+                ));
+            }
+            Self::Own(running, _) => {
+                note("interrupted; the turn is stopped");
+                running.stop().await;
+            }
+        }
+    }
+
+    /// Ends a host of this process, once those who have found it meanwhile have their answers.
+    async fn leave(self, client: &Client) {
+        let Self::Own(running, _) = self else { return };
+        running.withdraw();
+        let mut told = false;
+        while is_busy(client).await {
+            if !std::mem::replace(&mut told, true) {
+                aside("others have a turn in this host, which ends after them; Ctrl-C ends it now");
+            }
+            tokio::select! {
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+                _ = tokio::signal::ctrl_c() => break,
+            }
+        }
+        running.stop().await;
+    }
+}
+
+/// Whether a turn runs in the host.
+async fn is_busy(client: &Client) -> bool {
+    let active = client.get("/conversations?status=active").await;
+    active.is_ok_and(|active| active["conversations"].as_array().is_some_and(|list| !list.is_empty()))
 }
 
 /// Shows frames as they come, and answers how the turn ended.
@@ -152,7 +253,7 @@ fn shown_as(frame: &Value, reasoning: bool) -> Shown {
         }
         "tool-result" => {
             let lines = frame["content"].as_str().unwrap_or_default().lines().count();
-            Shown::Aside(format!("[{}] answered, {lines} lines", text("toolName")))
+            Shown::Aside(format!("[{}] answered, {}", text("toolName"), counted(lines, "line")))
         }
         "error" => Shown::Error(format!("error: {}", text("message"))),
         "done" if frame["reason"] != "stop" => Shown::Error(format!("the turn ended: {}", text("reason"))),

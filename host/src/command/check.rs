@@ -38,9 +38,8 @@ fn report(assembly: &Assembly, json: bool) {
         print(&format!("{}\n", serde_json::json!({ "ok": true, "order": order })));
     } else {
         print(&format!(
-            "{}: no faults; {} plugins start in this order: {}\n",
+            "{}: no faults; its plugins start in this order: {}\n",
             assembly.manifest.file(),
-            order.len(),
             order.join(", ")
         ));
     }

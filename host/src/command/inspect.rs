@@ -10,7 +10,10 @@ use transom_kernel::descriptor::PortDescriptor;
 use transom_loader::{PluginFile, check};
 use transom_plugin_api::sabotage::sabotaged;
 
+use super::refuse;
+use crate::manifest::Fault;
 use crate::program::{Common, DONE, REFUSED};
+use crate::running::Refused;
 use crate::terminal::{complain, print, shown};
 
 /// Show what a plugin file says of itself, without running it
@@ -24,6 +27,11 @@ pub(crate) struct Arguments {
 pub(crate) fn run(common: &Common, arguments: &Arguments) -> u8 {
     let file = match PluginFile::read(&arguments.file) {
         Ok(file) => file,
+        Err(error) if common.json => {
+            let (file, help) = (error.path.display().to_string(), Some(error.flaw.help().to_owned()));
+            let fault = Fault { file, position: None, message: error.to_string(), help };
+            return refuse(&Refused::Faults(fault.into()), true);
+        }
         Err(error) => {
             complain(&format!("error: {error}\n  help: {}", error.flaw.help()));
             return REFUSED;

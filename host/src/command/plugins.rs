@@ -8,14 +8,21 @@ use super::refuse;
 use crate::client::Client;
 use crate::data::running_host;
 use crate::program::{Common, DONE, FAILED};
-use crate::terminal::{complain, print, shown};
+use crate::running::Refused;
+use crate::terminal::{aside, print, shown};
 
 pub(crate) async fn run(common: &Common) -> u8 {
     let listed = match running_host(&common.data_folder_of_host()) {
         Some(host) => match Client::new(&host.address).get("/plugins").await {
-            Ok(answer) => answer["plugins"].clone(),
+            Ok(answer) => {
+                if !common.json {
+                    aside(&format!("of the host that runs at {}", host.address));
+                }
+                answer["plugins"].clone()
+            }
             Err(problem) => {
-                complain(&format!("error: the host at {} could not be asked: {problem}", host.address));
+                let problem = format!("the host at {} could not be asked: {}", host.address, problem.message);
+                refuse(&Refused::Host(problem), common.json);
                 return FAILED;
             }
         },

@@ -91,34 +91,44 @@ async fn announce(running: &Running, json: bool) {
         .address
         .as_deref()
         .map_or("without a transport".to_owned(), |address| format!("at {address}"));
-    let answers = model.map_or(String::new(), |model| format!("; model `{model}` answers"));
+    let answers = match &model {
+        Some(model) => format!("; model `{model}` answers"),
+        None => "; no model is served".to_owned(),
+    };
     let down = match running.disabled.len() {
         0 => String::new(),
         down => format!(", {down} disabled"),
     };
     print(&format!("transom is ready {at}{answers}; {} plugins run{down}\n", running.plugin_count()));
-    if let Some(address) = &running.address {
+    if let (Some(address), Some(_)) = (&running.address, model) {
+        let token = if running.needs_token { " -H \"Authorization: Bearer $TRANSOM_TOKEN\"" } else { "" };
         print(&format!(
-            "curl -N {address}/chat -H 'Content-Type: application/json' -d '{{\"message\":\"hello\"}}'\n"
+            "curl -N {address}/chat{token} -H 'Content-Type: application/json' -d '{{\"message\":\"hello\"}}'\n"
         ));
     }
 }
 
-/// Ctrl-C and SIGTERM, whichever comes.
+/// Ctrl-C, SIGTERM and the end of the terminal, whichever comes.
 struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    hang_up: Signal,
 }
 
 impl Signals {
     fn new() -> std::io::Result<Self> {
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
     }
 
     async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
+            _ = self.hang_up.recv() => {}
         }
     }
 }

@@ -78,7 +78,8 @@ impl Reader<'_, '_> {
             keys,
         };
         self.report_contradictions(&entry);
-        Some(entry)
+        // A plugin that contradicts itself is told once, and not looked for.
+        (self.report.count() == before).then_some(entry)
     }
 
     fn report_duplicates(&mut self, tables: &[Located]) {

@@ -146,6 +146,7 @@ impl Validator<'_, '_> {
             return self.bounded(node, json, schema, path);
         }
         let least = schema.minimum().map_or_else(|| i64::MIN.to_string(), Number::to_string);
+        let greatest = schema.maximum().map_or_else(|| greatest.to_string(), Number::to_string);
         self.out_of_bounds(node, &number.to_string(), &format!("{least} to {greatest}"), schema, path);
         None
     }

@@ -49,8 +49,8 @@ pub(crate) unsafe fn call(
             return fail(failure, error);
         },
     };
-    let budget = if budget_ns > 0 { Some(Duration::from_nanos(budget_ns)) } else { routes.point.deadline };
-    let context = CallContext::stamped(seat.id, budget);
+    let budget_ns = if budget_ns > 0 { budget_ns } else { routes.point.budget_ns };
+    let context = CallContext::stamped(seat.id, budget_ns);
     let Some(dispatch) = Dispatch::begin(routes.point.counter, &routes.point.times) else {
         // SAFETY: as above.
         unsafe {
@@ -78,6 +78,7 @@ pub(crate) unsafe fn call(
         // SAFETY: the step says that the failure was written; the place is free.
         FAILED => unsafe { fail(failure, blamed(provider, &routes.point.name, written(error))) },
         PENDING => {
+            let budget = (budget_ns > 0).then(|| Duration::from_nanos(budget_ns));
             let mut waiting = Waiting {
                 provider: Arc::clone(provider),
                 // SAFETY: the step says that a task was written.

@@ -28,7 +28,7 @@ pub(crate) unsafe fn emit(seat: &Seat, point: u32, payload: *const ()) {
         return too_deep(seat, routes);
     };
     if !routes.inline.is_empty() {
-        let context = CallContext::stamped(seat.id, None);
+        let context = CallContext::stamped(seat.id, 0);
         for listener in &routes.inline {
             dispatch.runs(listener.plugin, point);
             let mut failure = MaybeUninit::uninit();

@@ -174,7 +174,7 @@ pub(crate) unsafe fn apply(
             fail(failure, seat.retired())
         };
     }
-    let context = CallContext::stamped(seat.id, routes.point.deadline);
+    let context = CallContext::stamped(seat.id, routes.point.budget_ns);
     // SAFETY: by this function's contract.
     match unsafe { run(&routes.point, &routes.links, 0, value, &context, waker) } {
         Progress::Done => READY,
@@ -188,7 +188,7 @@ pub(crate) unsafe fn apply(
                 link,
                 task: Some(task),
                 backup,
-                vigil: Vigil::over(&routes.links[link].seat, routes.point.deadline),
+                vigil: Vigil::over(&routes.links[link].seat, routes.point.deadline()),
             };
             drop(table);
             // The first look arms the timer.
@@ -252,7 +252,7 @@ impl Chain {
         match self.vigil.poll(waker) {
             Poll::Pending => PENDING,
             Poll::Ready(cut) => {
-                let error = cut_error(cut, &self.links[self.link].seat, self.point.deadline);
+                let error = cut_error(cut, &self.links[self.link].seat, self.point.deadline());
                 // SAFETY: as this function's contract.
                 unsafe { self.link_failed(error, value, failure, waker) }
             }
@@ -294,7 +294,7 @@ impl Chain {
             // SAFETY: a free place.
             Progress::Failed(error) => unsafe { fail(failure, error) },
             Progress::Waiting { link, task, backup } => {
-                self.vigil = Vigil::over(&self.links[link].seat, self.point.deadline);
+                self.vigil = Vigil::over(&self.links[link].seat, self.point.deadline());
                 (self.link, self.task, self.backup) = (link, Some(task), backup);
                 // SAFETY: the value is in the link, so its place is free.
                 unsafe { self.watch(waker, value, failure) }

@@ -147,7 +147,7 @@ pub(crate) fn attend(seat: &Seat, contribution: &Arc<Contribution>) {
 async fn handle(contribution: &Contribution, event: RawReceived, caller: &'static str) {
     let Some(handler) = contribution.asynchronous() else { return };
     let handler: &AsyncHandler = handler;
-    let context = CallContext::stamped(caller, None);
+    let context = CallContext::stamped(caller, 0);
     // SAFETY: the handler was attached to this point, so the event is of its type; it writes no value.
     let handled = unsafe {
         crossing::<(), _>(move |out, failure, waker, pending| {

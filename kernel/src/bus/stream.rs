@@ -49,7 +49,7 @@ pub(crate) unsafe fn open(
         },
     };
     dispatch.runs(provider.seat.number, point);
-    let context = CallContext::stamped(seat.id, None);
+    let context = CallContext::stamped(seat.id, 0);
     let mut error = MaybeUninit::uninit();
     let mut inner = MaybeUninit::uninit();
     // SAFETY: the handler was attached to this point, so the request is of its type.

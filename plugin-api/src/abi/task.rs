@@ -6,8 +6,9 @@
 //! must keep it clones it once and reuses the clone as long as the same waker comes back, so polling allocates
 //! nothing.
 
+use std::any::Any;
 use std::cell::OnceCell;
-use std::future::Future;
+use std::future::{Future, Ready};
 use std::marker::PhantomData;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::pin::Pin;
@@ -178,43 +179,58 @@ pub trait Surroundings: Send + 'static {
 
 struct TaskState<F, S> {
     /// `None` once it was dropped.
-    future: Option<F>,
+    future: Option<Pin<Box<F>>>,
     surroundings: S,
     waker: WakerCache,
 }
 
 impl<F, S: Surroundings> TaskState<F, S> {
-    fn boxed(surroundings: S, future: F) -> Box<Self> {
-        Box::new(Self { future: Some(future), surroundings, waker: WakerCache::default() })
+    fn new(surroundings: S, future: F) -> Self {
+        Self { future: Some(Box::pin(future)), surroundings, waker: WakerCache::default() }
     }
 
-    /// Polls the future through `poll`, guarded and in its surroundings. `is_dispatched` says
-    /// whether the kernel polls from a dispatch.
-    ///
-    /// # Safety
-    /// `self` is boxed and does not move between polls; `waker` is valid for the call.
-    unsafe fn poll_with<R>(
-        &mut self,
-        is_dispatched: bool,
-        waker: *const AbiWaker,
-        poll: impl FnOnce(Pin<&mut F>, &mut Context<'_>) -> R,
-    ) -> Result<R, CallError> {
+    /// Polls the future through `poll`, in its surroundings.
+    fn poll_with<R>(&mut self, waker: &AbiWaker, poll: impl FnOnce(Pin<&mut F>, &mut Context<'_>) -> R) -> R {
         let Self { future, surroundings, waker: cache } = self;
         let Some(future) = future else { unreachable!("polled after it was dropped") };
-        // SAFETY: by this function's contract the future does not move until it is dropped, and the waker is valid.
-        let (future, waker) = unsafe { (Pin::new_unchecked(future), &*waker) };
-        let poll = || surroundings.around(|| cache.with(waker, |context| poll(future, context)));
-        if is_dispatched { guarded(poll) } else { guarded_anywhere(poll) }
+        surroundings.around(|| cache.with(waker, |context| poll(future.as_mut(), context)))
+    }
+
+    /// Drops the future. Its `Drop` may touch timers and sockets, so it needs the same surroundings as its polls.
+    fn end(&mut self) {
+        let Self { future, surroundings, .. } = self;
+        swallow_panic(|| surroundings.around(|| *future = None));
     }
 }
 
-/// Starts a future and polls it once; leaves a task behind when it is not ready.
+/// What a handler gave.
+pub enum Given<T, F> {
+    /// Its answer, without waiting.
+    Answer(Result<T, CallError>),
+    /// A future of it.
+    Future(F),
+}
+
+/// The output of a [`Ready`], else the future itself: a handler that never waits needs no task, and nothing is allocated.
+pub fn settled<F>(future: F) -> Result<F::Output, F>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    let mut future = Some(future);
+    match (&mut future as &mut dyn Any).downcast_mut::<Option<Ready<F::Output>>>().and_then(Option::take) {
+        Some(ready) => Ok(ready.into_inner()),
+        None => Err(future.expect("it was not taken")),
+    }
+}
+
+/// Runs a handler and polls its future once; leaves a task behind when it is not ready.
 ///
 /// # Safety
 /// `out` is a free place for a `T`, `failure` and `pending` are free places, `waker` is valid for the call.
 pub unsafe fn start<T, F, S>(
-    surroundings: S,
-    make: impl FnOnce() -> F,
+    surroundings: &S,
+    handler: impl FnOnce() -> Given<T, F>,
     out: *mut (),
     failure: *mut MaybeUninit<CallError>,
     waker: *const AbiWaker,
@@ -222,34 +238,46 @@ pub unsafe fn start<T, F, S>(
 ) -> Step
 where
     F: Future<Output = Result<T, CallError>> + Send,
-    S: Surroundings,
+    S: Surroundings + Clone,
 {
-    let mut state = Box::new(TaskState { future: None, surroundings, waker: WakerCache::default() });
-    let TaskState { future, surroundings, waker: cache } = &mut *state;
-    // SAFETY: valid for the call, by this function's contract.
-    let waker = unsafe { &*waker };
-    let polled = guarded(|| {
+    let mut step = None;
+    let ran = guarded(|| {
         surroundings.around(|| {
-            // SAFETY: the state is boxed, so the future does not move until it is dropped.
-            let future = unsafe { Pin::new_unchecked(future.insert(make())) };
-            cache.with(waker, |context| future.poll(context))
-        })
+            let future = match handler() {
+                Given::Answer(answer) => {
+                    // SAFETY: free places, by this function's contract.
+                    step = Some(unsafe { Outcome { out, failure }.write(Poll::Ready(answer)) });
+                    return;
+                }
+                Given::Future(future) => future,
+            };
+            let mut future = Box::pin(future);
+            let mut cache = WakerCache::default();
+            // SAFETY: valid for the call, by this function's contract.
+            let waker = unsafe { &*waker };
+            // SAFETY: as above; `T` is what the caller expects.
+            let polled = cache.with(waker, |context| unsafe {
+                Outcome { out, failure }.write(future.as_mut().poll(context))
+            });
+            step = Some(polled);
+            if polled == PENDING {
+                let surroundings = surroundings.clone();
+                let state = Box::new(TaskState { future: Some(future), surroundings, waker: cache });
+                // SAFETY: a free place, by this function's contract.
+                unsafe { (*pending).write(raw_task::<T, F, S>(state)) };
+            }
+        });
     });
-    // SAFETY: the places are those of this function's contract.
-    let step = unsafe { write_outcome(polled, out, failure) };
-    if step == PENDING {
-        let task = RawTask {
-            state: Box::into_raw(state).cast(),
-            poll: poll_task::<T, F, S>,
-            drop: drop_task::<F, S>,
-        };
-        // SAFETY: a free place, by this function's contract.
-        unsafe { (*pending).write(task) };
-    } else {
-        let TaskState { future, surroundings, .. } = &mut *state;
-        drop(guarded(|| surroundings.around(|| *future = None)));
+    match (ran, step) {
+        // What was answered stands, even if the drop of the finished future panicked.
+        (_, Some(step)) => step,
+        (Err(panic), None) => {
+            // SAFETY: nothing was written yet.
+            unsafe { (*failure).write(panic) };
+            FAILED
+        }
+        (Ok(()), None) => unreachable!("a poll answers with a step"),
     }
-    step
 }
 
 /// A task that has not been polled yet, for those who spawn rather than call.
@@ -258,28 +286,39 @@ where
     F: Future<Output = Result<T, CallError>> + Send,
     S: Surroundings,
 {
-    let state = TaskState::boxed(surroundings, future);
+    raw_task::<T, F, S>(Box::new(TaskState::new(surroundings, future)))
+}
+
+fn raw_task<T, F, S>(state: Box<TaskState<F, S>>) -> RawTask
+where
+    F: Future<Output = Result<T, CallError>> + Send,
+    S: Surroundings,
+{
     RawTask { state: Box::into_raw(state).cast(), poll: poll_task::<T, F, S>, drop: drop_task::<F, S> }
 }
 
-/// # Safety
-/// `out` is a free place for a `T`, `failure` one for a failure.
-unsafe fn write_outcome<T>(
-    polled: Result<Poll<Result<T, CallError>>, CallError>,
+/// Where the outcome of a poll goes.
+struct Outcome {
     out: *mut (),
     failure: *mut MaybeUninit<CallError>,
-) -> Step {
-    // SAFETY: by this function's contract.
-    unsafe {
-        match polled {
-            Ok(Poll::Pending) => PENDING,
-            Ok(Poll::Ready(Ok(value))) => {
-                out.cast::<T>().write(value);
-                READY
-            }
-            Ok(Poll::Ready(Err(error))) | Err(error) => {
-                (*failure).write(error);
-                FAILED
+}
+
+impl Outcome {
+    /// # Safety
+    /// `out` is a free place for a `T`, `failure` one for a failure.
+    unsafe fn write<T>(self, polled: Poll<Result<T, CallError>>) -> Step {
+        // SAFETY: by this function's contract.
+        unsafe {
+            match polled {
+                Poll::Pending => PENDING,
+                Poll::Ready(Ok(value)) => {
+                    self.out.cast::<T>().write(value);
+                    READY
+                }
+                Poll::Ready(Err(error)) => {
+                    (*self.failure).write(error);
+                    FAILED
+                }
             }
         }
     }
@@ -295,24 +334,24 @@ where
     F: Future<Output = Result<T, CallError>>,
     S: Surroundings,
 {
-    // SAFETY: `state` was made for these types by `start` or `task`; polls do not overlap; the places are free.
-    unsafe {
-        let state = &mut *state.cast::<TaskState<F, S>>();
-        let polled = state.poll_with(false, waker, |future, context| future.poll(context));
-        write_outcome(polled, out, failure)
-    }
+    // SAFETY: `state` was made for these types by `raw_task`; polls do not overlap; the waker is valid for the call.
+    let (state, waker) = unsafe { (&mut *state.cast::<TaskState<F, S>>(), &*waker) };
+    let polled = guarded_anywhere(|| {
+        // SAFETY: the places are free.
+        state.poll_with(waker, |future, context| unsafe {
+            Outcome { out, failure }.write(future.poll(context))
+        })
+    });
+    polled.unwrap_or_else(|panic| {
+        // SAFETY: a free place, since the panic came before anything was written.
+        unsafe { (*failure).write(panic) };
+        FAILED
+    })
 }
 
 unsafe extern "C" fn drop_task<F, S: Surroundings>(state: *mut ()) {
     // SAFETY: as above, dropped once.
-    let mut state = unsafe { Box::from_raw(state.cast::<TaskState<F, S>>()) };
-    end(&mut state);
-}
-
-// A future's `Drop` may touch timers and sockets, so it needs the same surroundings as its polls.
-fn end<F, S: Surroundings>(state: &mut TaskState<F, S>) {
-    let TaskState { future, surroundings, .. } = state;
-    swallow_panic(|| surroundings.around(|| *future = None));
+    unsafe { Box::from_raw(state.cast::<TaskState<F, S>>()) }.end();
 }
 
 /// A stream that has been opened. Dropping it through `drop` cancels it.
@@ -404,20 +443,17 @@ fn remember(waker: &mut Option<Waker>, context: &Context<'_>) {
 }
 
 struct StreamState<T, F, S> {
-    producer: Box<TaskState<F, S>>,
+    producer: TaskState<F, S>,
     slot: Slot<T>,
     /// How the producer ended, while an item of it may still wait.
     ended: Option<Result<(), CallError>>,
 }
 
 impl<T, F: Future<Output = Result<(), CallError>>, S: Surroundings> StreamState<T, F, S> {
-    /// # Safety
-    /// `waker` is valid for the call.
-    unsafe fn poll_next(&mut self, waker: *const AbiWaker) -> Poll<Option<Result<T, CallError>>> {
+    fn poll_next(&mut self, waker: &AbiWaker) -> Poll<Option<Result<T, CallError>>> {
         let Self { producer, slot, ended } = self;
-        // SAFETY: the producer is boxed; the waker is the caller's.
-        let polled = unsafe {
-            producer.poll_with(true, waker, |future, context| {
+        let polled = guarded(|| {
+            producer.poll_with(waker, |future, context| {
                 let mut item = slot.poll_take(context);
                 if item.is_none() && ended.is_none() {
                     if let Poll::Ready(end) = future.poll(context) {
@@ -427,7 +463,7 @@ impl<T, F: Future<Output = Result<(), CallError>>, S: Surroundings> StreamState<
                 }
                 item
             })
-        };
+        });
         match (polled, &ended) {
             (Err(panic), _) => Poll::Ready(Some(Err(panic))),
             (Ok(Some(item)), _) => Poll::Ready(Some(Ok(item))),
@@ -452,7 +488,7 @@ where
 {
     let slot = Slot::new();
     let future = guarded(|| surroundings.around(|| make(slot.clone())))?;
-    let state = Box::new(StreamState { producer: TaskState::boxed(surroundings, future), slot, ended: None });
+    let state = Box::new(StreamState { producer: TaskState::new(surroundings, future), slot, ended: None });
     Ok(RawStream {
         state: Box::into_raw(state).cast(),
         poll_next: poll_next::<T, F, S>,
@@ -470,9 +506,10 @@ where
     F: Future<Output = Result<(), CallError>>,
     S: Surroundings,
 {
-    // SAFETY: made for these types by `stream`; polls do not overlap; the places are free for what is written.
+    // SAFETY: made for these types by `stream`; polls do not overlap; the places are free for what is written; the waker
+    // is valid for the call.
     unsafe {
-        match (*state.cast::<StreamState<T, F, S>>()).poll_next(waker) {
+        match (*state.cast::<StreamState<T, F, S>>()).poll_next(&*waker) {
             Poll::Pending => PENDING,
             Poll::Ready(None) => ENDED,
             Poll::Ready(Some(Ok(item))) => {
@@ -491,7 +528,7 @@ unsafe extern "C" fn drop_stream<T, F, S: Surroundings>(state: *mut ()) {
     // SAFETY: made for these types by `stream`, dropped once.
     let state = unsafe { Box::from_raw(state.cast::<StreamState<T, F, S>>()) };
     let StreamState { mut producer, slot, .. } = *state;
-    end(&mut producer);
+    producer.end();
     swallow_panic(|| drop(slot));
 }
 

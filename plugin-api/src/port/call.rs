@@ -9,7 +9,7 @@ use super::event::drop_closure;
 use super::{AboutNames, Seated};
 use crate::abi::host_table::{AsyncHandler, FailurePlace, Handler, NameVisitor};
 use crate::abi::payload::PayloadType;
-use crate::abi::task::{AbiWaker, RawTask, crossing, start};
+use crate::abi::task::{AbiWaker, Given, RawTask, crossing, settled, start};
 use crate::abi::{RStr, Step};
 use crate::contract::Contract;
 use crate::point::{Service, Sole};
@@ -199,7 +199,8 @@ impl<Req: Contract, Reply: Contract, About: AboutNames> Server<Req, Reply, About
 }
 
 impl<Req: Contract, Reply: Contract> Server<Req, Reply> {
-    /// Answers every call with `handler`. Calls run side by side, each on its caller's task.
+    /// Answers every call with `handler`. Calls run side by side, each on its caller's task. A handler that never waits
+    /// gives [`std::future::ready`] and costs no allocation.
     ///
     /// # Errors
     /// When another plugin provides the service already, or this one has been stopped.
@@ -300,9 +301,12 @@ where
         // SAFETY: the state is the one below; the request is moved over; the context is borrowed.
         let (state, request, context) =
             unsafe { (&*state.cast::<ServeState<F>>(), request.cast::<Req>().read(), *context) };
-        let make = || (state.handler)(request, context);
+        let handler = || match settled((state.handler)(request, context)) {
+            Ok(reply) => Given::Answer(reply),
+            Err(future) => Given::Future(future),
+        };
         // SAFETY: the places are the kernel's, as `AsyncHandler` asks.
-        unsafe { start::<Reply, _, _>(state.runtime.clone(), make, out, failure, waker, pending) }
+        unsafe { start::<Reply, _, _>(&state.runtime, handler, out, failure, waker, pending) }
     }
     AsyncHandler {
         state: Box::into_raw(Box::new(ServeState { handler, runtime })).cast(),

@@ -10,7 +10,7 @@ use super::Seated;
 use crate::abi::guard::{guarded, swallow_panic};
 use crate::abi::host_table::{AsyncHandler, FailurePlace, Handler, InlineHandler, MailboxTerms, RawReceived};
 use crate::abi::payload::PayloadType;
-use crate::abi::task::{AbiWaker, RawTask, Surroundings, crossing, start};
+use crate::abi::task::{AbiWaker, Given, RawTask, Surroundings, crossing, settled, start};
 use crate::abi::{FAILED, READY, Step};
 use crate::contract::Contract;
 use crate::point::{Event, Immediate, Paced};
@@ -225,16 +225,19 @@ where
         // SAFETY: the state is the one below; the event is moved over; the context is borrowed for the call.
         let (state, event, context) =
             unsafe { (&*state.cast::<QueuedState<F>>(), event.cast::<RawReceived>().read(), *context) };
-        let make = || {
+        let handler = || {
             let mut handler = state.handler.lock().unwrap_or_else(PoisonError::into_inner);
             let handled = (*handler)(Received { raw: event, of: PhantomData }, context);
-            async move {
-                handled.await;
-                Ok(())
+            match settled(handled) {
+                Ok(()) => Given::Answer(Ok(())),
+                Err(future) => Given::Future(async move {
+                    future.await;
+                    Ok(())
+                }),
             }
         };
         // SAFETY: the places are the kernel's, as `AsyncHandler` asks.
-        unsafe { start::<(), _, _>(state.runtime.clone(), make, out, failure, waker, pending) }
+        unsafe { start::<(), _, _>(&state.runtime, handler, out, failure, waker, pending) }
     }
     let state = QueuedState { handler: Mutex::new(handler), runtime };
     AsyncHandler {

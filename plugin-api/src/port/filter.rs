@@ -9,7 +9,7 @@ use super::event::drop_closure;
 use crate::abi::Step;
 use crate::abi::host_table::{AsyncHandler, FailurePlace, Handler};
 use crate::abi::payload::PayloadType;
-use crate::abi::task::{AbiWaker, RawTask, crossing, start};
+use crate::abi::task::{AbiWaker, Given, RawTask, crossing, settled, start};
 use crate::contract::Contract;
 use crate::point::Filter;
 use crate::runtime::Runtime;
@@ -68,7 +68,7 @@ impl<T: Contract> Link<T> {
     }
 
     /// Runs `handler` whenever the filter is applied. It takes the value and returns it, changed or not; past the
-    /// point's deadline it is dropped.
+    /// point's deadline it is dropped. One that never waits gives [`std::future::ready`] and costs no allocation.
     ///
     /// # Errors
     /// When the plugin has been stopped meanwhile.
@@ -126,12 +126,12 @@ where
         // SAFETY: the state is the one below; the value is moved out of its place; the context is borrowed.
         let (state, value, context) =
             unsafe { (&*state.cast::<LinkState<F>>(), value.cast::<T>().read(), *context) };
-        let make = || {
-            let linked = (state.handler)(value, context);
-            async move { linked.await.map_err(CallError::from) }
+        let handler = || match settled((state.handler)(value, context)) {
+            Ok(linked) => Given::Answer(linked.map_err(CallError::from)),
+            Err(future) => Given::Future(async move { future.await.map_err(CallError::from) }),
         };
         // SAFETY: the places are the kernel's, as `AsyncHandler` asks.
-        unsafe { start::<T, _, _>(state.runtime.clone(), make, out, failure, waker, pending) }
+        unsafe { start::<T, _, _>(&state.runtime, handler, out, failure, waker, pending) }
     }
     AsyncHandler {
         state: Box::into_raw(Box::new(LinkState { handler, runtime })).cast(),

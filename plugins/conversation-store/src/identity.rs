@@ -12,6 +12,10 @@ pub(crate) fn check_conversation_id(field: &str, id: &str) -> Result<(), CallErr
         let expected = format!("expected 1 to {LONGEST} of {ALLOWED}");
         return Err(CallError::invalid_input(format!("`{field}` has {length} characters, {expected}")));
     }
+    // A path with them is another path: clients and proxies take them out.
+    if id == "." || id == ".." {
+        return Err(CallError::invalid_input(format!("`{field}` is `{id}`, expected more than dots")));
+    }
     match id.chars().find(|character| !is_allowed(*character)) {
         Some(other) => {
             let other = other.escape_debug();
@@ -47,6 +51,7 @@ mod tests {
             refusal(&"x".repeat(129)),
             "`id` has 129 characters, expected 1 to 128 of `A–Z a–z 0–9 - _ .`"
         );
+        assert_eq!(refusal(".."), "`id` is `..`, expected more than dots");
         assert_eq!(refusal("a\nb"), "`id` contains `\\n`, expected only `A–Z a–z 0–9 - _ .`");
         assert_eq!(refusal("über"), "`id` contains `ü`, expected only `A–Z a–z 0–9 - _ .`");
     }

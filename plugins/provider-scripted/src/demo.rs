@@ -17,7 +17,7 @@ Try one of these:
 - `read README.md` makes me call a tool and say what it answered.
 - `[[think: hm]] [[say: aha]]` makes me think and speak.
 - `[[tool: list_dir {\"path\":\".\"}]]` calls any tool with any input.
-- `[[fail: rate-limited 2000 1]] made it` fails once, then succeeds.
+- `[[fail: overloaded]]` fails the way a busy provider does.
 - `[[hang]]` keeps you waiting until you stop me.
 
 ";

@@ -49,7 +49,9 @@ pub(crate) fn permit(address: SocketAddr, token: Option<&Secret>) -> Result<(), 
 /// Takes the port without opening it: what is taken already is noticed here, and clients are refused until the
 /// socket listens.
 pub(crate) fn bind(address: SocketAddr) -> Result<TcpSocket, StartError> {
-    try_bind(address).map_err(|error| StartError::new(problem("taken", address, &error)).help(remedy(&error)))
+    try_bind(address).map_err(|error| {
+        StartError::new(format!("address `{address}` cannot be taken: {error}")).help(remedy(&error))
+    })
 }
 
 fn try_bind(address: SocketAddr) -> io::Result<TcpSocket> {
@@ -59,11 +61,6 @@ fn try_bind(address: SocketAddr) -> io::Result<TcpSocket> {
     socket.set_reuseaddr(address.port() != 0)?;
     socket.bind(address)?;
     Ok(socket)
-}
-
-/// One sentence about an address that cannot be `done`.
-pub(crate) fn problem(done: &str, address: SocketAddr, error: &io::Error) -> String {
-    format!("address `{address}` cannot be {done}: {error}")
 }
 
 fn remedy(error: &io::Error) -> &'static str {

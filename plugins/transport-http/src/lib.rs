@@ -41,7 +41,8 @@ use std::time::Duration;
 use transom_agent::reach::{HTTP_ROUTE, HTTP_STREAM, HttpFrame, HttpReply, HttpRequest, HttpRoute};
 use transom_plugin_api::hosting::{self, Listening, PluginList, Ready};
 use transom_plugin_api::{
-    Caller, Emitter, Host, Plugin, Ports, Secret, Settings, StartError, StreamCaller, export_plugin,
+    CallErrorKind, Caller, Emitter, Host, Plugin, Ports, Secret, Settings, StartError, StreamCaller,
+    export_plugin,
 };
 
 use crate::app::{Desk, Limits};
@@ -100,15 +101,22 @@ impl Plugin for TransportHttp {
             body_bytes: usize::try_from(self.body_limit_bytes)?,
             body_time: Duration::from_secs(self.body_timeout_s),
         };
+        let needs_token = self.token.is_some();
         let guard = Guard::new(bound, self.token);
         let desk = Arc::new(Desk::new(Bus::new(plugins, route, stream), guard, limits));
         let times = Times { head: Duration::from_secs(self.header_timeout_s), grace: GRACE };
         let server = Arc::new(Server::new(socket, app::app(desk.clone()), times));
 
         let (opening, opened) = (server.clone(), desk.clone());
+        let said =
+            Listening { protocol: "http".into(), address: format!("http://{bound}").into(), needs_token };
         host.spawn(async move {
             match started_up.call(()).await {
-                Ok(_) => open(&opening, &opened, bound, &listening),
+                Ok(_) => open(&opening, &opened, &said, &listening),
+                // It ends before it was up, and whoever ended it says why.
+                Err(error) if error.kind == CallErrorKind::Unavailable => {
+                    tracing::debug!("the port stays closed: {error}");
+                }
                 Err(error) => tracing::error!("the port stays closed: {error}"),
             }
         });
@@ -121,15 +129,13 @@ impl Plugin for TransportHttp {
 }
 
 /// Runs when start-up is over: until then a client finds the port closed instead of half the routes.
-fn open(server: &Server, desk: &Desk<Bus>, bound: std::net::SocketAddr, listening: &Emitter<Listening>) {
+fn open(server: &Server, desk: &Desk<Bus>, said: &Listening, listening: &Emitter<Listening>) {
     // First, so that nobody who gets in is told to wait.
     desk.set_ready(true);
     match server.open() {
-        Ok(true) => {
-            listening.emit(&Listening { protocol: "http".into(), address: format!("http://{bound}").into() });
-        }
+        Ok(true) => listening.emit(said),
         Ok(false) => {}
-        Err(error) => tracing::error!("{}", address::problem("opened", bound, &error)),
+        Err(error) => tracing::error!("address `{}` cannot be opened: {error}", said.address),
     }
 }
 
