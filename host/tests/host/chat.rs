@@ -1,13 +1,20 @@
 //! `transom chat`: against a host that runs, and with one of its own when none does.
 
-use serde_json::{Value, json};
+use std::fs::OpenOptions;
+use std::process::Stdio;
 
-use super::support::{Manner, Scene, linked_and_dylib, text_of};
+use serde_json::{Value, json};
+use tokio::io::AsyncReadExt;
+use tokio::process::Command;
+
+use super::support::{Manner, Outcome, Scene, linked_and_dylib, text_of, within};
 
 linked_and_dylib![
     a_running_host_is_asked,
     without_a_host_the_manifest_runs_for_one_message,
     the_run_file_of_a_killed_host_leads_nobody_astray,
+    several_without_a_host_share_one_until_the_last_has_its_answer,
+    who_interrupts_is_told_what_becomes_of_the_turn,
 ];
 
 async fn a_running_host_is_asked(manner: Manner) {
@@ -64,4 +71,73 @@ async fn the_run_file_of_a_killed_host_leads_nobody_astray(manner: Manner) {
     assert!(scene.data().join("run.json").is_file(), "a killed host cannot remove it");
     let outcome = scene.run(&["chat", "[[say: aye]]"]).await;
     assert_eq!((outcome.code, outcome.output.as_str()), (Some(0), "aye\n"), "{outcome:?}");
+}
+
+async fn several_without_a_host_share_one_until_the_last_has_its_answer(manner: Manner) {
+    let scene = Scene::new(manner);
+    let words = |count: usize| vec!["aye"; count].join(" ");
+    // Whichever of them runs the host, others are at it longer.
+    let running: Vec<_> = [1, 20, 40, 60]
+        .map(|count| {
+            let outcome = scene.command(&[
+                "chat",
+                &format!("[[pace: 10]] {}", words(count)),
+                "--model",
+                "scripted/echo",
+            ]);
+            (count, tokio::spawn(Outcome::of(outcome)))
+        })
+        .into();
+    for (count, chat) in running {
+        let outcome = within("a chat", chat).await.expect("it does not panic");
+        assert_eq!((outcome.code, outcome.output.trim()), (Some(0), words(count).as_str()), "{outcome:?}");
+    }
+    assert!(!scene.data().join("run.json").exists(), "the shared host is still there");
+}
+
+async fn who_interrupts_is_told_what_becomes_of_the_turn(manner: Manner) {
+    let scene = Scene::new(manner);
+    let chat = ["chat", "[[pace: 20]] one two three [[hang]]", "--conversation", "c"];
+    let told = interrupted(scene.command(&chat)).await;
+    assert!(told.contains("conversation c") && told.contains("the turn is stopped"), "{told}");
+
+    let host = scene.start().await;
+    let told = interrupted(scene.command(&chat)).await;
+    let stop =
+        told.split("curl -X POST ").nth(1).unwrap_or_else(|| panic!("no way to stop it: {told}")).trim();
+    assert!(stop.ends_with("/conversations/c/stop"), "{stop}");
+    assert_eq!(host.client.get("/conversations/c/status").await["isActive"], true, "the turn goes on");
+    let path = stop.splitn(4, '/').nth(3).map(|path| format!("/{path}")).expect("a path");
+    assert_eq!(host.client.post(&path, &json!({})).await.0, 200, "{path}");
+    host.client.idle("c").await;
+}
+
+/// Interrupts a chat when its answer has begun; answers what it said on standard error.
+async fn interrupted(mut command: Command) -> String {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    let mut chat = command.spawn().expect("the program can be run");
+    let mut out = chat.stdout.take().expect("it is piped");
+    within("the first word", out.read_exact(&mut [0; 3])).await.expect("a word");
+    let pid = chat.id().expect("it runs").to_string();
+    let sent = Command::new("kill").args(["-s", "INT", &pid]).status().await.expect("a signal");
+    assert!(sent.success());
+    // Read to its end, so that the chat never waits for a full pipe.
+    within("the rest", out.read_to_end(&mut Vec::new())).await.expect("it can be read");
+    let ended = within("its end", chat.wait_with_output()).await.expect("it can be waited for");
+    let told = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert_eq!(ended.status.code(), Some(130), "{told}");
+    told
+}
+
+#[tokio::test]
+async fn an_answer_that_cannot_be_written_is_no_success() {
+    let scene = Scene::new(Manner::Linked);
+    let full = OpenOptions::new().write(true).open("/dev/full").expect("every Linux has it");
+    let mut command = scene.command(&["chat", "[[say: aye]]"]);
+    command.stdin(Stdio::null()).stdout(full).stderr(Stdio::piped()).kill_on_drop(true);
+    let chat = command.spawn().expect("the program can be run");
+    let ended = within("its end", chat.wait_with_output()).await.expect("it can be waited for");
+    let told = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert_eq!(ended.status.code(), Some(1), "{told}");
+    assert_eq!(told.matches("standard output cannot be written").count(), 1, "{told}");
 }

@@ -237,3 +237,28 @@ fn a_word_that_is_no_level_is_not_taken_for_a_target() {
     );
     assert_eq!(sound("[host]\nlog = \"warn,transom_kernel=debug\"\n").host.log, "warn,transom_kernel=debug");
 }
+
+#[test]
+fn levels_for_one_target_leave_the_others_as_they_are() {
+    let levels = log_levels("transom_kernel=trace").expect("levels");
+    assert!(levels.would_enable("transom_kernel", &tracing::Level::TRACE));
+    assert!(levels.would_enable("transom_skills", &tracing::Level::INFO));
+    assert!(
+        !log_levels("off,transom_kernel=trace")
+            .expect("levels")
+            .would_enable("transom_skills", &tracing::Level::ERROR)
+    );
+}
+
+#[test]
+fn folders_that_are_nowhere_are_told() {
+    check(
+        "[host]\ndata = \"\"\nroots = []\n",
+        "error: `host.data` is empty\n  --> transom.toml:2:8\n  help: name a folder, or leave it out for the user's own\n\
+         error: `host.roots` is empty\n  --> transom.toml:3:9\n  help: name the folders that agents may work in, or leave it out",
+    );
+    check(
+        "[host]\nroots = [\"\"]\n",
+        "error: `host.roots` has an empty path\n  --> transom.toml:2:9\n  help: write `.` for the manifest's folder",
+    );
+}

@@ -119,6 +119,18 @@ async fn a_plugin_without_what_it_needs_is_told_with_each_point() {
 }
 
 #[tokio::test]
+async fn a_manifest_without_plugins_is_told() {
+    let court = Court::new();
+    court.scene.file("bad.toml", "[host]\nlog = \"warn\"\n");
+    for command in ["check", "up"] {
+        let refused = court.run(command, &[]).await;
+        let expected = "error: no plugin is listed\n  --> bad.toml\n  help: add a `[[plugin]]` table for each, or start \
+                        without a manifest for the built-in default\n";
+        assert_eq!((refused.code, refused.errors.as_str()), (Some(2), expected), "{command}");
+    }
+}
+
+#[tokio::test]
 async fn a_root_that_is_no_folder_is_told() {
     check(
         "[host]\nroots = [\"nowhere\", \"bad.toml\"]\n",
