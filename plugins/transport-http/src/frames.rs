@@ -14,7 +14,7 @@ use hyper::body::Frame;
 use serde_json::json;
 use tokio::time::{Instant, Interval, interval_at};
 use transom_agent::reach::HttpFrame;
-use transom_plugin_api::CallError;
+use transom_plugin_api::{CallError, CallErrorKind};
 
 use crate::failure::{Failure, public_message};
 use crate::format::Format;
@@ -87,7 +87,11 @@ impl<F: Frames> FrameBody<F> {
 
     /// The status is long gone, so a failure becomes the last document.
     fn end_with(&mut self, error: &CallError) -> Bytes {
-        tracing::error!("route `{}` failed in the middle of its answer: {error}", self.route);
+        match error.kind {
+            // Such as a client that reads too slowly.
+            CallErrorKind::Unavailable => tracing::warn!("route `{}` broke off: {error}", self.route),
+            _ => tracing::error!("route `{}` failed in the middle of its answer: {error}", self.route),
+        }
         self.frames = None;
         self.format.written(&json!({ "type": "error", "message": public_message(error) }).to_string())
     }

@@ -128,7 +128,7 @@ impl Viewer {
             End::Cut => {
                 queue.end = End::Ended;
                 Poll::Ready(Some(Err(CallError::unavailable(format!(
-                    "the viewer fell more than {} MiB behind; watch again to get what it missed",
+                    "the viewer fell more than {} MiB behind; what it missed is in the log of the conversation",
                     BYTES / 1024 / 1024
                 )))))
             }
