@@ -101,6 +101,7 @@ impl DataFolder {
         }
         let written = lock.set_len(0).and_then(|()| lock.rewind());
         written.and_then(|()| writeln!(lock, "{}", std::process::id())).map_err(unusable)?;
+        options.open(path.join("guests")).map_err(unusable)?;
         let folder = Self { path, _lock: lock };
         folder.remove_run_file();
         folder.empty_images().map_err(|error| DataError::Unusable { path: folder.path.clone(), error })?;
@@ -151,6 +152,13 @@ impl DataFolder {
         std::fs::rename(draft, self.path.join("run.json"))
     }
 
+    /// Whether a [`Guest`] uses the host.
+    #[must_use]
+    pub fn has_guests(&self) -> bool {
+        // Whoever can have the file alone proves that nobody shares it.
+        File::open(self.path.join("guests")).is_ok_and(|guests| guests.try_lock().is_err())
+    }
+
     /// Takes back what [`write_run_file`](Self::write_run_file) told.
     pub fn remove_run_file(&self) {
         // When it stays it is recognised as stale: nobody holds the lock.
@@ -161,6 +169,26 @@ impl DataFolder {
 impl Drop for DataFolder {
     fn drop(&mut self) {
         self.remove_run_file();
+    }
+}
+
+/// Somebody who has found a host and is using it.
+#[derive(Debug)]
+pub struct Guest {
+    /// The host.
+    pub host: RunFile,
+    _pass: File,
+}
+
+impl Guest {
+    /// Finds the host that runs on the data folder at `path`. A host that was told so waits for its guests before it
+    /// ends; whoever comes after the run file was removed finds none.
+    #[must_use]
+    pub fn of(path: &Path) -> Option<Self> {
+        // Held before the run file is read, so that there is no moment between the two in which the host could end.
+        let pass = File::open(path.join("guests")).ok()?;
+        pass.lock_shared().ok()?;
+        Some(Self { host: running_host(path)?, _pass: pass })
     }
 }
 

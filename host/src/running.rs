@@ -152,9 +152,15 @@ impl Running {
         self.kernel.plugins().len() - self.disabled.len()
     }
 
-    /// Tells nobody any more where it can be reached; who knows it can go on.
+    /// Tells nobody any more where it can be reached. Who has found it can go on, and is a guest as long as that lasts.
     pub fn withdraw(&self) {
         self.data.remove_run_file();
+    }
+
+    /// Whether somebody who found it through its data folder still uses it.
+    #[must_use]
+    pub fn has_guests(&self) -> bool {
+        self.data.has_guests()
     }
 
     /// Stops everything, within the manifest's deadline.

@@ -9,7 +9,7 @@ use super::check::sound_manifest;
 use super::refuse;
 use crate::assembly::Overrides;
 use crate::client::{Client, Frames};
-use crate::data::{DataError, DataFolder, running_host};
+use crate::data::{DataError, DataFolder, Guest};
 use crate::manifest::Manifest;
 use crate::program::{Common, DONE, FAILED, INTERRUPTED, log_to_stderr};
 use crate::running::{Refused, Running};
@@ -83,7 +83,7 @@ fn body(arguments: &Arguments) -> Result<Value, String> {
 /// The host that is asked.
 enum Asked {
     /// One that ran already.
-    Running(String),
+    Running(Guest),
     /// One of this process, on a port of its own, for one message.
     Own(Box<Running>, String),
 }
@@ -93,8 +93,8 @@ enum Asked {
 async fn reach(common: &Common, give_up: Instant) -> Result<Asked, Refused> {
     let folder = common.data_folder_of_host();
     loop {
-        if let Some(host) = running_host(&folder) {
-            return Ok(Asked::Running(host.address));
+        if let Some(guest) = Guest::of(&folder) {
+            return Ok(Asked::Running(guest));
         }
         let manifest = sound_manifest(common).await?;
         match DataFolder::hold(&folder) {
@@ -120,8 +120,10 @@ async fn own_host(manifest: Manifest, data: DataFolder) -> Result<Asked, Refused
 
 impl Asked {
     fn address(&self) -> &str {
-        let (Self::Running(address) | Self::Own(_, address)) = self;
-        address
+        match self {
+            Self::Running(guest) => &guest.host.address,
+            Self::Own(_, address) => address,
+        }
     }
 
     /// Shows the answer and says how it ended.
@@ -159,8 +161,8 @@ impl Asked {
 
     async fn interrupt(self, conversation: Option<&str>) {
         match self {
-            Self::Running(address) => {
-                let id = conversation.unwrap_or("ID");
+            Self::Running(guest) => {
+                let (address, id) = (&guest.host.address, conversation.unwrap_or("ID"));
                 note(&format!(
                     "interrupted; the turn goes on in the host, and this stops it: curl -X POST {address}/conversations/{id}/stop"
                 ));
@@ -177,9 +179,9 @@ impl Asked {
         let Self::Own(running, _) = self else { return };
         running.withdraw();
         let mut told = false;
-        while is_busy(client).await {
+        while running.has_guests() || is_busy(client).await {
             if !std::mem::replace(&mut told, true) {
-                aside("others have a turn in this host, which ends after them; Ctrl-C ends it now");
+                aside("others use this host, which ends after them; Ctrl-C ends it now");
             }
             tokio::select! {
                 () = tokio::time::sleep(LOOK_EVERY) => {}
