@@ -3,6 +3,7 @@
 mod promises {
     mod bundled;
     mod dependencies;
+    mod dialects;
     mod fingerprints;
     mod links;
     mod reachable;

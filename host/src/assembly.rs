@@ -121,10 +121,11 @@ impl Assembly {
             for fault in planned.into_iter().filter(|fault| !(unread && fault.is_missing_provider)) {
                 let message = format!("plugin `{}` {}", fault.plugin, fault.problem);
                 let entry = manifest.plugins.iter().find(|entry| entry.id == fault.plugin);
-                faults.push(match entry {
+                let told = match entry {
                     Some(entry) => manifest.fault_at(entry, "id", message, Some(fault.help)),
                     None => whole(&manifest, message, fault.help),
-                });
+                };
+                faults.push(Fault { explanation: fault.explanation, ..told });
             }
             Plan::default()
         });
@@ -161,7 +162,7 @@ pub(crate) fn canonical_roots(manifest: &Manifest) -> Result<Vec<PathBuf>, Vec<F
 }
 
 fn whole(manifest: &Manifest, message: String, help: String) -> Fault {
-    Fault { file: manifest.file().to_owned(), position: None, message, help: Some(help) }
+    Fault { file: manifest.file().to_owned(), position: None, message, help: Some(help), explanation: None }
 }
 
 fn locate(

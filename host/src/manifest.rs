@@ -174,13 +174,25 @@ impl Manifest {
     /// files and plugins are looked at.
     #[must_use]
     pub fn fault_at(&self, plugin: &PluginEntry, key: &str, message: String, help: Option<String>) -> Fault {
-        Fault { file: self.file.clone(), position: Some(plugin.position_of(key)), message, help }
+        Fault {
+            file: self.file.clone(),
+            position: Some(plugin.position_of(key)),
+            message,
+            help,
+            explanation: None,
+        }
     }
 
     /// A fault at the root of that index in `host.roots`. For what only shows when folders are looked at.
     #[must_use]
     pub fn fault_at_root(&self, index: usize, message: String, help: Option<String>) -> Fault {
-        Fault { file: self.file.clone(), position: self.root_positions.get(index).copied(), message, help }
+        Fault {
+            file: self.file.clone(),
+            position: self.root_positions.get(index).copied(),
+            message,
+            help,
+            explanation: None,
+        }
     }
 
     /// How long `plugin` has to start.
@@ -295,7 +307,8 @@ fn folder_of(path: &Path) -> &Path {
 }
 
 fn text_of(path: &Path, file: &str) -> Result<String, Fault> {
-    let fault = |message| Fault { file: file.to_owned(), position: None, message, help: None };
+    let fault =
+        |message| Fault { file: file.to_owned(), position: None, message, help: None, explanation: None };
     let unreadable = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => fault("there is no such manifest".to_owned()),
         kind => fault(format!("the manifest cannot be read: {kind}")),

@@ -16,7 +16,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use transom_plugin_api::abi::guard::install_panic_hook;
 
-use crate::command::{chat, check, inspect, plugins, up};
+use crate::command::{chat, check, explain, inspect, plugins, up};
 use crate::data::default_folder;
 use crate::manifest::{Fault, Faults, Manifest, log_levels};
 use crate::terminal::{complain, lost_output};
@@ -63,6 +63,9 @@ enum Command {
     /// Find everything that can be known to be wrong without running a plugin
     #[command(after_help = "Example:\n  transom check --manifest team.toml")]
     Check,
+    /// Tell everything about contracts that `check` finds not to fit
+    #[command(after_help = "Example:\n  transom explain --manifest team.toml")]
+    Explain,
     /// Show what a plugin file says of itself, without running it
     Inspect(inspect::Arguments),
     /// List the plugins: of the running host, else of the manifest
@@ -94,6 +97,7 @@ pub fn main(bundled: &[&str]) -> ExitCode {
         match line.command.unwrap_or_else(|| Command::Up(up::Arguments::default())) {
             Command::Up(arguments) => up::run(&common, arguments).await,
             Command::Check => check::run(&common).await,
+            Command::Explain => explain::run(&common).await,
             Command::Inspect(arguments) => inspect::run(&common, &arguments),
             Command::Plugins => plugins::run(&common).await,
             Command::Chat(arguments) => chat::run(&common, arguments).await,

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{broadcast, watch};
+use tokio::task::JoinHandle;
 use transom_agent::reach::{HTTP_ROUTE, HttpReply, HttpRequest, HttpRoute};
 use transom_kernel::Kernel;
 use transom_plugin_api::hosting::{
-    LISTENING, Listening, PLUGINS, PluginList, Ready, STARTED_UP, STOPPING, Stopping,
+    LISTENING, Listening, PLUGIN_CHANGED, PLUGINS, PluginChange, PluginList, Ready, STARTED_UP, STOPPING,
+    Stopping,
 };
 use transom_plugin_api::{CallError, Caller, Emitter, Host, Listener, Map, Ports, Server, StartError};
 
@@ -20,12 +23,16 @@ struct HostPorts {
     listening: Listener<Listening>,
     #[says(STOPPING)]
     stopping: Emitter<Stopping>,
+    #[says(PLUGIN_CHANGED)]
+    changed: Emitter<PluginChange>,
     #[calls(HTTP_ROUTE, optional)]
     routes: Caller<HttpRequest, HttpReply, HttpRoute>,
 }
 
 /// The host on its own bus.
 pub(crate) struct Residents {
+    /// Tells the bus about plugins.
+    changes: JoinHandle<()>,
     _host: Host,
     ready: watch::Sender<Option<Ready>>,
     listening: watch::Receiver<Option<Listening>>,
@@ -51,7 +58,8 @@ impl Residents {
         })?;
         let (heard, listening) = watch::channel(None);
         ports.listening.inline(move |said, _| drop(heard.send(Some(said.clone()))))?;
-        Ok(Self { _host: host, ready, listening, stopping: ports.stopping, routes: ports.routes })
+        let changes = tell_changes(kernel.changes(), ports.changed);
+        Ok(Self { changes, _host: host, ready, listening, stopping: ports.stopping, routes: ports.routes })
     }
 
     /// Says that start-up is over.
@@ -84,4 +92,25 @@ impl Residents {
         let reply = self.routes.call_named("GET /models", request).await.ok()?;
         reply.body.value()["default"].as_str().map(str::to_owned)
     }
+}
+
+impl Drop for Residents {
+    fn drop(&mut self) {
+        self.changes.abort();
+    }
+}
+
+fn tell_changes(
+    mut changes: broadcast::Receiver<PluginChange>,
+    changed: Emitter<PluginChange>,
+) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        loop {
+            match changes.recv().await {
+                Ok(change) => changed.emit(&change),
+                Err(RecvError::Lagged(count)) => tracing::warn!("{count} changes of plugins were not told"),
+                Err(RecvError::Closed) => return,
+            }
+        }
+    })
 }

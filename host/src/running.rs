@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use tokio::sync::broadcast::error::RecvError;
 use transom_kernel::{Descriptor, Kernel, KernelConfig, PluginToStart, StopReport};
 use transom_loader::load;
 use transom_plugin_api::abi::plugin_table::open_header;
+use transom_plugin_api::hosting::PluginState;
 
 use crate::assembly::{Assembled, Assembly, Overrides, Source, canonical_roots};
 use crate::data::DataFolder;
@@ -26,6 +28,7 @@ pub struct Running {
     /// Plugins that could not start, with the reason.
     pub disabled: Vec<(String, String)>,
     stop_deadline: Duration,
+    required: Vec<String>,
 }
 
 /// Why a host does not run. Nothing of it is left.
@@ -107,6 +110,7 @@ impl Running {
         let strict = strict || manifest.host.strict;
         let stop_deadline = Duration::from_secs(manifest.host.stop_deadline_s);
         let vital = Vital::of(&plugins, strict);
+        let required = vital.required.clone();
         let starting = plugins.into_iter().map(|plugin| to_start(&manifest, plugin, &data));
         let starting = starting.collect::<Result<Vec<_>, _>>()?;
         let report = kernel.start(starting, &plan).await;
@@ -118,6 +122,7 @@ impl Running {
             needs_token: false,
             disabled: report.disabled,
             stop_deadline,
+            required,
         };
         if let Some((plugin, reason)) = vital.failed(&running.disabled) {
             running.stop().await;
@@ -150,6 +155,24 @@ impl Running {
     #[must_use]
     pub fn plugin_count(&self) -> usize {
         self.kernel.plugins().len() - self.disabled.len()
+    }
+
+    /// Waits until a required plugin is quarantined; answers which, and why.
+    pub async fn required_is_lost(&self) -> (String, String) {
+        let mut changes = self.kernel.changes();
+        loop {
+            // Asked each time, so that nothing is missed between two changes, or by a reader that is behind.
+            let lost = self.kernel.plugins().into_iter().find(|plugin| {
+                plugin.state == PluginState::Quarantined && self.required.iter().any(|id| *id == *plugin.id)
+            });
+            if let Some(lost) = lost {
+                let reason = lost.reason.as_ref().map(ToString::to_string).unwrap_or_default();
+                return (lost.id.into(), reason);
+            }
+            if changes.recv().await == Err(RecvError::Closed) {
+                std::future::pending::<()>().await;
+            }
+        }
     }
 
     /// Tells nobody any more where it can be reached. Who has found it can go on, and is a guest as long as that lasts.
@@ -222,6 +245,7 @@ fn to_start(manifest: &Manifest, plugin: Assembled, data: &DataFolder) -> Result
         attach,
         data_folder: data.of_plugin(&entry.id).display().to_string(),
         start_deadline: Some(manifest.start_deadline(&entry)),
+        faults: entry.faults,
         descriptor,
     })
 }

@@ -6,6 +6,7 @@ mod host {
     mod chat;
     mod conversation;
     mod crash;
+    mod faults;
     mod guards;
     mod provider;
     mod starting;

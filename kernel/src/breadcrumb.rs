@@ -82,6 +82,19 @@ pub struct PointMetrics {
     pub mean_ns: f64,
 }
 
+impl PointMetrics {
+    /// Adds the traffic of another dialect of the same point.
+    pub(crate) fn add(&mut self, other: &Self) {
+        #[allow(clippy::cast_precision_loss, reason = "a mean for people")]
+        let nanos = self.mean_ns * self.timed as f64 + other.mean_ns * other.timed as f64;
+        self.count += other.count;
+        self.timed += other.timed;
+        #[allow(clippy::cast_precision_loss, reason = "a mean for people")]
+        let mean_ns = if self.timed == 0 { 0.0 } else { nanos / self.timed as f64 };
+        self.mean_ns = mean_ns;
+    }
+}
+
 impl Times {
     pub(crate) fn metrics(&self, point: &str, counter: u32) -> PointMetrics {
         let slots = SLOTS.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,7 +1,11 @@
 //! What a plugin says of itself, parsed.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use transom_plugin_api::abi::plugin_table::SYMBOL_PREFIX;
+use transom_plugin_api::describe::{Piece, text_of};
 use transom_plugin_api::point::PointKind;
 use transom_plugin_api::port::{PortDecl, Role, TypeDecl};
 
@@ -30,8 +34,11 @@ pub struct Descriptor {
     pub capabilities: Vec<String>,
     /// Every point it touches.
     pub ports: Vec<PortDescriptor>,
+    /// The shape of every type of its ports, by fingerprint.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub types: BTreeMap<String, Value>,
     /// JSON Schema of its settings.
-    pub settings: serde_json::Value,
+    pub settings: Value,
 }
 
 impl Descriptor {
@@ -105,6 +112,18 @@ pub struct PayloadDescriptor {
     pub name: String,
     /// 32 hexadecimal digits.
     pub fingerprint: String,
+    /// For people.
+    #[serde(default = "first_revision", skip_serializing_if = "is_first_revision")]
+    pub revision: u32,
+}
+
+const fn first_revision() -> u32 {
+    1
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_first_revision(revision: &u32) -> bool {
+    *revision == first_revision()
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
@@ -114,7 +133,7 @@ fn is_false(value: &bool) -> bool {
 
 impl From<TypeDecl> for PayloadDescriptor {
     fn from(of: TypeDecl) -> Self {
-        Self { name: of.name.to_owned(), fingerprint: of.fingerprint.to_string() }
+        Self { name: of.name.to_owned(), fingerprint: of.fingerprint.to_string(), revision: of.revision }
     }
 }
 
@@ -139,3 +158,19 @@ impl From<&PortDecl> for PortDescriptor {
         }
     }
 }
+
+/// The shape of every type of `ports`, by fingerprint: what the descriptor of a file has as `types`.
+#[must_use]
+pub fn types_of(ports: &[PortDecl]) -> BTreeMap<String, Value> {
+    let types = ports.iter().flat_map(PortDecl::types);
+    types.map(|of| (of.fingerprint.to_string(), shape_json(of.shape))).collect()
+}
+
+/// A contract's shape as JSON; `null`, which is nobody's shape, for one that is written by hand and is no JSON.
+#[must_use]
+pub fn shape_json(shape: &[Piece]) -> Value {
+    serde_json::from_str(&text_of(shape)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

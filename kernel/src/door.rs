@@ -12,12 +12,13 @@ use transom_plugin_api::abi::host_table::MailboxTerms;
 use transom_plugin_api::port::Role;
 use transom_plugin_api::{CallError, CallErrorKind};
 
-use crate::bus::emit::SharedPayload;
+use crate::bridge::emission::Emission;
+use crate::bus::emit::{Clones, SharedPayload};
 use crate::bus::mailbox::Mailbox;
 use crate::bus::{self, fail};
 use crate::kernel::declared_role;
 use crate::seat::Seat;
-use crate::table::{About, Contribution};
+use crate::table::{About, Contribution, QueuedRoute};
 
 mod abi_prelude {
     pub(super) use transom_plugin_api::abi::host_table::{
@@ -142,18 +143,23 @@ type WaitingMailbox = (Arc<Mailbox>, Arc<SharedPayload>);
 
 unsafe fn waiting_mailboxes(seat: &Seat, point: u32, payload: *const ()) -> Vec<WaitingMailbox> {
     let found = seat.shared.on_routes(point, |_, routes| {
-        let waiting: Vec<&Arc<Mailbox>> = routes
-            .queued
-            .iter()
-            .filter_map(|contribution| contribution.mailbox.as_ref())
-            .filter(|mailbox| mailbox.waits())
-            .collect();
+        let waiting: Vec<_> = routes.queued.iter().filter(|route| route.mailbox.waits()).collect();
         if waiting.is_empty() {
             return Vec::new();
         }
-        // SAFETY: the caller passes a value of the point's type.
-        let Some(shared) = (unsafe { SharedPayload::clone_of(routes, payload) }) else { return Vec::new() };
-        waiting.into_iter().map(|mailbox| (Arc::clone(mailbox), Arc::clone(&shared))).collect()
+        let _emission = if routes.is_bridged {
+            // SAFETY: the caller passes a value of the point's type, borrowed for the call.
+            unsafe { Emission::over(routes, payload) }
+        } else {
+            None
+        };
+        let mut clones = Clones::default();
+        let event = |route: &QueuedRoute| {
+            // SAFETY: as above.
+            let event = unsafe { clones.event_for(routes, route, payload) };
+            event.map(|event| (Arc::clone(&route.mailbox), event))
+        };
+        waiting.into_iter().filter_map(event).collect()
     });
     found.unwrap_or_default()
 }
@@ -307,6 +313,7 @@ fn take_in(seat: &Arc<Seat>, index: u32, raw: RawContribution) -> Result<(), Cal
         about,
         handler,
         mailbox,
+        is_lane: false,
         _running: running,
     }))
 }

@@ -1,25 +1,27 @@
 //! [`Kernel`], what a host holds.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use transom_plugin_api::abi::host_table::{Handler, PortRequest};
+use tokio::sync::broadcast;
+use transom_plugin_api::abi::host_table::PortRequest;
 use transom_plugin_api::abi::plugin_table::RawHost;
 use transom_plugin_api::abi::{ABI_REVISION, RStr};
-use transom_plugin_api::hosting::PluginStatus;
+use transom_plugin_api::hosting::{PluginChange, PluginStatus};
 use transom_plugin_api::port::Role;
 use transom_plugin_api::runtime::Runtime;
 use transom_plugin_api::{CallError, Host, Ports, StartError};
 
 use crate::breadcrumb::PointMetrics;
-use crate::descriptor::{Descriptor, PanicStrategy};
+use crate::bridge::BridgeStatus;
+use crate::descriptor::{Descriptor, PanicStrategy, types_of};
+use crate::draft::{Draft, taken};
 use crate::lifecycle::Lives;
 use crate::reaper::Reaper;
 use crate::seat::{Seat, intern};
 use crate::snapshot::Published;
-use crate::table::{Contribution, Point, PointTypes, RouteTable, Routes};
+use crate::table::{Contribution, Point, RouteTable, Routes};
 use crate::{door, lifecycle};
 
 /// What a kernel is told about its host.
@@ -63,13 +65,6 @@ pub(crate) struct Shared {
     pub(crate) lives: Lives,
 }
 
-#[derive(Default)]
-struct Draft {
-    points: Vec<Arc<Point>>,
-    indices: HashMap<String, u32>,
-    contributions: Vec<Arc<Contribution>>,
-}
-
 impl Kernel {
     /// Makes a kernel with nothing on its bus. Its timers and background tasks run on `runtime`.
     #[must_use]
@@ -78,7 +73,7 @@ impl Kernel {
         let roots: Vec<RStr<'static>> =
             config.roots.iter().map(|root| RStr::from_str(intern(root))).collect();
         let shared = Shared {
-            table: Published::new(RouteTable::new(&[], &[]), reaper.clone()),
+            table: Published::new(RouteTable::new(Vec::new()), reaper.clone()),
             runtime,
             reaper,
             host_version: intern(&config.host_version),
@@ -108,10 +103,11 @@ impl Kernel {
             runtime: "none".to_owned(),
             capabilities: Vec::new(),
             ports: P::DECLARED.iter().map(Into::into).collect(),
+            types: types_of(P::DECLARED),
             settings: serde_json::Value::Null,
         };
         self.shared.admit(&descriptor);
-        let seat = Seat::new(&self.shared, descriptor.clone(), "", true);
+        let seat = Seat::new(&self.shared, descriptor.clone(), "", None);
         self.shared.lives.add_resident(Arc::clone(&seat), descriptor);
         let host = Host::from_raw(raw_host(seat), Runtime::default());
         let ports = P::connect(&host)?;
@@ -140,6 +136,31 @@ impl Kernel {
         lifecycle::stop(&self.shared, deadline).await
     }
 
+    /// Takes the handlers of a plugin off the bus in one step, until it is [released](Self::release).
+    ///
+    /// # Errors
+    /// When there is no such plugin, or it does not run.
+    pub fn quarantine(&self, plugin: &str, reason: &str) -> Result<(), CallError> {
+        if lifecycle::quarantine(&self.shared, plugin, reason.to_owned()) {
+            return Ok(());
+        }
+        Err(CallError::not_found(format!("there is no plugin `{plugin}` that runs")))
+    }
+
+    /// Puts the handlers of a plugin in quarantine back on the bus, and forgives its faults.
+    ///
+    /// # Errors
+    /// When it is not in quarantine, or another plugin has taken one of its names meanwhile.
+    pub fn release(&self, plugin: &str) -> Result<(), CallError> {
+        lifecycle::release(&self.shared, plugin)
+    }
+
+    /// Changes in the state of plugins, from now on. Who reads too slowly loses the oldest.
+    #[must_use]
+    pub fn changes(&self) -> broadcast::Receiver<PluginChange> {
+        self.shared.lives.changes()
+    }
+
     /// All plugins and how they are, in the order of their start.
     #[must_use]
     pub fn plugins(&self) -> Vec<PluginStatus> {
@@ -149,8 +170,14 @@ impl Kernel {
     /// The traffic of every point.
     #[must_use]
     pub fn metrics(&self) -> Vec<PointMetrics> {
-        let draft = self.shared.draft();
-        draft.points.iter().map(|point| point.times.metrics(&point.name, point.counter)).collect()
+        self.shared.draft().metrics()
+    }
+
+    /// The handlers that are reached by encoding, because they were built with other copies of a contract than those who
+    /// emit, apply or call; by point, plugin and name.
+    #[must_use]
+    pub fn bridges(&self) -> Vec<BridgeStatus> {
+        self.shared.draft().bridges()
     }
 }
 
@@ -167,54 +194,23 @@ impl Shared {
     /// Makes the points that `descriptor` touches, as far as they are not there.
     pub(crate) fn admit(&self, descriptor: &Descriptor) {
         let mut draft = self.draft();
-        for port in &descriptor.ports {
-            if !draft.indices.contains_key(&port.point) {
-                let index = u32::try_from(draft.points.len()).expect("fewer points than fit into memory");
-                draft.indices.insert(port.point.clone(), index);
-                draft.points.push(Arc::new(Point::of(port)));
-            }
-        }
-        self.swap(&draft);
+        draft.admit(descriptor);
+        self.swap(&mut draft);
     }
 
-    /// Finds a declared point and compares types. The index is good for the life of the kernel.
+    /// Finds a declared point. The index is good for the life of the kernel.
     pub(crate) fn resolve(&self, seat: &Seat, request: &PortRequest) -> Result<u32, CallError> {
-        let name = request.point.as_str();
-        let declared = seat.descriptor.ports.get(request.port as usize).filter(|port| port.point == name);
-        let Some(declared) = declared else {
-            return Err(CallError::failed(format!(
-                "plugin `{}` asks for `{name}`, which its descriptor does not declare",
-                seat.id
-            )));
-        };
-        let draft = self.draft();
-        let Some(&index) = draft.indices.get(name) else {
-            return Err(CallError::failed(format!("there is no point `{name}`")));
-        };
-        let point = &draft.points[index as usize];
-        if declared.kind != point.kind {
-            return Err(CallError::failed(format!(
-                "plugin `{}` takes `{name}` for a {}, but it is a {}",
-                seat.id,
-                declared.kind.as_str(),
-                point.kind.as_str()
-            )));
+        let mut draft = self.draft();
+        let (index, is_new) = draft.resolve(seat, request)?;
+        if is_new {
+            // Handlers of other dialects can be reached from here now, and those of this one from there.
+            self.swap(&mut draft);
         }
-        for (ours, theirs) in point.fingerprints.iter().zip([&request.input, &request.output, &request.about])
-        {
-            if ours.as_bytes() != theirs.fingerprint {
-                return Err(CallError::failed(format!(
-                    "plugin `{}` was built with another `{}` than the one at `{name}`",
-                    seat.id, theirs.name
-                )));
-            }
-        }
-        point.types.get_or_init(|| PointTypes { input: request.input, about: request.about });
         Ok(index)
     }
 
     pub(crate) fn point(&self, index: u32) -> Option<Arc<Point>> {
-        self.draft().points.get(index as usize).cloned()
+        self.draft().point(index)
     }
 
     /// Whether `new` may stand beside what is on the bus and what is staged with it.
@@ -223,7 +219,7 @@ impl Shared {
         new: &Contribution,
         staged: &[Arc<Contribution>],
     ) -> Result<(), CallError> {
-        let holder = taken(new, staged.iter()).or_else(|| taken(new, self.draft().contributions.iter()));
+        let holder = taken(new, staged.iter()).or_else(|| self.draft().holder(new));
         holder.map_or(Ok(()), |holder| Err(Self::conflict(new, holder)))
     }
 
@@ -234,20 +230,56 @@ impl Shared {
         }
         {
             let mut draft = self.draft();
-            let conflict = new.iter().find_map(|new| Some((new, taken(new, draft.contributions.iter())?)));
+            let conflict = new.iter().find_map(|new| Some((new, draft.holder(new)?)));
             if let Some((refused, holder)) = conflict {
                 drop(draft);
                 let error = Self::conflict(refused, holder);
                 self.reaper.take(new);
                 return Err(error);
             }
-            draft.contributions.extend(new.iter().cloned());
-            self.swap(&draft);
+            draft.add(&new);
+            self.swap(&mut draft);
         }
         for contribution in &new {
             crate::bus::mailbox::attend(seat, contribution);
         }
         Ok(())
+    }
+
+    /// Takes everything of a seat off the bus in one step, mailboxes open.
+    pub(crate) fn suspend(&self, seat: &Seat) -> Vec<Arc<Contribution>> {
+        let mut draft = self.draft();
+        let taken = draft.take(|contribution| std::ptr::eq(&*contribution.seat, seat));
+        self.swap(&mut draft);
+        // Lanes to them are made anew when they come back.
+        taken.into_iter().filter(|contribution| !contribution.is_lane).collect()
+    }
+
+    /// Puts back what [`suspend`](Self::suspend) took, in one step.
+    pub(crate) fn readmit(
+        &self,
+        held: Vec<Arc<Contribution>>,
+    ) -> Result<(), (Vec<Arc<Contribution>>, CallError)> {
+        let mut draft = self.draft();
+        let conflict = held.iter().find_map(|held| Some((held, draft.holder(held)?)));
+        if let Some((refused, holder)) = conflict {
+            let error = Self::conflict(refused, holder);
+            drop(draft);
+            return Err((held, error));
+        }
+        draft.add(&held);
+        self.swap(&mut draft);
+        Ok(())
+    }
+
+    /// Closes the mailboxes of what left the bus, and drops it where no lock is held.
+    pub(crate) fn let_go(&self, gone: Vec<Arc<Contribution>>) {
+        for contribution in &gone {
+            if let Some(mailbox) = &contribution.mailbox {
+                mailbox.close();
+            }
+        }
+        self.reaper.take(gone);
     }
 
     #[cold]
@@ -269,32 +301,22 @@ impl Shared {
         };
         let gone: Vec<Arc<Contribution>> = {
             let mut draft = self.draft();
-            let (gone, left) = std::mem::take(&mut draft.contributions).into_iter().partition(goes);
-            draft.contributions = left;
-            if !Vec::is_empty(&gone) {
-                self.swap(&draft);
+            let gone = draft.take(goes);
+            if !gone.is_empty() {
+                self.swap(&mut draft);
             }
             gone
         };
-        for contribution in &gone {
-            if let Some(mailbox) = &contribution.mailbox {
-                mailbox.close();
-            }
-        }
-        self.reaper.take(gone);
+        self.let_go(gone);
     }
 
-    fn swap(&self, draft: &Draft) {
-        self.table.replace(RouteTable::new(&draft.points, &draft.contributions));
+    fn swap(&self, draft: &mut Draft) {
+        self.table.replace(draft.table());
     }
 
     /// How many handlers a seat has on the bus.
     pub(crate) fn contributions_of(&self, seat: &Seat) -> u64 {
-        self.draft()
-            .contributions
-            .iter()
-            .filter(|contribution| std::ptr::eq(&*contribution.seat, seat))
-            .count() as u64
+        self.draft().count_of(seat)
     }
 
     /// Runs `look` on the routes of a point, if there is such a point.
@@ -303,21 +325,6 @@ impl Shared {
         let table = self.table.load();
         table.points.get(point as usize).map(|routes| look(&table, routes))
     }
-}
-
-/// The plugin that provides already what `new` is to provide.
-fn taken<'a>(
-    new: &Contribution,
-    mut others: impl Iterator<Item = &'a Arc<Contribution>>,
-) -> Option<&'static str> {
-    let provides = |contribution: &Contribution| {
-        matches!(contribution.handler, Handler::Serve(_) | Handler::ServeStream(_))
-    };
-    if !provides(new) {
-        return None;
-    }
-    let same = others.find(|other| provides(other) && other.point == new.point && other.name == new.name);
-    same.map(|other| other.seat.id)
 }
 
 /// The port through which a seat contributes at a point in one of `roles`.

@@ -9,12 +9,15 @@
 //! | [`descriptor`] | what a plugin says of itself |
 //! | [`plan`](mod@plan) | who needs whom; faults that show before any code runs |
 //! | [`order`] | topological order, of plugins and of links |
+//! | `faults` | what went wrong in a plugin, and its budget |
 //! | `lifecycle` | start with a deadline, stop in reverse order |
 //! | `seat` | the record of one activation, and its contributions |
 //! | `snapshot` | one pointer to it, read without a locked instruction |
 //! | `table` | the one immutable table of routes |
 //! | `bus` | emitting, filtering, calling, streaming on a snapshot of it |
 //! | `door` | the C functions behind which all of that stands |
+//! | `draft` | what the next table is made of |
+//! | `bridge` | values between plugins that were built with different copies of a contract |
 //! | `breadcrumb` | who is running on each thread; counts and sampled times |
 
 pub mod descriptor;
@@ -23,8 +26,11 @@ pub mod order;
 pub mod plan;
 
 mod breadcrumb;
+mod bridge;
 mod bus;
 mod door;
+mod draft;
+mod faults;
 mod lifecycle;
 mod reaper;
 mod seat;
@@ -32,7 +38,9 @@ mod snapshot;
 mod table;
 
 pub use breadcrumb::{PointMetrics, is_dispatching};
+pub use bridge::BridgeStatus;
 pub use descriptor::Descriptor;
+pub use faults::FaultBudget;
 pub use kernel::{Kernel, KernelConfig};
 pub use lifecycle::{PluginToStart, StartReport, StopReport};
-pub use plan::{Plan, PlanFault, plan};
+pub use plan::{Plan, PlanFault, PlannedLane, plan};

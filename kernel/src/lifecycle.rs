@@ -8,15 +8,16 @@ use std::mem::MaybeUninit;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
+use tokio::sync::{broadcast, oneshot};
 use transom_plugin_api::abi::plugin_table::PluginTableRef;
 use transom_plugin_api::abi::task::{RawTask, resumed};
 use transom_plugin_api::abi::{READY, RStr};
-use transom_plugin_api::hosting::{Attach, PluginState, PluginStatus};
-
+use transom_plugin_api::hosting::{Attach, PluginChange, PluginState, PluginStatus, PointFaults};
 use transom_plugin_api::sabotage::sabotaged;
+use transom_plugin_api::{CallError, Text};
 
 use crate::descriptor::Descriptor;
+use crate::faults::FaultBudget;
 use crate::kernel::{Shared, raw_host};
 use crate::plan::Plan;
 use crate::seat::Seat;
@@ -38,6 +39,8 @@ pub struct PluginToStart {
     pub data_folder: String,
     /// How long its `start` may take; the kernel's time when `None`.
     pub start_deadline: Option<Duration>,
+    /// How many faults it may have before it is quarantined.
+    pub faults: FaultBudget,
 }
 
 /// How a start went.
@@ -55,8 +58,19 @@ pub struct StopReport {
 }
 
 /// All plugins of a kernel.
-#[derive(Default)]
-pub(crate) struct Lives(Mutex<Inner>);
+pub(crate) struct Lives {
+    inner: Mutex<Inner>,
+    changes: broadcast::Sender<PluginChange>,
+}
+
+/// Changes that a reader may be behind.
+const CHANGES_KEPT: usize = 1024;
+
+impl Default for Lives {
+    fn default() -> Self {
+        Self { inner: Mutex::default(), changes: broadcast::Sender::new(CHANGES_KEPT) }
+    }
+}
 
 #[derive(Default)]
 struct Inner {
@@ -74,7 +88,7 @@ struct Life {
 
 impl Lives {
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn add_resident(&self, seat: Arc<Seat>, descriptor: Descriptor) {
@@ -88,8 +102,22 @@ impl Lives {
     fn set(&self, id: &str, state: PluginState, reason: Option<String>) {
         if let Some(life) = self.lock().plugins.iter_mut().find(|life| life.descriptor.id == id) {
             life.state = state;
-            life.reason = reason;
+            life.reason.clone_from(&reason);
         }
+        let reason = reason.map(Text::from).into();
+        // Nobody may be listening.
+        let _ = self.changes.send(PluginChange { plugin: id.into(), state, reason });
+    }
+
+    pub(crate) fn changes(&self) -> broadcast::Receiver<PluginChange> {
+        self.changes.subscribe()
+    }
+
+    /// The seat of a plugin in that state.
+    fn seat_in(&self, id: &str, state: PluginState) -> Option<Arc<Seat>> {
+        let inner = self.lock();
+        let life = inner.plugins.iter().find(|life| life.descriptor.id == id && life.state == state)?;
+        life.seat.clone()
     }
 
     fn sit(&self, id: &str, seat: &Arc<Seat>) {
@@ -110,8 +138,33 @@ pub(crate) fn statuses(shared: &Shared) -> Vec<PluginStatus> {
         state: life.state,
         reason: life.reason.as_deref().map(Into::into).into(),
         contributions: life.seat.as_ref().map_or(0, |seat| shared.contributions_of(seat)),
+        faults: life.seat.iter().flat_map(|seat| seat.faults.by_point()).map(point_faults).collect(),
     };
     lives.plugins.iter().map(status).collect()
+}
+
+fn point_faults((point, count, last): (String, u64, String)) -> PointFaults {
+    PointFaults { point: point.into(), count, last: last.into() }
+}
+
+/// Takes a running plugin's handlers off the bus; whether it ran.
+pub(crate) fn quarantine(shared: &Shared, id: &str, reason: String) -> bool {
+    let Some(seat) = shared.lives.seat_in(id, PluginState::Running) else { return false };
+    if !seat.hold() {
+        return false;
+    }
+    tracing::error!(plugin = id, "quarantined: {reason}");
+    shared.lives.set(id, PluginState::Quarantined, Some(reason));
+    true
+}
+
+/// Puts a quarantined plugin's handlers back on the bus.
+pub(crate) fn release(shared: &Shared, id: &str) -> Result<(), CallError> {
+    let seat = shared.lives.seat_in(id, PluginState::Quarantined);
+    let seat = seat.ok_or_else(|| CallError::not_found(format!("no plugin `{id}` is in quarantine")))?;
+    seat.release()?;
+    shared.lives.set(id, PluginState::Running, None);
+    Ok(())
 }
 
 pub(crate) async fn start(shared: &Arc<Shared>, plugins: Vec<PluginToStart>, plan: &Plan) -> StartReport {
@@ -150,13 +203,13 @@ pub(crate) async fn start(shared: &Arc<Shared>, plugins: Vec<PluginToStart>, pla
 }
 
 async fn start_one(shared: &Arc<Shared>, plugin: PluginToStart) -> Result<(), String> {
-    let PluginToStart { descriptor, table, settings, data_folder, start_deadline, .. } = plugin;
+    let PluginToStart { descriptor, table, settings, data_folder, start_deadline, faults, .. } = plugin;
     let id = descriptor.id.clone();
     let mut limit = start_deadline.unwrap_or(shared.start_deadline);
     if sabotaged("wait-for-start-without-end") {
         limit = Duration::from_secs(3600);
     }
-    let seat = Seat::new(shared, descriptor, &data_folder, false);
+    let seat = Seat::new(shared, descriptor, &data_folder, Some(faults));
     shared.lives.sit(&id, &seat);
     let began = Instant::now();
     let (sender, receiver) = oneshot::channel();
@@ -212,7 +265,8 @@ pub(crate) async fn stop(shared: &Arc<Shared>, deadline: Duration) -> StopReport
     let mut report = StopReport::default();
     let running: Vec<(String, Arc<Seat>)> = {
         let lives = shared.lives.lock();
-        let running = lives.plugins.iter().filter(|life| life.state == PluginState::Running);
+        let runs = |life: &&Life| matches!(life.state, PluginState::Running | PluginState::Quarantined);
+        let running = lives.plugins.iter().filter(runs);
         running.filter_map(|life| Some((life.descriptor.id.clone(), life.seat.clone()?))).collect()
     };
     for (id, seat) in running.into_iter().rev() {

@@ -6,6 +6,8 @@ use std::fmt;
 use transom_plugin_api::port::Role;
 use transom_plugin_api::sabotage::sabotaged;
 
+use crate::bridge::explain::{Explanation, Holder};
+use crate::bridge::fit::{Dialects, Shapes, Unfit};
 use crate::descriptor::{Descriptor, PortDescriptor};
 use crate::order::{Place, places, sort};
 
@@ -16,6 +18,23 @@ pub struct Plan {
     pub order: Vec<String>,
     /// For each plugin, those it cannot run without, with the point that ties them.
     pub needs: BTreeMap<String, BTreeMap<String, String>>,
+    /// Where values cannot cross as they are, by point.
+    pub lanes: Vec<PlannedLane>,
+}
+
+/// Two plugins at a point that were built with different copies of its contract.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PlannedLane {
+    /// The point.
+    pub point: String,
+    /// Who emits, applies or calls.
+    pub from: String,
+    /// Who listens, is a link or serves.
+    pub to: String,
+    /// Whether nothing gets over; else each value is encoded and decoded on its way.
+    pub is_refused: bool,
+    /// Fields that stay behind, because the other side does not know them; a link keeps them in the value.
+    pub left_behind: Vec<String>,
 }
 
 /// Something that is wrong with a set of plugins.
@@ -29,11 +48,13 @@ pub struct PlanFault {
     pub help: String,
     /// Whether a service has no provider, which may be the consequence of another fault.
     pub is_missing_provider: bool,
+    /// All there is to say, where the problem is told in short.
+    pub explanation: Option<String>,
 }
 
 impl PlanFault {
     fn new(plugin: &str, problem: String, help: String) -> Self {
-        Self { plugin: plugin.to_owned(), problem, help, is_missing_provider: false }
+        Self { plugin: plugin.to_owned(), problem, help, is_missing_provider: false, explanation: None }
     }
 }
 
@@ -60,12 +81,17 @@ pub fn plan(residents: &[Descriptor], plugins: &[Descriptor]) -> Result<Plan, Ve
             by_point.entry(&port.point).or_default().push(Use { plugin, port });
         }
     }
+    let mut shapes = Shapes::default();
+    residents.iter().chain(plugins).for_each(|plugin| shapes.add(plugin));
+    let mut plan = Plan::default();
     for (point, uses) in &by_point {
         faults.extend(disagreements(point, uses));
+        let (lanes, refused) = lanes(point, uses, &shapes);
+        plan.lanes.extend(lanes);
+        faults.extend(refused);
         faults.extend(double_providers(point, uses));
         faults.extend(impossible_places(point, uses));
     }
-    let mut plan = Plan::default();
     let mut wants: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for plugin in plugins {
         for port in plugin.ports.iter().filter(|port| port.role == Role::Calls) {
@@ -129,47 +155,96 @@ fn reference<'a, 'b>(point: &str, uses: &'b [Use<'a>]) -> &'b Use<'a> {
     uses.iter().min_by_key(rank).expect("a point in the table has uses")
 }
 
+/// What two plugins must not say differently about a point, because nothing bridges it.
 fn disagreements(point: &str, uses: &[Use<'_>]) -> Vec<PlanFault> {
     let reference = reference(point, uses);
-    let fault = |other: &Use<'_>, what: &str, theirs: String, ours: String| {
+    let rule = |port: &PortDescriptor| {
+        format!(
+            "{} with a deadline of {} ms and stages {:?}",
+            port.kind.as_str(),
+            port.deadline_ms,
+            port.stages
+        )
+    };
+    let ours = rule(reference.port);
+    let others = uses.iter().filter(|other| rule(other.port) != ours);
+    let fault = |other: &Use<'_>| {
+        let owner = reference.plugin;
         PlanFault::new(
             &other.plugin.id,
             format!(
-                "was built with another {what} of `{point}` than `{}`: {theirs}, expected {ours}",
-                reference.plugin.id
+                "was built with another kind of `{point}` than `{}`: {}, expected {ours}",
+                owner.id,
+                rule(other.port)
             ),
             format!(
                 "build `{}` {} and `{}` {} against the same version of the contract",
-                other.plugin.id, other.plugin.version, reference.plugin.id, reference.plugin.version
+                other.plugin.id, other.plugin.version, owner.id, owner.version
             ),
         )
     };
-    let mut faults = Vec::new();
-    for other in uses {
-        let (theirs, ours) = (other.port, reference.port);
-        let rule = |port: &PortDescriptor| {
-            format!(
-                "{} with a deadline of {} ms and stages {:?}",
-                port.kind.as_str(),
-                port.deadline_ms,
-                port.stages
-            )
-        };
-        if rule(theirs) != rule(ours) {
-            faults.push(fault(other, "kind", rule(theirs), rule(ours)));
-        }
-        let types =
-            [(&theirs.input, &ours.input), (&theirs.output, &ours.output), (&theirs.about, &ours.about)];
-        for (theirs, ours) in
-            types.into_iter().filter(|(theirs, ours)| theirs.fingerprint != ours.fingerprint)
-        {
-            let shown = |of: &crate::descriptor::PayloadDescriptor| {
-                format!("`{}` {}", of.name, &of.fingerprint[..8.min(of.fingerprint.len())])
-            };
-            faults.push(fault(other, "type", shown(theirs), shown(ours)));
+    others.map(fault).collect()
+}
+
+/// The lanes between uses that were built with different copies of a contract, and the faults where none can lead.
+fn lanes(point: &str, uses: &[Use<'_>], shapes: &Shapes) -> (Vec<PlannedLane>, Vec<PlanFault>) {
+    let owner = reference(point, uses);
+    let (mut planned, mut faults) = (BTreeSet::new(), Vec::new());
+    let is_outer = |used: &&Use<'_>| matches!(used.port.role, Role::Says | Role::Applies | Role::Calls);
+    for outer in uses.iter().filter(is_outer) {
+        for own in uses.iter().filter(|used| !is_outer(used)) {
+            let dialects = Dialects { outer: fingerprints(outer.port), own: fingerprints(own.port) };
+            if dialects.outer == dialects.own {
+                continue;
+            }
+            let unfit = shapes.fit(own.port.kind, &dialects).err();
+            let is_new = planned.insert(PlannedLane {
+                point: point.to_owned(),
+                from: outer.plugin.id.clone(),
+                to: own.plugin.id.clone(),
+                is_refused: unfit.is_some(),
+                left_behind: shapes.left_behind(own.port.kind, &dialects),
+            });
+            // A caller that does without is told that nobody provides the service.
+            if let (Some(unfit), true, false) = (unfit, is_new, outer.port.optional) {
+                let fault = refusal(point, owner, [outer, own], &unfit);
+                // Two plugins that are at both ends of a point may disagree in one thing both ways.
+                if !faults.contains(&fault) {
+                    faults.push(fault);
+                }
+            }
         }
     }
-    faults
+    (planned.into_iter().collect(), faults)
+}
+
+fn fingerprints(port: &PortDescriptor) -> [&str; 3] {
+    [&port.input, &port.output, &port.about].map(|of| of.fingerprint.as_str())
+}
+
+/// The plugin that is not the owner is the one that cannot take part, whichever started first.
+fn refusal(point: &str, owner: &Use<'_>, ends: [&Use<'_>; 2], unfit: &Unfit) -> PlanFault {
+    let part = |port: &PortDescriptor| [&port.input, &port.output, &port.about][unfit.part].clone();
+    let [outer, own] = ends;
+    let own_is_at_fault = own.plugin.id != owner.plugin.id;
+    let (guest, host) = if own_is_at_fault { (own, outer) } else { (outer, own) };
+    let (theirs, ours) = (part(guest.port), part(host.port));
+    let explanation = Explanation {
+        point,
+        contract: &ours.name,
+        plugin: Holder {
+            plugin: &guest.plugin.id,
+            version: &guest.plugin.version,
+            revision: theirs.revision,
+        },
+        owner: Holder { plugin: &host.plugin.id, version: &host.plugin.version, revision: ours.revision },
+        plugin_reads: unfit.handler_reads == own_is_at_fault,
+        misfits: &unfit.misfits,
+    };
+    PlanFault {
+        explanation: Some(explanation.long()),
+        ..PlanFault::new(&guest.plugin.id, explanation.problem(), explanation.help())
+    }
 }
 
 fn double_providers(point: &str, uses: &[Use<'_>]) -> Vec<PlanFault> {

@@ -1,18 +1,22 @@
 //! The record of one activation of a plugin: who it is, what it may resolve, what it contributed.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use transom_plugin_api::abi::RStr;
 use transom_plugin_api::abi::host_table::StartFacts;
 use transom_plugin_api::abi::task::{RawTask, resumed};
+use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{CallError, CallErrorKind};
 
 use crate::descriptor::{Descriptor, PortDescriptor};
+use crate::faults::{FaultBudget, Faults};
 use crate::kernel::Shared;
+use crate::lifecycle;
 use crate::table::Contribution;
 
 /// One activation. Its address is what a plugin holds; a retired seat refuses whatever comes through it.
@@ -31,7 +35,10 @@ pub(crate) struct Seat {
     on_stop: Mutex<Vec<RawTask>>,
     running: Mutex<Option<Arc<Running>>>,
     quiet: watch::Receiver<bool>,
-    pub(crate) faults: AtomicU64,
+    pub(crate) faults: Faults,
+    /// `None` for the host's own parts, which are never quarantined.
+    budget: Option<FaultBudget>,
+    is_over_budget: AtomicBool,
 }
 
 // SAFETY: the facts point at leaked, immutable texts; everything else is.
@@ -45,6 +52,8 @@ enum Stage {
     Staged(Vec<Arc<Contribution>>),
     /// On the bus at once.
     Live,
+    /// Off the bus until the plugin is released.
+    Held(Vec<Arc<Contribution>>),
     /// Refused.
     Closed,
 }
@@ -76,8 +85,10 @@ impl Seat {
         shared: &Arc<Shared>,
         descriptor: Descriptor,
         data_folder: &str,
-        live: bool,
+        budget: Option<FaultBudget>,
     ) -> Arc<Self> {
+        // The host's own parts are visible at once.
+        let live = budget.is_none();
         static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
         let id = intern(&descriptor.id);
         let (sender, quiet) = watch::channel(false);
@@ -99,7 +110,9 @@ impl Seat {
             on_stop: Mutex::new(Vec::new()),
             running: Mutex::new(Some(Arc::new(Running(sender)))),
             quiet,
-            faults: AtomicU64::new(0),
+            faults: Faults::default(),
+            budget,
+            is_over_budget: AtomicBool::new(false),
         })
     }
 
@@ -124,9 +137,9 @@ impl Seat {
     pub(crate) fn contribute(&self, contribution: Arc<Contribution>) -> Result<(), CallError> {
         let mut stage = lock(&self.stage);
         match &mut *stage {
-            Stage::Staged(staged) => {
-                self.shared.check_free(&contribution, staged)?;
-                staged.push(contribution);
+            Stage::Staged(kept) | Stage::Held(kept) => {
+                self.shared.check_free(&contribution, kept)?;
+                kept.push(contribution);
                 Ok(())
             }
             Stage::Live => {
@@ -144,6 +157,10 @@ impl Seat {
             match std::mem::replace(&mut *stage, Stage::Live) {
                 Stage::Staged(staged) => staged,
                 Stage::Live => Vec::new(),
+                Stage::Held(held) => {
+                    *stage = Stage::Held(held);
+                    return Ok(());
+                }
                 Stage::Closed => {
                     *stage = Stage::Closed;
                     return Err(self.retired());
@@ -153,11 +170,54 @@ impl Seat {
         self.shared.publish(self, staged)
     }
 
+    /// Takes everything off the bus in one step and keeps it; whether there was anything to take.
+    pub(crate) fn hold(&self) -> bool {
+        {
+            let mut stage = lock(&self.stage);
+            if !matches!(*stage, Stage::Live) {
+                return false;
+            }
+            *stage = Stage::Held(Vec::new());
+        }
+        let taken = self.shared.suspend(self);
+        if let Stage::Held(held) = &mut *lock(&self.stage) {
+            held.extend(taken);
+        }
+        true
+    }
+
+    /// Puts everything that is held back on the bus in one step; whether anything was held.
+    ///
+    /// # Errors
+    /// When another plugin has taken a name meanwhile; then everything stays held.
+    pub(crate) fn release(&self) -> Result<bool, CallError> {
+        let held = match &mut *lock(&self.stage) {
+            Stage::Held(held) => std::mem::take(held),
+            _ => return Ok(false),
+        };
+        let back = self.shared.readmit(held);
+        let mut stage = lock(&self.stage);
+        match back {
+            Ok(()) => {
+                self.faults.forgive();
+                self.is_over_budget.store(false, Ordering::Relaxed);
+                *stage = Stage::Live;
+                Ok(true)
+            }
+            Err((held, error)) => {
+                *stage = Stage::Held(held);
+                Err(error)
+            }
+        }
+    }
+
     /// Takes everything off the bus in one step and refuses what comes later.
     pub(crate) fn withdraw_all(&self) {
         let staged = std::mem::replace(&mut *lock(&self.stage), Stage::Closed);
-        if let Stage::Staged(staged) = staged {
-            self.shared.reaper.take(staged);
+        match staged {
+            Stage::Staged(staged) => self.shared.reaper.take(staged),
+            Stage::Held(held) => self.shared.let_go(held),
+            Stage::Live | Stage::Closed => {}
         }
         self.shared.withdraw(self, None);
         *lock(&self.running) = None;
@@ -208,11 +268,24 @@ impl Seat {
         tasks
     }
 
-    /// Notes a fault of this plugin's.
+    /// Counts a fault of this plugin's. The one that is too many has it quarantined, soon after: this may run in a
+    /// dispatch, where nothing may wait.
     #[cold]
     pub(crate) fn fault(&self, point: &str, error: &CallError) {
-        self.faults.fetch_add(1, Ordering::Relaxed);
         tracing::error!(plugin = self.id, point, kind = ?error.kind, "{}", error.message);
+        let Some(budget) = self.budget else { return };
+        let is_over = self.faults.count(point, &error.message, budget, Instant::now());
+        if sabotaged("forgive-every-fault") || !is_over || self.is_over_budget.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let reason = format!(
+            "{} faults within {} s, the last at `{point}`: {}",
+            budget.limit,
+            budget.within.as_secs(),
+            error.message
+        );
+        let (shared, id) = (Arc::clone(&self.shared), self.id);
+        self.shared.runtime.spawn(async move { lifecycle::quarantine(&shared, id, reason) });
     }
 }
 

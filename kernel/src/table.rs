@@ -11,19 +11,19 @@ use transom_plugin_api::abi::payload::PayloadType;
 use transom_plugin_api::point::PointKind;
 
 use crate::breadcrumb::{Times, next_counter};
+use crate::bridge::lane::Traffic;
 use crate::bus::mailbox::Mailbox;
 use crate::order::places;
 use crate::plan::place;
 use crate::seat::Seat;
 
-/// A point as the kernel knows it: made when the first plugin that touches it is admitted, never removed.
+/// One dialect of a point: all plugins that were built with the same copies of its contracts share one. Made when the
+/// first of them is admitted, never removed. Values reach handlers of other dialects over a [lane](crate::bridge).
 pub(crate) struct Point {
     pub(crate) name: String,
     pub(crate) kind: PointKind,
     /// Nanoseconds a handler may take; 0 when it may take as long as it needs.
     pub(crate) budget_ns: u64,
-    /// Fingerprints of input, output and about.
-    pub(crate) fingerprints: [String; 3],
     /// How to handle the payloads, as the first plugin that resolved the point knows it.
     pub(crate) types: OnceLock<PointTypes>,
     pub(crate) counter: u32,
@@ -34,6 +34,7 @@ pub(crate) struct Point {
 #[derive(Clone, Copy)]
 pub(crate) struct PointTypes {
     pub(crate) input: PayloadType,
+    pub(crate) output: PayloadType,
     pub(crate) about: PayloadType,
 }
 
@@ -48,7 +49,6 @@ impl Point {
             name: port.point.clone(),
             kind: port.kind,
             budget_ns: port.deadline_ms.saturating_mul(1_000_000),
-            fingerprints: [&port.input, &port.output, &port.about].map(|of| of.fingerprint.clone()),
             types: OnceLock::new(),
             counter: next_counter(),
             times: Times::default(),
@@ -68,6 +68,8 @@ pub(crate) struct Contribution {
     pub(crate) handler: Handler,
     /// The mailbox of a queued handler.
     pub(crate) mailbox: Option<Arc<Mailbox>>,
+    /// Whether it is the end of a lane that leads to another contribution.
+    pub(crate) is_lane: bool,
     /// Counts as running until dropped.
     pub(crate) _running: Arc<crate::seat::Running>,
 }
@@ -119,6 +121,14 @@ unsafe impl Send for InlineRoute {}
 // SAFETY: as above.
 unsafe impl Sync for InlineRoute {}
 
+impl QueuedRoute {
+    fn of(visible: &Visible) -> Option<Self> {
+        let Visible { contribution, bridged } = visible;
+        let mailbox = Arc::clone(contribution.mailbox.as_ref()?);
+        Some(Self { mailbox, seat: Arc::clone(&contribution.seat), bridged: bridged.clone() })
+    }
+}
+
 impl InlineRoute {
     fn of(contribution: &Arc<Contribution>) -> Option<Self> {
         let Handler::Inline(handler) = &contribution.handler else { return None };
@@ -131,12 +141,30 @@ impl InlineRoute {
     }
 }
 
+/// A listener with a mailbox.
+pub(crate) struct QueuedRoute {
+    pub(crate) mailbox: Arc<Mailbox>,
+    pub(crate) seat: Arc<Seat>,
+    /// The type it reads, when that is not the emitter's; and what goes over to it.
+    pub(crate) bridged: Option<(PayloadType, Arc<Traffic>)>,
+}
+
+/// A handler as one dialect sees it.
+#[derive(Clone)]
+pub(crate) struct Visible {
+    pub(crate) contribution: Arc<Contribution>,
+    /// The type it reads and what goes over to it, when it is of another dialect.
+    pub(crate) bridged: Option<(PayloadType, Arc<Traffic>)>,
+}
+
 /// The handlers of one point.
 pub(crate) struct Routes {
     pub(crate) point: Arc<Point>,
     /// Inline listeners in order.
     pub(crate) inline: Box<[InlineRoute]>,
-    pub(crate) queued: Box<[Arc<Contribution>]>,
+    pub(crate) queued: Box<[QueuedRoute]>,
+    /// Whether a listener of another dialect hears what is emitted here.
+    pub(crate) is_bridged: bool,
     /// Links in order; shared with chains that wait.
     pub(crate) links: Arc<[Arc<Contribution>]>,
     /// Providers by name, in byte order; a service without names has one, under the empty name.
@@ -144,8 +172,11 @@ pub(crate) struct Routes {
 }
 
 impl Routes {
-    fn new(point: Arc<Point>, mut here: Vec<Arc<Contribution>>) -> Self {
+    pub(crate) fn new(point: Arc<Point>, mut here: Vec<Visible>) -> Self {
         order(&mut here, &point.name);
+        let is_bridged = here.iter().any(|visible| visible.bridged.is_some());
+        let queued = here.iter().filter_map(QueuedRoute::of).collect();
+        let here: Vec<Arc<Contribution>> = here.into_iter().map(|visible| visible.contribution).collect();
         let pick = |wanted: fn(&Handler) -> bool| -> Vec<Arc<Contribution>> {
             here.iter().filter(|contribution| wanted(&contribution.handler)).cloned().collect()
         };
@@ -153,7 +184,8 @@ impl Routes {
         providers.sort_by(|a, b| a.name.cmp(&b.name));
         Self {
             inline: here.iter().filter_map(InlineRoute::of).collect(),
-            queued: pick(|handler| matches!(handler, Handler::Queued(..))).into(),
+            queued,
+            is_bridged,
             links: pick(|handler| matches!(handler, Handler::Link(_))).into(),
             providers: providers.into(),
             point,
@@ -173,15 +205,16 @@ impl Routes {
 }
 
 // The plan has refused cycles already; should one be left, the order is that of the ids.
-fn order(here: &mut [Arc<Contribution>], point: &str) {
-    let seats: Vec<&Arc<Seat>> = here.iter().map(|contribution| &contribution.seat).collect();
+fn order(here: &mut [Visible], point: &str) {
+    let seats: Vec<&Arc<Seat>> = here.iter().map(|visible| &visible.contribution.seat).collect();
     let wishes: Vec<_> = seats.iter().filter_map(|seat| Some(place(seat.id, seat.port_at(point)?))).collect();
     let rank: std::collections::HashMap<String, usize> = match places(&wishes) {
         Ok(order) => order.iter().enumerate().map(|(rank, id)| ((*id).to_owned(), rank)).collect(),
         Err(_) => std::collections::HashMap::new(),
     };
-    here.sort_by_key(|contribution| {
-        (rank.get(contribution.seat.id).copied().unwrap_or(usize::MAX), contribution.seat.id)
+    here.sort_by_key(|visible| {
+        let id = visible.contribution.seat.id;
+        (rank.get(id).copied().unwrap_or(usize::MAX), id)
     });
 }
 
@@ -192,13 +225,8 @@ pub(crate) struct RouteTable {
 }
 
 impl RouteTable {
-    pub(crate) fn new(points: &[Arc<Point>], contributions: &[Arc<Contribution>]) -> Self {
+    pub(crate) fn new(points: Vec<Routes>) -> Self {
         static VERSION: AtomicU64 = AtomicU64::new(1);
-        let mut by_point: Vec<Vec<Arc<Contribution>>> = points.iter().map(|_| Vec::new()).collect();
-        for contribution in contributions {
-            by_point[contribution.point as usize].push(Arc::clone(contribution));
-        }
-        let points = points.iter().zip(by_point).map(|(point, here)| Routes::new(Arc::clone(point), here));
-        Self { version: VERSION.fetch_add(1, Ordering::Relaxed), points: points.collect() }
+        Self { version: VERSION.fetch_add(1, Ordering::Relaxed), points: points.into() }
     }
 }

@@ -2,6 +2,7 @@
 
 mod kernel {
     mod events;
+    mod faults;
     mod filters;
     mod lifecycle;
     mod services;

@@ -7,7 +7,7 @@
 //! | file | what crosses |
 //! |---|---|
 //! | `facade` | the field types of contracts |
-//! | `payload` | how a payload is cloned and dropped by someone who does not know its type |
+//! | `payload` | how a payload is cloned, encoded and dropped by someone who does not know its type |
 //! | `task` | futures and streams: started and first polled in one call, then polled in place |
 //! | `host_table` | what a plugin may ask of its host |
 //! | `plugin_table` | what a host may ask of a plugin |
@@ -19,7 +19,7 @@ pub mod payload;
 pub mod plugin_table;
 pub mod task;
 
-pub use abi_stable::std_types::RStr;
+pub use abi_stable::std_types::{RStr, RVec};
 
 /// Revision of everything in this tree. Two sides with different revisions never meet: the loader compares
 /// the number in the descriptor before it opens a file.

@@ -1,4 +1,8 @@
-//! What may cross a point: [`Contract`] types and their [`Fingerprint`].
+//! What may cross a point: [`Contract`] types, their [`Fingerprint`] and their shape.
+
+#[doc(hidden)]
+pub mod growing;
+mod held;
 
 use std::fmt;
 
@@ -6,6 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::abi::ABI_REVISION;
+use crate::describe::Piece;
 use crate::{Json, List, Map, Maybe, Shared, Text};
 
 /// A type that may cross a point: its bytes mean the same in every image, and serde can carry it further.
@@ -25,6 +30,10 @@ pub unsafe trait Contract: Clone + Send + Sync + Serialize + DeserializeOwned + 
     const NAME: &'static str;
     /// Equal on two sides exactly when a pointer may be passed between them.
     const FINGERPRINT: Fingerprint;
+    /// Which revision of the contract this is, for people; nothing is decided by it. 1 unless the contract says otherwise.
+    const REVISION: u32 = 1;
+    /// The encoded form as JSON, in pieces: by it one copy of a contract is judged to be readable as another.
+    const SHAPE: &'static [Piece];
 }
 
 /// 128 bits over a contract's name, fields, variants, types, offsets, sizes, alignments and the ABI revision.
@@ -62,6 +71,12 @@ impl Fingerprint {
     #[must_use]
     pub const fn with(self, of: Self) -> Self {
         self.number(of.0[0] as usize).number(of.0[1] as usize)
+    }
+
+    /// As `==`, in constants.
+    #[must_use]
+    pub const fn equals(self, other: Self) -> bool {
+        self.0[0] == other.0[0] && self.0[1] == other.0[1]
     }
 
     const fn text(self, text: &str) -> Self {
@@ -131,6 +146,7 @@ macro_rules! primitive_contracts {
             const NAME: &'static str = stringify!($ty);
             const FINGERPRINT: Fingerprint =
                 Fingerprint::begin("primitive", stringify!($ty), size_of::<$ty>(), align_of::<$ty>());
+            const SHAPE: &'static [Piece] = &[Piece::Text(concat!("\"", stringify!($ty), "\""))];
         }
     )*};
 }
@@ -140,22 +156,38 @@ primitive_contracts!(bool u8 u16 u32 u64 i8 i16 i32 i64 f32 f64);
 unsafe impl Contract for () {
     const NAME: &'static str = "()";
     const FINGERPRINT: Fingerprint = Fingerprint::begin("primitive", "()", 0, 1);
+    const SHAPE: &'static [Piece] = &[Piece::Text("\"()\"")];
 }
 
 macro_rules! facade_contract {
-    ($name:literal, $ty:ty $(, $inner:ident $(: $bound:ident)?)?) => {
+    ($name:literal, $ty:ty, [$($shape:expr),*] $(, $inner:ident)?) => {
         // SAFETY: a facade type, `#[repr(C)]` or transparent over an `abi_stable` type, covered by the ABI revision.
-        unsafe impl $(<$inner: Contract $(+ $bound)?>)? Contract for $ty {
+        unsafe impl $(<$inner: Contract>)? Contract for $ty {
             const NAME: &'static str = $name;
             const FINGERPRINT: Fingerprint =
                 Fingerprint::begin("facade", $name, size_of::<$ty>(), align_of::<$ty>())
                     $(.with(<$inner as Contract>::FINGERPRINT))?;
+            const SHAPE: &'static [Piece] = &[$($shape),*];
         }
     };
 }
-facade_contract!("Text", Text);
-facade_contract!("Json", Json);
-facade_contract!("List", List<T>, T);
-facade_contract!("Maybe", Maybe<T>, T);
-facade_contract!("Map", Map<T>, T);
-facade_contract!("Shared", Shared<T>, T);
+
+macro_rules! container_contract {
+    ($name:literal, $ty:ident, $key:literal) => {
+        facade_contract!(
+            $name,
+            $ty<T>,
+            [Piece::Text(concat!("{\"", $key, "\":")), Piece::Nested(T::SHAPE), Piece::Text("}")],
+            T
+        );
+    };
+}
+facade_contract!("Text", Text, [Piece::Text("\"Text\"")]);
+facade_contract!("Json", Json, [Piece::Text("\"Json\"")]);
+container_contract!("List", List, "list");
+container_contract!("Maybe", Maybe, "maybe");
+container_contract!("Map", Map, "map");
+container_contract!("Shared", Shared, "shared");
+
+#[cfg(test)]
+mod tests;

@@ -19,6 +19,20 @@ pub struct PluginStatus {
     pub reason: Maybe<Text>,
     /// Handlers it has on the bus.
     pub contributions: u64,
+    /// What went wrong in it, by point.
+    pub faults: List<PointFaults>,
+}
+
+/// What went wrong in a plugin at one point: panics, deadlines that passed, values that did not get over, and errors of
+/// filter links. A refusal is none.
+#[contract]
+pub struct PointFaults {
+    /// The point.
+    pub point: Text,
+    /// How often.
+    pub count: u64,
+    /// The last time.
+    pub last: Text,
 }
 
 /// The ways to attach a plugin.
@@ -43,9 +57,26 @@ pub enum PluginState {
     Running,
     /// It could not start, or something it needs could not.
     Disabled,
+    /// It failed too often, and its handlers are off the bus until somebody releases it.
+    Quarantined,
     /// It was stopped.
     Stopped,
 }
+
+/// A plugin is in another state than before.
+#[contract]
+pub struct PluginChange {
+    /// Its id.
+    pub plugin: Text,
+    /// The state it is in now.
+    pub state: PluginState,
+    /// Why, when it does not run.
+    pub reason: Maybe<Text>,
+}
+
+/// Said by the host when a plugin starts, is disabled, quarantined, released or stopped. Nobody can refuse it; a queued
+/// listener with a full mailbox loses by its terms.
+pub const PLUGIN_CHANGED: Event<PluginChange> = Event::new("host/plugins.changed");
 
 /// All plugins of the host.
 #[contract]

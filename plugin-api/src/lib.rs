@@ -6,7 +6,7 @@
 //!
 //! | to … | look at |
 //! |---|---|
-//! | say what may cross a point | [`contract`](macro@contract), [`Text`], [`List`], [`Maybe`], [`Map`], [`Json`], [`Shared`] |
+//! | say what may cross a point, and change it later | [`contract`](macro@contract), [`Text`], [`List`], [`Maybe`], [`Map`], [`Json`], [`Shared`], [`Opaque`] |
 //! | declare a point, and share it with other plugins | [`point`] |
 //! | use points | [`port`], with a line for each attribute |
 //! | be configured | [`settings`], and [below](#settings) |
@@ -98,6 +98,7 @@
 extern crate self as transom_plugin_api;
 
 pub mod abi;
+pub mod codec;
 pub mod contract;
 pub mod describe;
 pub mod hosting;
@@ -114,7 +115,7 @@ mod error;
 mod host;
 mod log;
 
-pub use abi::facade::{Json, List, Map, Maybe, Shared, Text};
+pub use abi::facade::{Json, List, Map, Maybe, Opaque, Shared, Text};
 pub use context::CallContext;
 pub use contract::{Contract, Fingerprint};
 pub use error::{CallError, CallErrorKind, Refusal, StartError};
@@ -126,20 +127,115 @@ pub use port::{
     StreamCaller, StreamServer,
 };
 pub use settings::{Secret, Settings, SettingsError};
-pub use transom_plugin_macros::{Ports, Settings, contract, export_plugin};
+pub use transom_plugin_macros::{Ports, Settings, export_plugin};
+
+/// Makes a struct or an enum a payload that may cross a point.
+///
+/// It fixes the layout, derives `Clone`, `Debug`, `PartialEq` and serde, computes the fingerprint and writes down the
+/// shape of the encoded form. Fields are written with [`Text`], [`List`], [`Maybe`], [`Map`], [`Json`], [`Shared`],
+/// numbers, `bool` and other contracts. Further derives (`Default`, `Eq`, `Copy` …) go below the attribute.
+///
+/// The encoded form has `camelCase` fields; enums with fields carry their variant's `kebab-case` name as `type`, enums
+/// whose variants have none are that name.
+///
+/// # Changing it later
+///
+/// Plugins are built at different times, so two copies of a contract meet that differ. Then values are [encoded](codec) by
+/// one and read by the other, if the shapes say that this can work:
+///
+/// | what changes | what to write | what the other copy gets |
+/// |---|---|---|
+/// | a field is added | `#[contract(default)]` on it, with its type's `Default` | the default, for what an older copy did not say |
+/// | a `Maybe` is added | nothing | its absence |
+/// | many fields are added, of which some have a default of their own | `#[contract(default)]` with `#[derive(Default)]` below it, on the struct | the struct's default |
+/// | a field is renamed | `#[contract(was = "oldName")]` on it, as it was encoded | the field |
+/// | an enum gets a variant | nothing, if it `grows` | [`Opaque`] |
+///
+/// A field without a default must be there: so a field that is added later needs one, and a field that is there from the
+/// beginning should have none, unless its absence means something.
+///
+/// ```
+/// use transom_plugin_api::prelude::*;
+///
+/// #[contract(revision = 2)]
+/// pub struct Parcel {
+///     pub label: Text,
+///     /// Called `weight` in revision 1.
+///     #[contract(was = "weight")]
+///     pub weight_g: u32,
+///     /// New in revision 2.
+///     #[contract(default)]
+///     pub fragile: bool,
+/// }
+///
+/// let old = r#"{"label":"books","weight":900}"#;
+/// let new = Parcel { label: "books".into(), weight_g: 900, fragile: false };
+/// assert_eq!(Json::parse(old)?.read::<Parcel>()?, new);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+///
+/// # Enums that grow
+///
+/// `#[contract(grows)]` says that an enum will get further variants. It adds one more, `Unknown(Opaque)`, which keeps a
+/// variant of a later revision: its tag and all of its content. So who matches on the enum must say what happens then, and
+/// who passes it on passes on what it does not understand, unchanged. It cannot be `Copy`. An enum without fields stays
+/// one.
+///
+/// ```
+/// use transom_plugin_api::prelude::*;
+///
+/// #[contract(grows)]
+/// pub enum Carrier {
+///     Post { office: u64 },
+///     Courier { name: Text },
+/// }
+///
+/// fn describe(carrier: &Carrier) -> String {
+///     match carrier {
+///         Carrier::Post { office } => format!("at post office {office}"),
+///         Carrier::Courier { name } => format!("with {name}"),
+///         Carrier::Unknown(opaque) => format!("with a {}", opaque.tag()),
+///     }
+/// }
+///
+/// let from_a_later_revision = Json::parse(r#"{"type":"drone","heightM":90}"#)?;
+/// let carrier: Carrier = from_a_later_revision.read()?;
+/// assert_eq!(describe(&carrier), "with a drone");
+/// assert_eq!(Json::of(&carrier)?, from_a_later_revision);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+///
+/// What is not written there does not compile:
+///
+/// ```compile_fail,E0004
+/// # use transom_plugin_api::prelude::*;
+/// # #[contract(grows)]
+/// # pub enum Carrier {
+/// #     Post { office: u64 },
+/// #     Courier { name: Text },
+/// # }
+/// fn describe(carrier: &Carrier) -> String {
+///     match carrier {
+///         Carrier::Post { office } => format!("at post office {office}"),
+///         Carrier::Courier { name } => format!("with {name}"),
+///     }
+/// }
+/// ```
+pub use transom_plugin_macros::contract;
 
 /// Everything a plugin usually names.
 pub mod prelude {
     pub use crate::{
         Applier, CallContext, CallError, CallErrorKind, Caller, Emitter, Event, Filter, Host, ItemStream,
-        Items, Json, Link, List, Listener, Mailbox, Map, Maybe, Plugin, Ports, Provided, Received, Refusal,
-        Secret, Server, Service, Settings, Shared, StartError, StreamCaller, StreamServer, StreamService,
-        Text, contract, export_plugin,
+        Items, Json, Link, List, Listener, Mailbox, Map, Maybe, Opaque, Plugin, Ports, Provided, Received,
+        Refusal, Secret, Server, Service, Settings, Shared, StartError, StreamCaller, StreamServer,
+        StreamService, Text, contract, export_plugin,
     };
 }
 
 /// What the macros' output names; not for authors.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::contract::growing;
     pub use {abi_stable, inventory, serde, serde_json};
 }

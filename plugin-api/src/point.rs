@@ -45,9 +45,10 @@
 //! ```
 //!
 //! Points that nobody else uses stay in the plugin. Two builds of a contract are the same contract as long as their
-//! [fingerprints](crate::Fingerprint) are equal, which neither the crate's name nor its version changes; plugins with
-//! different ones are refused by `transom check`, which names both. A constant takes only what is known
-//! when it is compiled: `names` and `stage` in a [port](crate::port) are written as literals.
+//! [fingerprints](crate::Fingerprint) are equal, which neither the crate's name nor its version changes. Between plugins
+//! with different ones each value is encoded, where that can work; where it cannot, `transom check` refuses them and says
+//! why. What may be changed is in `docs/guide/contracts.md`. A constant takes only what is known when it is compiled:
+//! `names` and `stage` in a [port](crate::port) are written as literals.
 
 use std::marker::PhantomData;
 

@@ -96,6 +96,7 @@ use crate::abi::host_table::{Contribution, Handler, PortRequest};
 use crate::abi::payload::PayloadType;
 use crate::abi::{READY, RStr, plugin_table::no_failure};
 use crate::contract::{Contract, Fingerprint};
+use crate::describe::Piece;
 use crate::point::{Event, Filter, PointSpec, Service, Sole, StreamService};
 use crate::{CallError, Host, StartError};
 
@@ -158,13 +159,17 @@ pub struct TypeDecl {
     pub name: &'static str,
     /// [`Contract::FINGERPRINT`].
     pub fingerprint: Fingerprint,
+    /// [`Contract::REVISION`].
+    pub revision: u32,
+    /// [`Contract::SHAPE`].
+    pub shape: &'static [Piece],
 }
 
 impl TypeDecl {
-    const NONE: Self = Self { name: <() as Contract>::NAME, fingerprint: <() as Contract>::FINGERPRINT };
+    const NONE: Self = Self::of::<()>();
 
     const fn of<T: Contract>() -> Self {
-        Self { name: T::NAME, fingerprint: T::FINGERPRINT }
+        Self { name: T::NAME, fingerprint: T::FINGERPRINT, revision: T::REVISION, shape: T::SHAPE }
     }
 }
 
@@ -355,6 +360,24 @@ impl PortDecl {
     #[must_use]
     pub const fn of<R, H: HandleFor<R>>(role: Role, point: PointSpec) -> Self {
         Self::new(role, point, H::INPUT, H::OUTPUT, H::ABOUT)
+    }
+
+    /// How many types a port has.
+    pub(crate) const TYPES: usize = 3;
+
+    /// Its types by number, so that a constant can go through them.
+    pub(crate) const fn nth_type(&self, index: usize) -> &TypeDecl {
+        match index {
+            0 => &self.input,
+            1 => &self.output,
+            _ => &self.about,
+        }
+    }
+
+    /// The types it names: input, output, about.
+    #[must_use]
+    pub const fn types(&self) -> [TypeDecl; 3] {
+        [self.input, self.output, self.about]
     }
 
     /// What only the whole port shows to be wrong.

@@ -41,7 +41,8 @@ const TABLE: &[(&str, &[&str], &str)] = &[
         "what a user would use",
     ),
     ("tests/fixtures/*", &["plugin-api", "plugin-api/agent"], "plugins like any other"),
-    ("tests", &["*", "*/*", "*/*/*"], "anything"),
+    ("tests/fixtures/dialects/*", &["plugin-api"], "plugins whose copies of a contract differ"),
+    ("tests", &["*", "*/*", "*/*/*", "*/*/*/*"], "anything"),
 ];
 
 #[test]

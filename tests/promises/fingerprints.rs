@@ -116,6 +116,64 @@ variation!(reordered_words: enum Size { Large, Small });
 variation!(renamed_word: enum Size { Small, Huge });
 variation!(renamed: struct Bolt { code: u64, tries: u64, label: Text });
 
+/// An enum that grows, and what it is compared with.
+mod growing {
+    use abi_stable::StableAbi;
+    use transom_plugin_api::prelude::*;
+
+    #[contract(grows)]
+    #[derive(StableAbi)]
+    pub(super) enum Carrier {
+        Post { office: u64 },
+        Courier { name: Text },
+    }
+
+    #[contract(grows)]
+    #[derive(StableAbi)]
+    pub(super) enum Size {
+        Small,
+        Large,
+    }
+
+    pub(super) mod moved {
+        use abi_stable::StableAbi;
+        use transom_plugin_api::prelude::*;
+
+        #[contract(grows, revision = 2)]
+        #[derive(StableAbi)]
+        pub(in super::super) enum Carrier {
+            Post {
+                #[contract(was = "post_office")]
+                office: u64,
+            },
+            Courier {
+                name: Text,
+            },
+        }
+    }
+
+    pub(super) mod grown {
+        use abi_stable::StableAbi;
+        use transom_plugin_api::prelude::*;
+
+        #[contract(grows)]
+        #[derive(StableAbi)]
+        pub(in super::super) enum Carrier {
+            Post { office: u64 },
+            Courier { name: Text },
+            Drone { height: u64 },
+        }
+
+        #[contract(grows)]
+        #[derive(StableAbi)]
+        pub(in super::super) enum Size {
+            Small,
+            Large,
+            Huge,
+        }
+    }
+}
+
 mod called_otherwise {
     use transom_plugin_api::prelude::*;
 
@@ -170,6 +228,15 @@ fn a_changed_variant_changes_a_contract() {
     assert!(!are_same::<original::Size, added_word::Size>());
     assert!(!are_same::<original::Size, reordered_words::Size>());
     assert!(!are_same::<original::Size, renamed_word::Size>());
+}
+
+#[test]
+fn an_enum_that_grows_is_another_one_each_time() {
+    assert!(are_same::<growing::Carrier, growing::moved::Carrier>());
+    assert!(!are_same::<growing::Carrier, growing::grown::Carrier>());
+    assert!(!are_same::<growing::Size, growing::grown::Size>());
+    assert!(!are_same::<growing::Carrier, original::Carrier>());
+    assert!(!are_same::<growing::Size, original::Size>());
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! No source file is forgotten: each is the root of a target, or the module of one.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use syn::{Attribute, Expr, ExprLit, Item, ItemMod, Lit, Meta};
 
@@ -41,11 +41,22 @@ fn modules(items: &[Item], file: &Path, folder: &Path, reached: &mut BTreeSet<Pa
 
 fn file_of(module: &ItemMod, file: &Path, folder: &Path) -> PathBuf {
     if let Some(path) = module.attrs.iter().find_map(path_in) {
-        return file.parent().unwrap_or(Path::new("")).join(path);
+        return without_detours(&file.parent().unwrap_or(Path::new("")).join(path));
     }
     let beside = folder.join(format!("{}.rs", module.ident));
     let inside = folder.join(module.ident.to_string()).join("mod.rs");
     if root().join(&inside).exists() { inside } else { beside }
+}
+
+/// The path with every `..` taken back, together with the folder before it.
+fn without_detours(path: &Path) -> PathBuf {
+    path.components().fold(PathBuf::new(), |mut straight, component| {
+        match component {
+            Component::ParentDir => drop(straight.pop()),
+            other => straight.push(other),
+        }
+        straight
+    })
 }
 
 /// The path in `#[path = "…"]`.
@@ -67,6 +78,10 @@ fn a_module_lies_in_the_file_that_has_its_name() {
     assert_eq!(
         file_of(&module("#[path = \"x/y.rs\"] mod bus;"), file, folder),
         Path::new("kernel/src/x/y.rs")
+    );
+    assert_eq!(
+        file_of(&module("#[path = \"../x/y.rs\"] mod bus;"), file, folder),
+        Path::new("kernel/x/y.rs")
     );
 }
 

@@ -1,5 +1,7 @@
 //! `transom check`: everything that can be known to be wrong without running a plugin.
 
+use transom_kernel::PlannedLane;
+
 use super::refuse;
 use crate::assembly::{Assembly, Overrides};
 use crate::manifest::Manifest;
@@ -34,13 +36,38 @@ pub(crate) async fn assembled(common: &Common) -> Result<Assembly, Refused> {
 
 fn report(assembly: &Assembly, json: bool) {
     let order: Vec<&str> = assembly.plugins.iter().map(|plugin| plugin.entry.id.as_str()).collect();
+    let lanes = &assembly.plan.lanes;
     if json {
-        print(&format!("{}\n", serde_json::json!({ "ok": true, "order": order })));
+        let lanes: Vec<_> = lanes.iter().map(lane_document).collect();
+        print(&format!("{}\n", serde_json::json!({ "ok": true, "order": order, "lanes": lanes })));
     } else {
         print(&format!(
             "{}: no faults; its plugins start in this order: {}\n",
             assembly.manifest.file(),
             order.join(", ")
         ));
+        lanes.iter().for_each(|lane| print(&lane_line(lane)));
     }
+}
+
+fn lane_document(lane: &PlannedLane) -> serde_json::Value {
+    serde_json::json!({
+        "point": lane.point,
+        "from": lane.from,
+        "to": lane.to,
+        "lane": if lane.is_refused { "refused" } else { "bridged" },
+        "leftBehind": lane.left_behind,
+    })
+}
+
+fn lane_line(lane: &PlannedLane) -> String {
+    let PlannedLane { point, from, to, is_refused, left_behind } = lane;
+    let what = if *is_refused {
+        "nothing gets over, and the first does without".to_owned()
+    } else if left_behind.is_empty() {
+        "each value is encoded on its way".to_owned()
+    } else {
+        format!("each value is encoded on its way, without `{}`", left_behind.join("`, `"))
+    };
+    format!("  `{point}`: `{from}` and `{to}` have different copies of its contract; {what}\n")
 }

@@ -29,7 +29,7 @@ pub(crate) fn run(common: &Common, arguments: &Arguments) -> u8 {
         Ok(file) => file,
         Err(error) if common.json => {
             let (file, help) = (error.path.display().to_string(), Some(error.flaw.help().to_owned()));
-            let fault = Fault { file, position: None, message: error.to_string(), help };
+            let fault = Fault { file, position: None, message: error.to_string(), help, explanation: None };
             return refuse(&Refused::Faults(fault.into()), true);
         }
         Err(error) => {

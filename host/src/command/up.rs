@@ -51,8 +51,13 @@ pub(crate) async fn run(common: &Common, arguments: Arguments) -> u8 {
         () = signals.next() => return INTERRUPTED,
     };
     announce(&running, common.json).await;
-    signals.next().await;
-    note("stopping; once more ends at once");
+    let lost = tokio::select! {
+        () = signals.next() => None,
+        lost = running.required_is_lost() => Some(lost),
+    };
+    if lost.is_none() {
+        note("stopping; once more ends at once");
+    }
     let stopped = tokio::select! {
         report = running.stop() => report,
         () = signals.next() => {
@@ -63,7 +68,11 @@ pub(crate) async fn run(common: &Common, arguments: Arguments) -> u8 {
     for (plugin, doing) in &stopped.cut_off {
         complain(&format!("plugin `{plugin}` was cut off: {doing}"));
     }
-    if stopped.cut_off.is_empty() { DONE } else { FAILED }
+    if let Some((plugin, reason)) = &lost {
+        // The last line of a host that ends is the one that is read.
+        complain(&format!("error: plugin `{plugin}`, which is required, was quarantined: {reason}"));
+    }
+    if stopped.cut_off.is_empty() && lost.is_none() { DONE } else { FAILED }
 }
 
 async fn announce(running: &Running, json: bool) {

@@ -22,6 +22,8 @@ pub struct Fault {
     pub message: String,
     /// What to do about it.
     pub help: Option<String>,
+    /// All there is to say, where that is more than a fault should be: what `transom explain` prints.
+    pub explanation: Option<String>,
 }
 
 impl fmt::Display for Fault {
@@ -93,7 +95,13 @@ impl<'a> Report<'a> {
     }
 
     pub(super) fn say(&mut self, position: Position, message: String, help: Option<String>) {
-        self.faults.push(Fault { file: self.file.to_owned(), position: Some(position), message, help });
+        self.faults.push(Fault {
+            file: self.file.to_owned(),
+            position: Some(position),
+            message,
+            help,
+            explanation: None,
+        });
     }
 
     /// How many there are so far: a part was sound when the number has not changed over it.

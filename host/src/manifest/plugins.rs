@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::time::Duration;
 
+use transom_kernel::FaultBudget;
 use transom_loader::is_plugin_id;
 use transom_plugin_api::sabotage::sabotaged;
 
@@ -28,6 +30,8 @@ pub struct PluginEntry {
     pub capabilities: Vec<String>,
     /// Seconds it has to start, when they are not the host's: see [`Manifest::start_deadline`](super::Manifest::start_deadline).
     pub start_deadline_s: Option<u64>,
+    /// How many faults it may have before it is quarantined.
+    pub faults: FaultBudget,
     /// Its own settings, not checked yet.
     pub(super) settings: Located,
     at: Position,
@@ -63,11 +67,16 @@ impl Reader<'_, '_> {
         if self.report.count() > before {
             return None;
         }
-        let PluginTable { id, source, attach, required, capabilities, start_deadline_s, .. } =
+        let PluginTable { id, source, attach, required, capabilities, start_deadline_s, faults, .. } =
             self.read(&table, value)?;
         let attach = attach.unwrap_or(if source.is_some() { Attach::Dylib } else { Attach::Linked });
+        let faults = faults.map_or_else(FaultBudget::default, |faults| FaultBudget {
+            limit: faults.limit,
+            within: Duration::from_secs(faults.within_s),
+        });
         let entry = PluginEntry {
             id,
+            faults,
             attach,
             source: source.map(|source| self.folder.join(source)),
             required,

@@ -57,12 +57,25 @@ pub(super) struct PluginTable {
     /// Seconds it has to start, instead of the host's `start_deadline_s`. 1 to 3600.
     #[setting(min = 1, max = 3600)]
     pub(super) start_deadline_s: Option<u64>,
+    /// How many faults it may have before it is quarantined.
+    pub(super) faults: Option<FaultsTable>,
     /// The plugin's own settings.
     #[expect(
         dead_code,
         reason = "taken out before this is read: only the plugin's schema tells how to check them"
     )]
     settings: Option<OwnSettings>,
+}
+
+/// How many faults a plugin may have.
+#[derive(Debug, Settings)]
+pub(super) struct FaultsTable {
+    /// The fault that is one too many: with 5, the fifth. 1 to 1000000.
+    #[setting(default = 5, min = 1, max = 1_000_000)]
+    pub(super) limit: u32,
+    /// Seconds after which a fault is forgotten. 1 to 86400.
+    #[setting(default = 60, min = 1, max = 86_400)]
+    pub(super) within_s: u64,
 }
 
 /// How a plugin is attached to the host.

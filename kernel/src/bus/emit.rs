@@ -2,6 +2,7 @@
 
 use std::mem::MaybeUninit;
 use std::sync::Arc;
+use std::time::Instant;
 
 use transom_plugin_api::abi::READY;
 use transom_plugin_api::abi::host_table::RawReceived;
@@ -10,8 +11,11 @@ use transom_plugin_api::{CallContext, CallError, CallErrorKind};
 
 use super::written;
 use crate::breadcrumb::Dispatch;
+use crate::bridge::emission::{Emission, current_as};
+use crate::bridge::lane::not_carried;
+use crate::bridge::place::Place;
 use crate::seat::Seat;
-use crate::table::{Contribution, Routes};
+use crate::table::{QueuedRoute, Routes};
 
 /// Tells every listener of the point: inline ones now, queued ones through their mailboxes.
 ///
@@ -27,6 +31,12 @@ pub(crate) unsafe fn emit(seat: &Seat, point: u32, payload: *const ()) {
     let Some(dispatch) = Dispatch::begin(routes.point.counter, &routes.point.times) else {
         return too_deep(seat, routes);
     };
+    let _emission = if routes.is_bridged {
+        // SAFETY: the payload is borrowed for the call; emissions nest.
+        unsafe { Emission::over(routes, payload) }
+    } else {
+        None
+    };
     if !routes.inline.is_empty() {
         let context = CallContext::stamped(seat.id, 0);
         for listener in &routes.inline {
@@ -41,19 +51,42 @@ pub(crate) unsafe fn emit(seat: &Seat, point: u32, payload: *const ()) {
             }
         }
     }
-    // Those that wait are filled by the paced emission, which makes its own clone.
-    let is_ours = |contribution: &Arc<Contribution>| {
-        contribution.mailbox.as_ref().is_some_and(|mailbox| !mailbox.waits())
-    };
-    if routes.queued.iter().any(is_ours) {
+    // Those that wait are filled by the paced emission.
+    let mut clones = Clones::default();
+    for route in routes.queued.iter().filter(|route| !route.mailbox.waits()) {
         // SAFETY: by this function's contract.
-        if let Some(shared) = unsafe { SharedPayload::clone_of(routes, payload) } {
-            for contribution in &routes.queued {
-                if let Some(mailbox) = contribution.mailbox.as_ref().filter(|mailbox| !mailbox.waits()) {
-                    mailbox.push(Arc::clone(&shared), seat.id);
-                }
-            }
+        if let Some(event) = unsafe { clones.event_for(routes, route, payload) } {
+            route.mailbox.push(event, seat.id);
         }
+    }
+}
+
+/// The clone of an event that all mailboxes of the emitter's dialect share.
+#[derive(Default)]
+pub(crate) struct Clones(Option<Arc<SharedPayload>>);
+
+impl Clones {
+    /// The event as the listener of `route` reads it. A value that does not get over to it is its fault.
+    ///
+    /// # Safety
+    /// `payload` is a value of the routes' type; where they are bridged, an [`Emission`] of it is under way.
+    pub(crate) unsafe fn event_for(
+        &mut self,
+        routes: &Routes,
+        route: &QueuedRoute,
+        payload: *const (),
+    ) -> Option<Arc<SharedPayload>> {
+        let Some((reads, traffic)) = &route.bridged else {
+            if self.0.is_none() {
+                // SAFETY: by this function's contract.
+                self.0 = unsafe { SharedPayload::clone_of(routes, payload) };
+            }
+            return self.0.clone();
+        };
+        let began = Instant::now();
+        let event = current_as(reads);
+        traffic.note(began);
+        event.map_err(|error| route.seat.fault(&routes.point.name, &not_carried(route.seat.id, &error))).ok()
     }
 }
 
@@ -69,10 +102,17 @@ fn too_deep(seat: &Seat, routes: &Routes) {
     seat.fault(&routes.point.name, &error);
 }
 
-/// One clone of an emission's payload, for all mailboxes.
+/// An event's payload, shared by mailboxes and, over a lane, by inline listeners.
 pub(crate) struct SharedPayload {
-    value: *mut (),
+    value: Value,
     of: PayloadType,
+}
+
+enum Value {
+    /// In a box of the plugin's that made the type known.
+    Boxed(*mut ()),
+    /// In a place of the kernel's.
+    Placed(Place),
 }
 
 // SAFETY: the value is a `Contract`, so `Send` and `Sync`.
@@ -83,11 +123,29 @@ unsafe impl Sync for SharedPayload {}
 impl SharedPayload {
     /// # Safety
     /// `payload` is a value of the point's type.
-    pub(crate) unsafe fn clone_of(routes: &Routes, payload: *const ()) -> Option<Arc<Self>> {
+    unsafe fn clone_of(routes: &Routes, payload: *const ()) -> Option<Arc<Self>> {
         let of = routes.point.types.get()?.input;
         // SAFETY: by this function's contract; the functions are those of the type.
-        let value = unsafe { (of.clone_boxed)(payload) };
+        let value = Value::Boxed(unsafe { (of.clone_boxed)(payload) });
         Some(Arc::new(Self { value, of }))
+    }
+
+    /// Shares a value that was carried over a lane.
+    pub(crate) fn placed(value: Place, of: PayloadType) -> Arc<Self> {
+        Arc::new(Self { value: Value::Placed(value), of })
+    }
+
+    /// Where the value is, as long as it is held.
+    pub(crate) const fn value(&self) -> *const () {
+        match &self.value {
+            Value::Boxed(value) => *value,
+            Value::Placed(place) => place.address(),
+        }
+    }
+
+    /// Whether a reader of `of` can read it.
+    pub(crate) fn is_of(&self, of: &PayloadType) -> bool {
+        self.of.fingerprint == of.fingerprint
     }
 
     /// A holder in the form a plugin gets it.
@@ -96,13 +154,15 @@ impl SharedPayload {
             // SAFETY: made by `Arc::into_raw` below, released once.
             drop(unsafe { Arc::from_raw(owner.cast::<SharedPayload>()) });
         }
-        RawReceived { payload: self.value, lost, owner: Arc::into_raw(self).cast(), release }
+        RawReceived { payload: self.value(), lost, owner: Arc::into_raw(self).cast(), release }
     }
 }
 
 impl Drop for SharedPayload {
     fn drop(&mut self) {
-        // SAFETY: made by `clone_boxed` of the same type.
-        unsafe { (self.of.drop_boxed)(self.value) }
+        if let Value::Boxed(value) = self.value {
+            // SAFETY: made by `clone_boxed` of the same type.
+            unsafe { (self.of.drop_boxed)(value) }
+        }
     }
 }

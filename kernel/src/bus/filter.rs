@@ -14,7 +14,7 @@ use transom_plugin_api::abi::task::{AbiWaker, RawTask};
 use transom_plugin_api::abi::{PENDING, READY, Step};
 use transom_plugin_api::point::PointKind;
 use transom_plugin_api::sabotage::sabotaged;
-use transom_plugin_api::{CallContext, CallError};
+use transom_plugin_api::{CallContext, CallError, CallErrorKind};
 
 use super::{Vigil, cancel, cut_error, fail, written};
 use crate::breadcrumb::Dispatch;
@@ -132,9 +132,14 @@ unsafe fn failed(
     place: *mut (),
 ) -> Result<(), CallError> {
     let error = error.at(link.seat.id);
+    // A link may refuse, and what happened further on, at a plugin that it called, is not its fault.
+    if error.kind == CallErrorKind::Refused || error.plugin != link.seat.id {
+        tracing::debug!(plugin = link.seat.id, point = point.name, "{}", error.message);
+    } else {
+        link.seat.fault(&point.name, &error);
+    }
     match backup {
         Some(backup) => {
-            link.seat.fault(&point.name, &error);
             // SAFETY: by this function's contract.
             unsafe { backup.restore(place) };
             Ok(())

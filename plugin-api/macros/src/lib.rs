@@ -4,19 +4,27 @@ mod contract;
 #[cfg(test)]
 mod expansion;
 mod export;
+mod naming;
 mod ports;
 mod settings;
 
 use proc_macro::TokenStream;
 
-/// Makes a struct or an enum a payload that may cross a point.
+/// # What may be said
 ///
-/// It fixes the layout, derives `Clone`, `Debug`, `PartialEq` and serde, and computes the fingerprint. Fields are
-/// written with `Text`, `List`, `Maybe`, `Map`, `Json`, `Shared`, numbers, `bool` and other contracts. Further derives
-/// (`Default`, `Eq`, `Copy` …) go below the attribute.
+/// | in the attribute | meaning |
+/// |---|---|
+/// | `name = "…"` | names the payload otherwise than its Rust type; part of the fingerprint |
+/// | `revision = 2` | tells people which revision this is; 1 when left out, nothing is decided by it |
+/// | `grows` | the enum will get further variants |
+/// | `default` | each field of the struct may be absent, and is then what it is in the struct's `Default` |
 ///
-/// The encoded form has `camelCase` fields; enums with fields carry their variant's `kebab-case` name as `type`,
-/// enums without fields are that name. `#[contract(name = "…")]` names the payload otherwise than its Rust type.
+/// | on a field | meaning |
+/// |---|---|
+/// | `#[contract(default)]` | it may be absent, and is then its type's `Default`; a `Maybe` always may |
+/// | `#[contract(was = "…")]` | what it was called before in the encoded form; may be said more than once |
+/// | `#[serde(default = "…")]` | it may be absent, and is then what the function of that path returns |
+/// | `#[serde(flatten)]` | its own fields stand among those around it |
 #[proc_macro_attribute]
 pub fn contract(arguments: TokenStream, item: TokenStream) -> TokenStream {
     contract::expand(arguments.into(), item.into()).into()

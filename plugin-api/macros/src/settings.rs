@@ -7,6 +7,8 @@ use syn::{
     Attribute, Data, DataEnum, DeriveInput, Error, Expr, ExprLit, Field, Fields, Lit, Meta, Type, UnOp,
 };
 
+use crate::naming::{json_text, kebab};
+
 pub(crate) fn expand(item: TokenStream) -> syn::Result<TokenStream> {
     let item: DeriveInput = syn::parse2(item)?;
     match &item.data {
@@ -215,30 +217,6 @@ fn json_of(value: &Expr) -> syn::Result<String> {
         }
         other => Err(Error::new(other.span(), "a literal: the schema is written at compile time")),
     }
-}
-
-fn json_text(text: &str) -> String {
-    let mut out = String::from("\"");
-    for character in text.chars() {
-        match character {
-            '"' => out += "\\\"",
-            '\\' => out += "\\\\",
-            control if control < ' ' => out.push(' '),
-            other => out.push(other),
-        }
-    }
-    out + "\""
-}
-
-fn kebab(name: &str) -> String {
-    let mut out = String::new();
-    for (index, character) in name.chars().enumerate() {
-        if character.is_uppercase() && index > 0 {
-            out.push('-');
-        }
-        out.extend(character.to_lowercase());
-    }
-    out
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod json;
 mod list;
 mod map;
 mod maybe;
+mod opaque;
 mod shared;
 mod text;
 
@@ -11,5 +12,6 @@ pub use json::Json;
 pub use list::List;
 pub use map::Map;
 pub use maybe::Maybe;
+pub use opaque::Opaque;
 pub use shared::Shared;
 pub use text::Text;

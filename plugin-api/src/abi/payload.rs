@@ -1,11 +1,18 @@
-//! How a payload is cloned and dropped by someone who does not know its type.
+//! How a payload is cloned, encoded and dropped by someone who does not know its type.
 
 use std::alloc::{Layout, dealloc};
+use std::mem::MaybeUninit;
 
 use abi_stable::StableAbi;
 
-use crate::abi::RStr;
+use super::guard::guarded_anywhere;
+use super::host_table::FailurePlace;
+use super::{FAILED, READY, RStr, RVec, Step};
 use crate::contract::Contract;
+use crate::{CallError, codec};
+
+/// A value as a document.
+pub type Encoded = RVec<u8>;
 
 /// What is known of a payload type beyond its bytes.
 #[repr(C)]
@@ -27,6 +34,10 @@ pub struct PayloadType {
     pub unbox: unsafe extern "C" fn(*mut (), *mut ()),
     /// Drops the value in place; the memory stays its owner's.
     pub drop_in_place: unsafe extern "C" fn(*mut ()),
+    /// Encodes the value behind the pointer, see [`codec`], to the second place.
+    pub encode: unsafe extern "C" fn(*const (), *mut MaybeUninit<RVec<u8>>, FailurePlace) -> Step,
+    /// Reads a value from so many bytes and writes it to the free place for one.
+    pub decode: unsafe extern "C" fn(*const u8, usize, *mut (), FailurePlace) -> Step,
 }
 
 impl PayloadType {
@@ -42,6 +53,8 @@ impl PayloadType {
             drop_boxed: drop_boxed::<T>,
             unbox: unbox::<T>,
             drop_in_place: drop_in_place::<T>,
+            encode: encode::<T>,
+            decode: decode::<T>,
         }
     }
 }
@@ -76,3 +89,52 @@ unsafe extern "C" fn drop_in_place<T>(value: *mut ()) {
     // SAFETY: the caller passes a valid `T` and does not use it again.
     unsafe { std::ptr::drop_in_place(value.cast::<T>()) };
 }
+
+unsafe extern "C" fn encode<T: Contract>(
+    value: *const (),
+    bytes: *mut MaybeUninit<RVec<u8>>,
+    failure: FailurePlace,
+) -> Step {
+    // SAFETY: the caller passes a valid `T` that lasts as long as this call.
+    let value = unsafe { &*value.cast::<T>() };
+    let encoded = guarded_anywhere(|| codec::encode(value).map(RVec::from));
+    // SAFETY: by this function's contract both places are free and hold their types.
+    unsafe { settle(encoded, bytes.cast(), failure) }
+}
+
+unsafe extern "C" fn decode<T: Contract>(
+    bytes: *const u8,
+    length: usize,
+    value: *mut (),
+    failure: FailurePlace,
+) -> Step {
+    // SAFETY: the caller passes that many bytes, which last as long as this call.
+    let bytes = unsafe { std::slice::from_raw_parts(bytes, length) };
+    let decoded = guarded_anywhere(|| codec::decode::<T>(bytes));
+    // SAFETY: by this function's contract both places are free and hold their types.
+    unsafe { settle(decoded, value.cast::<T>(), failure) }
+}
+
+/// # Safety
+/// Both places are free, and the first holds a `T`.
+unsafe fn settle<T>(
+    outcome: Result<Result<T, CallError>, CallError>,
+    place: *mut T,
+    failure: FailurePlace,
+) -> Step {
+    match outcome.flatten() {
+        Ok(value) => {
+            // SAFETY: by this function's contract.
+            unsafe { place.write(value) };
+            READY
+        }
+        Err(error) => {
+            // SAFETY: by this function's contract.
+            unsafe { (*failure).write(error) };
+            FAILED
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -464,11 +464,15 @@ impl<T, F: Future<Output = Result<(), CallError>>, S: Surroundings> StreamState<
                 item
             })
         });
-        match (polled, &ended) {
-            (Err(panic), _) => Poll::Ready(Some(Err(panic))),
-            (Ok(Some(item)), _) => Poll::Ready(Some(Ok(item))),
-            (Ok(None), None) => Poll::Pending,
-            (Ok(None), Some(_)) => Poll::Ready(match ended.take() {
+        let item = polled.unwrap_or_else(|panic| {
+            // What was sent before the panic is still delivered before it.
+            *ended = Some(Err(panic));
+            slot.lock().item.take()
+        });
+        match (item, &ended) {
+            (Some(item), _) => Poll::Ready(Some(Ok(item))),
+            (None, None) => Poll::Pending,
+            (None, Some(_)) => Poll::Ready(match ended.take() {
                 Some(Err(error)) => Some(Err(error)),
                 _ => None,
             }),

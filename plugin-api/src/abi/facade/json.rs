@@ -4,7 +4,7 @@ use std::fmt;
 
 use abi_stable::StableAbi;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, ser};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 use serde_json::Value;
 
 use super::Text;
@@ -52,6 +52,15 @@ impl Json {
         serde_json::from_str(&self.0)
     }
 
+    /// Keeps a tree that came from elsewhere, if it can be read again.
+    pub(crate) fn from_tree<E: de::Error>(tree: Value) -> Result<Self, E> {
+        if nests_within(&tree, DEEPEST) {
+            Ok(tree.into())
+        } else {
+            Err(E::custom("nests deeper than 127 levels"))
+        }
+    }
+
     /// The document as a tree.
     #[must_use]
     pub fn value(&self) -> Value {
@@ -62,6 +71,17 @@ impl Json {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// What the parser of JSON text takes.
+const DEEPEST: u8 = 127;
+
+fn nests_within(tree: &Value, levels: u8) -> bool {
+    match tree {
+        Value::Array(items) => levels > 0 && items.iter().all(|item| nests_within(item, levels - 1)),
+        Value::Object(fields) => levels > 0 && fields.values().all(|field| nests_within(field, levels - 1)),
+        _ => true,
     }
 }
 
@@ -104,6 +124,6 @@ impl Serialize for Json {
 
 impl<'de> Deserialize<'de> for Json {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Value::deserialize(deserializer).map(Self::from)
+        Value::deserialize(deserializer).and_then(Self::from_tree)
     }
 }

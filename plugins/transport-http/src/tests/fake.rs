@@ -9,7 +9,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 use transom_agent::reach::{HttpFrame, HttpReply, HttpRequest};
 use transom_plugin_api::hosting::{Attach, PluginList, PluginState, PluginStatus};
-use transom_plugin_api::{CallError, CallErrorKind, Json, Maybe};
+use transom_plugin_api::{CallError, CallErrorKind, Json, List, Maybe};
 
 use crate::routes::{Frames, Offer, Routes, Way};
 
@@ -152,5 +152,6 @@ fn status(id: &str, state: PluginState) -> PluginStatus {
         state,
         reason: Maybe::default(),
         contributions: 0,
+        faults: List::new(),
     }
 }

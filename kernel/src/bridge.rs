@@ -1,0 +1,46 @@
+//! A bridge: two plugins whose copies of a contract differ, joined by an encoding that both can read.
+//!
+//! Where the copies are equal, a pointer is passed and nothing here is asked. Where they differ, a value is encoded in
+//! the shape of who wrote it and decoded in the shape of who reads it, with names and defaults. Whether that can work
+//! is judged from the two shapes alone, before any code runs; what cannot work is refused, and the refusal explained.
+//!
+//! | file | subject |
+//! |---|---|
+//! | `shape` | the shape of a contract, as its encoding shows it |
+//! | `judge` | whether every value of one shape can be read in another |
+//! | `fit` | whether two dialects of a point fit together |
+//! | `explain` | what a person is told when not |
+//! | `lane` | the way from one dialect to a handler of another |
+//! | `emission`, `event`, `link`, `call`, `stream` | values on that way, by the kind of point |
+//! | `change`, `tree` | what a link changed, applied to a value of which it does not know everything |
+//! | `place` | room for a value whose type is known by its functions alone |
+
+pub(crate) mod emission;
+pub(crate) mod explain;
+pub(crate) mod fit;
+pub(crate) mod lane;
+pub(crate) mod place;
+
+mod call;
+mod change;
+mod event;
+mod judge;
+mod link;
+mod shape;
+mod stream;
+mod tree;
+
+/// A handler that is reached by encoding, and what that has cost so far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BridgeStatus {
+    /// The point.
+    pub point: String,
+    /// The plugin of the handler.
+    pub plugin: String,
+    /// The name it answers under, at a named point.
+    pub name: String,
+    /// Values that were carried over to it.
+    pub values: u64,
+    /// Nanoseconds spent on that.
+    pub nanos: u64,
+}

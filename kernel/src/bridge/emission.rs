@@ -1,0 +1,91 @@
+//! [`Emission`]: one event on its way to listeners that were built with other copies of its contract.
+//!
+//! The event is written once, when the first of them asks, and read once for each copy.
+
+use std::cell::RefCell;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use transom_plugin_api::CallError;
+use transom_plugin_api::abi::payload::{Encoded, PayloadType};
+use transom_plugin_api::sabotage::sabotaged;
+
+use super::place::{Place, encode};
+use crate::bus::emit::SharedPayload;
+use crate::table::Routes;
+
+thread_local! {
+    /// The emissions under way on this thread, the innermost last.
+    static UNDER_WAY: RefCell<Vec<Written>> = const { RefCell::new(Vec::new()) };
+}
+
+struct Written {
+    payload: *const (),
+    of: PayloadType,
+    document: Option<Encoded>,
+    read: Vec<Arc<SharedPayload>>,
+}
+
+/// Held while an event with such listeners is emitted; it stays on its thread.
+pub(crate) struct Emission(PhantomData<*const ()>);
+
+impl Emission {
+    /// Begins one.
+    ///
+    /// # Safety
+    /// `payload` is a value of the routes' type and stays where it is until the emission is dropped. Emissions of one
+    /// thread end in the reverse order in which they began.
+    #[cold]
+    pub(crate) unsafe fn over(routes: &Routes, payload: *const ()) -> Option<Self> {
+        let of = routes.point.types.get()?.input;
+        let begun = Written { payload, of, document: None, read: Vec::new() };
+        UNDER_WAY.with_borrow_mut(|under_way| under_way.push(begun));
+        Some(Self(PhantomData))
+    }
+}
+
+impl Drop for Emission {
+    fn drop(&mut self) {
+        let ended = UNDER_WAY.with_borrow_mut(Vec::pop);
+        // Outside of the borrow, because dropping a value runs a plugin's code.
+        drop(ended);
+    }
+}
+
+/// The event that is being emitted on this thread, as a value of another copy of its contract.
+///
+/// # Errors
+/// When it cannot be written or read.
+pub(crate) fn current_as(of: &PayloadType) -> Result<Arc<SharedPayload>, CallError> {
+    let known = UNDER_WAY.with_borrow(|under_way| {
+        let now = under_way.last()?;
+        now.read.iter().find(|read| read.is_of(of)).cloned()
+    });
+    if let Some(known) = known
+        && !sabotaged("read-per-listener")
+    {
+        return Ok(known);
+    }
+    let document = document()?;
+    let read = SharedPayload::placed(Place::decoded(*of, &document)?, *of);
+    UNDER_WAY.with_borrow_mut(|under_way| {
+        if let Some(now) = under_way.last_mut() {
+            now.document = Some(document);
+            now.read.push(Arc::clone(&read));
+        }
+    });
+    Ok(read)
+}
+
+/// The document of the event; taken out while it is used, since reading it runs a plugin's code.
+fn document() -> Result<Encoded, CallError> {
+    let now = UNDER_WAY.with_borrow_mut(|under_way| {
+        under_way.last_mut().map(|now| (now.payload, now.of, now.document.take()))
+    });
+    match now {
+        Some((_, _, Some(document))) => Ok(document),
+        // SAFETY: the emission is under way, so its payload is there.
+        Some((payload, of, None)) => unsafe { encode(&of, payload) },
+        None => Err(CallError::failed("no event is being emitted here")),
+    }
+}

@@ -1,0 +1,54 @@
+//! Events over a lane.
+
+use std::mem::MaybeUninit;
+use std::time::Instant;
+
+use transom_plugin_api::abi::Step;
+use transom_plugin_api::abi::host_table::{FailurePlace, Handler};
+use transom_plugin_api::abi::task::{AbiWaker, RawTask};
+use transom_plugin_api::{CallContext, CallError};
+
+use super::emission::current_as;
+use super::lane::Lane;
+use crate::bus::fail;
+
+/// Calls an inline listener with the event as its plugin knows it.
+///
+/// # Safety
+/// As `InlineHandler::call`, within an [`Emission`](super::emission::Emission).
+pub(super) unsafe extern "C" fn hear(
+    state: *const (),
+    _: *const (),
+    context: *const CallContext,
+    failure: FailurePlace,
+) -> Step {
+    // SAFETY: the state is a lane's.
+    let lane = unsafe { &*state.cast::<Lane>() };
+    let Handler::Inline(handler) = &lane.inner.handler else {
+        // SAFETY: a free place.
+        return unsafe { fail(failure, CallError::failed("the lane leads to no inline listener")) };
+    };
+    let began = Instant::now();
+    let event = current_as(&lane.own.input);
+    lane.traffic.note(began);
+    match event {
+        // SAFETY: the value is of the handler's type, and lives for the call.
+        Ok(event) => unsafe { (handler.call)(handler.state, event.value(), context, failure) },
+        // SAFETY: a free place.
+        Err(error) => unsafe { fail(failure, lane.blame(error)) },
+    }
+}
+
+/// Stands where a queued listener's handler would be: its own task calls it, never a lane.
+pub(super) unsafe extern "C" fn never_called(
+    _: *const (),
+    _: *mut (),
+    _: *const CallContext,
+    _: *mut (),
+    failure: FailurePlace,
+    _: *const AbiWaker,
+    _: *mut MaybeUninit<RawTask>,
+) -> Step {
+    // SAFETY: a free place.
+    unsafe { fail(failure, CallError::failed("a queued listener is called by its own task only")) }
+}

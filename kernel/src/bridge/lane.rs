@@ -1,0 +1,123 @@
+//! [`Lane`]: the way between plugins of one dialect of a point and a handler of another.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use transom_plugin_api::abi::guard::swallow_panic;
+use transom_plugin_api::abi::host_table::{AsyncHandler, Handler, InlineHandler, StreamHandler};
+use transom_plugin_api::{CallError, CallErrorKind};
+
+use super::place::Place;
+use super::{call, event, link, stream};
+use crate::table::{About, Contribution, PointTypes};
+
+/// What goes over a lane.
+#[derive(Debug, Default)]
+pub(crate) struct Traffic {
+    values: AtomicU64,
+    nanos: AtomicU64,
+}
+
+impl Traffic {
+    /// Notes a value that was carried over since `began`.
+    pub(crate) fn note(&self, began: Instant) {
+        let nanos = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.values.fetch_add(1, Ordering::Relaxed);
+        self.nanos.fetch_add(nanos, Ordering::Relaxed);
+    }
+
+    /// Values so far, and the nanoseconds spent on them.
+    pub(crate) fn so_far(&self) -> (u64, u64) {
+        (self.values.load(Ordering::Relaxed), self.nanos.load(Ordering::Relaxed))
+    }
+}
+
+/// The way to one handler.
+pub(crate) struct Lane {
+    /// The handler as its plugin contributed it.
+    pub(super) inner: Arc<Contribution>,
+    /// The types of those who emit, apply or call.
+    pub(super) outer: PointTypes,
+    /// The types of the handler.
+    pub(super) own: PointTypes,
+    pub(super) traffic: Arc<Traffic>,
+}
+
+impl Lane {
+    /// The handler as plugins of another dialect see it, with what goes over to it.
+    ///
+    /// # Errors
+    /// When what it says about its name cannot be carried over.
+    pub(crate) fn contribution(
+        inner: &Arc<Contribution>,
+        point: u32,
+        outer: PointTypes,
+        own: PointTypes,
+    ) -> Result<(Contribution, Arc<Traffic>), CallError> {
+        let about = about_for(inner, &outer, &own)?;
+        let traffic = Arc::<Traffic>::default();
+        let lane = Self { inner: Arc::clone(inner), outer, own, traffic: Arc::clone(&traffic) };
+        let state = Box::into_raw(Box::new(lane)).cast();
+        let handler = match &inner.handler {
+            Handler::Inline(_) => {
+                Handler::Inline(InlineHandler { state, call: event::hear, drop: drop_lane })
+            }
+            // Its mailbox is filled by the emission, and read by its plugin's own task.
+            Handler::Queued(_, terms) => {
+                Handler::Queued(AsyncHandler { state, start: event::never_called, drop: drop_lane }, *terms)
+            }
+            Handler::Link(_) => Handler::Link(AsyncHandler { state, start: link::start, drop: drop_lane }),
+            Handler::Serve(_) => Handler::Serve(AsyncHandler { state, start: call::start, drop: drop_lane }),
+            Handler::ServeStream(_) => {
+                Handler::ServeStream(StreamHandler { state, open: stream::open, drop: drop_lane })
+            }
+        };
+        let contribution = Contribution {
+            seat: Arc::clone(&inner.seat),
+            point,
+            info: Arc::clone(&inner.info),
+            name: inner.name.clone(),
+            about,
+            handler,
+            mailbox: inner.mailbox.clone(),
+            is_lane: true,
+            _running: Arc::clone(&inner._running),
+        };
+        Ok((contribution, traffic))
+    }
+
+    /// An error of this lane, with the plugin at its end.
+    pub(super) fn blame(&self, error: CallError) -> CallError {
+        blame(&self.inner, error)
+    }
+}
+
+/// Says that a value did not get over to `handler`, or back.
+pub(super) fn blame(handler: &Contribution, error: CallError) -> CallError {
+    not_carried(handler.seat.id, &error)
+}
+
+/// Says that a value did not get over to `plugin`, or back.
+pub(crate) fn not_carried(plugin: &'static str, error: &CallError) -> CallError {
+    let message = format!("a value could not be bridged to another copy of its contract: {}", error.message);
+    CallError::new(CallErrorKind::Failed, message).at(plugin)
+}
+
+unsafe extern "C" fn drop_lane(state: *mut ()) {
+    // SAFETY: made by `Lane::contribution`, dropped once.
+    let lane = unsafe { Box::from_raw(state.cast::<Lane>()) };
+    swallow_panic(|| drop(lane));
+}
+
+fn about_for(inner: &Contribution, outer: &PointTypes, own: &PointTypes) -> Result<About, CallError> {
+    let drop = outer.about.drop_boxed;
+    if inner.about.value.is_null() {
+        return Ok(About { value: std::ptr::null_mut(), drop });
+    }
+    // SAFETY: the handler's plugin boxed it as a value of its own dialect.
+    let document = unsafe { super::place::encode(&own.about, inner.about.value) }?;
+    let read = Place::decoded(outer.about, &document)?;
+    // SAFETY: a value of that type was just read; the box is the outer dialect's, as its `drop` is.
+    Ok(About { value: unsafe { (outer.about.clone_boxed)(read.address()) }, drop })
+}

@@ -1,0 +1,275 @@
+//! [`Draft`]: what the next table of routes is made of.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use transom_plugin_api::CallError;
+use transom_plugin_api::abi::host_table::{Handler, PortRequest};
+use transom_plugin_api::abi::payload::PayloadType;
+use transom_plugin_api::sabotage::sabotaged;
+
+use crate::breadcrumb::PointMetrics;
+use crate::bridge::BridgeStatus;
+use crate::bridge::fit::{Dialects, Shapes};
+use crate::bridge::lane::{Lane, Traffic};
+use crate::descriptor::{Descriptor, PortDescriptor};
+use crate::seat::Seat;
+use crate::table::{Contribution, Point, PointTypes, RouteTable, Routes, Visible};
+
+/// Fingerprints of a port's input, output and about.
+type Fingerprints = [String; 3];
+
+/// Points and handlers, as the next table will show them.
+#[derive(Default)]
+pub(crate) struct Draft {
+    dialects: Vec<Dialect>,
+    indices: HashMap<(String, Fingerprints), u32>,
+    /// The number of each point's family, which all its dialects belong to.
+    families: HashMap<String, usize>,
+    contributions: Vec<Arc<Contribution>>,
+    lanes: HashMap<LaneKey, Option<BuiltLane>>,
+    shapes: Shapes,
+}
+
+struct Dialect {
+    point: Arc<Point>,
+    family: usize,
+    fingerprints: Fingerprints,
+}
+
+/// A handler by its address, and the dialect it is shown to.
+type LaneKey = (usize, u32);
+
+#[derive(Clone)]
+struct BuiltLane {
+    contribution: Arc<Contribution>,
+    reads: PayloadType,
+    traffic: Arc<Traffic>,
+}
+
+impl Draft {
+    /// Makes the dialects that `descriptor` touches, as far as they are not there.
+    pub(crate) fn admit(&mut self, descriptor: &Descriptor) {
+        self.shapes.add(descriptor);
+        for port in &descriptor.ports {
+            let fingerprints = fingerprints(port);
+            let key = (port.point.clone(), fingerprints.clone());
+            if !self.indices.contains_key(&key) {
+                let index = u32::try_from(self.dialects.len()).expect("fewer points than fit into memory");
+                let next = self.families.len();
+                let family = *self.families.entry(port.point.clone()).or_insert(next);
+                self.indices.insert(key, index);
+                self.dialects.push(Dialect { point: Arc::new(Point::of(port)), family, fingerprints });
+            }
+        }
+    }
+
+    /// The dialect in which `seat` speaks at a declared point, and whether its types were not known before.
+    pub(crate) fn resolve(&self, seat: &Seat, request: &PortRequest) -> Result<(u32, bool), CallError> {
+        let name = request.point.as_str();
+        let declared = seat.descriptor.ports.get(request.port as usize).filter(|port| port.point == name);
+        let Some(declared) = declared else {
+            return Err(CallError::failed(format!(
+                "plugin `{}` asks for `{name}`, which its descriptor does not declare",
+                seat.id
+            )));
+        };
+        let asked = [&request.input, &request.output, &request.about];
+        let fingerprints = fingerprints(declared);
+        if let Some((_, asked)) =
+            fingerprints.iter().zip(asked).find(|(ours, asked)| ours.as_bytes() != asked.fingerprint)
+        {
+            return Err(CallError::failed(format!(
+                "plugin `{}` has another `{}` than its descriptor says",
+                seat.id, asked.name
+            )));
+        }
+        let Some(&index) = self.indices.get(&(name.to_owned(), fingerprints)) else {
+            return Err(CallError::failed(format!("there is no point `{name}`")));
+        };
+        let dialect = &self.dialects[index as usize];
+        self.check_kind(seat, declared, dialect.family)?;
+        let is_new = dialect.point.types.get().is_none();
+        dialect.point.types.get_or_init(|| PointTypes {
+            input: request.input,
+            output: request.output,
+            about: request.about,
+        });
+        Ok((index, is_new))
+    }
+
+    fn check_kind(&self, seat: &Seat, declared: &PortDescriptor, family: usize) -> Result<(), CallError> {
+        let first = self.dialects.iter().find(|dialect| dialect.family == family);
+        match first.map(|dialect| dialect.point.kind) {
+            Some(kind) if kind != declared.kind => Err(CallError::failed(format!(
+                "plugin `{}` takes `{}` for a {}, but it is a {}",
+                seat.id,
+                declared.point,
+                declared.kind.as_str(),
+                kind.as_str()
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn point(&self, index: u32) -> Option<Arc<Point>> {
+        self.dialects.get(index as usize).map(|dialect| Arc::clone(&dialect.point))
+    }
+
+    /// The plugin that provides already what `new` is to provide.
+    pub(crate) fn holder(&self, new: &Contribution) -> Option<&'static str> {
+        taken(new, self.contributions.iter())
+    }
+
+    pub(crate) fn add(&mut self, new: &[Arc<Contribution>]) {
+        self.contributions.extend(new.iter().cloned());
+    }
+
+    /// Takes out what `goes`, and the lanes to it. The caller drops them where no lock is held.
+    pub(crate) fn take(&mut self, goes: impl Fn(&Arc<Contribution>) -> bool) -> Vec<Arc<Contribution>> {
+        let (mut gone, left) =
+            std::mem::take(&mut self.contributions).into_iter().partition::<Vec<_>, _>(goes);
+        self.contributions = left;
+        let addresses: HashSet<usize> = gone.iter().map(address_of).collect();
+        let lanes = self.lanes.extract_if(|(to, _), _| addresses.contains(to));
+        gone.extend(lanes.filter_map(|(_, lane)| lane).map(|lane| lane.contribution));
+        gone
+    }
+
+    /// How many handlers a seat has on the bus.
+    pub(crate) fn count_of(&self, seat: &Seat) -> u64 {
+        let of_seat = |contribution: &&Arc<Contribution>| std::ptr::eq(&*contribution.seat, seat);
+        self.contributions.iter().filter(of_seat).count() as u64
+    }
+
+    /// The table that this draft describes.
+    pub(crate) fn table(&mut self) -> RouteTable {
+        let mut by_family: Vec<Vec<Arc<Contribution>>> = vec![Vec::new(); self.families.len()];
+        for contribution in &self.contributions {
+            let family = self.dialects[contribution.point as usize].family;
+            by_family[family].push(Arc::clone(contribution));
+        }
+        let routes = (0u32..).take(self.dialects.len()).map(|index| {
+            let family = self.dialects[index as usize].family;
+            let visible =
+                by_family[family].iter().filter_map(|contribution| self.visible(contribution, index));
+            let visible = visible.collect();
+            Routes::new(Arc::clone(&self.dialects[index as usize].point), visible)
+        });
+        RouteTable::new(routes.collect())
+    }
+
+    /// `contribution` as the dialect `index` sees it; `None` where no lane leads to it.
+    fn visible(&mut self, contribution: &Arc<Contribution>, index: u32) -> Option<Visible> {
+        if contribution.point == index || sabotaged("skip-fingerprints") {
+            return Some(Visible { contribution: Arc::clone(contribution), bridged: None });
+        }
+        let key = (address_of(contribution), index);
+        if !self.lanes.contains_key(&key) {
+            // Types that are not known yet may be known at the next table.
+            let types = self.dialects[index as usize].point.types.get().copied();
+            let (outer, own) = (types?, contribution.info.types.get().copied()?);
+            let lane = self.build(contribution, index, outer, own);
+            self.lanes.insert(key, lane);
+        }
+        let lane = self.lanes.get(&key)?.clone()?;
+        Some(Visible { contribution: lane.contribution, bridged: Some((lane.reads, lane.traffic)) })
+    }
+
+    fn build(
+        &self,
+        inner: &Arc<Contribution>,
+        index: u32,
+        outer: PointTypes,
+        own: PointTypes,
+    ) -> Option<BuiltLane> {
+        let of = |index: u32| &self.dialects[index as usize].fingerprints;
+        let dialects = Dialects {
+            outer: of(index).each_ref().map(String::as_str),
+            own: of(inner.point).each_ref().map(String::as_str),
+        };
+        if let Err(misfit) = self.shapes.fit(inner.info.kind, &dialects) {
+            tracing::warn!(
+                plugin = inner.seat.id,
+                point = inner.info.name,
+                "no lane to its handler: {misfit}"
+            );
+            return None;
+        }
+        match Lane::contribution(inner, inner.point, outer, own) {
+            Ok((contribution, traffic)) => {
+                tracing::warn!(
+                    plugin = inner.seat.id,
+                    point = inner.info.name,
+                    "was built with another copy of a contract, so each value is encoded for it; `transom check` names both sides"
+                );
+                Some(BuiltLane { contribution: Arc::new(contribution), reads: own.input, traffic })
+            }
+            Err(error) => {
+                inner.seat.fault(&inner.info.name, &error);
+                None
+            }
+        }
+    }
+
+    /// The traffic of every point, all its dialects together.
+    pub(crate) fn metrics(&self) -> Vec<PointMetrics> {
+        let mut all: Vec<PointMetrics> = Vec::new();
+        let mut places = HashMap::new();
+        for Dialect { point, family, .. } in &self.dialects {
+            let new = point.times.metrics(&point.name, point.counter);
+            match places.get(family) {
+                Some(&place) => {
+                    let known: &mut PointMetrics = &mut all[place];
+                    known.add(&new);
+                }
+                None => {
+                    places.insert(family, all.len());
+                    all.push(new);
+                }
+            }
+        }
+        all
+    }
+
+    /// The lanes that are in use.
+    pub(crate) fn bridges(&self) -> Vec<BridgeStatus> {
+        let lanes = self.lanes.values().flatten().map(|lane| {
+            let (values, nanos) = lane.traffic.so_far();
+            let handler = &lane.contribution;
+            BridgeStatus {
+                point: handler.info.name.clone(),
+                plugin: handler.seat.id.to_owned(),
+                name: handler.name.clone(),
+                values,
+                nanos,
+            }
+        });
+        let mut lanes: Vec<BridgeStatus> = lanes.collect();
+        lanes.sort_by(|a, b| (&a.point, &a.plugin, &a.name).cmp(&(&b.point, &b.plugin, &b.name)));
+        lanes
+    }
+}
+
+fn fingerprints(port: &PortDescriptor) -> Fingerprints {
+    [&port.input, &port.output, &port.about].map(|of| of.fingerprint.clone())
+}
+
+fn address_of(contribution: &Arc<Contribution>) -> usize {
+    Arc::as_ptr(contribution) as usize
+}
+
+/// The plugin that provides already what `new` is to provide.
+pub(crate) fn taken<'a>(
+    new: &Contribution,
+    mut others: impl Iterator<Item = &'a Arc<Contribution>>,
+) -> Option<&'static str> {
+    let provides = |contribution: &Contribution| {
+        matches!(contribution.handler, Handler::Serve(_) | Handler::ServeStream(_))
+    };
+    if !provides(new) {
+        return None;
+    }
+    let is_same = |other: &Contribution| other.info.name == new.info.name && other.name == new.name;
+    others.find(|other| provides(other) && is_same(other)).map(|other| other.seat.id)
+}
