@@ -169,6 +169,7 @@ impl DataFolder {
 impl Drop for DataFolder {
     fn drop(&mut self) {
         self.remove_run_file();
+        let _ = std::fs::remove_file(self.path.join("control.sock"));
     }
 }
 

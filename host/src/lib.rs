@@ -9,6 +9,8 @@
 //! | [`assembly`] | the plugins of a manifest, found, read, checked and put in order |
 //! | [`running`] | an assembly that runs: kernel, residents, ready, stop |
 //! | [`data`] | the data folder: lock, run file, images |
+//! | `attendant` | a thread for signals, the control socket and the watchdog |
+//! | `control` | the control socket, both ends |
 
 pub mod assembly;
 pub mod data;
@@ -16,7 +18,9 @@ pub mod manifest;
 pub mod program;
 pub mod running;
 
+mod attendant;
 mod client;
 mod command;
+mod control;
 mod residents;
 mod terminal;

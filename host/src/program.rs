@@ -5,6 +5,7 @@
 //! | 0 | it did what was asked |
 //! | 1 | it ran, and what was asked failed: a turn ended in an error, a host could not be asked |
 //! | 2 | it was refused before anything ran: wrong arguments, a faulty manifest, a required plugin that did not start, a data folder in use |
+//! | 70 | the watchdog ended it: a handler kept a thread busy for too long |
 //! | 130 | it was interrupted: `chat` at once, `up` a second time or before it was ready |
 
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use transom_plugin_api::abi::guard::install_panic_hook;
 
-use crate::command::{chat, check, explain, inspect, plugins, up};
+use crate::command::{chat, check, explain, inspect, plugins, status, up};
 use crate::data::default_folder;
 use crate::manifest::{Fault, Faults, Manifest, log_levels};
 use crate::terminal::{complain, lost_output};
@@ -27,6 +28,8 @@ pub(crate) const DONE: u8 = 0;
 pub(crate) const FAILED: u8 = 1;
 /// It was refused before anything ran.
 pub(crate) const REFUSED: u8 = 2;
+/// The watchdog ended it; the number is `EX_SOFTWARE` of sysexits.
+pub(crate) const STUCK: u8 = 70;
 /// It was interrupted.
 pub(crate) const INTERRUPTED: u8 = 130;
 
@@ -68,6 +71,15 @@ enum Command {
     Explain,
     /// Show what a plugin file says of itself, without running it
     Inspect(inspect::Arguments),
+    /// Show how the running host is: plugins, faults, traffic, what runs now
+    #[command(after_help = "Example:\n  transom status --json")]
+    Status,
+    /// Take a plugin's handlers off the bus of the running host
+    #[command(after_help = "Example:\n  transom quarantine skills")]
+    Quarantine(status::OnePlugin),
+    /// Put the handlers of a quarantined plugin back on the bus
+    #[command(after_help = "Example:\n  transom release skills")]
+    Release(status::OnePlugin),
     /// List the plugins: of the running host, else of the manifest
     #[command(after_help = "Example:\n  transom plugins --json")]
     Plugins,
@@ -99,6 +111,9 @@ pub fn main(bundled: &[&str]) -> ExitCode {
             Command::Check => check::run(&common).await,
             Command::Explain => explain::run(&common).await,
             Command::Inspect(arguments) => inspect::run(&common, &arguments),
+            Command::Status => status::status(&common),
+            Command::Quarantine(one) => status::quarantine(&common, &one),
+            Command::Release(one) => status::release(&common, &one),
             Command::Plugins => plugins::run(&common).await,
             Command::Chat(arguments) => chat::run(&common, arguments).await,
         }

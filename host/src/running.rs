@@ -9,6 +9,8 @@ use transom_plugin_api::abi::plugin_table::open_header;
 use transom_plugin_api::hosting::PluginState;
 
 use crate::assembly::{Assembled, Assembly, Overrides, Source, canonical_roots};
+use crate::attendant::Duty;
+use crate::control;
 use crate::data::DataFolder;
 use crate::manifest::{Faults, Manifest};
 use crate::residents::Residents;
@@ -29,6 +31,7 @@ pub struct Running {
     pub disabled: Vec<(String, String)>,
     stop_deadline: Duration,
     required: Vec<String>,
+    watchdog: Option<Duration>,
 }
 
 /// Why a host does not run. Nothing of it is left.
@@ -111,6 +114,7 @@ impl Running {
         let stop_deadline = Duration::from_secs(manifest.host.stop_deadline_s);
         let vital = Vital::of(&plugins, strict);
         let required = vital.required.clone();
+        let watchdog = manifest.host.watchdog_s.map(Duration::from_secs);
         let starting = plugins.into_iter().map(|plugin| to_start(&manifest, plugin, &data));
         let starting = starting.collect::<Result<Vec<_>, _>>()?;
         let report = kernel.start(starting, &plan).await;
@@ -123,6 +127,7 @@ impl Running {
             disabled: report.disabled,
             stop_deadline,
             required,
+            watchdog,
         };
         if let Some((plugin, reason)) = vital.failed(&running.disabled) {
             running.stop().await;
@@ -155,6 +160,23 @@ impl Running {
     #[must_use]
     pub fn plugin_count(&self) -> usize {
         self.kernel.plugins().len() - self.disabled.len()
+    }
+
+    /// What the attendant is to do for this host.
+    pub(crate) fn duty(&self) -> Duty {
+        let socket = control::bind(self.data.path());
+        let socket = socket.inspect_err(|error| {
+            let path = self.data.path().display();
+            tracing::warn!(
+                "no control socket can be made in `{path}`, so nobody can ask for the status: {error}"
+            );
+        });
+        Duty {
+            kernel: self.kernel.clone(),
+            socket: socket.ok(),
+            address: self.address.clone(),
+            watchdog: self.watchdog,
+        }
     }
 
     /// Waits until a required plugin is quarantined; answers which, and why.

@@ -4,6 +4,7 @@ mod host {
     mod attach;
     mod bad_input;
     mod chat;
+    mod control;
     mod conversation;
     mod crash;
     mod faults;

@@ -22,7 +22,8 @@ struct Slot {
     /// Plugin and point that run now: `plugin << 32 | point`, or [`IDLE`].
     crumb: AtomicU64,
     depth: Cell<u32>,
-    tick: Cell<u32>,
+    /// Changes with each dispatch, so that who looks twice knows whether it is still the same one.
+    tick: AtomicU32,
     counts: [AtomicU64; COUNTED],
 }
 
@@ -30,6 +31,38 @@ struct Slot {
 unsafe impl Sync for Slot {}
 
 const IDLE: u64 = u64::MAX;
+
+impl Slot {
+    #[inline]
+    fn next_tick(&self) -> u32 {
+        let tick = self.tick.load(Ordering::Relaxed).wrapping_add(1);
+        self.tick.store(tick, Ordering::Relaxed);
+        tick
+    }
+}
+
+/// A dispatch that is under way on some thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct UnderWay {
+    /// Number of the thread's place, from 0.
+    pub(crate) thread: usize,
+    tick: u32,
+    pub(crate) plugin: u32,
+    pub(crate) point: u32,
+}
+
+/// What runs on each thread at this moment.
+pub(crate) fn under_way() -> Vec<UnderWay> {
+    let slots = SLOTS.lock().unwrap_or_else(PoisonError::into_inner);
+    let running = slots.all.iter().enumerate().filter_map(|(thread, slot)| {
+        let crumb = slot.crumb.load(Ordering::Relaxed);
+        #[allow(clippy::cast_possible_truncation, reason = "two numbers of 32 bits in one of 64")]
+        let (plugin, point) = ((crumb >> 32) as u32, crumb as u32);
+        let tick = slot.tick.load(Ordering::Relaxed);
+        (crumb != IDLE).then_some(UnderWay { thread, tick, plugin, point })
+    });
+    running.collect()
+}
 
 /// All slots there ever were, and those whose thread has ended: the next thread goes on counting in them.
 static SLOTS: Mutex<Slots> = Mutex::new(Slots { all: Vec::new(), free: Vec::new() });
@@ -132,10 +165,22 @@ impl<'a> Dispatch<'a> {
         let count = &slot.counts[counter as usize];
         // Only this thread writes it, so a load and a store are enough and cost no bus lock.
         count.store(count.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-        let tick = slot.tick.get().wrapping_add(1);
-        slot.tick.set(tick);
+        let tick = slot.next_tick();
         let timed = if tick.is_multiple_of(SAMPLE) { Some((Instant::now(), times)) } else { None };
         Some(Self { slot, before: slot.crumb.load(Ordering::Relaxed), timed })
+    }
+
+    /// Goes on with one that has begun and waited: neither counted nor timed again.
+    #[inline]
+    pub(crate) fn resume() -> Option<Self> {
+        let slot = SLOT.get().unwrap_or_else(take_slot);
+        let depth = slot.depth.get();
+        if depth >= MAX_DEPTH {
+            return None;
+        }
+        slot.depth.set(depth + 1);
+        slot.next_tick();
+        Some(Self { slot, before: slot.crumb.load(Ordering::Relaxed), timed: None })
     }
 
     /// Says who runs next.
@@ -172,7 +217,7 @@ fn take_slot() -> &'static Slot {
         let slot: &'static Slot = Box::leak(Box::new(Slot {
             crumb: AtomicU64::new(IDLE),
             depth: Cell::new(0),
-            tick: Cell::new(0),
+            tick: AtomicU32::new(0),
             counts: std::array::from_fn(|_| AtomicU64::new(0)),
         }));
         slots.all.push(slot);

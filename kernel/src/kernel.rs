@@ -22,6 +22,7 @@ use crate::reaper::Reaper;
 use crate::seat::{Seat, intern};
 use crate::snapshot::Published;
 use crate::table::{Contribution, Point, RouteTable, Routes};
+use crate::watch::Watch;
 use crate::{door, lifecycle};
 
 /// What a kernel is told about its host.
@@ -159,6 +160,12 @@ impl Kernel {
     #[must_use]
     pub fn changes(&self) -> broadcast::Receiver<PluginChange> {
         self.shared.lives.changes()
+    }
+
+    /// Finds handlers that do not come back.
+    #[must_use]
+    pub fn watch(&self) -> Watch {
+        Watch::over(Arc::clone(&self.shared))
     }
 
     /// All plugins and how they are, in the order of their start.

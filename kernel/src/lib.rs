@@ -18,6 +18,7 @@
 //! | `door` | the C functions behind which all of that stands |
 //! | `draft` | what the next table is made of |
 //! | `bridge` | values between plugins that were built with different copies of a contract |
+//! | `watch` | handlers that do not come back |
 //! | `breadcrumb` | who is running on each thread; counts and sampled times |
 
 pub mod descriptor;
@@ -36,6 +37,7 @@ mod reaper;
 mod seat;
 mod snapshot;
 mod table;
+mod watch;
 
 pub use breadcrumb::{PointMetrics, is_dispatching};
 pub use bridge::BridgeStatus;
@@ -44,3 +46,4 @@ pub use faults::FaultBudget;
 pub use kernel::{Kernel, KernelConfig};
 pub use lifecycle::{PluginToStart, StartReport, StopReport};
 pub use plan::{Plan, PlanFault, PlannedLane, plan};
+pub use watch::{LongRunning, Watch};

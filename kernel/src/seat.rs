@@ -80,6 +80,20 @@ pub(crate) fn intern(text: &str) -> &'static str {
     text
 }
 
+/// The ids of all seats there ever were, by their numbers.
+static NUMBERED: Mutex<Vec<&'static str>> = Mutex::new(Vec::new());
+
+fn numbered(id: &'static str) -> u32 {
+    let mut ids = lock(&NUMBERED);
+    ids.push(id);
+    u32::try_from(ids.len() - 1).expect("fewer seats than fit into memory")
+}
+
+/// The id of the seat with that number.
+pub(crate) fn id_of(number: u32) -> &'static str {
+    lock(&NUMBERED).get(number as usize).copied().unwrap_or("unknown")
+}
+
 impl Seat {
     pub(crate) fn new(
         shared: &Arc<Shared>,
@@ -89,12 +103,11 @@ impl Seat {
     ) -> Arc<Self> {
         // The host's own parts are visible at once.
         let live = budget.is_none();
-        static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
         let id = intern(&descriptor.id);
         let (sender, quiet) = watch::channel(false);
         Arc::new(Self {
             id,
-            number: NUMBER.fetch_add(1, Ordering::Relaxed),
+            number: numbered(id),
             facts: StartFacts {
                 id: RStr::from_str(id),
                 data_folder: RStr::from_str(intern(data_folder)),

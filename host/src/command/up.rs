@@ -1,11 +1,11 @@
 //! `transom up`: runs the host until it is told to stop.
 
 use clap::Args;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::check::sound_manifest;
 use super::refuse;
 use crate::assembly::Overrides;
+use crate::attendant::Attendant;
 use crate::data::DataFolder;
 use crate::program::{Common, DONE, FAILED, INTERRUPTED, REFUSED, log_to_stderr};
 use crate::running::{Refused, Running};
@@ -24,8 +24,8 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(common: &Common, arguments: Arguments) -> u8 {
-    let mut signals = match Signals::new() {
-        Ok(signals) => signals,
+    let mut attendant = match Attendant::start() {
+        Ok(attendant) => attendant,
         Err(error) => {
             complain(&format!("error: signals cannot be heard: {error}"));
             return REFUSED;
@@ -48,23 +48,18 @@ pub(crate) async fn run(common: &Common, arguments: Arguments) -> u8 {
             Err(refused) => return refuse(&refused, common.json),
         },
         // Nothing is served yet; what has started is dropped with the process.
-        () = signals.next() => return INTERRUPTED,
+        () = attendant.interrupted() => return INTERRUPTED,
     };
+    attendant.attend(running.duty());
     announce(&running, common.json).await;
     let lost = tokio::select! {
-        () = signals.next() => None,
+        () = attendant.interrupted() => None,
         lost = running.required_is_lost() => Some(lost),
     };
     if lost.is_none() {
         note("stopping; once more ends at once");
     }
-    let stopped = tokio::select! {
-        report = running.stop() => report,
-        () = signals.next() => {
-            complain("ended at once; what was under way is lost");
-            return INTERRUPTED;
-        }
-    };
+    let stopped = running.stop().await;
     for (plugin, doing) in &stopped.cut_off {
         complain(&format!("plugin `{plugin}` was cut off: {doing}"));
     }
@@ -114,30 +109,5 @@ async fn announce(running: &Running, json: bool) {
         print(&format!(
             "curl -N {address}/chat{token} -H 'Content-Type: application/json' -d '{{\"message\":\"hello\"}}'\n"
         ));
-    }
-}
-
-/// Ctrl-C, SIGTERM and the end of the terminal, whichever comes.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-    hang_up: Signal,
-}
-
-impl Signals {
-    fn new() -> std::io::Result<Self> {
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-            hang_up: signal(SignalKind::hangup())?,
-        })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-            _ = self.hang_up.recv() => {}
-        }
     }
 }

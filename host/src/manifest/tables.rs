@@ -35,6 +35,10 @@ pub struct HostSettings {
     /// Seconds a plugin has to start, unless its own table says otherwise. 1 to 3600.
     #[setting(default = 10, min = 1, max = 3600)]
     pub start_deadline_s: u64,
+    /// Seconds a handler may keep a thread busy until the host ends with exit code 70, for a supervisor to start it again.
+    /// Left out, it never ends for that. 1 to 3600.
+    #[setting(min = 1, max = 3600)]
+    pub watchdog_s: Option<u64>,
     /// Whether a plugin that does not start ends the host.
     #[setting(default = false)]
     pub strict: bool,
@@ -132,6 +136,7 @@ mod tests {
             log: "info".into(),
             stop_deadline_s: 10,
             start_deadline_s: 10,
+            watchdog_s: None,
             strict: false,
         };
         assert_eq!(default_of::<HostSettings>(), expected);

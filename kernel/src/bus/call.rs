@@ -153,8 +153,14 @@ impl Waiting {
             return unsafe { fail(failure, CallError::failed("the call has ended")) };
         };
         let mut error = MaybeUninit::uninit();
+        let Some(dispatch) = Dispatch::resume() else {
+            // SAFETY: a free place.
+            return unsafe { fail(failure, CallError::failed("calls are nested too deeply on this thread")) };
+        };
+        dispatch.runs(self.provider.seat.number, self.provider.point);
         // SAFETY: the places are free; the waker is valid; polls do not overlap.
         let step = unsafe { (task.poll)(task.state, reply, &raw mut error, waker) };
+        drop(dispatch);
         match step {
             // SAFETY: a free place.
             PENDING => unsafe { self.watch(waker, failure) },

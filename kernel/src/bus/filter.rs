@@ -230,7 +230,7 @@ impl Chain {
             return unsafe { fail(failure, CallError::failed("the chain has ended")) };
         };
         let mut error = MaybeUninit::uninit();
-        let step = match Dispatch::begin(self.point.counter, &self.point.times) {
+        let step = match Dispatch::resume() {
             Some(dispatch) => {
                 let link = &self.links[self.link];
                 dispatch.runs(link.seat.number, link.point);

@@ -19,6 +19,7 @@ fn a_whole_manifest_is_read() {
         roots = ["work", "/srv"]
         log = "debug"
         stop_deadline_s = 3
+        watchdog_s = 9
         start_deadline_s = 4
         strict = true
 
@@ -31,19 +32,23 @@ fn a_whole_manifest_is_read() {
         required = true
         capabilities = ["net", "fs"]
         start_deadline_s = 60
+        faults = { limit = 7 }
         settings.level = 3
     "#;
     let manifest = Manifest::parse_in(text, "/etc/transom/transom.toml", environment()).expect("it is sound");
-    let HostSettings { data, roots, log, stop_deadline_s, start_deadline_s, strict } = manifest.host.clone();
+    let HostSettings { data, roots, log, stop_deadline_s, start_deadline_s, watchdog_s, strict } =
+        manifest.host.clone();
     assert_eq!((data, log), (Some("/home/ada/data".into()), "debug".into()));
     assert_eq!(roots, [Path::new("/etc/transom/work"), Path::new("/srv")]);
     assert_eq!((stop_deadline_s, start_deadline_s, strict), (3, 4, true));
+    assert_eq!(watchdog_s, Some(9));
     let [skills, audit] = &manifest.plugins[..] else { panic!("two plugins") };
     assert_eq!((skills.attach, &skills.source, skills.required), (Attach::Linked, &None, false));
     assert_eq!(manifest.start_deadline(skills).as_secs(), 4);
     assert_eq!(audit.attach, Attach::Dylib);
     assert_eq!(audit.source.as_deref(), Some(Path::new("/etc/transom/plugins/libaudit.so")));
     assert_eq!(audit.capabilities, ["net", "fs"]);
+    assert_eq!((audit.faults.limit, audit.faults.within.as_secs()), (7, 60));
     assert_eq!(manifest.start_deadline(audit).as_secs(), 60);
     let level = manifest.settings_for(audit, &json!({"type": "object"})).expect("the settings are sound");
     assert_eq!(level.expose(), r#"{"level":3}"#);
@@ -67,7 +72,7 @@ fn an_unknown_key_without_a_likeness_comes_with_those_that_are_known() {
     check(
         "[[plugin]]\nid = \"weather\"\nevery_s = 5\n",
         "error: unknown key `every_s` of plugin `weather`\n  --> transom.toml:3:1\n  help: known here: `id`, `source`, \
-         `attach`, `required`, `capabilities`, `start_deadline_s` and `settings`; the plugin's own go under \
+         `attach`, `required`, `capabilities`, `start_deadline_s`, `faults` and `settings`; the plugin's own go under \
          `[plugin.settings]`",
     );
 }

@@ -1,0 +1,171 @@
+//! [`Attendant`]: a thread on which no plugin ever runs. It hears signals, answers the control socket and watches for
+//! handlers that do not come back, so all of that works when every other thread is blocked.
+
+use std::time::Duration;
+
+use tokio::net::UnixListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{oneshot, watch};
+use tokio::time::{Interval, MissedTickBehavior, interval};
+use transom_kernel::{Kernel, LongRunning, Watch};
+
+use crate::control;
+use crate::program::{INTERRUPTED, STUCK};
+use crate::terminal::complain;
+
+/// How often it looks at what runs.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// A handler that runs for longer is told about.
+const LONG: Duration = Duration::from_secs(1);
+
+/// What the attendant does for a host that runs.
+pub(crate) struct Duty {
+    pub(crate) kernel: Kernel,
+    /// The control socket; `None` when it could not be made.
+    pub(crate) socket: Option<UnixListenerToBe>,
+    /// Where the host can be reached.
+    pub(crate) address: Option<String>,
+    /// How long a handler may run until the process ends; `None` for ever.
+    pub(crate) watchdog: Option<Duration>,
+}
+
+/// A socket that is bound and not yet anybody's.
+pub(crate) type UnixListenerToBe = std::os::unix::net::UnixListener;
+
+/// The thread, as the rest of the program sees it.
+pub(crate) struct Attendant {
+    interrupts: watch::Receiver<u32>,
+    duty: Option<oneshot::Sender<Duty>>,
+}
+
+impl Attendant {
+    /// Begins to hear signals.
+    ///
+    /// # Errors
+    /// When there can be no thread, or no signal can be heard.
+    pub(crate) fn start() -> std::io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let signals = {
+            let _entered = runtime.enter();
+            Signals::new()?
+        };
+        let (interrupted, interrupts) = watch::channel(0);
+        let (duty, given) = oneshot::channel();
+        std::thread::Builder::new().name("transom-attendant".to_owned()).spawn(move || {
+            runtime.block_on(async {
+                tokio::join!(hear(signals, interrupted), serve(given));
+            });
+        })?;
+        Ok(Self { interrupts, duty: Some(duty) })
+    }
+
+    /// Waits for the first signal. The second ends the process, whatever the rest of it does.
+    pub(crate) async fn interrupted(&self) {
+        // The sender lives as long as the process.
+        let _ = self.interrupts.clone().wait_for(|count| *count > 0).await;
+    }
+
+    /// Hands over a host that runs.
+    pub(crate) fn attend(&mut self, duty: Duty) {
+        if let Some(given) = self.duty.take() {
+            let _ = given.send(duty);
+        }
+    }
+}
+
+async fn hear(mut signals: Signals, interrupted: watch::Sender<u32>) {
+    loop {
+        signals.next().await;
+        interrupted.send_modify(|count| *count += 1);
+        if *interrupted.borrow() > 1 {
+            complain("ended at once; what was under way is lost");
+            std::process::exit(i32::from(INTERRUPTED));
+        }
+    }
+}
+
+async fn serve(given: oneshot::Receiver<Duty>) {
+    let Ok(Duty { kernel, socket, address, watchdog }) = given.await else { return };
+    let socket = socket.and_then(|socket| match UnixListener::from_std(socket) {
+        Ok(socket) => Some(socket),
+        Err(error) => {
+            tracing::error!("the control socket cannot be used: {error}");
+            None
+        }
+    });
+    let watching = watch_handlers(kernel.watch(), watchdog);
+    match socket {
+        Some(socket) => {
+            tokio::join!(watching, control::serve(&socket, &kernel, address.as_deref()));
+        }
+        None => watching.await,
+    }
+}
+
+/// Tells about handlers that run for long, and ends the process when one runs for too long.
+async fn watch_handlers(mut watch: Watch, watchdog: Option<Duration>) {
+    let mut told = Vec::new();
+    let mut looks = looks();
+    loop {
+        looks.tick().await;
+        let running = watch.look();
+        let long: Vec<&LongRunning> = running.iter().filter(|one| one.running_for >= LONG).collect();
+        told.retain(|(thread, plugin, point)| {
+            long.iter().any(|one| one.thread == *thread && one.plugin == *plugin && one.point == *point)
+        });
+        for one in long {
+            let place = (one.thread, one.plugin.clone(), one.point.clone());
+            if !told.contains(&place) {
+                tracing::warn!(
+                    plugin = one.plugin,
+                    point = one.point,
+                    "a handler has kept thread {} busy for {} ms and still does",
+                    one.thread,
+                    one.running_for.as_millis()
+                );
+                told.push(place);
+            }
+            if watchdog.is_some_and(|limit| one.running_for >= limit) {
+                complain(&format!(
+                    "error: the watchdog ends the host: plugin `{}` has blocked a thread at `{}` for {} ms",
+                    one.plugin,
+                    one.point,
+                    one.running_for.as_millis()
+                ));
+                std::process::exit(i32::from(STUCK));
+            }
+        }
+    }
+}
+
+fn looks() -> Interval {
+    let mut looks = interval(LOOK_EVERY);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    looks
+}
+
+/// Ctrl-C, SIGTERM and the end of the terminal, whichever comes.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.hang_up.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! `transom status`, `quarantine` and `release`: what the operator asks of a running host.
+
+use clap::Args;
+use serde_json::Value;
+
+use super::refuse;
+use crate::control::{Question, ask};
+use crate::program::{Common, DONE, FAILED};
+use crate::running::Refused;
+use crate::terminal::{counted, print, shown};
+
+/// The plugin that is meant.
+#[derive(Args)]
+pub(crate) struct OnePlugin {
+    /// The plugin's id
+    #[arg(value_name = "ID")]
+    plugin: String,
+}
+
+pub(crate) fn quarantine(common: &Common, one: &OnePlugin) -> u8 {
+    change(common, &Question::Quarantine { plugin: one.plugin.clone() }, "is quarantined", &one.plugin)
+}
+
+pub(crate) fn release(common: &Common, one: &OnePlugin) -> u8 {
+    change(common, &Question::Release { plugin: one.plugin.clone() }, "is released", &one.plugin)
+}
+
+fn change(common: &Common, question: &Question, done: &str, plugin: &str) -> u8 {
+    match asked(common, question) {
+        Err(code) => code,
+        Ok(answer) if common.json => {
+            print(&format!("{answer}\n"));
+            DONE
+        }
+        Ok(_) => {
+            print(&shown(&format!("plugin `{plugin}` {done}\n")));
+            DONE
+        }
+    }
+}
+
+pub(crate) fn status(common: &Common) -> u8 {
+    match asked(common, &Question::Status) {
+        Err(code) => code,
+        Ok(answer) => {
+            let text = if common.json { format!("{answer}\n") } else { shown(&described(&answer)) };
+            print(&text);
+            DONE
+        }
+    }
+}
+
+/// The answer of the running host, or the exit code of what was told instead.
+fn asked(common: &Common, question: &Question) -> Result<Value, u8> {
+    let answer = ask(&common.data_folder_of_host(), question);
+    let answer = answer.and_then(|answer| match answer["error"].as_str() {
+        Some(error) => Err(error.to_owned()),
+        None => Ok(answer),
+    });
+    answer.map_err(|problem| {
+        refuse(&Refused::Host(problem), common.json);
+        FAILED
+    })
+}
+
+fn described(status: &Value) -> String {
+    let host = &status["host"];
+    let seconds = host["uptimeMs"].as_u64().unwrap_or_default() / 1000;
+    let at = host["address"].as_str().map(|address| format!(" at {address}")).unwrap_or_default();
+    let mut text =
+        format!("host {}, process {}{at}, up for {seconds} s\n", text_of(host, "version"), host["pid"]);
+    for plugin in list(status, "plugins") {
+        text += &format!(
+            "  {:22} {:8} {:7} {:12} {}\n",
+            text_of(plugin, "id"),
+            text_of(plugin, "version"),
+            text_of(plugin, "attach"),
+            text_of(plugin, "state"),
+            counted(
+                usize::try_from(plugin["contributions"].as_u64().unwrap_or_default()).unwrap_or_default(),
+                "handler"
+            )
+        );
+        if let Some(reason) = plugin["reason"].as_str() {
+            text += &format!("    {reason}\n");
+        }
+        for fault in list(plugin, "faults") {
+            text += &format!(
+                "    {} × at `{}`, last: {}\n",
+                fault["count"],
+                text_of(fault, "point"),
+                text_of(fault, "last")
+            );
+        }
+    }
+    text += &section("points, by traffic", &points(status));
+    text += &section("bridged", &bridges(status));
+    text + &section("running now", &running(status))
+}
+
+fn section(title: &str, lines: &[String]) -> String {
+    if lines.is_empty() { String::new() } else { format!("{title}\n  {}\n", lines.join("\n  ")) }
+}
+
+fn points(status: &Value) -> Vec<String> {
+    let mut points: Vec<&Value> = list(status, "points").collect();
+    points.sort_by_key(|point| std::cmp::Reverse(point["count"].as_u64()));
+    let line = |point: &Value| {
+        let mean = point["meanNs"].as_u64().map(|mean| format!(", {mean} ns each")).unwrap_or_default();
+        format!("{:32} {:>10}{mean}", text_of(point, "point"), point["count"].to_string())
+    };
+    points.into_iter().map(line).collect()
+}
+
+fn bridges(status: &Value) -> Vec<String> {
+    let line = |bridge: &Value| {
+        let values = bridge["values"].as_u64().unwrap_or_default();
+        let each = bridge["nanos"].as_u64().unwrap_or_default().checked_div(values).unwrap_or_default();
+        format!(
+            "`{}` to `{}`: {values} values, {each} ns each",
+            text_of(bridge, "point"),
+            text_of(bridge, "plugin")
+        )
+    };
+    list(status, "bridges").map(line).collect()
+}
+
+fn running(status: &Value) -> Vec<String> {
+    let line = |one: &Value| {
+        format!("`{}` at `{}` for {} ms", text_of(one, "plugin"), text_of(one, "point"), one["runningForMs"])
+    };
+    list(status, "running").map(line).collect()
+}
+
+fn list<'a>(of: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
+    of[key].as_array().into_iter().flatten()
+}
+
+fn text_of<'a>(of: &'a Value, key: &str) -> &'a str {
+    of[key].as_str().unwrap_or_default()
+}

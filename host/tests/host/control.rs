@@ -1,0 +1,159 @@
+//! What an operator can ask of a running host, also of one whose threads are all blocked.
+
+use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+
+use super::support::{Host, Manner, Scene, dylib, eventually, linked_and_dylib, text_of, within};
+
+linked_and_dylib![
+    the_status_tells_plugins_faults_and_traffic,
+    a_plugin_is_quarantined_and_released_by_the_operator,
+    with_every_thread_blocked_the_status_names_who_blocks_them,
+];
+
+fn unruly(manner: Manner, host: &str) -> Scene {
+    let source = dylib("unruly").display().to_string();
+    let tables = format!("[[plugin]]\nid = \"unruly\"\nsource = \"{source}\"\n");
+    Scene::new(manner).with_host(host).with_tables(&tables)
+}
+
+async fn status(scene: &Scene) -> Value {
+    let outcome = scene.run(&["status", "--json"]).await;
+    assert_eq!((outcome.code, outcome.errors.as_str()), (Some(0), ""), "{outcome:?}");
+    serde_json::from_str(&outcome.output).expect("JSON")
+}
+
+fn plugin<'a>(status: &'a Value, id: &str) -> &'a Value {
+    let plugins = status["plugins"].as_array().expect("a list");
+    plugins.iter().find(|plugin| plugin["id"] == id).expect("it is listed")
+}
+
+async fn the_status_tells_plugins_faults_and_traffic(manner: Manner) {
+    let scene = unruly(manner, "");
+    let host = scene.start().await;
+    host.client.turn("c", "[[say: aye]]").await;
+    assert_eq!(host.client.ask("/x/unruly").await.0, 500);
+    let told = status(&scene).await;
+    assert_eq!(
+        (&told["host"]["pid"], &told["host"]["address"]),
+        (&json!(host.pid()), &json!(host.client.address))
+    );
+    assert_eq!(plugin(&told, "skills")["state"], "running");
+    assert_eq!(plugin(&told, "unruly")["faults"][0]["count"], 1);
+    let points = told["points"].as_array().expect("a list");
+    let turns = points.iter().find(|point| point["point"] == "agent/turn.settled").expect("it was said");
+    assert_eq!(turns["count"], 1);
+    let shown = scene.run(&["status"]).await;
+    assert!(
+        shown.output.contains("1 × at `http/route`, last: panicked: slammed the door"),
+        "{}",
+        shown.output
+    );
+    assert!(shown.output.contains("agent/turn.settled"), "{}", shown.output);
+
+    let socket = scene.data().join("control.sock");
+    let mode = socket.metadata().expect("it is there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "only its owner may ask");
+    for nonsense in ["", "nonsense\n", "{\"ask\":\"nonsense\"}\n", &format!("{}\n", "x".repeat(100_000))] {
+        let mut stream = UnixStream::connect(&socket).await.expect("it listens");
+        // The host may close before it has read all of it.
+        let _ = stream.write_all(nonsense.as_bytes()).await;
+        let _ = stream.shutdown().await;
+        let mut answer = String::new();
+        let read = within("an answer to nonsense", stream.read_to_string(&mut answer)).await;
+        assert!(read.is_err() || answer.contains("is not understood"), "{answer}");
+    }
+    status(&scene).await;
+    host.stop().await;
+    assert!(!socket.exists(), "nobody listens there any more");
+    let nobody = scene.run(&["status"]).await;
+    assert_eq!(nobody.code, Some(1), "{nobody:?}");
+    assert!(nobody.errors.starts_with("error: no host runs on the data folder"), "{}", nobody.errors);
+}
+
+async fn a_plugin_is_quarantined_and_released_by_the_operator(manner: Manner) {
+    let scene = Scene::new(manner);
+    let host = scene.start().await;
+    let outcome = scene.run(&["quarantine", "provider-scripted"]).await;
+    assert_eq!(
+        (outcome.code, outcome.output.as_str()),
+        (Some(0), "plugin `provider-scripted` is quarantined\n")
+    );
+    assert_eq!(host.client.get("/models").await["models"], json!([]));
+    assert_eq!(plugin(&status(&scene).await, "provider-scripted")["reason"], "the operator asked for it");
+    let again = scene.run(&["quarantine", "provider-scripted"]).await;
+    assert_eq!(again.code, Some(1), "{again:?}");
+
+    let outcome = scene.run(&["release", "provider-scripted"]).await;
+    assert_eq!(
+        (outcome.code, outcome.output.as_str()),
+        (Some(0), "plugin `provider-scripted` is released\n")
+    );
+    assert_eq!(text_of(&host.client.turn("c", "[[say: back]]").await), "back");
+    let again = scene.run(&["release", "provider-scripted"]).await;
+    assert!(again.errors.contains("is in quarantine"), "{again:?}");
+    host.stop().await;
+}
+
+/// Asks more often for a handler that never comes back than the host has threads.
+fn block(host: &Host) -> Vec<tokio::task::JoinHandle<()>> {
+    let threads = std::thread::available_parallelism().map_or(8, std::num::NonZero::get);
+    let ask = |_| {
+        let client = host.client.clone();
+        tokio::spawn(async move {
+            // It has no answer; the connection ends with the host.
+            let _ = client.request(reqwest::Method::GET, "/x/unruly/block").send().await;
+        })
+    };
+    (0..threads * 2 + 2).map(ask).collect()
+}
+
+async fn with_every_thread_blocked_the_status_names_who_blocks_them(manner: Manner) {
+    let scene = unruly(manner, "");
+    let host = scene.start().await;
+    let asking = block(&host);
+    let blocked = async || {
+        let running = status(&scene).await["running"].clone();
+        running.as_array().is_some_and(|running| {
+            running.iter().any(|one| {
+                one["plugin"] == "unruly"
+                    && one["point"] == "http/route"
+                    && one["runningForMs"].as_u64() > Some(0)
+            })
+        })
+    };
+    eventually("the name of who blocks", blocked, |blocked| *blocked).await;
+    let told = async || host.errors().contains("a handler has kept thread");
+    eventually("a line in the log", told, |told| *told).await;
+    // Orderly it cannot end any more; the second signal is heard all the same.
+    host.signal("INT").await;
+    let stopping = async || host.errors().contains("stopping; once more ends at once");
+    eventually("the first signal to be heard", stopping, |stopping| *stopping).await;
+    host.signal("INT").await;
+    let (ended, errors) = host.ended().await;
+    assert_eq!(ended.code(), Some(130), "{errors}");
+    asking.into_iter().for_each(|asking| asking.abort());
+}
+
+#[tokio::test]
+async fn the_watchdog_ends_a_host_with_a_blocked_thread() {
+    let scene = unruly(Manner::Linked, "watchdog_s = 1");
+    let mut command = scene.command(&["up", "--listen", "127.0.0.1:0", "--json"]);
+    command.stdin(Stdio::null());
+    let host = Host::start(command).await;
+    let asking = block(&host);
+    let (ended, errors) = host.ended().await;
+    assert_eq!(ended.code(), Some(70), "{errors}");
+    let last = errors.lines().last().unwrap_or_default();
+    assert!(
+        last.starts_with(
+            "error: the watchdog ends the host: plugin `unruly` has blocked a thread at `http/route` for "
+        ),
+        "{errors}"
+    );
+    asking.into_iter().for_each(|asking| asking.abort());
+}
