@@ -255,10 +255,13 @@ impl Shared {
 
     /// Takes everything of a seat off the bus in one step, mailboxes open.
     pub(crate) fn suspend(&self, seat: &Seat) -> Vec<Arc<Contribution>> {
-        let mut draft = self.draft();
-        let taken = draft.take(|contribution| std::ptr::eq(&*contribution.seat, seat));
-        self.swap(&mut draft);
-        // Lanes to them are made anew when they come back.
+        let taken = {
+            let mut draft = self.draft();
+            let taken = draft.take(|contribution| std::ptr::eq(&*contribution.seat, seat));
+            self.swap(&mut draft);
+            taken
+        };
+        // Lanes to them are made anew when they come back; they are dropped here, where no lock is held.
         taken.into_iter().filter(|contribution| !contribution.is_lane).collect()
     }
 

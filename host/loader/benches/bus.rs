@@ -25,7 +25,7 @@ struct Stopwatch {
 }
 
 /// Name, and whether it is also measured on two threads.
-const MEASURED: [(&str, bool); 11] = [
+const MEASURED: [(&str, bool); 14] = [
     ("event-1", true),
     ("event-4", true),
     ("event-16", true),
@@ -34,9 +34,12 @@ const MEASURED: [(&str, bool); 11] = [
     ("link-open", true),
     ("link-open-failing", true),
     ("service", true),
+    ("service-async", false),
     ("stream", false),
     ("queued", false),
     ("clone", false),
+    ("event-bridged", false),
+    ("codec", false),
 ];
 
 fn main() {

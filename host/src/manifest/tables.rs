@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde_json::Value;
-use transom_plugin_api::describe::Piece;
+use transom_plugin_api::describe::{Piece, text_of};
 use transom_plugin_api::settings::Setting;
 use transom_plugin_api::{Settings, SettingsError};
 
@@ -104,19 +104,8 @@ impl Setting for OwnSettings {
 
 /// The JSON Schema of `T`.
 pub(super) fn schema_of<T: Setting>() -> Value {
-    let mut text = String::from("{");
-    write_pieces(T::SCHEMA, &mut text);
-    text.push('}');
+    let text = format!("{{{}}}", text_of(T::SCHEMA));
     serde_json::from_str(&text).expect("the derive writes JSON")
-}
-
-fn write_pieces(pieces: &[Piece], out: &mut String) {
-    for piece in pieces {
-        match piece {
-            Piece::Text(text) => out.push_str(text),
-            Piece::Nested(pieces) => write_pieces(pieces, out),
-        }
-    }
 }
 
 /// `T` where the manifest says nothing about it.
