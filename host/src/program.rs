@@ -17,7 +17,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use transom_plugin_api::abi::guard::install_panic_hook;
 
-use crate::command::{chat, check, explain, inspect, plugins, status, up};
+use crate::command::{chat, check, explain, graph, inspect, plugins, status, up};
 use crate::data::default_folder;
 use crate::manifest::{Fault, Faults, Manifest, log_levels};
 use crate::terminal::{complain, lost_output};
@@ -69,6 +69,8 @@ enum Command {
     /// Tell everything about contracts that `check` finds not to fit
     #[command(after_help = "Example:\n  transom explain --manifest team.toml")]
     Explain,
+    /// Show who provides and who uses which point, and in which order
+    Graph(graph::Arguments),
     /// Show what a plugin file says of itself, without running it
     Inspect(inspect::Arguments),
     /// Show how the running host is: plugins, faults, traffic, what runs now
@@ -110,6 +112,7 @@ pub fn main(bundled: &[&str]) -> ExitCode {
             Command::Up(arguments) => up::run(&common, arguments).await,
             Command::Check => check::run(&common).await,
             Command::Explain => explain::run(&common).await,
+            Command::Graph(arguments) => graph::run(&common, &arguments).await,
             Command::Inspect(arguments) => inspect::run(&common, &arguments),
             Command::Status => status::status(&common),
             Command::Quarantine(one) => status::quarantine(&common, &one),

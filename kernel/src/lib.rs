@@ -8,6 +8,7 @@
 //! | [`kernel`] | [`Kernel`], what a host holds |
 //! | [`descriptor`] | what a plugin says of itself |
 //! | [`plan`](mod@plan) | who needs whom; faults that show before any code runs |
+//! | [`graph`](mod@graph) | who does what at each point, and why in that order |
 //! | [`order`] | topological order, of plugins and of links |
 //! | `faults` | what went wrong in a plugin, and its budget |
 //! | `lifecycle` | start with a deadline, stop in reverse order |
@@ -22,6 +23,7 @@
 //! | `breadcrumb` | who is running on each thread; counts and sampled times |
 
 pub mod descriptor;
+pub mod graph;
 pub mod kernel;
 pub mod order;
 pub mod plan;
@@ -43,6 +45,7 @@ pub use breadcrumb::{PointMetrics, is_dispatching};
 pub use bridge::BridgeStatus;
 pub use descriptor::Descriptor;
 pub use faults::FaultBudget;
+pub use graph::{PointGraph, PointUse, graph};
 pub use kernel::{Kernel, KernelConfig};
 pub use lifecycle::{PluginToStart, StartReport, StopReport};
 pub use plan::{Plan, PlanFault, PlannedLane, plan};

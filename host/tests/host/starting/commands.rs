@@ -85,3 +85,27 @@ async fn plugins_are_listed_from_the_host_that_runs_or_else_from_the_manifest() 
     host.stop().await;
     assert_eq!(states().await, ["not running"]);
 }
+
+#[tokio::test]
+async fn the_graph_tells_who_is_where_and_why() {
+    let scene = Scene::new(Manner::Linked);
+    let whole = scene.run(&["graph"]).await;
+    assert_eq!((whole.code, whole.errors.as_str()), (Some(0), ""));
+    let expected = "host/shutdown.began (event)\n  says     host\n  hears    session-orchestrator\n";
+    assert!(whole.output.contains(expected), "{}", whole.output);
+    let why = scene.run(&["graph", "--why", "agent/turn.tools"]).await;
+    let expected =
+        "agent/turn.tools (fail-open-filter)\n  applies  session-orchestrator\n  links    skills: ";
+    assert!(why.output.starts_with(expected) && why.output.lines().count() == 3, "{}", why.output);
+    let document: Value = serde_json::from_str(&scene.run(&["graph", "--json"]).await.output).expect("JSON");
+    let points = document["points"].as_array().expect("a list");
+    assert!(
+        points.iter().any(|point| point["point"] == "agent/tool.run" && point["kind"] == "named-service")
+    );
+    let dot = scene.run(&["graph", "--dot"]).await.output;
+    assert!(dot.starts_with("digraph transom {") && dot.ends_with("}\n"), "{dot}");
+    assert!(dot.contains("  \"agent/tool.run\" -> \"tools-fs\"\n"), "{dot}");
+    let nothing = scene.run(&["graph", "--why", "nobody/knows"]).await;
+    assert_eq!(nothing.code, Some(1), "{nothing:?}");
+    assert!(nothing.errors.contains("touches a point `nobody/knows`"), "{}", nothing.errors);
+}
