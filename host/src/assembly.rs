@@ -80,6 +80,8 @@ impl std::fmt::Debug for Assembled {
 pub struct Overrides {
     /// In place of the setting `listen` of every transport.
     pub listen: Option<String>,
+    /// Whether plugins must be those of the lock file.
+    pub locked: bool,
 }
 
 impl Assembly {

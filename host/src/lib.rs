@@ -9,11 +9,13 @@
 //! | [`assembly`] | the plugins of a manifest, found, read, checked and put in order |
 //! | [`running`] | an assembly that runs: kernel, residents, ready, stop |
 //! | [`data`] | the data folder: lock, run file, images |
+//! | [`lock`] | which plugins a manifest was found with |
 //! | `attendant` | a thread for signals, the control socket and the watchdog |
 //! | `control` | the control socket, both ends |
 
 pub mod assembly;
 pub mod data;
+pub mod lock;
 pub mod manifest;
 pub mod program;
 pub mod running;

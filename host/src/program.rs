@@ -17,7 +17,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use transom_plugin_api::abi::guard::install_panic_hook;
 
-use crate::command::{chat, check, explain, graph, inspect, plugins, status, up};
+use crate::command::{chat, check, explain, graph, inspect, lock, plugins, status, up};
 use crate::data::default_folder;
 use crate::manifest::{Fault, Faults, Manifest, log_levels};
 use crate::terminal::{complain, lost_output};
@@ -64,8 +64,10 @@ enum Command {
     /// Run the host
     Up(up::Arguments),
     /// Find everything that can be known to be wrong without running a plugin
-    #[command(after_help = "Example:\n  transom check --manifest team.toml")]
-    Check,
+    Check(check::Arguments),
+    /// Pin every plugin of the manifest, its file by SHA-256, for `up --locked`
+    #[command(after_help = "Example:\n  transom lock --manifest team.toml")]
+    Lock,
     /// Tell everything about contracts that `check` finds not to fit
     #[command(after_help = "Example:\n  transom explain --manifest team.toml")]
     Explain,
@@ -110,7 +112,8 @@ pub fn main(bundled: &[&str]) -> ExitCode {
     let code = runtime.block_on(async {
         match line.command.unwrap_or_else(|| Command::Up(up::Arguments::default())) {
             Command::Up(arguments) => up::run(&common, arguments).await,
-            Command::Check => check::run(&common).await,
+            Command::Check(arguments) => check::run(&common, &arguments).await,
+            Command::Lock => lock::run(&common).await,
             Command::Explain => explain::run(&common).await,
             Command::Graph(arguments) => graph::run(&common, &arguments).await,
             Command::Inspect(arguments) => inspect::run(&common, &arguments),

@@ -12,6 +12,7 @@ use crate::assembly::{Assembled, Assembly, Overrides, Source, canonical_roots};
 use crate::attendant::Duty;
 use crate::control;
 use crate::data::DataFolder;
+use crate::lock::Lock;
 use crate::manifest::{Faults, Manifest};
 use crate::residents::Residents;
 
@@ -110,6 +111,9 @@ impl Running {
         let kernel = Kernel::new(config, tokio::runtime::Handle::current());
         let residents = Residents::seat(&kernel).map_err(|error| Refused::Host(error.to_string()))?;
         let Assembly { manifest, plugins, plan } = Assembly::of(manifest, &kernel.residents(), overrides)?;
+        if overrides.locked {
+            Lock::check(&manifest, &plugins)?;
+        }
         let strict = strict || manifest.host.strict;
         let stop_deadline = Duration::from_secs(manifest.host.stop_deadline_s);
         let vital = Vital::of(&plugins, strict);

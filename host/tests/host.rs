@@ -9,6 +9,7 @@ mod host {
     mod crash;
     mod faults;
     mod guards;
+    mod lock;
     mod provider;
     mod starting;
     pub(crate) mod support;

@@ -72,12 +72,15 @@ pub fn load(bytes: &[u8], id: &str, images: &Path) -> Result<Loaded, LoadError> 
 fn private_copy(bytes: &[u8], id: &str, images: &Path) -> std::io::Result<PathBuf> {
     static GENERATION: AtomicU64 = AtomicU64::new(1);
     let generation = GENERATION.fetch_add(1, Ordering::Relaxed);
-    let hash = Sha256::digest(bytes);
-    let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    let image = images.join(format!("{id}-{generation}-{hash}.so"));
+    let image = images.join(format!("{id}-{generation}-{}.so", sha256_of(bytes)));
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o400).open(&image)?;
     file.write_all(bytes)?;
     Ok(image)
+}
+
+/// SHA-256 in hexadecimal.
+pub(crate) fn sha256_of(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn one_line(text: &str) -> String {

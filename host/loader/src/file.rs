@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use crate::dylib::sha256_of;
 use crate::{Contents, Flaw, ReadError};
 
 /// A plugin's file in memory.
@@ -21,6 +22,12 @@ pub struct PluginFile {
 impl PluginFile {
     /// The most that is read of a file, in bytes: 1 GiB. A file beyond it is a mistake, not a plugin.
     pub const LIMIT: u64 = 1 << 30;
+
+    /// SHA-256 of the bytes, in hexadecimal.
+    #[must_use]
+    pub fn sha256(&self) -> String {
+        sha256_of(&self.bytes)
+    }
 
     /// Reads the file and what it says of itself. Runs none of its code.
     ///

@@ -107,7 +107,7 @@ async fn reach(common: &Common, give_up: Instant) -> Result<Asked, Refused> {
 
 async fn own_host(manifest: Manifest, data: DataFolder) -> Result<Asked, Refused> {
     log_to_stderr("warn");
-    let overrides = Overrides { listen: Some("127.0.0.1:0".to_owned()) };
+    let overrides = Overrides { listen: Some("127.0.0.1:0".to_owned()), ..Overrides::default() };
     let running = Running::start(manifest, data, &overrides, false).await?;
     match running.address.clone() {
         Some(address) => Ok(Asked::Own(Box::new(running), address)),

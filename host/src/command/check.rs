@@ -1,16 +1,33 @@
 //! `transom check`: everything that can be known to be wrong without running a plugin.
 
+use clap::Args;
 use transom_kernel::PlannedLane;
 
 use super::refuse;
 use crate::assembly::{Assembly, Overrides};
+use crate::lock::Lock;
 use crate::manifest::Manifest;
 use crate::program::{Common, DONE};
 use crate::running::{Refused, resident_descriptors};
 use crate::terminal::print;
 
-pub(crate) async fn run(common: &Common) -> u8 {
-    match assembled(common).await {
+/// Find everything that can be known to be wrong without running a plugin
+#[derive(Args, Default)]
+#[command(after_help = "Example:\n  transom check --manifest team.toml --locked")]
+pub(crate) struct Arguments {
+    /// Compare plugins with the lock file beside the manifest
+    #[arg(long)]
+    locked: bool,
+}
+
+pub(crate) async fn run(common: &Common, arguments: &Arguments) -> u8 {
+    let assembly = assembled(common).await.and_then(|assembly| {
+        if arguments.locked {
+            Lock::check(&assembly.manifest, &assembly.plugins)?;
+        }
+        Ok(assembly)
+    });
+    match assembly {
         Ok(assembly) => {
             report(&assembly, common.json);
             DONE

@@ -21,6 +21,9 @@ pub(crate) struct Arguments {
     /// End with exit code 2 when any plugin does not start
     #[arg(long)]
     strict: bool,
+    /// Refuse plugins that differ from the lock file beside the manifest
+    #[arg(long)]
+    locked: bool,
 }
 
 pub(crate) async fn run(common: &Common, arguments: Arguments) -> u8 {
@@ -40,7 +43,7 @@ pub(crate) async fn run(common: &Common, arguments: Arguments) -> u8 {
         Ok(data) => data,
         Err(error) => return refuse(&Refused::Host(error.to_string()), common.json),
     };
-    let overrides = Overrides { listen: arguments.listen };
+    let overrides = Overrides { listen: arguments.listen, locked: arguments.locked };
     let starting = Running::start(manifest, data, &overrides, arguments.strict);
     let running = tokio::select! {
         started = starting => match started {
