@@ -69,7 +69,11 @@ pub(super) fn settle(item: &mut DeriveInput, arguments: &Arguments) -> syn::Resu
         item.attrs.push(parse_quote!(#[serde(default)]));
     }
     match &mut item.data {
-        Data::Struct(data) => Ok(Encoded::Struct(settle_fields(&mut data.fields, all_default, None)?)),
+        Data::Struct(data) => {
+            let fields = settle_fields(&mut data.fields, all_default, None)?;
+            fields.iter().try_for_each(is_no_tag)?;
+            Ok(Encoded::Struct(fields))
+        }
         Data::Enum(data) => {
             let is_plain = data.variants.iter().all(|variant| matches!(variant.fields, Fields::Unit));
             let variants = data.variants.iter_mut().map(settle_variant).collect::<syn::Result<Vec<_>>>()?;
@@ -78,6 +82,18 @@ pub(super) fn settle(item: &mut DeriveInput, arguments: &Arguments) -> syn::Resu
         }
         Data::Union(data) => Err(Error::new(data.union_token.span(), "a union cannot cross a point")),
     }
+}
+
+/// A struct is a map in the encoded form, and so is an enum, which says by its tag that it became another variant: then
+/// nothing of the old one is kept. A struct must not look like that.
+fn is_no_tag(field: &EncodedField) -> syn::Result<()> {
+    let names = || std::iter::once(&field.name).chain(&field.terms.was);
+    if !field.terms.flat && names().any(|name| name == TAG) {
+        let message =
+            "`type` says which variant an enum is; call the field of a struct otherwise, such as `kind`";
+        return Err(Error::new(field.ty.span(), message));
+    }
+    Ok(())
 }
 
 fn on_struct(meta: &ParseNestedMeta<'_>, data: &Data, all_default: &mut bool) -> syn::Result<()> {

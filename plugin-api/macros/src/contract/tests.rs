@@ -216,7 +216,9 @@ fn two_things_of_one_name_in_the_encoded_form_are_refused() {
     check("enum Parcel { Full { r#type: u64 }, Empty }", &[&twice("type")]);
     check("enum Parcel { Full { #[contract(was = \"type\")] kind: u64 }, Empty }", &[&twice("type")]);
     check("enum Parcel { VeryFull, veryFull }", &[&twice("very-full")]);
-    check("struct Parcel { r#type: u64, other: u64 }", &[]);
+    let tag = "`type` says which variant an enum is; call the field of a struct otherwise, such as `kind`";
+    check("struct Parcel { r#type: u64, other: u64 }", &[tag]);
+    check("struct Parcel { #[contract(was = \"type\")] kind: u64 }", &[tag]);
     check(
         "struct Parcel { #[contract(was = \"x\")] #[serde(flatten)] label: Label }",
         &["a flattened field has no name, nor had it one"],
