@@ -2,7 +2,6 @@
 
 use std::mem::MaybeUninit;
 use std::sync::Arc;
-use std::time::Instant;
 
 use transom_plugin_api::abi::guard::swallow_panic;
 use transom_plugin_api::abi::host_table::FailurePlace;
@@ -84,11 +83,11 @@ fn provider(lane: &Lane) -> Result<&transom_plugin_api::abi::host_table::AsyncHa
 /// # Safety
 /// `request` holds a value of the lane's outer type, which moves over.
 pub(super) unsafe fn carried_request(lane: &Lane, request: *mut ()) -> Result<Place, CallError> {
-    let began = Instant::now();
+    let began = lane.traffic.begin();
     // SAFETY: by this function's contract.
     let request = unsafe { Place::taken(lane.outer.input, request) };
     let carried = Place::decoded(lane.own.input, &request.encoded()?);
-    lane.traffic.note(began);
+    lane.traffic.end(began);
     carried
 }
 
@@ -107,12 +106,12 @@ impl Called {
     /// # Safety
     /// The provider has written its reply; `out` is a free place for what is wanted.
     unsafe fn deliver(&mut self, out: *mut (), failure: FailurePlace) -> Step {
-        let began = Instant::now();
+        let began = self.traffic.begin();
         // SAFETY: by this function's contract.
         unsafe {
             self.reply.fill();
             let carried = self.reply.encoded().and_then(|document| decode(&self.wanted, &document, out));
-            self.traffic.note(began);
+            self.traffic.end(began);
             match carried {
                 Ok(()) => READY,
                 Err(error) => fail(failure, blame(&self.provider, error)),

@@ -1,7 +1,6 @@
 //! Events over a lane.
 
 use std::mem::MaybeUninit;
-use std::time::Instant;
 
 use transom_plugin_api::abi::Step;
 use transom_plugin_api::abi::host_table::{FailurePlace, Handler};
@@ -28,9 +27,9 @@ pub(super) unsafe extern "C" fn hear(
         // SAFETY: a free place.
         return unsafe { fail(failure, CallError::failed("the lane leads to no inline listener")) };
     };
-    let began = Instant::now();
+    let began = lane.traffic.begin();
     let event = current_as(&lane.own.input);
-    lane.traffic.note(began);
+    lane.traffic.end(began);
     match event {
         // SAFETY: the value is of the handler's type, and lives for the call.
         Ok(event) => unsafe { (handler.call)(handler.state, event.value(), context, failure) },

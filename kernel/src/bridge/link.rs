@@ -2,7 +2,6 @@
 
 use std::mem::MaybeUninit;
 use std::sync::Arc;
-use std::time::Instant;
 
 use transom_plugin_api::abi::guard::swallow_panic;
 use transom_plugin_api::abi::host_table::FailurePlace;
@@ -81,13 +80,13 @@ impl Linked {
     /// # Safety
     /// `value` holds a value of the lane's outer type, which moves over.
     unsafe fn begin(lane: &Lane, value: *mut ()) -> Result<Self, CallError> {
-        let began = Instant::now();
+        let began = lane.traffic.begin();
         // SAFETY: by this function's contract.
         let original = unsafe { Place::taken(lane.outer.input, value) };
         let original_document = original.encoded()?;
         let value = Place::decoded(lane.own.input, &original_document)?;
         let given = value.encoded()?;
-        lane.traffic.note(began);
+        lane.traffic.end(began);
         Ok(Self {
             link: Arc::clone(&lane.inner),
             original: Some(original),
@@ -104,13 +103,13 @@ impl Linked {
     /// # Safety
     /// The link has written its value; `out` is a free place for one of the outer type.
     unsafe fn deliver(&mut self, out: *mut (), failure: FailurePlace) -> Step {
-        let began = Instant::now();
+        let began = self.traffic.begin();
         // SAFETY: by this function's contract.
         let carried = unsafe {
             self.value.fill();
             self.carry_over(out)
         };
-        self.traffic.note(began);
+        self.traffic.end(began);
         match carried {
             Ok(()) => READY,
             // SAFETY: a free place.

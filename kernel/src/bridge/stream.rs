@@ -2,7 +2,6 @@
 
 use std::mem::MaybeUninit;
 use std::sync::Arc;
-use std::time::Instant;
 
 use transom_plugin_api::abi::guard::swallow_panic;
 use transom_plugin_api::abi::host_table::FailurePlace;
@@ -82,13 +81,13 @@ unsafe extern "C" fn poll_next(
     if step != READY {
         return step;
     }
-    let began = Instant::now();
+    let began = opened.traffic.begin();
     // SAFETY: the step says that an item was written; `out` is a free place for what is wanted.
     let carried = unsafe {
         item.fill();
         item.encoded().and_then(|document| decode(&opened.wanted, &document, out))
     };
-    opened.traffic.note(began);
+    opened.traffic.end(began);
     match carried {
         Ok(()) => READY,
         // SAFETY: a free place.

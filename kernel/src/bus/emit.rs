@@ -2,7 +2,6 @@
 
 use std::mem::MaybeUninit;
 use std::sync::Arc;
-use std::time::Instant;
 
 use transom_plugin_api::abi::READY;
 use transom_plugin_api::abi::host_table::RawReceived;
@@ -83,9 +82,9 @@ impl Clones {
             }
             return self.0.clone();
         };
-        let began = Instant::now();
+        let began = traffic.begin();
         let event = current_as(reads);
-        traffic.note(began);
+        traffic.end(began);
         event.map_err(|error| route.seat.fault(&routes.point.name, &not_carried(route.seat.id, &error))).ok()
     }
 }
