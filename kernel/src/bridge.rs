@@ -12,6 +12,7 @@
 //! | `explain` | what a person is told when not |
 //! | `lane` | the way from one dialect to a handler of another |
 //! | `emission`, `event`, `link`, `call`, `stream` | values on that way, by the kind of point |
+//! | `delivery` | what a link or a provider answers, on its way back |
 //! | `change`, `tree` | what a link changed, applied to a value of which it does not know everything |
 //! | `place` | room for a value whose type is known by its functions alone |
 
@@ -23,6 +24,7 @@ pub(crate) mod place;
 
 mod call;
 mod change;
+mod delivery;
 mod event;
 mod judge;
 mod link;

@@ -56,7 +56,10 @@ pub(crate) async fn run(common: &Common, arguments: Arguments) -> u8 {
         match client.stream("/chat", &body).await {
             Ok(frames) => return host.follow(&client, frames, common.json, &arguments).await,
             // It has stopped since it was found.
-            Err(problem) if problem.nobody_there && Instant::now() < give_up => host.leave(&client).await,
+            Err(problem) if problem.nobody_there && Instant::now() < give_up => {
+                host.leave(&client).await;
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
             Err(problem) => {
                 let code = refuse(&Refused::Host(shown(&problem.message)), common.json);
                 host.leave(&client).await;
@@ -92,15 +95,18 @@ enum Asked {
 /// the first of them starts.
 async fn reach(common: &Common, give_up: Instant) -> Result<Asked, Refused> {
     let folder = common.data_folder_of_host();
+    if let Some(guest) = Guest::of(&folder) {
+        return Ok(Asked::Running(guest));
+    }
+    let manifest = sound_manifest(common).await?;
     loop {
-        if let Some(guest) = Guest::of(&folder) {
-            return Ok(Asked::Running(guest));
-        }
-        let manifest = sound_manifest(common).await?;
         match DataFolder::hold(&folder) {
             Ok(data) => return own_host(manifest, data).await,
             Err(DataError::Held { .. }) if Instant::now() < give_up => tokio::time::sleep(LOOK_EVERY).await,
             Err(error) => return Err(Refused::Host(error.to_string())),
+        }
+        if let Some(guest) = Guest::of(&folder) {
+            return Ok(Asked::Running(guest));
         }
     }
 }

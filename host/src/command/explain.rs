@@ -8,19 +8,27 @@ use crate::terminal::{print, shown};
 
 pub(crate) async fn run(common: &Common) -> u8 {
     let faults = match assembled(common).await {
-        Ok(_) => None,
-        Err(Refused::Faults(faults)) => Some(faults),
+        Ok(_) => {
+            print(&if common.json {
+                format!("{}\n", serde_json::json!({ "explanations": [] }))
+            } else {
+                "there is nothing to explain: every contract fits or can be bridged\n".to_owned()
+            });
+            return DONE;
+        }
+        Err(Refused::Faults(faults)) => faults,
         Err(refused) => return refuse(&refused, common.json),
     };
-    let told = faults.as_ref().map(|faults| faults.as_slice()).unwrap_or_default();
-    let explanations: Vec<&str> = told.iter().filter_map(|fault| fault.explanation.as_deref()).collect();
+    let explanations: Vec<&str> =
+        faults.as_slice().iter().filter_map(|fault| fault.explanation.as_deref()).collect();
+    if explanations.is_empty() {
+        // Whether contracts fit shows only when everything else is right.
+        return refuse(&Refused::Faults(faults), common.json);
+    }
     if common.json {
         print(&format!("{}\n", serde_json::json!({ "explanations": explanations })));
-    } else if explanations.is_empty() {
-        print("there is nothing to explain: every contract fits or can be bridged\n");
-    }
-    if !common.json {
+    } else {
         explanations.iter().for_each(|text| print(&shown(&format!("{}\n\n", text.trim_end()))));
     }
-    if explanations.is_empty() { DONE } else { REFUSED }
+    REFUSED
 }

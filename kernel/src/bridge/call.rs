@@ -3,13 +3,13 @@
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 
-use transom_plugin_api::abi::guard::swallow_panic;
 use transom_plugin_api::abi::host_table::FailurePlace;
 use transom_plugin_api::abi::payload::PayloadType;
 use transom_plugin_api::abi::task::{AbiWaker, RawTask};
-use transom_plugin_api::abi::{PENDING, READY, Step};
+use transom_plugin_api::abi::{READY, Step};
 use transom_plugin_api::{CallContext, CallError};
 
+use super::delivery::{Delivery, after};
 use super::lane::{Lane, Traffic, blame};
 use super::place::{Place, decode};
 use crate::bus::fail;
@@ -38,12 +38,11 @@ pub(super) unsafe extern "C" fn start(
         // SAFETY: a free place.
         Err(error) => return unsafe { fail(failure, lane.blame(error)) },
     };
-    let mut called = Called {
+    let called = Called {
         provider: Arc::clone(&lane.inner),
         reply: Place::free(lane.own.output),
         wanted: lane.outer.output,
         traffic: Arc::clone(&lane.traffic),
-        task: None,
     };
     let mut task = MaybeUninit::uninit();
     request.empty();
@@ -59,19 +58,8 @@ pub(super) unsafe extern "C" fn start(
             &raw mut task,
         )
     };
-    match step {
-        // SAFETY: the step says that a reply was written; `out` is a free place.
-        READY => unsafe { called.deliver(out, failure) },
-        PENDING => {
-            // SAFETY: the step says that a task was written.
-            called.task = Some(unsafe { task.assume_init() });
-            let state = Box::into_raw(Box::new(called)).cast();
-            // SAFETY: a free place.
-            unsafe { (*pending).write(RawTask { state, poll, drop: drop_called }) };
-            PENDING
-        }
-        failed => failed,
-    }
+    // SAFETY: the step is the handler's; the places are the caller's.
+    unsafe { after(called, step, task, out, failure, pending) }
 }
 
 fn provider(lane: &Lane) -> Result<&transom_plugin_api::abi::host_table::AsyncHandler, CallError> {
@@ -97,14 +85,13 @@ struct Called {
     reply: Place,
     wanted: PayloadType,
     traffic: Arc<Traffic>,
-    task: Option<RawTask>,
 }
 
-impl Called {
-    /// Carries the reply back.
-    ///
-    /// # Safety
-    /// The provider has written its reply; `out` is a free place for what is wanted.
+impl Delivery for Called {
+    fn place(&self) -> *mut () {
+        self.reply.address()
+    }
+
     unsafe fn deliver(&mut self, out: *mut (), failure: FailurePlace) -> Step {
         let began = self.traffic.begin();
         // SAFETY: by this function's contract.
@@ -118,32 +105,4 @@ impl Called {
             }
         }
     }
-}
-
-unsafe extern "C" fn poll(
-    state: *mut (),
-    out: *mut (),
-    failure: FailurePlace,
-    waker: *const AbiWaker,
-) -> Step {
-    // SAFETY: made by `start`; polls do not overlap.
-    let called = unsafe { &mut *state.cast::<Called>() };
-    let Some(task) = &called.task else {
-        // SAFETY: a free place.
-        return unsafe { fail(failure, CallError::failed("the call has ended")) };
-    };
-    // SAFETY: the places are free; the waker is valid for the call.
-    let step = unsafe { (task.poll)(task.state, called.reply.address(), failure, waker) };
-    if step == PENDING {
-        return PENDING;
-    }
-    called.task = None;
-    // SAFETY: the step says that a reply was written.
-    if step == READY { unsafe { called.deliver(out, failure) } } else { step }
-}
-
-unsafe extern "C" fn drop_called(state: *mut ()) {
-    // SAFETY: made by `start`, dropped once.
-    let called = unsafe { Box::from_raw(state.cast::<Called>()) };
-    swallow_panic(|| drop(called));
 }

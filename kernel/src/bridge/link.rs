@@ -3,15 +3,15 @@
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 
-use transom_plugin_api::abi::guard::swallow_panic;
 use transom_plugin_api::abi::host_table::FailurePlace;
 use transom_plugin_api::abi::payload::Encoded;
 use transom_plugin_api::abi::task::{AbiWaker, RawTask};
-use transom_plugin_api::abi::{PENDING, READY, Step};
+use transom_plugin_api::abi::{READY, Step};
 use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{CallContext, CallError};
 
 use super::change::{carry, is_same};
+use super::delivery::{Delivery, after};
 use super::lane::{Lane, Traffic, blame};
 use super::place::Place;
 use crate::bus::fail;
@@ -47,19 +47,8 @@ pub(super) unsafe extern "C" fn start(
     // SAFETY: the value is of the link's type; it takes it over and leaves one there when it is ready.
     let step =
         unsafe { (handler.start)(handler.state, place, context, place, failure, waker, &raw mut task) };
-    match step {
-        // SAFETY: the step says that a value was written; `out` is a free place.
-        READY => unsafe { linked.deliver(out, failure) },
-        PENDING => {
-            // SAFETY: the step says that a task was written.
-            linked.task = Some(unsafe { task.assume_init() });
-            let state = Box::into_raw(Box::new(linked)).cast();
-            // SAFETY: a free place.
-            unsafe { (*pending).write(RawTask { state, poll, drop: drop_linked }) };
-            PENDING
-        }
-        failed => failed,
-    }
+    // SAFETY: the step is the handler's; the places are the caller's.
+    unsafe { after(linked, step, task, out, failure, pending) }
 }
 
 /// A link that runs, and what its change is measured against.
@@ -73,7 +62,6 @@ struct Linked {
     /// Where the link's value is.
     value: Place,
     traffic: Arc<Traffic>,
-    task: Option<RawTask>,
 }
 
 impl Linked {
@@ -94,31 +82,13 @@ impl Linked {
             given,
             value,
             traffic: Arc::clone(&lane.traffic),
-            task: None,
         })
     }
 
     /// Carries the change over to the original.
     ///
     /// # Safety
-    /// The link has written its value; `out` is a free place for one of the outer type.
-    unsafe fn deliver(&mut self, out: *mut (), failure: FailurePlace) -> Step {
-        let began = self.traffic.begin();
-        // SAFETY: by this function's contract.
-        let carried = unsafe {
-            self.value.fill();
-            self.carry_over(out)
-        };
-        self.traffic.end(began);
-        match carried {
-            Ok(()) => READY,
-            // SAFETY: a free place.
-            Err(error) => unsafe { fail(failure, blame(&self.link, error)) },
-        }
-    }
-
-    /// # Safety
-    /// As [`deliver`](Self::deliver).
+    /// As [`Delivery::deliver`].
     unsafe fn carry_over(&mut self, out: *mut ()) -> Result<(), CallError> {
         let Some(original) = self.original.take() else {
             return Err(CallError::failed("the link has ended"));
@@ -148,30 +118,23 @@ impl Linked {
     }
 }
 
-unsafe extern "C" fn poll(
-    state: *mut (),
-    out: *mut (),
-    failure: FailurePlace,
-    waker: *const AbiWaker,
-) -> Step {
-    // SAFETY: made by `start`; polls do not overlap.
-    let linked = unsafe { &mut *state.cast::<Linked>() };
-    let Some(task) = &linked.task else {
-        // SAFETY: a free place.
-        return unsafe { fail(failure, CallError::failed("the link has ended")) };
-    };
-    // SAFETY: the places are free; the waker is valid for the call.
-    let step = unsafe { (task.poll)(task.state, linked.value.address(), failure, waker) };
-    if step == PENDING {
-        return PENDING;
+impl Delivery for Linked {
+    fn place(&self) -> *mut () {
+        self.value.address()
     }
-    linked.task = None;
-    // SAFETY: the step says that a value was written.
-    if step == READY { unsafe { linked.deliver(out, failure) } } else { step }
-}
 
-unsafe extern "C" fn drop_linked(state: *mut ()) {
-    // SAFETY: made by `start`, dropped once.
-    let linked = unsafe { Box::from_raw(state.cast::<Linked>()) };
-    swallow_panic(|| drop(linked));
+    unsafe fn deliver(&mut self, out: *mut (), failure: FailurePlace) -> Step {
+        let began = self.traffic.begin();
+        // SAFETY: by this function's contract.
+        let carried = unsafe {
+            self.value.fill();
+            self.carry_over(out)
+        };
+        self.traffic.end(began);
+        match carried {
+            Ok(()) => READY,
+            // SAFETY: a free place.
+            Err(error) => unsafe { fail(failure, blame(&self.link, error)) },
+        }
+    }
 }
