@@ -11,10 +11,13 @@
 //! | [`graph`](mod@graph) | who does what at each point, and why in that order |
 //! | [`order`] | topological order, of plugins and of links |
 //! | `faults` | what went wrong in a plugin, and its budget |
+//! | `lend` | sockets that outlive a generation |
 //! | `lifecycle` | start with a deadline, stop in reverse order |
+//! | `reload` | one generation in the place of another |
 //! | `seat` | the record of one activation, and its contributions |
 //! | `snapshot` | one pointer to it, read without a locked instruction |
 //! | `table` | the one immutable table of routes |
+//! | `routes` | its changes, each in one step |
 //! | `bus` | emitting, filtering, calling, streaming on a snapshot of it |
 //! | `door` | the C functions behind which all of that stands |
 //! | `draft` | what the next table is made of |
@@ -34,10 +37,14 @@ mod bus;
 mod door;
 mod draft;
 mod faults;
+mod lend;
 mod lifecycle;
 mod reaper;
+mod reload;
+mod routes;
 mod seat;
 mod snapshot;
+mod sync;
 mod table;
 mod watch;
 
@@ -47,6 +54,8 @@ pub use descriptor::Descriptor;
 pub use faults::FaultBudget;
 pub use graph::{PointGraph, PointUse, graph};
 pub use kernel::{Kernel, KernelConfig};
+pub use lend::{Lender, Sockets};
 pub use lifecycle::{PluginToStart, StartReport, StopReport};
 pub use plan::{Plan, PlanFault, PlannedLane, plan};
+pub use reload::{ReloadError, ReloadReport, ReloadTerms, Reloaded};
 pub use watch::{LongRunning, Watch};

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{broadcast, oneshot};
 use transom_plugin_api::abi::plugin_table::PluginTableRef;
-use transom_plugin_api::abi::task::{RawTask, resumed};
+use transom_plugin_api::abi::task::resumed;
 use transom_plugin_api::abi::{READY, RStr};
 use transom_plugin_api::hosting::{Attach, PluginChange, PluginState, PluginStatus, PointFaults};
 use transom_plugin_api::sabotage::sabotaged;
@@ -20,12 +20,16 @@ use crate::descriptor::Descriptor;
 use crate::faults::FaultBudget;
 use crate::kernel::{Shared, raw_host};
 use crate::plan::Plan;
-use crate::seat::Seat;
+use crate::seat::{Lineage, Seat};
 
 /// How long one plugin may take to become quiet and to stop, within the deadline of the whole.
-const STOP_SHARE: Duration = Duration::from_secs(5);
+pub(crate) const STOP_SHARE: Duration = Duration::from_secs(5);
+
+/// How long an image may take to end what it keeps for itself.
+const REST_LIMIT: Duration = Duration::from_secs(2);
 
 /// A plugin that is loaded and not started.
+#[derive(Clone)]
 pub struct PluginToStart {
     /// What it says of itself.
     pub descriptor: Descriptor,
@@ -60,6 +64,8 @@ pub struct StopReport {
 /// All plugins of a kernel.
 pub(crate) struct Lives {
     inner: Mutex<Inner>,
+    /// Held while plugins are reloaded or stopped, so that one change is made after the other.
+    pub(crate) changing: tokio::sync::Mutex<()>,
     changes: broadcast::Sender<PluginChange>,
 }
 
@@ -68,7 +74,11 @@ const CHANGES_KEPT: usize = 1024;
 
 impl Default for Lives {
     fn default() -> Self {
-        Self { inner: Mutex::default(), changes: broadcast::Sender::new(CHANGES_KEPT) }
+        Self {
+            inner: Mutex::default(),
+            changing: tokio::sync::Mutex::default(),
+            changes: broadcast::Sender::new(CHANGES_KEPT),
+        }
     }
 }
 
@@ -79,11 +89,28 @@ struct Inner {
 }
 
 struct Life {
-    descriptor: Descriptor,
-    attach: Attach,
+    /// What it was started from, to start it again.
+    origin: PluginToStart,
     seat: Option<Arc<Seat>>,
+    /// Activations so far.
+    generations: u32,
+    /// Earlier generations that have not ended.
+    draining: u32,
     state: PluginState,
     reason: Option<String>,
+}
+
+impl Life {
+    fn is(&self, id: &str) -> bool {
+        self.origin.descriptor.id == id
+    }
+}
+
+/// A generation that runs, or is in quarantine.
+#[derive(Clone)]
+pub(crate) struct Active {
+    pub(crate) seat: Arc<Seat>,
+    pub(crate) origin: PluginToStart,
 }
 
 impl Lives {
@@ -99,8 +126,8 @@ impl Lives {
         self.lock().residents.iter().map(|(_, descriptor)| descriptor.clone()).collect()
     }
 
-    fn set(&self, id: &str, state: PluginState, reason: Option<String>) {
-        if let Some(life) = self.lock().plugins.iter_mut().find(|life| life.descriptor.id == id) {
+    pub(crate) fn set(&self, id: &str, state: PluginState, reason: Option<String>) {
+        if let Some(life) = self.lock().plugins.iter_mut().find(|life| life.is(id)) {
             life.state = state;
             life.reason.clone_from(&reason);
         }
@@ -116,14 +143,52 @@ impl Lives {
     /// The seat of a plugin in that state.
     fn seat_in(&self, id: &str, state: PluginState) -> Option<Arc<Seat>> {
         let inner = self.lock();
-        let life = inner.plugins.iter().find(|life| life.descriptor.id == id && life.state == state)?;
+        let life = inner.plugins.iter().find(|life| life.is(id) && life.state == state)?;
         life.seat.clone()
     }
 
-    fn sit(&self, id: &str, seat: &Arc<Seat>) {
-        if let Some(life) = self.lock().plugins.iter_mut().find(|life| life.descriptor.id == id) {
+    fn begin(&self, id: &str, seat: &Arc<Seat>) {
+        if let Some(life) = self.lock().plugins.iter_mut().find(|life| life.is(id)) {
             life.seat = Some(Arc::clone(seat));
             life.state = PluginState::Starting;
+        }
+    }
+
+    /// The number of the next activation of a plugin.
+    pub(crate) fn next_generation(&self, id: &str) -> u32 {
+        let mut inner = self.lock();
+        let life = inner.plugins.iter_mut().find(|life| life.is(id));
+        life.map_or(1, |life| {
+            life.generations += 1;
+            life.generations
+        })
+    }
+
+    pub(crate) fn knows(&self, id: &str) -> bool {
+        self.lock().plugins.iter().any(|life| life.is(id))
+    }
+
+    /// The generation of a plugin that is to be replaced; `None` when none runs.
+    pub(crate) fn active(&self, id: &str) -> Option<Active> {
+        let inner = self.lock();
+        let is_active = |life: &&Life| matches!(life.state, PluginState::Running | PluginState::Quarantined);
+        let life = inner.plugins.iter().filter(is_active).find(|life| life.is(id))?;
+        Some(Active { seat: life.seat.clone()?, origin: life.origin.clone() })
+    }
+
+    /// Makes `seat`, started from `origin`, the generation of its plugin that runs.
+    pub(crate) fn succeed(&self, seat: &Arc<Seat>, origin: PluginToStart) {
+        if let Some(life) = self.lock().plugins.iter_mut().find(|life| life.is(seat.id)) {
+            life.seat = Some(Arc::clone(seat));
+            life.origin = origin;
+        }
+        self.set(seat.id, PluginState::Running, None);
+    }
+
+    /// Notes that an earlier generation began to drain, or has ended.
+    pub(crate) fn drains(&self, id: &str, begins: bool) {
+        if let Some(life) = self.lock().plugins.iter_mut().find(|life| life.is(id)) {
+            life.draining = if begins { life.draining + 1 } else { life.draining.saturating_sub(1) };
         }
     }
 }
@@ -131,11 +196,13 @@ impl Lives {
 pub(crate) fn statuses(shared: &Shared) -> Vec<PluginStatus> {
     let lives = shared.lives.lock();
     let status = |life: &Life| PluginStatus {
-        id: life.descriptor.id.as_str().into(),
-        version: life.descriptor.version.as_str().into(),
-        about: life.descriptor.about.as_str().into(),
-        attach: life.attach,
+        id: life.origin.descriptor.id.as_str().into(),
+        version: life.origin.descriptor.version.as_str().into(),
+        about: life.origin.descriptor.about.as_str().into(),
+        attach: life.origin.attach,
         state: life.state,
+        generation: life.seat.as_ref().map_or(0, |seat| seat.generation),
+        draining: life.draining,
         reason: life.reason.as_deref().map(Into::into).into(),
         contributions: life.seat.as_ref().map_or(0, |seat| shared.contributions_of(seat)),
         faults: life.seat.iter().flat_map(|seat| seat.faults.by_point()).map(point_faults).collect(),
@@ -171,9 +238,10 @@ pub(crate) async fn start(shared: &Arc<Shared>, plugins: Vec<PluginToStart>, pla
     for plugin in &plugins {
         shared.admit(&plugin.descriptor);
         shared.lives.lock().plugins.push(Life {
-            descriptor: plugin.descriptor.clone(),
-            attach: plugin.attach,
+            origin: plugin.clone(),
             seat: None,
+            generations: 0,
+            draining: 0,
             state: PluginState::Waiting,
             reason: None,
         });
@@ -203,21 +271,46 @@ pub(crate) async fn start(shared: &Arc<Shared>, plugins: Vec<PluginToStart>, pla
 }
 
 async fn start_one(shared: &Arc<Shared>, plugin: PluginToStart) -> Result<(), String> {
+    let lineage = Lineage { generation: shared.lives.next_generation(&plugin.descriptor.id), ..Lineage::first() };
+    let began = Instant::now();
+    let seat = activate(shared, &plugin, lineage, |seat| shared.lives.begin(seat.id, seat)).await?;
+    match Seat::commit(std::slice::from_ref(&seat)) {
+        Ok(_) => {
+            tracing::debug!(plugin = seat.id, ms = began.elapsed().as_millis(), "started");
+            Ok(())
+        }
+        Err(error) => {
+            discard(&seat, &plugin);
+            Err(error.message.into())
+        }
+    }
+}
+
+/// Starts an activation; what it contributes is held back until it is committed. `seated` is told who it is before any
+/// of its code runs. One that does not start leaves nothing behind.
+///
+/// # Errors
+/// Why it did not start, for the operator.
+pub(crate) async fn activate(
+    shared: &Arc<Shared>,
+    plugin: &PluginToStart,
+    lineage: Lineage,
+    seated: impl FnOnce(&Arc<Seat>),
+) -> Result<Arc<Seat>, String> {
     let PluginToStart { descriptor, table, settings, data_folder, start_deadline, faults, .. } = plugin;
-    let id = descriptor.id.clone();
     let mut limit = start_deadline.unwrap_or(shared.start_deadline);
     if sabotaged("wait-for-start-without-end") {
         limit = Duration::from_secs(3600);
     }
-    let seat = Seat::new(shared, descriptor, &data_folder, Some(faults));
-    shared.lives.sit(&id, &seat);
-    let began = Instant::now();
+    let seat = Seat::new(shared, descriptor.clone(), data_folder, Some(*faults), lineage);
+    seated(&seat);
     let (sender, receiver) = oneshot::channel();
-    let thread = std::thread::Builder::new().name(format!("start-{id}"));
-    let (runtime, seated) = (shared.runtime.clone(), Arc::clone(&seat));
+    let thread = std::thread::Builder::new().name(format!("start-{}", seat.id));
+    let (runtime, starting) = (shared.runtime.clone(), Arc::clone(&seat));
+    let (table, settings) = (*table, settings.clone());
     let spawned = thread.spawn(move || {
         let _entered = runtime.enter();
-        let _ = sender.send(call_start(table, &settings, seated));
+        let _ = sender.send(call_start(table, &settings, starting));
     });
     let outcome = match spawned {
         Err(error) => Err(format!("no thread could be made for its `start`: {error}")),
@@ -230,22 +323,43 @@ async fn start_one(shared: &Arc<Shared>, plugin: PluginToStart) -> Result<(), St
             )),
         },
     };
-    let outcome = outcome.and_then(|()| seat.commit().map_err(|error| String::from(error.message)));
     match outcome {
-        Ok(()) => {
-            tracing::debug!(plugin = id, ms = began.elapsed().as_millis(), "started");
-            Ok(())
-        }
-        Err(reason) => {
-            if sabotaged("keep-what-a-failed-start-left") {
-                let _ = seat.commit();
-                return Err(reason);
-            }
-            seat.withdraw_all();
-            seat.abort_tasks();
-            seat.close();
+        Ok(()) => Ok(seat),
+        Err(reason) if sabotaged("keep-what-a-failed-start-left") => {
+            let _ = Seat::commit(std::slice::from_ref(&seat));
             Err(reason)
         }
+        Err(reason) => {
+            discard(&seat, plugin);
+            Err(reason)
+        }
+    }
+}
+
+/// Ends an activation that is not to be.
+pub(crate) fn discard(seat: &Arc<Seat>, plugin: &PluginToStart) {
+    seat.withdraw_all();
+    seat.abort_tasks();
+    seat.close();
+    drop(rest(seat, plugin));
+}
+
+/// Lets the image of an activation that is over end what it keeps for itself; begins at once, and waits for the end for
+/// as long as that may take.
+pub(crate) fn rest(seat: &Arc<Seat>, plugin: &PluginToStart) -> impl Future<Output = ()> + use<> {
+    let (rested, over) = oneshot::channel::<()>();
+    // A linked plugin has no image of its own.
+    if plugin.attach != Attach::Linked && !sabotaged("let-old-images-go-on") {
+        let table = plugin.table;
+        let thread = std::thread::Builder::new().name(format!("rest-{}", seat.id));
+        // Without a thread its runtime idles on.
+        let _ = thread.spawn(move || {
+            table.rest()();
+            drop(rested);
+        });
+    }
+    async move {
+        let _ = tokio::time::timeout(REST_LIMIT, over).await;
     }
 }
 
@@ -262,12 +376,14 @@ fn call_start(table: PluginTableRef, settings: &str, seat: Arc<Seat>) -> Result<
 
 pub(crate) async fn stop(shared: &Arc<Shared>, deadline: Duration) -> StopReport {
     let until = tokio::time::Instant::now() + deadline;
+    // A reload that is under way comes to its end first, if there is time for both.
+    let _only = tokio::time::timeout(deadline / 2, shared.lives.changing.lock()).await;
     let mut report = StopReport::default();
     let running: Vec<(String, Arc<Seat>)> = {
         let lives = shared.lives.lock();
         let runs = |life: &&Life| matches!(life.state, PluginState::Running | PluginState::Quarantined);
         let running = lives.plugins.iter().filter(runs);
-        running.filter_map(|life| Some((life.descriptor.id.clone(), life.seat.clone()?))).collect()
+        running.filter_map(|life| Some((life.origin.descriptor.id.clone(), life.seat.clone()?))).collect()
     };
     for (id, seat) in running.into_iter().rev() {
         let left = until.saturating_duration_since(tokio::time::Instant::now()).min(STOP_SHARE);
@@ -294,18 +410,25 @@ async fn stop_one(seat: &Arc<Seat>, limit: Duration) -> Result<(), String> {
     let began = Instant::now();
     seat.withdraw_all();
     let quiet = tokio::time::timeout(limit / 2, seat.until_quiet()).await;
-    let tasks = seat.take_on_stop();
     let left = limit.saturating_sub(began.elapsed());
-    let stopped = if tasks.is_empty() { Ok(()) } else { run_on_stop(seat, tasks, left).await };
-    seat.abort_tasks();
-    seat.close();
-    if quiet.is_err() {
-        return Err("calls to it were still under way".to_owned());
-    }
-    stopped
+    end(seat, quiet.is_ok(), left).await
 }
 
-async fn run_on_stop(seat: &Arc<Seat>, tasks: Vec<RawTask>, limit: Duration) -> Result<(), String> {
+/// Runs what an activation wants to do at its stop, and closes it.
+pub(crate) async fn end(seat: &Arc<Seat>, is_quiet: bool, limit: Duration) -> Result<(), String> {
+    let stopped = run_on_stop(seat, limit).await;
+    seat.abort_tasks();
+    seat.close();
+    seat.shared.take_back(seat);
+    if is_quiet { stopped } else { Err("calls to it were still under way".to_owned()) }
+}
+
+/// Runs what an activation registered for its stop, on a thread of its own.
+pub(crate) async fn run_on_stop(seat: &Arc<Seat>, limit: Duration) -> Result<(), String> {
+    let tasks = seat.take_on_stop();
+    if tasks.is_empty() {
+        return Ok(());
+    }
     let (sender, receiver) = oneshot::channel();
     let runtime = seat.shared.runtime.clone();
     let id = seat.id;

@@ -8,7 +8,8 @@ use std::time::Instant;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use transom_plugin_api::abi::RStr;
-use transom_plugin_api::abi::host_table::StartFacts;
+use transom_plugin_api::abi::host_table::{StartFacts, TaskMaker};
+use transom_plugin_api::abi::payload::Encoded;
 use transom_plugin_api::abi::task::{RawTask, resumed};
 use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{CallError, CallErrorKind};
@@ -24,6 +25,13 @@ pub(crate) struct Seat {
     pub(crate) id: &'static str,
     /// Number among the seats of this process, for breadcrumbs.
     pub(crate) number: u32,
+    /// Counts the activations of its plugin, from 1.
+    pub(crate) generation: u32,
+    /// The generations whose places on the bus it takes when it is committed; empty afterwards.
+    succeeds: Mutex<Vec<Arc<Seat>>>,
+    /// What the generation before handed over.
+    pub(crate) inheritance: Option<Encoded>,
+    hand_over: Mutex<Option<TaskMaker>>,
     pub(crate) descriptor: Descriptor,
     pub(crate) shared: Arc<Shared>,
     pub(crate) facts: StartFacts,
@@ -45,6 +53,22 @@ pub(crate) struct Seat {
 unsafe impl Send for Seat {}
 // SAFETY: as above.
 unsafe impl Sync for Seat {}
+
+/// Where an activation stands among those of its plugin.
+pub(crate) struct Lineage {
+    pub(crate) generation: u32,
+    /// The generations whose places it takes.
+    pub(crate) succeeds: Vec<Arc<Seat>>,
+    /// What the one before handed over.
+    pub(crate) inheritance: Option<Encoded>,
+}
+
+impl Lineage {
+    /// The first of its plugin.
+    pub(crate) const fn first() -> Self {
+        Self { generation: 1, succeeds: Vec::new(), inheritance: None }
+    }
+}
 
 /// Where contributions go.
 enum Stage {
@@ -100,14 +124,20 @@ impl Seat {
         descriptor: Descriptor,
         data_folder: &str,
         budget: Option<FaultBudget>,
+        lineage: Lineage,
     ) -> Arc<Self> {
         // The host's own parts are visible at once.
         let live = budget.is_none();
+        let Lineage { generation, succeeds, inheritance } = lineage;
         let id = intern(&descriptor.id);
         let (sender, quiet) = watch::channel(false);
         Arc::new(Self {
             id,
             number: numbered(id),
+            generation,
+            succeeds: Mutex::new(succeeds),
+            inheritance,
+            hand_over: Mutex::new(None),
             facts: StartFacts {
                 id: RStr::from_str(id),
                 data_folder: RStr::from_str(intern(data_folder)),
@@ -151,46 +181,47 @@ impl Seat {
         let mut stage = lock(&self.stage);
         match &mut *stage {
             Stage::Staged(kept) | Stage::Held(kept) => {
-                self.shared.check_free(&contribution, kept)?;
+                self.shared.check_free(&contribution, kept, &lock(&self.succeeds))?;
                 kept.push(contribution);
                 Ok(())
             }
             Stage::Live => {
                 drop(stage);
-                self.shared.publish(self, vec![contribution])
+                self.shared.publish(vec![contribution])
             }
             Stage::Closed => Err(self.retired()),
         }
     }
 
-    /// Makes everything visible in one step.
-    pub(crate) fn commit(&self) -> Result<(), CallError> {
-        let staged = {
-            let mut stage = lock(&self.stage);
-            match std::mem::replace(&mut *stage, Stage::Live) {
-                Stage::Staged(staged) => staged,
-                Stage::Live => Vec::new(),
-                Stage::Held(held) => {
-                    *stage = Stage::Held(held);
-                    return Ok(());
-                }
-                Stage::Closed => {
-                    *stage = Stage::Closed;
-                    return Err(self.retired());
-                }
+    /// Makes everything of `seats` visible in one step, in the places of the generations that they succeed. Answers what
+    /// those had there.
+    ///
+    /// # Errors
+    /// When one of them is closed, or a name is another plugin's.
+    pub(crate) fn commit(seats: &[Arc<Self>]) -> Result<Vec<Arc<Contribution>>, CallError> {
+        // The stages stay locked, so that nothing that is contributed meanwhile comes before what is staged.
+        let mut stages: Vec<_> = seats.iter().map(|seat| lock(&seat.stage)).collect();
+        let (mut new, mut gone) = (Vec::new(), Vec::new());
+        for (seat, stage) in seats.iter().zip(&mut stages) {
+            match &mut **stage {
+                Stage::Staged(staged) => new.append(staged),
+                Stage::Live | Stage::Held(_) => {}
+                Stage::Closed => return Err(seat.retired()),
             }
-        };
-        self.shared.publish(self, staged)
+            gone.append(&mut lock(&seat.succeeds));
+        }
+        let Some(first) = seats.first() else { return Ok(Vec::new()) };
+        let replaced = first.shared.exchange(&gone, new)?;
+        for stage in stages.iter_mut().filter(|stage| matches!(***stage, Stage::Staged(_))) {
+            **stage = Stage::Live;
+        }
+        Ok(replaced)
     }
 
     /// Takes everything off the bus in one step and keeps it; whether there was anything to take.
     pub(crate) fn hold(&self) -> bool {
-        {
-            let mut stage = lock(&self.stage);
-            if !matches!(*stage, Stage::Live) {
-                return false;
-            }
-            *stage = Stage::Held(Vec::new());
+        if !self.pause() {
+            return false;
         }
         let taken = self.shared.suspend(self);
         if let Stage::Held(held) = &mut *lock(&self.stage) {
@@ -236,6 +267,40 @@ impl Seat {
         *lock(&self.running) = None;
     }
 
+    /// Refuses what comes later; what it has on the bus was taken off already.
+    pub(crate) fn supersede(&self) {
+        let stage = std::mem::replace(&mut *lock(&self.stage), Stage::Closed);
+        if let Stage::Held(held) | Stage::Staged(held) = stage {
+            self.shared.let_go(held);
+        }
+        *lock(&self.running) = None;
+    }
+
+    /// Keeps what it contributes from now on off the bus; whether it was on it.
+    pub(crate) fn pause(&self) -> bool {
+        let mut stage = lock(&self.stage);
+        let was_live = matches!(*stage, Stage::Live);
+        if was_live {
+            *stage = Stage::Held(Vec::new());
+        }
+        was_live
+    }
+
+    /// Puts `back` in the places of `gone`, in one step, with what it contributed since [`pause`](Self::pause).
+    pub(crate) fn resume(
+        &self,
+        gone: &[Arc<Self>],
+        mut back: Vec<Arc<Contribution>>,
+    ) -> Result<(), CallError> {
+        let mut stage = lock(&self.stage);
+        if let Stage::Held(held) = &mut *stage {
+            back.append(held);
+            self.shared.exchange(gone, back)?;
+            *stage = Stage::Live;
+        }
+        Ok(())
+    }
+
     /// Waits until nothing of this activation runs.
     pub(crate) async fn until_quiet(&self) {
         let mut quiet = self.quiet.clone();
@@ -247,10 +312,35 @@ impl Seat {
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Relaxed);
         self.closing.notify_waiters();
+        self.forget();
     }
 
     pub(crate) fn abort_tasks(&self) {
         lock(&self.tasks).abort_all();
+    }
+
+    /// Ends its background tasks and waits until they are dropped.
+    pub(crate) async fn end_tasks(&self) {
+        let mut tasks = std::mem::take(&mut *lock(&self.tasks));
+        tasks.shutdown().await;
+    }
+
+    /// Registers what its successor is given; the last registered counts.
+    pub(crate) fn on_hand_over(&self, maker: TaskMaker) {
+        let before = lock(&self.hand_over).replace(maker);
+        drop(before);
+    }
+
+    /// What its successor is to be given; `None` when it leaves nothing.
+    pub(crate) fn legacy(&self) -> Option<RawTask> {
+        // SAFETY: the SDK's function, on the state that it was registered with. It only makes the task.
+        lock(&self.hand_over).as_ref().map(|maker| unsafe { (maker.make)(maker.state) })
+    }
+
+    /// Drops what the plugin gave it to keep.
+    fn forget(&self) {
+        let maker = lock(&self.hand_over).take();
+        drop(maker);
     }
 
     pub(crate) fn spawn(&self, task: RawTask) {
