@@ -53,6 +53,7 @@ pub(crate) fn table() -> HostTableRef {
             spawn,
             sleep,
             on_hand_over,
+            on_drain,
             handed_over,
             listen,
             is_dispatching,
@@ -375,6 +376,11 @@ unsafe extern "C" fn sleep(seat: *const (), nanos: u64) -> RawTask {
 unsafe extern "C" fn on_hand_over(seat: *const (), maker: TaskMaker) {
     // SAFETY: held seat.
     unsafe { seat_of(seat) }.on_hand_over(maker);
+}
+
+unsafe extern "C" fn on_drain(seat: *const (), maker: TaskMaker) {
+    // SAFETY: held seat.
+    unsafe { seat_of(seat) }.on_drain(maker);
 }
 
 unsafe extern "C" fn handed_over(seat: *const ()) -> RSlice<'static, u8> {

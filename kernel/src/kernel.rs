@@ -17,13 +17,13 @@ use crate::bridge::BridgeStatus;
 use crate::descriptor::{Descriptor, Handover, PanicStrategy, types_of};
 use crate::draft::Draft;
 use crate::lend::Lender;
-use crate::lifecycle::Lives;
+use crate::lives::Lives;
 use crate::reaper::Reaper;
 use crate::seat::{Lineage, Seat, intern};
 use crate::snapshot::Published;
 use crate::table::RouteTable;
 use crate::watch::Watch;
-use crate::{ReloadError, ReloadReport, ReloadTerms, door, lifecycle, reload};
+use crate::{ReloadError, ReloadReport, ReloadTerms, door, lifecycle, lives, reload};
 
 /// What a kernel is told about its host.
 #[derive(Clone, Debug)]
@@ -161,6 +161,14 @@ impl Kernel {
         reload::reload(&self.shared, plugins, terms).await
     }
 
+    /// Stops one plugin, within `limit`, and forgets it. What needs it is not looked at.
+    ///
+    /// # Errors
+    /// What it was doing when it was cut off.
+    pub async fn remove(&self, plugin: &str, limit: Duration) -> Result<(), String> {
+        lifecycle::remove(&self.shared, plugin, limit).await
+    }
+
     /// Takes the handlers of a plugin off the bus in one step, until it is [released](Self::release).
     ///
     /// # Errors
@@ -195,7 +203,7 @@ impl Kernel {
     /// All plugins and how they are, in the order of their start.
     #[must_use]
     pub fn plugins(&self) -> Vec<PluginStatus> {
-        lifecycle::statuses(&self.shared)
+        lives::statuses(&self.shared)
     }
 
     /// The traffic of every point.

@@ -12,6 +12,7 @@
 //! | [`order`] | topological order, of plugins and of links |
 //! | `faults` | what went wrong in a plugin, and its budget |
 //! | `lend` | sockets that outlive a generation |
+//! | `lives` | all plugins, and what state they are in |
 //! | `lifecycle` | start with a deadline, stop in reverse order |
 //! | `reload` | one generation in the place of another |
 //! | `seat` | the record of one activation, and its contributions |
@@ -39,6 +40,7 @@ mod draft;
 mod faults;
 mod lend;
 mod lifecycle;
+mod lives;
 mod reaper;
 mod reload;
 mod routes;

@@ -5,16 +5,16 @@
 
 use std::collections::BTreeMap;
 use std::mem::MaybeUninit;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{broadcast, oneshot};
+use tokio::sync::oneshot;
+use transom_plugin_api::CallError;
 use transom_plugin_api::abi::plugin_table::PluginTableRef;
 use transom_plugin_api::abi::task::resumed;
 use transom_plugin_api::abi::{READY, RStr};
-use transom_plugin_api::hosting::{Attach, PluginChange, PluginState, PluginStatus, PointFaults};
+use transom_plugin_api::hosting::{Attach, PluginState};
 use transom_plugin_api::sabotage::sabotaged;
-use transom_plugin_api::{CallError, Text};
 
 use crate::descriptor::Descriptor;
 use crate::faults::FaultBudget;
@@ -61,159 +61,6 @@ pub struct StopReport {
     pub cut_off: Vec<(String, String)>,
 }
 
-/// All plugins of a kernel.
-pub(crate) struct Lives {
-    inner: Mutex<Inner>,
-    /// Held while plugins are reloaded or stopped, so that one change is made after the other.
-    pub(crate) changing: tokio::sync::Mutex<()>,
-    changes: broadcast::Sender<PluginChange>,
-}
-
-/// Changes that a reader may be behind.
-const CHANGES_KEPT: usize = 1024;
-
-impl Default for Lives {
-    fn default() -> Self {
-        Self {
-            inner: Mutex::default(),
-            changing: tokio::sync::Mutex::default(),
-            changes: broadcast::Sender::new(CHANGES_KEPT),
-        }
-    }
-}
-
-#[derive(Default)]
-struct Inner {
-    residents: Vec<(Arc<Seat>, Descriptor)>,
-    plugins: Vec<Life>,
-}
-
-struct Life {
-    /// What it was started from, to start it again.
-    origin: PluginToStart,
-    seat: Option<Arc<Seat>>,
-    /// Activations so far.
-    generations: u32,
-    /// Earlier generations that have not ended.
-    draining: u32,
-    state: PluginState,
-    reason: Option<String>,
-}
-
-impl Life {
-    fn is(&self, id: &str) -> bool {
-        self.origin.descriptor.id == id
-    }
-}
-
-/// A generation that runs, or is in quarantine.
-#[derive(Clone)]
-pub(crate) struct Active {
-    pub(crate) seat: Arc<Seat>,
-    pub(crate) origin: PluginToStart,
-}
-
-impl Lives {
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn add_resident(&self, seat: Arc<Seat>, descriptor: Descriptor) {
-        self.lock().residents.push((seat, descriptor));
-    }
-
-    pub(crate) fn residents(&self) -> Vec<Descriptor> {
-        self.lock().residents.iter().map(|(_, descriptor)| descriptor.clone()).collect()
-    }
-
-    pub(crate) fn set(&self, id: &str, state: PluginState, reason: Option<String>) {
-        if let Some(life) = self.lock().plugins.iter_mut().find(|life| life.is(id)) {
-            life.state = state;
-            life.reason.clone_from(&reason);
-        }
-        let reason = reason.map(Text::from).into();
-        // Nobody may be listening.
-        let _ = self.changes.send(PluginChange { plugin: id.into(), state, reason });
-    }
-
-    pub(crate) fn changes(&self) -> broadcast::Receiver<PluginChange> {
-        self.changes.subscribe()
-    }
-
-    /// The seat of a plugin in that state.
-    fn seat_in(&self, id: &str, state: PluginState) -> Option<Arc<Seat>> {
-        let inner = self.lock();
-        let life = inner.plugins.iter().find(|life| life.is(id) && life.state == state)?;
-        life.seat.clone()
-    }
-
-    fn begin(&self, id: &str, seat: &Arc<Seat>) {
-        if let Some(life) = self.lock().plugins.iter_mut().find(|life| life.is(id)) {
-            life.seat = Some(Arc::clone(seat));
-            life.state = PluginState::Starting;
-        }
-    }
-
-    /// The number of the next activation of a plugin.
-    pub(crate) fn next_generation(&self, id: &str) -> u32 {
-        let mut inner = self.lock();
-        let life = inner.plugins.iter_mut().find(|life| life.is(id));
-        life.map_or(1, |life| {
-            life.generations += 1;
-            life.generations
-        })
-    }
-
-    pub(crate) fn knows(&self, id: &str) -> bool {
-        self.lock().plugins.iter().any(|life| life.is(id))
-    }
-
-    /// The generation of a plugin that is to be replaced; `None` when none runs.
-    pub(crate) fn active(&self, id: &str) -> Option<Active> {
-        let inner = self.lock();
-        let is_active = |life: &&Life| matches!(life.state, PluginState::Running | PluginState::Quarantined);
-        let life = inner.plugins.iter().filter(is_active).find(|life| life.is(id))?;
-        Some(Active { seat: life.seat.clone()?, origin: life.origin.clone() })
-    }
-
-    /// Makes `seat`, started from `origin`, the generation of its plugin that runs.
-    pub(crate) fn succeed(&self, seat: &Arc<Seat>, origin: PluginToStart) {
-        if let Some(life) = self.lock().plugins.iter_mut().find(|life| life.is(seat.id)) {
-            life.seat = Some(Arc::clone(seat));
-            life.origin = origin;
-        }
-        self.set(seat.id, PluginState::Running, None);
-    }
-
-    /// Notes that an earlier generation began to drain, or has ended.
-    pub(crate) fn drains(&self, id: &str, begins: bool) {
-        if let Some(life) = self.lock().plugins.iter_mut().find(|life| life.is(id)) {
-            life.draining = if begins { life.draining + 1 } else { life.draining.saturating_sub(1) };
-        }
-    }
-}
-
-pub(crate) fn statuses(shared: &Shared) -> Vec<PluginStatus> {
-    let lives = shared.lives.lock();
-    let status = |life: &Life| PluginStatus {
-        id: life.origin.descriptor.id.as_str().into(),
-        version: life.origin.descriptor.version.as_str().into(),
-        about: life.origin.descriptor.about.as_str().into(),
-        attach: life.origin.attach,
-        state: life.state,
-        generation: life.seat.as_ref().map_or(0, |seat| seat.generation),
-        draining: life.draining,
-        reason: life.reason.as_deref().map(Into::into).into(),
-        contributions: life.seat.as_ref().map_or(0, |seat| shared.contributions_of(seat)),
-        faults: life.seat.iter().flat_map(|seat| seat.faults.by_point()).map(point_faults).collect(),
-    };
-    lives.plugins.iter().map(status).collect()
-}
-
-fn point_faults((point, count, last): (String, u64, String)) -> PointFaults {
-    PointFaults { point: point.into(), count, last: last.into() }
-}
-
 /// Takes a running plugin's handlers off the bus; whether it ran.
 pub(crate) fn quarantine(shared: &Shared, id: &str, reason: String) -> bool {
     let Some(seat) = shared.lives.seat_in(id, PluginState::Running) else { return false };
@@ -237,14 +84,7 @@ pub(crate) fn release(shared: &Shared, id: &str) -> Result<(), CallError> {
 pub(crate) async fn start(shared: &Arc<Shared>, plugins: Vec<PluginToStart>, plan: &Plan) -> StartReport {
     for plugin in &plugins {
         shared.admit(&plugin.descriptor);
-        shared.lives.lock().plugins.push(Life {
-            origin: plugin.clone(),
-            seat: None,
-            generations: 0,
-            draining: 0,
-            state: PluginState::Waiting,
-            reason: None,
-        });
+        shared.lives.add(plugin.clone());
     }
     let mut report = StartReport::default();
     let mut failed: BTreeMap<String, String> = BTreeMap::new();
@@ -271,18 +111,34 @@ pub(crate) async fn start(shared: &Arc<Shared>, plugins: Vec<PluginToStart>, pla
 }
 
 async fn start_one(shared: &Arc<Shared>, plugin: PluginToStart) -> Result<(), String> {
-    let lineage = Lineage { generation: shared.lives.next_generation(&plugin.descriptor.id), ..Lineage::first() };
+    let lineage =
+        Lineage { generation: shared.lives.next_generation(&plugin.descriptor.id), ..Lineage::first() };
     let began = Instant::now();
-    let seat = activate(shared, &plugin, lineage, |seat| shared.lives.begin(seat.id, seat)).await?;
+    let seated = |seat: &Arc<Seat>| shared.lives.begin(seat.id, seat);
+    let seat = activate(shared, &plugin, lineage, seated).await.map_err(|failed| failed.reason)?;
     match Seat::commit(std::slice::from_ref(&seat)) {
         Ok(_) => {
             tracing::debug!(plugin = seat.id, ms = began.elapsed().as_millis(), "started");
             Ok(())
         }
         Err(error) => {
-            discard(&seat, &plugin);
+            discard(&seat, &plugin).await;
             Err(error.message.into())
         }
+    }
+}
+
+/// Why an activation did not start.
+pub(crate) struct NotStarted {
+    /// For the operator.
+    pub(crate) reason: String,
+    /// Whether its `start` has not returned, so that nobody knows what it holds.
+    pub(crate) is_stuck: bool,
+}
+
+impl From<String> for NotStarted {
+    fn from(reason: String) -> Self {
+        Self { reason, is_stuck: false }
     }
 }
 
@@ -296,7 +152,7 @@ pub(crate) async fn activate(
     plugin: &PluginToStart,
     lineage: Lineage,
     seated: impl FnOnce(&Arc<Seat>),
-) -> Result<Arc<Seat>, String> {
+) -> Result<Arc<Seat>, NotStarted> {
     let PluginToStart { descriptor, table, settings, data_folder, start_deadline, faults, .. } = plugin;
     let mut limit = start_deadline.unwrap_or(shared.start_deadline);
     if sabotaged("wait-for-start-without-end") {
@@ -313,14 +169,17 @@ pub(crate) async fn activate(
         let _ = sender.send(call_start(table, &settings, starting));
     });
     let outcome = match spawned {
-        Err(error) => Err(format!("no thread could be made for its `start`: {error}")),
+        Err(error) => Err(format!("no thread could be made for its `start`: {error}").into()),
         Ok(_) => match tokio::time::timeout(limit, receiver).await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) => Err("its `start` ended without an answer".to_owned()),
-            Err(_) => Err(format!(
-                "its `start` did not return within {} ms\n  help: it must not wait for what may never come; `start_deadline_s` in the manifest gives it more time",
-                limit.as_millis()
-            )),
+            Ok(Ok(outcome)) => outcome.map_err(NotStarted::from),
+            Ok(Err(_)) => Err("its `start` ended without an answer".to_owned().into()),
+            Err(_) => Err(NotStarted {
+                is_stuck: true,
+                reason: format!(
+                    "its `start` did not return within {} ms\n  help: it must not wait for what may never come; `start_deadline_s` in the manifest gives it more time",
+                    limit.as_millis()
+                ),
+            }),
         },
     };
     match outcome {
@@ -330,18 +189,21 @@ pub(crate) async fn activate(
             Err(reason)
         }
         Err(reason) => {
-            discard(&seat, plugin);
+            discard(&seat, plugin).await;
             Err(reason)
         }
     }
 }
 
 /// Ends an activation that is not to be.
-pub(crate) fn discard(seat: &Arc<Seat>, plugin: &PluginToStart) {
+pub(crate) async fn discard(seat: &Arc<Seat>, plugin: &PluginToStart) {
     seat.withdraw_all();
-    seat.abort_tasks();
+    seat.end_tasks().await;
     seat.close();
-    drop(rest(seat, plugin));
+    seat.shared.take_back(seat);
+    // What it holds is let go of before anybody else may want it.
+    let _ = tokio::time::timeout(REST_LIMIT, seat.until_quiet()).await;
+    rest(seat, plugin).await;
 }
 
 /// Lets the image of an activation that is over end what it keeps for itself; begins at once, and waits for the end for
@@ -379,31 +241,31 @@ pub(crate) async fn stop(shared: &Arc<Shared>, deadline: Duration) -> StopReport
     // A reload that is under way comes to its end first, if there is time for both.
     let _only = tokio::time::timeout(deadline / 2, shared.lives.changing.lock()).await;
     let mut report = StopReport::default();
-    let running: Vec<(String, Arc<Seat>)> = {
-        let lives = shared.lives.lock();
-        let runs = |life: &&Life| matches!(life.state, PluginState::Running | PluginState::Quarantined);
-        let running = lives.plugins.iter().filter(runs);
-        running.filter_map(|life| Some((life.origin.descriptor.id.clone(), life.seat.clone()?))).collect()
-    };
-    for (id, seat) in running.into_iter().rev() {
+    for seat in shared.lives.all_active().into_iter().rev() {
         let left = until.saturating_duration_since(tokio::time::Instant::now()).min(STOP_SHARE);
         if let Err(doing) = stop_one(&seat, left).await {
-            tracing::warn!(
-                plugin = id,
-                "did not stop within {} ms and was cut off: {doing}",
-                left.as_millis()
-            );
-            report.cut_off.push((id.clone(), doing));
+            let limit = left.as_millis();
+            tracing::warn!(plugin = seat.id, "did not stop within {limit} ms and was cut off: {doing}");
+            report.cut_off.push((seat.id.to_owned(), doing));
         }
-        shared.lives.set(&id, PluginState::Stopped, None);
+        shared.lives.set(seat.id, PluginState::Stopped, None);
     }
-    let residents: Vec<Arc<Seat>> = shared.lives.lock().residents.drain(..).map(|(seat, _)| seat).collect();
-    for seat in residents {
+    for seat in shared.lives.take_residents() {
         seat.withdraw_all();
         seat.abort_tasks();
         seat.close();
     }
     report
+}
+
+/// Stops one plugin and forgets it.
+pub(crate) async fn remove(shared: &Arc<Shared>, id: &str, limit: Duration) -> Result<(), String> {
+    let _only = shared.lives.changing.lock().await;
+    let Some(active) = shared.lives.remove(id) else { return Ok(()) };
+    let stopped = stop_one(&active.seat, limit).await;
+    rest(&active.seat, &active.origin).await;
+    shared.lives.set(id, PluginState::Stopped, None);
+    stopped
 }
 
 async fn stop_one(seat: &Arc<Seat>, limit: Duration) -> Result<(), String> {

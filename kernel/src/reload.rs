@@ -10,21 +10,26 @@ mod exclusive;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use transom_plugin_api::abi::payload::Encoded;
 use transom_plugin_api::abi::task::resumed;
 use transom_plugin_api::sabotage::sabotaged;
 
 use crate::kernel::Shared;
-use crate::lifecycle::{Active, PluginToStart, STOP_SHARE, activate, discard, end, rest};
+use crate::lifecycle::{PluginToStart, STOP_SHARE, activate, discard, end, rest};
+use crate::lives::Active;
 use crate::seat::{Lineage, Seat};
+
+/// What is under way has at least so long to notice that it is to end.
+const SETTLE: Duration = Duration::from_secs(1);
 
 /// How much time a reload takes at most.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReloadTerms {
     /// How long calls that are under way may go on. Past it, those of a plugin that can stand beside its successor end
-    /// with [`Retired`](transom_plugin_api::CallErrorKind::Retired), and the reload of one that cannot is refused.
+    /// with [`Retired`](transom_plugin_api::CallErrorKind::Retired), and the reload of one that cannot is refused. With
+    /// nothing they are told to end at once, and given a second to do so.
     pub drain: Duration,
 }
 
@@ -133,8 +138,11 @@ async fn beside(
         match stage(shared, origin, &gone, terms).await {
             Ok(new) => staged.push(new),
             Err(reason) => {
-                discard_all(&staged);
-                return Err(ReloadError { old_runs: old_runs(shared, &id), ..refused(&id, reason, Vec::new()) });
+                discard_all(&staged).await;
+                return Err(ReloadError {
+                    old_runs: old_runs(shared, &id),
+                    ..refused(&id, reason, Vec::new())
+                });
             }
         }
     }
@@ -151,7 +159,7 @@ async fn beside(
             shared.let_go(replaced);
         }
         Err(error) => {
-            discard_all(&staged);
+            discard_all(&staged).await;
             let id = staged.first().map_or("", |new| new.seat.id);
             return Err(refused(id, error.message.into(), Vec::new()));
         }
@@ -172,9 +180,9 @@ fn old_runs(shared: &Shared, id: &str) -> bool {
     shared.lives.active(id).is_some()
 }
 
-fn discard_all(staged: &[Staged]) {
+async fn discard_all(staged: &[Staged]) {
     for new in staged.iter().rev() {
-        discard(&new.seat, &new.origin);
+        discard(&new.seat, &new.origin).await;
     }
 }
 
@@ -192,13 +200,13 @@ async fn stage(
     };
     let generation = shared.lives.next_generation(id);
     let lineage = Lineage { generation, succeeds: gone.to_vec(), inheritance };
-    let seat = activate(shared, &origin, lineage, |_| {}).await?;
+    let seat = activate(shared, &origin, lineage, |_| {}).await.map_err(|failed| failed.reason)?;
     Ok(Staged { origin, seat, old })
 }
 
 /// What a generation hands over; asked on a task of its own, so that one that blocks holds up nobody else.
 async fn legacy(old: &Arc<Seat>, limit: Duration) -> Result<Option<Encoded>, String> {
-    let Some(task) = old.legacy() else { return Ok(None) };
+    let Some(task) = old.legacy(limit) else { return Ok(None) };
     // SAFETY: the SDK's maker makes tasks that write an `Encoded`.
     let asked = old.shared.runtime.spawn(unsafe { resumed::<Encoded>(task) });
     let abort = asked.abort_handle();
@@ -218,9 +226,30 @@ async fn legacy(old: &Arc<Seat>, limit: Duration) -> Result<Option<Encoded>, Str
     }
 }
 
+/// Lets a generation bring to an end what would go on; what takes longer than it was told to, and some time to do it, is
+/// left to what comes next.
+async fn drain(old: &Arc<Seat>, patience: Duration) {
+    for task in old.last_work(patience) {
+        // SAFETY: the SDK's maker makes tasks without a value.
+        let working = old.shared.runtime.spawn(unsafe { resumed::<()>(task) });
+        let abort = working.abort_handle();
+        if tokio::time::timeout(patience + SETTLE, working).await.is_err() {
+            tracing::warn!(
+                plugin = old.id,
+                "did not end within {} ms what it has under way",
+                patience.as_millis()
+            );
+            abort.abort();
+        }
+    }
+}
+
 /// Lets the calls of a generation that has been replaced end, and then the generation.
-async fn retire(shared: &Shared, old: &Active, drain: Duration) -> Result<(), String> {
-    let quiet = tokio::time::timeout(drain, old.seat.until_quiet()).await;
+async fn retire(shared: &Shared, old: &Active, patience: Duration) -> Result<(), String> {
+    let began = Instant::now();
+    drain(&old.seat, patience).await;
+    let left = patience.saturating_sub(began.elapsed()).max(SETTLE);
+    let quiet = tokio::time::timeout(left, old.seat.until_quiet()).await;
     let ended = end(&old.seat, quiet.is_ok(), STOP_SHARE).await;
     old.seat.end_tasks().await;
     shared.lives.drains(old.seat.id, false);

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
@@ -31,7 +31,7 @@ pub(crate) struct Seat {
     succeeds: Mutex<Vec<Arc<Seat>>>,
     /// What the generation before handed over.
     pub(crate) inheritance: Option<Encoded>,
-    hand_over: Mutex<Option<TaskMaker>>,
+    parting: Mutex<Parting>,
     pub(crate) descriptor: Descriptor,
     pub(crate) shared: Arc<Shared>,
     pub(crate) facts: StartFacts,
@@ -68,6 +68,19 @@ impl Lineage {
     pub(crate) const fn first() -> Self {
         Self { generation: 1, succeeds: Vec::new(), inheritance: None }
     }
+}
+
+/// What an activation does when it is to be replaced.
+#[derive(Default)]
+struct Parting {
+    state: Option<TaskMaker>,
+    work: Vec<TaskMaker>,
+}
+
+fn made(maker: &TaskMaker, limit: Duration) -> RawTask {
+    let nanos = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
+    // SAFETY: the SDK's function, on the state that it was registered with. It only makes the task.
+    unsafe { (maker.make)(maker.state, nanos) }
 }
 
 /// Where contributions go.
@@ -137,7 +150,7 @@ impl Seat {
             generation,
             succeeds: Mutex::new(succeeds),
             inheritance,
-            hand_over: Mutex::new(None),
+            parting: Mutex::default(),
             facts: StartFacts {
                 id: RStr::from_str(id),
                 data_folder: RStr::from_str(intern(data_folder)),
@@ -312,7 +325,8 @@ impl Seat {
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Relaxed);
         self.closing.notify_waiters();
-        self.forget();
+        let parting = std::mem::take(&mut *lock(&self.parting));
+        drop(parting);
     }
 
     pub(crate) fn abort_tasks(&self) {
@@ -327,20 +341,23 @@ impl Seat {
 
     /// Registers what its successor is given; the last registered counts.
     pub(crate) fn on_hand_over(&self, maker: TaskMaker) {
-        let before = lock(&self.hand_over).replace(maker);
+        let before = lock(&self.parting).state.replace(maker);
         drop(before);
     }
 
-    /// What its successor is to be given; `None` when it leaves nothing.
-    pub(crate) fn legacy(&self) -> Option<RawTask> {
-        // SAFETY: the SDK's function, on the state that it was registered with. It only makes the task.
-        lock(&self.hand_over).as_ref().map(|maker| unsafe { (maker.make)(maker.state) })
+    /// Registers what it does before it is replaced.
+    pub(crate) fn on_drain(&self, maker: TaskMaker) {
+        lock(&self.parting).work.push(maker);
     }
 
-    /// Drops what the plugin gave it to keep.
-    fn forget(&self) {
-        let maker = lock(&self.hand_over).take();
-        drop(maker);
+    /// What its successor is to be given; `None` when it leaves nothing.
+    pub(crate) fn legacy(&self, limit: Duration) -> Option<RawTask> {
+        lock(&self.parting).state.as_ref().map(|maker| made(maker, limit))
+    }
+
+    /// What it does before it is replaced.
+    pub(crate) fn last_work(&self, patience: Duration) -> Vec<RawTask> {
+        lock(&self.parting).work.iter().map(|maker| made(maker, patience)).collect()
     }
 
     pub(crate) fn spawn(&self, task: RawTask) {

@@ -140,9 +140,22 @@ impl Host {
         T: Contract,
         F: Future<Output = Result<T, CallError>> + Send + 'static,
     {
-        let maker = handover::maker(self.runtime(), state);
+        let maker = handover::state_maker(self.runtime(), state);
         // SAFETY: the seat is held; the maker moves over.
         unsafe { (self.raw.table.on_hand_over())(self.raw.seat, maker) }
+    }
+
+    /// Registers what runs when this generation is to be replaced, before it is waited for that calls to it end: `work`
+    /// brings to an end what would not end by itself, such as streams that go on for ever. It is told how long what is
+    /// under way may still take. A reload that is refused later leaves this generation where it is, so nothing that it
+    /// needs may be given up here; that belongs under [`on_stop`](Self::on_stop).
+    pub fn on_drain<F>(&self, work: impl Fn(Duration) -> F + Send + Sync + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let maker = handover::work_maker(self.runtime(), work);
+        // SAFETY: the seat is held; the maker moves over.
+        unsafe { (self.raw.table.on_drain())(self.raw.seat, maker) }
     }
 
     /// What the generation before this one handed over; `None` for the first, and where nothing was.

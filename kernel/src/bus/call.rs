@@ -151,9 +151,7 @@ impl Again for HeldCall {
         let budget_ns = left.map_or(0, |left| u64::try_from(left.as_nanos()).unwrap_or(u64::MAX));
         request.empty();
         // SAFETY: the request is there, and moves into the call; the rest is passed on as it came.
-        unsafe {
-            call(&seat, point, &name, budget_ns, request.address(), reply, failure, waker, pending)
-        }
+        unsafe { call(&seat, point, &name, budget_ns, request.address(), reply, failure, waker, pending) }
     }
 }
 

@@ -53,13 +53,13 @@ impl Gate {
             None => opened.await.is_ok(),
         };
         let waited = began.elapsed();
-        self.longest_ns
-            .fetch_max(u64::try_from(waited.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.longest_ns.fetch_max(u64::try_from(waited.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
         if in_time {
             return Ok(limit.map(|limit| limit.saturating_sub(waited).max(Duration::from_nanos(1))));
         }
         let limit = limit.unwrap_or_default().as_millis();
-        let message = format!("plugin `{}` is being reloaded and was not back within {limit} ms", self.plugin);
+        let message =
+            format!("plugin `{}` is being reloaded and was not back within {limit} ms", self.plugin);
         Err(CallError::new(CallErrorKind::Deadline, message))
     }
 }

@@ -56,7 +56,9 @@ impl Drop for Reading {
 /// events it took over, has left. The task holds the contribution while it has events to read, so that a stop waits for
 /// them.
 pub(crate) fn attend(contribution: &Arc<Contribution>, predecessor: Option<Arc<Mailbox>>) {
-    let Some(mailbox) = contribution.mailbox.clone().filter(|_| contribution.waiting.is_none()) else { return };
+    let Some(mailbox) = contribution.mailbox.clone().filter(|_| contribution.waiting.is_none()) else {
+        return;
+    };
     mailbox.begin_reading();
     let reading = Reading(mailbox);
     let contribution = Arc::clone(contribution);

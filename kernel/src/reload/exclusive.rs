@@ -13,10 +13,11 @@ use transom_plugin_api::hosting::PluginState;
 use transom_plugin_api::port::Role;
 use transom_plugin_api::sabotage::sabotaged;
 
-use super::{ReloadError, ReloadTerms, Reloaded, legacy, refused};
+use super::{ReloadError, ReloadTerms, Reloaded, SETTLE, drain, legacy, refused};
 use crate::bus::gate::Gate;
 use crate::kernel::Shared;
-use crate::lifecycle::{Active, PluginToStart, STOP_SHARE, activate, discard, rest, run_on_stop};
+use crate::lifecycle::{NotStarted, PluginToStart, STOP_SHARE, activate, discard, rest, run_on_stop};
+use crate::lives::Active;
 use crate::seat::{Lineage, Seat};
 use crate::table::{About, Contribution, Waiting, no_handler};
 
@@ -43,7 +44,8 @@ pub(super) async fn replace(
 ) -> Result<Reloaded, ReloadError> {
     let id = plugin.descriptor.id.clone();
     let Some(old) = shared.lives.active(&id) else {
-        let none = |reason| ReloadError { old_runs: false, ..refused(&id, reason, Vec::new()) };
+        let none =
+            |failed: NotStarted| ReloadError { old_runs: false, ..refused(&id, failed.reason, Vec::new()) };
         let seat = start(shared, &plugin, Vec::new(), None).await.map_err(none)?;
         let generation = seat.generation;
         shared.lives.succeed(&seat, plugin);
@@ -68,15 +70,23 @@ pub(super) async fn replace(
             let generation = seat.generation;
             shared.lives.succeed(&seat, plugin);
             gate.open();
+            shared.take_back(&old.seat);
             Ok(Reloaded { plugin: id, generation, longest_wait: Some(gate.longest()), cut_off: None })
         }
-        Err(reason) => match start(shared, &old.origin, places, inheritance).await {
+        Err(NotStarted { reason, is_stuck: true }) => {
+            // It may own by now what the old one would want back.
+            give_up(shared, &gate, &keeper, &reason);
+            Err(ReloadError { old_runs: false, ..refused(&id, reason, Vec::new()) })
+        }
+        Err(NotStarted { reason, .. }) => match start(shared, &old.origin, places, inheritance).await {
             Ok(seat) => {
                 shared.lives.succeed(&seat, old.origin);
                 gate.open();
+                shared.take_back(&old.seat);
                 Err(refused(&id, reason, Vec::new()))
             }
             Err(again) => {
+                let again = again.reason;
                 let reason = format!("{reason}; and the old one could not be started again: {again}");
                 give_up(shared, &gate, &keeper, &reason);
                 Err(ReloadError { old_runs: false, ..refused(&id, reason, Vec::new()) })
@@ -90,7 +100,7 @@ async fn start(
     plugin: &PluginToStart,
     succeeds: Vec<Arc<Seat>>,
     inheritance: Option<Encoded>,
-) -> Result<Arc<Seat>, String> {
+) -> Result<Arc<Seat>, NotStarted> {
     let generation = shared.lives.next_generation(&plugin.descriptor.id);
     let lineage = Lineage { generation, succeeds, inheritance };
     let seat = activate(shared, plugin, lineage, |_| {}).await?;
@@ -100,8 +110,8 @@ async fn start(
             Ok(seat)
         }
         Err(error) => {
-            discard(&seat, plugin);
-            Err(error.message.into())
+            discard(&seat, plugin).await;
+            Err(String::from(error.message).into())
         }
     }
 }
@@ -138,14 +148,15 @@ fn place(keeper: &Arc<Seat>, gate: &Arc<Gate>, handler: &Contribution) -> Option
 }
 
 /// Waits for the calls of the old generation, asks what it hands over, and stops it.
-async fn let_go(
-    old: &Active,
-    kept: &Kept,
-    terms: &ReloadTerms,
-) -> Result<Option<Encoded>, String> {
-    if !until_unheld(&kept.handlers, terms.drain).await && !sabotaged("force-an-exclusive-handover") {
-        let limit = terms.drain.as_millis();
-        return Err(format!("calls to it were still under way after {limit} ms, and it owns what only one can have"));
+async fn let_go(old: &Active, kept: &Kept, terms: &ReloadTerms) -> Result<Option<Encoded>, String> {
+    let began = Instant::now();
+    drain(&old.seat, terms.drain).await;
+    let left = terms.drain.saturating_sub(began.elapsed()).max(SETTLE);
+    if !until_unheld(&kept.handlers, left).await && !sabotaged("force-an-exclusive-handover") {
+        let limit = began.elapsed().as_millis();
+        return Err(format!(
+            "calls to it were still under way after {limit} ms, and it owns what only one can have"
+        ));
     }
     let inheritance = legacy(&old.seat, terms.drain).await?;
     run_on_stop(&old.seat, STOP_SHARE).await.map_err(|doing| {

@@ -88,7 +88,12 @@ impl Parse for Export {
                 }
                 "handover" => exclusive = is_exclusive(&input.parse()?)?,
                 "capabilities" => capabilities = texts(&input.parse()?)?,
-                _ => return Err(Error::new(key.span(), "expected `id`, `runtime`, `handover` or `capabilities`")),
+                _ => {
+                    return Err(Error::new(
+                        key.span(),
+                        "expected `id`, `runtime`, `handover` or `capabilities`",
+                    ));
+                }
             }
         }
         let id = id.ok_or_else(|| Error::new_spanned(&plugin, "name the plugin: `id = \"word-count\"`"))?;

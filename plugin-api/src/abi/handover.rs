@@ -1,8 +1,10 @@
-//! What a generation hands over, made in the plugin each time the host asks.
+//! What a generation does when it is to be replaced, made in the plugin each time the host asks.
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::guard::swallow_panic;
 use super::host_table::TaskMaker;
 use super::payload::Encoded;
 use super::task::{RawTask, task};
@@ -10,41 +12,53 @@ use crate::contract::Contract;
 use crate::runtime::Runtime;
 use crate::{CallError, codec};
 
-/// The closure, and what its future is polled in.
-struct Maker<S> {
-    state: Arc<S>,
-    runtime: Runtime,
-}
-
 /// Makes tasks that write what `state` says as [`Encoded`].
-pub(crate) fn maker<S, T, F>(runtime: Runtime, state: S) -> TaskMaker
+pub(crate) fn state_maker<S, T, F>(runtime: Runtime, state: S) -> TaskMaker
 where
     S: Fn() -> F + Send + Sync + 'static,
     T: Contract,
     F: Future<Output = Result<T, CallError>> + Send + 'static,
 {
-    let maker = Box::new(Maker { state: Arc::new(state), runtime });
-    TaskMaker { state: Box::into_raw(maker).cast(), make: make::<S, T, F>, drop: drop_maker::<S> }
-}
-
-unsafe extern "C" fn make<S, T, F>(maker: *const ()) -> RawTask
-where
-    S: Fn() -> F + Send + Sync + 'static,
-    T: Contract,
-    F: Future<Output = Result<T, CallError>> + Send + 'static,
-{
-    // SAFETY: made by `maker`, and not dropped yet.
-    let maker = unsafe { &*maker.cast::<Maker<S>>() };
-    let state = Arc::clone(&maker.state);
-    // The closure is called by the first poll, which is guarded.
-    task::<Encoded, _, _>(maker.runtime.clone(), async move {
-        let state = state().await?;
-        codec::encode(&state).map(Encoded::from)
+    let state = Arc::new(state);
+    maker(move |_| {
+        let state = Arc::clone(&state);
+        // The closure is called by the first poll, which is guarded.
+        task::<Encoded, _, _>(runtime.clone(), async move {
+            let state = state().await?;
+            codec::encode(&state).map(Encoded::from)
+        })
     })
 }
 
-unsafe extern "C" fn drop_maker<S>(maker: *mut ()) {
+/// Makes tasks that do what `work` does in the time that it is told, and write nothing.
+pub(crate) fn work_maker<W, F>(runtime: Runtime, work: W) -> TaskMaker
+where
+    W: Fn(Duration) -> F + Send + Sync + 'static,
+    F: Future<Output = ()> + Send + 'static,
+{
+    let work = Arc::new(work);
+    maker(move |patience| {
+        let work = Arc::clone(&work);
+        task::<(), _, _>(runtime.clone(), async move {
+            work(patience).await;
+            Ok(())
+        })
+    })
+}
+
+fn maker<M: Fn(Duration) -> RawTask + Send + Sync + 'static>(make: M) -> TaskMaker {
+    TaskMaker { state: Box::into_raw(Box::new(make)).cast(), make: call::<M>, drop: drop_maker::<M> }
+}
+
+unsafe extern "C" fn call<M: Fn(Duration) -> RawTask>(make: *const (), nanos: u64) -> RawTask {
+    // SAFETY: made by `maker`, and not dropped yet.
+    let make = unsafe { &*make.cast::<M>() };
+    // It clones two handles, which does not panic.
+    make(Duration::from_nanos(nanos))
+}
+
+unsafe extern "C" fn drop_maker<M>(make: *mut ()) {
     // SAFETY: made by `maker`, dropped once.
-    let maker = unsafe { Box::from_raw(maker.cast::<Maker<S>>()) };
-    super::guard::swallow_panic(|| drop(maker));
+    let make = unsafe { Box::from_raw(make.cast::<M>()) };
+    swallow_panic(|| drop(make));
 }

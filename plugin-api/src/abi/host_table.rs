@@ -88,6 +88,8 @@ pub struct HostTable {
     // What one generation leaves to the next.
     /// Registers who makes what the next generation is given: an [`Encoded`](super::payload::Encoded) contract.
     pub on_hand_over: unsafe extern "C" fn(*const (), TaskMaker),
+    /// Registers who brings to an end what would go on, when the generation is to be replaced.
+    pub on_drain: unsafe extern "C" fn(*const (), TaskMaker),
     /// What the generation before handed over; empty when there was nothing. Valid as long as the seat is held.
     pub handed_over: unsafe extern "C" fn(*const ()) -> RSlice<'static, u8>,
     /// Lends a listening socket, which outlives the generations that use it: writes a descriptor that the caller owns,
@@ -125,8 +127,8 @@ pub struct NameVisitor {
 pub struct TaskMaker {
     /// The plugin's closure.
     pub state: *mut (),
-    /// Makes one; the task holds what it needs itself.
-    pub make: unsafe extern "C" fn(*const ()) -> RawTask,
+    /// Makes one, told how many nanoseconds it is given; the task holds what it needs itself.
+    pub make: unsafe extern "C" fn(*const (), u64) -> RawTask,
     /// Frees the closure.
     pub drop: unsafe extern "C" fn(*mut ()),
 }
