@@ -7,6 +7,7 @@ pub(crate) mod graph;
 pub(crate) mod inspect;
 pub(crate) mod lock;
 pub(crate) mod plugins;
+pub(crate) mod reload;
 pub(crate) mod status;
 pub(crate) mod up;
 
