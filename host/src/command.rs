@@ -2,6 +2,7 @@
 
 pub(crate) mod chat;
 pub(crate) mod check;
+pub(crate) mod dev;
 pub(crate) mod explain;
 pub(crate) mod graph;
 pub(crate) mod inspect;

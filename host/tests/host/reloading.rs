@@ -128,7 +128,12 @@ async fn what_is_wrong_is_told_and_everything_goes_on() {
     let host = start(&scene, &[]).await;
     refused(&scene, &["reload", "word-cuont"], "did you mean `word-count`?").await;
     write(&scene, "settings.annotate = 7", &unruly("well"));
-    refused(&scene, &["reload", "word-count"], "error: setting `annotate` of plugin `word-count` is a whole number").await;
+    refused(
+        &scene,
+        &["reload", "word-count"],
+        "error: setting `annotate` of plugin `word-count` is a whole number",
+    )
+    .await;
     refused(&scene, &["reload", "--yes"], "team.toml:4:21").await;
     scene.file("libwords.so.new", "not a library");
     std::fs::rename(scene.work().join("libwords.so.new"), scene.work().join("libwords.so"))
