@@ -77,7 +77,7 @@ pub(crate) struct Contribution {
     /// Set where it only keeps the place of a handler whose plugin is being handed over.
     pub(crate) waiting: Option<Waiting>,
     /// Counts as running until dropped.
-    pub(crate) _running: Arc<crate::seat::Running>,
+    pub(crate) _running: Arc<crate::quiet::Running>,
 }
 
 /// A boxed value of the plugin's that says what a name is about; null where there is none.
