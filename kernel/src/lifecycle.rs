@@ -101,7 +101,7 @@ impl Lives {
 
     fn set(&self, id: &str, state: PluginState, reason: Option<String>) {
         if let Some(life) = self.lock().plugins.iter_mut().find(|life| life.descriptor.id == id) {
-            life.state = state;
+            life.state = state.clone();
             life.reason.clone_from(&reason);
         }
         let reason = reason.map(Text::from).into();
@@ -134,8 +134,8 @@ pub(crate) fn statuses(shared: &Shared) -> Vec<PluginStatus> {
         id: life.descriptor.id.as_str().into(),
         version: life.descriptor.version.as_str().into(),
         about: life.descriptor.about.as_str().into(),
-        attach: life.attach,
-        state: life.state,
+        attach: life.attach.clone(),
+        state: life.state.clone(),
         reason: life.reason.as_deref().map(Into::into).into(),
         contributions: life.seat.as_ref().map_or(0, |seat| shared.contributions_of(seat)),
         faults: life.seat.iter().flat_map(|seat| seat.faults.by_point()).map(point_faults).collect(),
@@ -172,7 +172,7 @@ pub(crate) async fn start(shared: &Arc<Shared>, plugins: Vec<PluginToStart>, pla
         shared.admit(&plugin.descriptor);
         shared.lives.lock().plugins.push(Life {
             descriptor: plugin.descriptor.clone(),
-            attach: plugin.attach,
+            attach: plugin.attach.clone(),
             seat: None,
             state: PluginState::Waiting,
             reason: None,
