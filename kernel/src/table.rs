@@ -167,6 +167,8 @@ pub(crate) struct Routes {
     pub(crate) is_bridged: bool,
     /// Links in order; shared with chains that wait.
     pub(crate) links: Arc<[Arc<Contribution>]>,
+    /// At a fail-closed filter, a plugin with a link to which no lane leads from here: nothing may pass without it.
+    pub(crate) unreached: Option<&'static str>,
     /// Providers by name, in byte order; a service without names has one, under the empty name.
     pub(crate) providers: Box<[Arc<Contribution>]>,
 }
@@ -187,6 +189,7 @@ impl Routes {
             queued,
             is_bridged,
             links: pick(|handler| matches!(handler, Handler::Link(_))).into(),
+            unreached: None,
             providers: providers.into(),
             point,
         }

@@ -6,6 +6,7 @@ mod kernel {
     mod filters;
     mod lanes;
     mod lifecycle;
+    mod refused_links;
     mod services;
     mod streams;
     pub(crate) mod support;

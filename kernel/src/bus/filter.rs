@@ -18,6 +18,7 @@ use transom_plugin_api::{CallContext, CallError, CallErrorKind};
 
 use super::{Vigil, cancel, cut_error, fail, written};
 use crate::breadcrumb::Dispatch;
+use crate::bridge::lane::unreachable;
 use crate::seat::Seat;
 use crate::table::{Contribution, Point};
 
@@ -177,6 +178,15 @@ pub(crate) unsafe fn apply(
         return unsafe {
             drop_value(&routes.point, value);
             fail(failure, seat.retired())
+        };
+    }
+    if let Some(plugin) = routes.unreached
+        && !sabotaged("pass-refused-links-by")
+    {
+        // SAFETY: as above.
+        return unsafe {
+            drop_value(&routes.point, value);
+            fail(failure, unreachable(plugin, &routes.point.name))
         };
     }
     let context = CallContext::stamped(seat.id, routes.point.budget_ns);

@@ -2,7 +2,10 @@
 
 use std::sync::{Arc, Mutex};
 
-use transom_kernel::{Kernel, KernelConfig};
+use transom_kernel::{Descriptor, FaultBudget, Kernel, KernelConfig, PluginToStart};
+use transom_plugin_api::abi::plugin_table::open_header;
+use transom_plugin_api::hosting::Attach;
+use transom_plugin_api::plugin::linked_plugins;
 use transom_plugin_api::prelude::*;
 
 /// A payload as plugins send it: an id, two integers and some text.
@@ -23,6 +26,26 @@ impl Parcel {
 
 pub(crate) fn kernel() -> Kernel {
     Kernel::new(KernelConfig::default(), tokio::runtime::Handle::current())
+}
+
+/// The plugin with that id, which is linked into this binary.
+pub(crate) fn linked(id: &str) -> PluginToStart {
+    let found = linked_plugins().find_map(|linked| {
+        let table = open_header(linked.header).expect("the tables agree");
+        let descriptor: Descriptor =
+            serde_json::from_str(table.describe()().as_str()).expect("the record is JSON");
+        (descriptor.id == id).then_some((descriptor, table))
+    });
+    let (descriptor, table) = found.expect("it is linked in");
+    PluginToStart {
+        descriptor,
+        table,
+        settings: "{}".to_owned(),
+        attach: Attach::Linked,
+        data_folder: String::new(),
+        start_deadline: None,
+        faults: FaultBudget::default(),
+    }
 }
 
 /// What happened, in order, told by many.
