@@ -123,8 +123,13 @@ unsafe extern "C" fn emit_paced(
     // SAFETY: held seat; the payload is borrowed for the call, and only its clone is kept.
     unsafe {
         let held = held_seat(seat);
+        // Around both parts, so that the event is written once.
+        let begun = held.shared.on_routes(point, |_, routes| {
+            if routes.is_bridged { Emission::over(routes, payload) } else { None }
+        });
         bus::emit::emit(&held, point, payload);
         let waiting = waiting_mailboxes(&held, point, payload);
+        drop(begun);
         if waiting.is_empty() {
             return READY;
         }

@@ -10,4 +10,5 @@ mod kernel {
     mod services;
     mod streams;
     pub(crate) mod support;
+    mod written_once;
 }
