@@ -48,5 +48,5 @@ pub use faults::FaultBudget;
 pub use graph::{PointGraph, PointUse, graph};
 pub use kernel::{Kernel, KernelConfig};
 pub use lifecycle::{PluginToStart, StartReport, StopReport};
-pub use plan::{Plan, PlanFault, PlannedLane, plan};
+pub use plan::{LaneRefusal, Plan, PlanFault, PlannedLane, plan};
 pub use watch::{LongRunning, Watch};
