@@ -53,6 +53,8 @@ pub(crate) fn table() -> HostTableRef {
             sleep,
             is_dispatching,
             now_ms,
+            // Work that blocks.
+            run_blocking,
             log,
         }
         .leak()
@@ -352,6 +354,11 @@ unsafe extern "C" fn on_stop(seat: *const (), task: RawTask) {
 unsafe extern "C" fn spawn(seat: *const (), task: RawTask) {
     // SAFETY: held seat.
     unsafe { seat_of(seat) }.spawn(task);
+}
+
+unsafe extern "C" fn run_blocking(seat: *const (), task: RawTask) {
+    // SAFETY: held seat.
+    unsafe { held_seat(seat) }.run_blocking(task);
 }
 
 unsafe extern "C" fn sleep(seat: *const (), nanos: u64) -> RawTask {
