@@ -1,6 +1,7 @@
 //! The kernel with real plugins on it, linked into this binary.
 
 mod kernel {
+    mod allocations;
     mod background;
     mod events;
     mod faults;
