@@ -49,7 +49,7 @@ pub struct PlanFault {
     /// Whether a service has no provider, which may be the consequence of another fault.
     pub is_missing_provider: bool,
     /// All there is to say, where the problem is that two plugins do not fit.
-    pub explanation: Option<LaneRefusal>,
+    pub explanation: Option<Box<LaneRefusal>>,
 }
 
 /// Two plugins between which no lane can lead at a point.
@@ -255,7 +255,11 @@ fn refusal(point: &str, owner: &Use<'_>, ends: [&Use<'_>; 2], unfit: &Unfit) -> 
     let mut plugins = ends.map(|end| end.plugin.id.clone());
     plugins.sort();
     PlanFault {
-        explanation: Some(LaneRefusal { point: point.to_owned(), plugins, text: explanation.long() }),
+        explanation: Some(Box::new(LaneRefusal {
+            point: point.to_owned(),
+            plugins,
+            text: explanation.long(),
+        })),
         ..PlanFault::new(&guest.plugin.id, explanation.problem(), explanation.help())
     }
 }

@@ -27,7 +27,7 @@ pub struct Fault {
     /// What to do about it.
     pub help: Option<String>,
     /// All there is to say, where that is more than a fault should be: what `transom explain` prints.
-    pub explanation: Option<LaneRefusal>,
+    pub explanation: Option<Box<LaneRefusal>>,
 }
 
 impl fmt::Display for Fault {
@@ -162,10 +162,9 @@ mod tests {
     use super::*;
 
     fn fault(message: &str, refusal: Option<(&str, [&str; 2])>) -> Fault {
-        let refusal = refusal.map(|(point, plugins)| LaneRefusal {
-            point: point.to_owned(),
-            plugins: plugins.map(str::to_owned),
-            text: String::new(),
+        let refusal = refusal.map(|(point, plugins)| {
+            let plugins = plugins.map(str::to_owned);
+            Box::new(LaneRefusal { point: point.to_owned(), plugins, text: String::new() })
         });
         let file = "transom.toml".to_owned();
         Fault { file, position: None, message: message.to_owned(), help: None, explanation: refusal }

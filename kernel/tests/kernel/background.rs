@@ -3,7 +3,7 @@
 use std::future::pending;
 use std::sync::Arc;
 use std::sync::mpsc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
@@ -129,7 +129,8 @@ async fn work_that_blocks_is_done_elsewhere_and_its_panic_is_an_error() {
     let (kernel, host) = started().await;
     let here = std::thread::current().id();
     assert_ne!(host.blocking(|| std::thread::current().id()).await.expect("it is done"), here);
-    let error = host.blocking(|| panic!("on purpose")).await.map(|()| ()).expect_err("it panicked");
+    let broken: Result<(), CallError> = host.blocking(|| panic!("on purpose")).await;
+    let error = broken.expect_err("it panicked");
     assert_eq!(error.kind, CallErrorKind::Panicked);
     assert!(error.message.contains("on purpose"), "{error}");
     kernel.stop(Duration::from_secs(5)).await;
@@ -162,29 +163,18 @@ async fn work_is_dropped_with_its_wait_before_it_began_and_runs_to_its_end_after
 async fn a_stop_waits_for_work_that_has_begun_and_refuses_what_comes_later() {
     let (kernel, host) = started().await;
     let (began, has_begun) = oneshot::channel();
-    let (go, gate) = mpsc::channel::<()>();
+    let (told, stopping) = mpsc::channel();
     let mut waiting = Box::pin(host.blocking(move || {
         let _ = began.send(());
-        gate.recv().expect("the gate opens");
+        // Long enough for a stop that does not wait; one that does is told of after it.
+        stopping.recv_timeout(Duration::from_millis(500))
     }));
     assert!(waiting.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     has_begun.await.expect("it begins");
-    let (told, stopping) = oneshot::channel();
-    host.on_stop(async move {
-        let _ = told.send(());
-    });
-    let mut stop = Box::pin(kernel.stop(Duration::from_secs(60)));
-    let mut stopping = Box::pin(stopping);
-    for _ in 0..100 {
-        let now = std::future::poll_fn(|context| Poll::Ready(stop.as_mut().poll(context).is_ready())).await;
-        let context = &mut Context::from_waker(Waker::noop());
-        assert!(!now && stopping.as_mut().poll(context).is_pending(), "the plugin is not quiet");
-        tokio::task::yield_now().await;
-    }
-    go.send(()).expect("it waits at the gate");
-    let report = stop.await;
+    host.on_stop(async move { told.send("while it worked").unwrap_or_default() });
+    let report = kernel.stop(Duration::from_secs(60)).await;
     assert!(report.cut_off.is_empty(), "{report:?}");
-    assert_eq!(waiting.await, Ok(()));
+    assert_eq!(waiting.await, Ok(Err(mpsc::RecvTimeoutError::Timeout)));
     let error = host.blocking(|| ()).await.expect_err("the plugin has stopped");
     assert_eq!(error.kind, CallErrorKind::Retired);
 }

@@ -101,8 +101,10 @@ fn listen<T: Contract, D>(
     let inline = move |tick: &T, _: &CallContext| sender.send(number(tick)).expect("the test listens");
     listener.inline(inline).expect("attaches");
     let sender = heard.clone();
-    let queued =
-        move |tick: Received<T>, _| std::future::ready(sender.send(number(&tick)).expect("it listens"));
+    let queued = move |tick: Received<T>, _| {
+        sender.send(number(&tick)).expect("the test listens");
+        std::future::ready(())
+    };
     listener.queued(mailbox, queued).expect("attaches");
 }
 
