@@ -60,6 +60,6 @@ pub use graph::{PointGraph, PointUse, graph};
 pub use kernel::{Kernel, KernelConfig};
 pub use lend::{Lender, Sockets};
 pub use lifecycle::{PluginToStart, StartReport, StopReport};
-pub use plan::{Plan, PlanFault, PlannedLane, plan};
+pub use plan::{LaneRefusal, Plan, PlanFault, PlannedLane, plan};
 pub use reload::{ReloadError, ReloadReport, ReloadTerms, Reloaded};
 pub use watch::{LongRunning, Watch};

@@ -1,5 +1,7 @@
 //! The record of one activation of a plugin: who it is, what it may resolve, what it contributed.
 
+mod blocking;
+
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
