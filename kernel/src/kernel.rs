@@ -17,7 +17,9 @@ use crate::breadcrumb::PointMetrics;
 use crate::bridge::BridgeStatus;
 use crate::descriptor::{Descriptor, PanicStrategy, types_of};
 use crate::draft::{Draft, taken};
+use crate::grants::Grants;
 use crate::lifecycle::Lives;
+use crate::operator::OperatorOrder;
 use crate::reaper::Reaper;
 use crate::seat::{Seat, intern};
 use crate::snapshot::Published;
@@ -34,6 +36,8 @@ pub struct KernelConfig {
     pub roots: Vec<String>,
     /// How long a plugin's `start` may take, unless the plugin is given a time of its own.
     pub start_deadline: Duration,
+    /// The order in which the operator wants plugins to stand at points.
+    pub order: OperatorOrder,
 }
 
 impl Default for KernelConfig {
@@ -42,6 +46,7 @@ impl Default for KernelConfig {
             host_version: env!("CARGO_PKG_VERSION").to_owned(),
             roots: Vec::new(),
             start_deadline: Duration::from_secs(10),
+            order: OperatorOrder::default(),
         }
     }
 }
@@ -80,7 +85,7 @@ impl Kernel {
             host_version: intern(&config.host_version),
             roots: Box::leak(roots.into_boxed_slice()),
             start_deadline: config.start_deadline,
-            draft: Mutex::default(),
+            draft: Mutex::new(Draft::ordered(config.order)),
             lives: Lives::default(),
         };
         Self { shared: Arc::new(shared) }
@@ -108,7 +113,7 @@ impl Kernel {
             settings: serde_json::Value::Null,
         };
         self.shared.admit(&descriptor);
-        let seat = Seat::new(&self.shared, descriptor.clone(), "", None);
+        let seat = Seat::new(&self.shared, descriptor.clone(), "", None, Grants::default());
         self.shared.lives.add_resident(Arc::clone(&seat), descriptor);
         let host = Host::from_raw(raw_host(seat), Runtime::default());
         let ports = P::connect(&host)?;

@@ -10,6 +10,8 @@
 //! | [`plan`](mod@plan) | who needs whom; faults that show before any code runs |
 //! | [`graph`](mod@graph) | who does what at each point, and why in that order |
 //! | [`order`] | topological order, of plugins and of links |
+//! | [`grants`] | what the operator lets a plugin have |
+//! | [`operator`] | the order in which the operator wants plugins to stand |
 //! | `faults` | what went wrong in a plugin, and its budget |
 //! | `lifecycle` | start with a deadline, stop in reverse order |
 //! | `seat` | the record of one activation, and its contributions |
@@ -23,8 +25,10 @@
 //! | `breadcrumb` | who is running on each thread; counts and sampled times |
 
 pub mod descriptor;
+pub mod grants;
 pub mod graph;
 pub mod kernel;
+pub mod operator;
 pub mod order;
 pub mod plan;
 
@@ -45,8 +49,10 @@ pub use breadcrumb::{PointMetrics, is_dispatching};
 pub use bridge::BridgeStatus;
 pub use descriptor::Descriptor;
 pub use faults::FaultBudget;
+pub use grants::{Grants, PointPattern};
 pub use graph::{PointGraph, PointUse, graph};
 pub use kernel::{Kernel, KernelConfig};
 pub use lifecycle::{PluginToStart, StartReport, StopReport};
+pub use operator::{OperatorOrder, OrderFault};
 pub use plan::{Plan, PlanFault, PlannedLane, plan};
 pub use watch::{LongRunning, Watch};

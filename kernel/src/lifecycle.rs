@@ -18,6 +18,7 @@ use transom_plugin_api::{CallError, Text};
 
 use crate::descriptor::Descriptor;
 use crate::faults::FaultBudget;
+use crate::grants::Grants;
 use crate::kernel::{Shared, raw_host};
 use crate::plan::Plan;
 use crate::seat::Seat;
@@ -41,6 +42,8 @@ pub struct PluginToStart {
     pub start_deadline: Option<Duration>,
     /// How many faults it may have before it is quarantined.
     pub faults: FaultBudget,
+    /// What it is granted of what it asks for.
+    pub grants: Grants,
 }
 
 /// How a start went.
@@ -137,6 +140,7 @@ pub(crate) fn statuses(shared: &Shared) -> Vec<PluginStatus> {
         attach: life.attach,
         state: life.state,
         reason: life.reason.as_deref().map(Into::into).into(),
+        capabilities: life.descriptor.capabilities.iter().map(|asked| asked.as_str().into()).collect(),
         contributions: life.seat.as_ref().map_or(0, |seat| shared.contributions_of(seat)),
         faults: life.seat.iter().flat_map(|seat| seat.faults.by_point()).map(point_faults).collect(),
     };
@@ -203,13 +207,14 @@ pub(crate) async fn start(shared: &Arc<Shared>, plugins: Vec<PluginToStart>, pla
 }
 
 async fn start_one(shared: &Arc<Shared>, plugin: PluginToStart) -> Result<(), String> {
-    let PluginToStart { descriptor, table, settings, data_folder, start_deadline, faults, .. } = plugin;
+    let PluginToStart { descriptor, table, settings, data_folder, start_deadline, faults, grants, .. } =
+        plugin;
     let id = descriptor.id.clone();
     let mut limit = start_deadline.unwrap_or(shared.start_deadline);
     if sabotaged("wait-for-start-without-end") {
         limit = Duration::from_secs(3600);
     }
-    let seat = Seat::new(shared, descriptor, &data_folder, Some(faults));
+    let seat = Seat::new(shared, descriptor, &data_folder, Some(faults), grants);
     shared.lives.sit(&id, &seat);
     let began = Instant::now();
     let (sender, receiver) = oneshot::channel();

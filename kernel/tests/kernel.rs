@@ -4,6 +4,7 @@ mod kernel {
     mod events;
     mod faults;
     mod filters;
+    mod grants;
     mod lanes;
     mod lifecycle;
     mod services;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::sync::broadcast::Receiver;
-use transom_kernel::{FaultBudget, Kernel, PluginToStart, plan};
+use transom_kernel::{FaultBudget, Grants, Kernel, PluginToStart, plan};
 use transom_plugin_api::abi::plugin_table::open_header;
 use transom_plugin_api::hosting::{Attach, PluginChange, PluginState, PluginStatus};
 use transom_plugin_api::plugin::linked_plugins;
@@ -141,6 +141,7 @@ async fn started(faults: FaultBudget) -> (Kernel, Probe, Diary) {
         data_folder: String::new(),
         start_deadline: None,
         faults,
+        grants: Grants::default(),
     };
     let report = kernel.start(vec![plugin], &plan).await;
     assert!(report.disabled.is_empty(), "{report:?}");

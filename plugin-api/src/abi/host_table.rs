@@ -8,7 +8,7 @@ use abi_stable::std_types::RSlice;
 use super::payload::PayloadType;
 use super::task::{AbiWaker, RawStream, RawTask};
 use super::{RStr, Step};
-use crate::{CallContext, CallError};
+use crate::{CallContext, CallError, Text};
 
 /// A free place for a failure.
 pub type FailurePlace = *mut MaybeUninit<CallError>;
@@ -89,6 +89,9 @@ pub struct HostTable {
     pub is_dispatching: unsafe extern "C" fn(*const ()) -> bool,
     /// Milliseconds since the epoch.
     pub now_ms: unsafe extern "C" fn(*const ()) -> i64,
+    // Secrets.
+    /// Writes the text of the operator's secret of that name, or a failure.
+    pub secret: unsafe extern "C" fn(*const (), RStr<'_>, *mut MaybeUninit<Text>, FailurePlace) -> Step,
     /// Logs: level (1 error … 5 trace), target, message with its fields.
     #[sabi(last_prefix_field)]
     pub log: unsafe extern "C" fn(*const (), u8, RStr<'_>, RStr<'_>),

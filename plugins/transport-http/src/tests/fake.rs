@@ -152,6 +152,7 @@ fn status(id: &str, state: PluginState) -> PluginStatus {
         state,
         reason: Maybe::default(),
         contributions: 0,
+        capabilities: List::new(),
         faults: List::new(),
     }
 }
