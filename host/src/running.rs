@@ -106,6 +106,7 @@ impl Running {
         let config = KernelConfig {
             roots: roots.iter().map(|root| root.display().to_string()).collect(),
             start_deadline: Duration::from_secs(manifest.host.start_deadline_s),
+            order: manifest.order(),
             ..KernelConfig::default()
         };
         let kernel = Kernel::new(config, tokio::runtime::Handle::current());
@@ -256,7 +257,7 @@ impl Vital {
 
 fn to_start(manifest: &Manifest, plugin: Assembled, data: &DataFolder) -> Result<PluginToStart, Refused> {
     let attach = plugin.attach();
-    let Assembled { entry, descriptor, settings, source } = plugin;
+    let Assembled { entry, descriptor, settings, grants, source } = plugin;
     let fault = |message: String| Faults::from(manifest.fault_at(&entry, "source", message, None));
     let table = match source {
         Source::Linked(linked) => open_header(linked.header)
@@ -272,6 +273,7 @@ fn to_start(manifest: &Manifest, plugin: Assembled, data: &DataFolder) -> Result
         data_folder: data.of_plugin(&entry.id).display().to_string(),
         start_deadline: Some(manifest.start_deadline(&entry)),
         faults: entry.faults,
+        grants,
         descriptor,
     })
 }

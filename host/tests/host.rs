@@ -8,9 +8,11 @@ mod host {
     mod conversation;
     mod crash;
     mod faults;
+    mod grants;
     mod guards;
     mod lock;
     mod provider;
+    mod secrets;
     mod starting;
     pub(crate) mod support;
 }

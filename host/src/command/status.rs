@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::Value;
 
-use super::refuse;
+use super::{capability, plugins, refuse};
 use crate::control::{Question, ask};
 use crate::program::{Common, DONE, FAILED};
 use crate::running::Refused;
@@ -43,7 +43,13 @@ pub(crate) fn status(common: &Common) -> u8 {
     match asked(common, &Question::Status) {
         Err(code) => code,
         Ok(answer) => {
-            let text = if common.json { format!("{answer}\n") } else { shown(&described(&answer)) };
+            let text = if common.json {
+                let mut answer = answer;
+                answer["note"] = plugins::note(&answer["plugins"]).into();
+                format!("{answer}\n")
+            } else {
+                shown(&described(&answer))
+            };
             print(&text);
             DONE
         }
@@ -71,7 +77,7 @@ fn described(status: &Value) -> String {
         format!("host {}, process {}{at}, up for {seconds} s\n", text_of(host, "version"), host["pid"]);
     for plugin in list(status, "plugins") {
         text += &format!(
-            "  {:22} {:8} {:7} {:12} {}\n",
+            "  {:22} {:8} {:7} {:12} {}{}\n",
             text_of(plugin, "id"),
             text_of(plugin, "version"),
             text_of(plugin, "attach"),
@@ -79,7 +85,8 @@ fn described(status: &Value) -> String {
             counted(
                 usize::try_from(plugin["contributions"].as_u64().unwrap_or_default()).unwrap_or_default(),
                 "handler"
-            )
+            ),
+            asks_for(plugin)
         );
         if let Some(reason) = plugin["reason"].as_str() {
             text += &format!("    {reason}\n");
@@ -93,9 +100,17 @@ fn described(status: &Value) -> String {
             );
         }
     }
+    if let Some(note) = plugins::note(&status["plugins"]) {
+        text += &format!("{note}\n");
+    }
     text += &section("points, by traffic", &points(status));
     text += &section("bridged", &bridges(status));
     text + &section("running now", &running(status))
+}
+
+fn asks_for(plugin: &Value) -> String {
+    let asked = capability::asked(plugins::capabilities_of(plugin));
+    if asked.is_empty() { asked } else { format!(", {asked}") }
 }
 
 fn section(title: &str, lines: &[String]) -> String {

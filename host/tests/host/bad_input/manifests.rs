@@ -1,6 +1,6 @@
 //! Manifests that are wrong in themselves, or name plugins that do not go together.
 
-use super::super::support::{Outcome, dylib};
+use super::super::support::{Outcome, dylib, granted};
 use super::{Court, plugin};
 
 async fn check(manifest: &str, expected: &[&str]) {
@@ -168,5 +168,5 @@ async fn faults_of_the_manifest_its_settings_its_files_and_its_order_are_told_at
 
 /// The table of a plugin from the file of the crate it was built in.
 fn built(id: &str, crate_name: &str) -> String {
-    plugin(id, &dylib(crate_name).display().to_string())
+    plugin(id, &dylib(crate_name).display().to_string()) + granted(id)
 }
