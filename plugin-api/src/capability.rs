@@ -167,6 +167,12 @@ mod tests {
     }
 
     #[test]
+    #[should_panic(expected = "a capability is `fs`, `net`, `process` or `secrets:NAME`")]
+    fn a_capability_that_is_none_does_not_compile() {
+        let _ = checked(&["net", "gpu"]);
+    }
+
+    #[test]
     #[should_panic(expected = "a capability is asked for once")]
     fn a_capability_is_asked_for_once() {
         let _ = checked(&["net", "fs", "net"]);
