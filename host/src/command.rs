@@ -1,5 +1,6 @@
 //! One file per command. Each prints for people or, with `--json`, for programs, and answers an exit code.
 
+mod capability;
 pub(crate) mod chat;
 pub(crate) mod check;
 pub(crate) mod dev;

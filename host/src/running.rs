@@ -108,6 +108,7 @@ impl Running {
             roots: roots.iter().map(|root| root.display().to_string()).collect(),
             start_deadline: Duration::from_secs(manifest.host.start_deadline_s),
             sockets: Lender::of(Arc::new(LentSockets::default())),
+            order: manifest.order(),
             ..KernelConfig::default()
         };
         let kernel = Kernel::new(config, tokio::runtime::Handle::current());

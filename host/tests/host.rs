@@ -8,10 +8,12 @@ mod host {
     mod conversation;
     mod crash;
     mod faults;
+    mod grants;
     mod guards;
     mod lock;
     mod provider;
     mod reloading;
+    mod secrets;
     mod starting;
     pub(crate) mod support;
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use abi_prelude::*;
 use transom_plugin_api::abi::host_table::MailboxTerms;
 use transom_plugin_api::port::Role;
-use transom_plugin_api::{CallError, CallErrorKind};
+use transom_plugin_api::{CallError, CallErrorKind, Text};
 
 use crate::bridge::emission::Emission;
 use crate::bus::emit::{Clones, SharedPayload};
@@ -60,6 +60,7 @@ pub(crate) fn table() -> HostTableRef {
             now_ms,
             // Work that blocks.
             run_blocking,
+            secret,
             log,
         }
         .leak()
@@ -427,6 +428,24 @@ unsafe extern "C" fn is_dispatching(_: *const ()) -> bool {
 unsafe extern "C" fn now_ms(_: *const ()) -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+unsafe extern "C" fn secret(
+    seat: *const (),
+    name: RStr<'_>,
+    text: *mut MaybeUninit<Text>,
+    failure: FailurePlace,
+) -> Step {
+    // SAFETY: held seat; the name is borrowed for the call, the places are free.
+    unsafe {
+        match seat_of(seat).secret(name.as_str()) {
+            Ok(secret) => {
+                (*text).write(secret.expose().into());
+                READY
+            }
+            Err(error) => fail(failure, error),
+        }
+    }
 }
 
 unsafe extern "C" fn log(seat: *const (), level: u8, target: RStr<'_>, message: RStr<'_>) {

@@ -10,6 +10,8 @@
 //! | [`plan`](mod@plan) | who needs whom; faults that show before any code runs |
 //! | [`graph`](mod@graph) | who does what at each point, and why in that order |
 //! | [`order`] | topological order, of plugins and of links |
+//! | [`grants`] | what the operator lets a plugin have |
+//! | [`operator`] | the order in which the operator wants plugins to stand |
 //! | `faults` | what went wrong in a plugin, and its budget |
 //! | `lend` | sockets that outlive a generation |
 //! | `lives` | all plugins, and what state they are in |
@@ -28,8 +30,10 @@
 //! | `breadcrumb` | who is running on each thread; counts and sampled times |
 
 pub mod descriptor;
+pub mod grants;
 pub mod graph;
 pub mod kernel;
+pub mod operator;
 pub mod order;
 pub mod plan;
 
@@ -56,10 +60,12 @@ pub use breadcrumb::{PointMetrics, is_dispatching};
 pub use bridge::BridgeStatus;
 pub use descriptor::Descriptor;
 pub use faults::FaultBudget;
+pub use grants::{Grants, PointPattern};
 pub use graph::{PointGraph, PointUse, graph};
 pub use kernel::{Kernel, KernelConfig};
 pub use lend::{Lender, Sockets};
 pub use lifecycle::{PluginToStart, StartReport, StopReport};
+pub use operator::{OperatorOrder, OrderFault};
 pub use plan::{LaneRefusal, Plan, PlanFault, PlannedLane, plan};
 pub use reload::{ReloadError, ReloadReport, ReloadTerms, Reloaded};
 pub use watch::{LongRunning, Watch};

@@ -14,10 +14,11 @@ use transom_plugin_api::abi::host_table::{StartFacts, TaskMaker};
 use transom_plugin_api::abi::payload::Encoded;
 use transom_plugin_api::abi::task::{RawTask, resumed};
 use transom_plugin_api::sabotage::sabotaged;
-use transom_plugin_api::{CallError, CallErrorKind};
+use transom_plugin_api::{CallError, CallErrorKind, Secret};
 
 use crate::descriptor::{Descriptor, PortDescriptor};
 use crate::faults::{FaultBudget, Faults};
+use crate::grants::Grants;
 use crate::kernel::Shared;
 use crate::lifecycle;
 use crate::quiet::{Quiet, Running, running};
@@ -38,6 +39,8 @@ pub(crate) struct Seat {
     pub(crate) descriptor: Descriptor,
     pub(crate) shared: Arc<Shared>,
     pub(crate) facts: StartFacts,
+    /// What the operator lets it have.
+    pub(crate) grants: Grants,
     closed: AtomicBool,
     /// Wakes the calls under way when the seat is closed.
     pub(crate) closing: Notify,
@@ -132,6 +135,7 @@ impl Seat {
         data_folder: &str,
         budget: Option<FaultBudget>,
         lineage: Lineage,
+        grants: Grants,
     ) -> Arc<Self> {
         // The host's own parts are visible at once.
         let live = budget.is_none();
@@ -152,6 +156,7 @@ impl Seat {
                 host_version: RStr::from_str(shared.host_version),
             },
             descriptor,
+            grants,
             shared: Arc::clone(shared),
             closed: AtomicBool::new(false),
             closing: Notify::new(),
@@ -176,6 +181,11 @@ impl Seat {
 
     pub(crate) fn retired(&self) -> CallError {
         CallError::new(CallErrorKind::Retired, format!("plugin `{}` has been stopped", self.id)).at(self.id)
+    }
+
+    /// The operator's secret of that name, when this plugin may have it.
+    pub(crate) fn secret(&self, name: &str) -> Result<&Secret, CallError> {
+        if self.is_closed() { Err(self.retired()) } else { self.grants.secret(&self.descriptor, name) }
     }
 
     /// A holder for a new contribution; `None` once the seat is closed.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use transom_kernel::{Descriptor, FaultBudget, Kernel, KernelConfig, PluginToStart, plan};
+use transom_kernel::{Descriptor, FaultBudget, Grants, Kernel, KernelConfig, PluginToStart, plan};
 use transom_loader::PluginFile;
 use transom_plugin_api::abi::plugin_table::open_header;
 use transom_plugin_api::hosting::{Attach, PluginState};
@@ -90,6 +90,7 @@ fn to_start(header: &'static transom_plugin_api::abi::plugin_table::Header) -> P
         data_folder: String::new(),
         start_deadline: None,
         faults: FaultBudget::default(),
+        grants: Grants::default(),
     }
 }
 

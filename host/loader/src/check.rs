@@ -6,6 +6,7 @@
 use std::fmt;
 
 use transom_plugin_api::abi::ABI_REVISION;
+use transom_plugin_api::capability::{KNOWN, is_capability};
 use transom_plugin_api::sabotage::sabotaged;
 
 use crate::{Contents, Descriptor, PanicStrategy};
@@ -42,6 +43,13 @@ pub enum Mismatch {
     Aborts {
         /// The plugin.
         id: String,
+    },
+    /// It asks for something that this host cannot grant.
+    Capability {
+        /// The plugin.
+        id: String,
+        /// What it asks for.
+        found: String,
     },
     /// Its file is an executable or an object file.
     NotShared {
@@ -81,6 +89,9 @@ impl Mismatch {
             Self::Abi { .. } => "build the plugin again with the plugin API of this host".into(),
             Self::Target { .. } => format!("build it with `cargo build --target {TARGET}`"),
             Self::Aborts { .. } => "remove `panic = \"abort\"` from its profile and build it again".into(),
+            Self::Capability { .. } => {
+                format!("this host knows {KNOWN}: update it, or use an older plugin")
+            }
             Self::NotShared { .. } | Self::NoEntry { .. } => {
                 "build the crate that exports it with `crate-type = [\"cdylib\", \"rlib\"]`".into()
             }
@@ -107,6 +118,13 @@ impl fmt::Display for Mismatch {
             }
             Self::Aborts { id } => {
                 write!(f, "plugin `{id}` was built so that its panics end the whole process")
+            }
+            Self::Capability { id, found } => {
+                write!(
+                    f,
+                    "plugin `{id}` asks for the capability `{}`, which there is not",
+                    found.escape_debug()
+                )
             }
             Self::NotShared { id } => write!(f, "the file of plugin `{id}` is not a shared library"),
             Self::NoEntry { id, symbol } => {
@@ -149,6 +167,8 @@ pub fn check(descriptor: &Descriptor) -> Vec<Mismatch> {
     if descriptor.panic == PanicStrategy::Abort {
         found.push(Mismatch::Aborts { id: id() });
     }
+    let strange = descriptor.capabilities.iter().filter(|asked| !is_capability(asked));
+    found.extend(strange.map(|asked| Mismatch::Capability { id: id(), found: asked.clone() }));
     found
 }
 
@@ -203,6 +223,7 @@ mod tests {
         contents.descriptors[0].abi = ABI_REVISION + 1;
         contents.descriptors[0].target = "aarch64-apple-darwin".into();
         contents.descriptors[0].panic = PanicStrategy::Abort;
+        contents.descriptors[0].capabilities.push("gpu".into());
         contents.entries.clear();
         let expected = [
             format!(
@@ -213,6 +234,7 @@ mod tests {
                 "plugin `parrot` was built for `aarch64-apple-darwin`, but this host for `{TARGET}`\n  help: build it with `cargo build --target {TARGET}`"
             ),
             "plugin `parrot` was built so that its panics end the whole process\n  help: remove `panic = \"abort\"` from its profile and build it again".into(),
+            "plugin `parrot` asks for the capability `gpu`, which there is not\n  help: this host knows `fs`, `net`, `process` and `secrets:NAME`: update it, or use an older plugin".into(),
             "the file of plugin `parrot` does not export its entry, symbol `transom_plugin_parrot`\n  help: build the crate that exports it with `crate-type = [\"cdylib\", \"rlib\"]`".into(),
         ];
         assert_eq!(messages(&contents, "parrot"), expected);

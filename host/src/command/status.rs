@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use clap::Args;
 use serde_json::Value;
 
-use super::refuse;
+use super::{capability, plugins, refuse};
 use crate::control::{Question, ask};
 use crate::program::{Common, DONE, FAILED};
 use crate::running::Refused;
@@ -45,7 +45,13 @@ pub(crate) fn status(common: &Common) -> u8 {
     match asked(common, &Question::Status) {
         Err(code) => code,
         Ok(answer) => {
-            let text = if common.json { format!("{answer}\n") } else { shown(&described(&answer)) };
+            let text = if common.json {
+                let mut answer = answer;
+                answer["note"] = plugins::note(&answer["plugins"]).into();
+                format!("{answer}\n")
+            } else {
+                shown(&described(&answer))
+            };
             print(&text);
             DONE
         }
@@ -82,7 +88,7 @@ fn described(status: &Value) -> String {
                 usize::try_from(plugin["contributions"].as_u64().unwrap_or_default()).unwrap_or_default(),
                 "handler"
             ),
-            generations(plugin)
+            generations(plugin) + &asks_for(plugin)
         );
         if let Some(reason) = plugin["reason"].as_str() {
             text += &format!("    {reason}\n");
@@ -95,6 +101,9 @@ fn described(status: &Value) -> String {
                 text_of(fault, "last")
             );
         }
+    }
+    if let Some(note) = plugins::note(&status["plugins"]) {
+        text += &format!("{note}\n");
     }
     text += &section("points, by traffic", &points(status));
     text += &section("bridged", &bridges(status));
@@ -133,6 +142,11 @@ fn images(status: &Value) -> Vec<String> {
         )
     };
     by_plugin.into_iter().map(line).collect()
+}
+
+fn asks_for(plugin: &Value) -> String {
+    let asked = capability::asked(plugins::capabilities_of(plugin));
+    if asked.is_empty() { asked } else { format!(", {asked}") }
 }
 
 fn section(title: &str, lines: &[String]) -> String {

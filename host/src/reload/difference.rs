@@ -12,10 +12,13 @@ use crate::manifest::HostSettings;
 #[derive(Clone)]
 pub(super) struct Known {
     pub(super) descriptor: Descriptor,
+    /// The same, as far as it is granted.
+    pub(super) on_the_bus: Descriptor,
     pub(super) attach: Attach,
     pub(super) required: bool,
     sha256: Option<String>,
     settings: Secret,
+    capabilities: Option<Vec<String>>,
     faults: FaultBudget,
     start_deadline_s: Option<u64>,
 }
@@ -24,6 +27,8 @@ impl Known {
     pub(super) fn of(plugin: &Assembled) -> Self {
         Self {
             descriptor: plugin.descriptor.clone(),
+            on_the_bus: plugin.on_the_bus(),
+            capabilities: plugin.entry.capabilities.clone(),
             attach: plugin.attach(),
             required: plugin.entry.required,
             sha256: match &plugin.source {
@@ -56,6 +61,8 @@ impl Known {
         note(self.settings.expose() != now.settings.expose(), "its settings".to_owned());
         note(
             self.required != now.required
+                || self.capabilities != now.capabilities
+                || self.on_the_bus != now.on_the_bus && self.descriptor == now.descriptor
                 || self.faults != now.faults
                 || self.start_deadline_s != now.start_deadline_s,
             "its table in the manifest".to_owned(),

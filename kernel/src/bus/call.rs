@@ -163,6 +163,11 @@ pub(crate) fn provider<'a>(routes: &'a Routes, name: &str) -> Result<&'a Arc<Con
 #[cold]
 fn no_provider(routes: &Routes, name: &str) -> CallError {
     let point = &routes.point.name;
+    if routes.point.is_void {
+        return CallError::denied(format!(
+            "the plugin that calls `{point}` is not granted it: add it to its `points` in the manifest"
+        ));
+    }
     let message = if name.is_empty() {
         format!("no plugin provides the service `{point}`")
     } else {

@@ -8,7 +8,7 @@ use abi_stable::std_types::RSlice;
 use super::payload::PayloadType;
 use super::task::{AbiWaker, RawStream, RawTask};
 use super::{RStr, Step};
-use crate::{CallContext, CallError};
+use crate::{CallContext, CallError, Text};
 
 /// A free place for a failure.
 pub type FailurePlace = *mut MaybeUninit<CallError>;
@@ -102,6 +102,9 @@ pub struct HostTable {
     // Work that blocks.
     /// Polls a task once on a thread that may block, and drops it there; unpolled once the plugin is stopped.
     pub run_blocking: unsafe extern "C" fn(*const (), RawTask),
+    // Secrets.
+    /// Writes the text of the operator's secret of that name, or a failure.
+    pub secret: unsafe extern "C" fn(*const (), RStr<'_>, *mut MaybeUninit<Text>, FailurePlace) -> Step,
     /// Logs: level (1 error … 5 trace), target, message with its fields.
     #[sabi(last_prefix_field)]
     pub log: unsafe extern "C" fn(*const (), u8, RStr<'_>, RStr<'_>),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tokio::runtime::Handle;
-use transom_kernel::{Descriptor, FaultBudget, Kernel, KernelConfig, Plan, PluginToStart, plan};
+use transom_kernel::{Descriptor, FaultBudget, Grants, Kernel, KernelConfig, Plan, PluginToStart, plan};
 use transom_loader::{PluginFile, load};
 use transom_plugin_api::hosting::Attach;
 use transom_plugin_api::prelude::*;
@@ -138,6 +138,7 @@ fn plugin(name: &str, images: &std::path::Path) -> PluginToStart {
         data_folder: String::new(),
         start_deadline: None,
         faults: FaultBudget::default(),
+        grants: Grants::default(),
     }
 }
 
