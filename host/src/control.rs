@@ -17,6 +17,8 @@ use transom_kernel::{Kernel, LongRunning};
 use transom_plugin_api::CallError;
 use transom_plugin_api::sabotage::sabotaged;
 
+use crate::log;
+
 /// The longest question, in bytes.
 const LONGEST: u64 = 64 * 1024;
 
@@ -41,6 +43,11 @@ pub(crate) enum Question {
     Release {
         /// The plugin.
         plugin: String,
+    },
+    /// Sets a level of the log, or lists all of them.
+    Log {
+        /// Whose, and which.
+        set: Option<(String, String)>,
     },
 }
 
@@ -120,6 +127,9 @@ async fn answer(
             outcome(kernel.quarantine(&plugin, "the operator asked for it"))
         }
         Ok(Question::Release { plugin }) => outcome(kernel.release(&plugin)),
+        Ok(Question::Log { set }) => {
+            levels(kernel, set).unwrap_or_else(|problem| json!({ "error": problem }))
+        }
     };
     write.write_all(format!("{answer}\n").as_bytes()).await
 }
@@ -129,6 +139,17 @@ fn outcome(done: Result<(), CallError>) -> Value {
         Ok(()) => json!({ "ok": true }),
         Err(error) => json!({ "error": error.message.as_str() }),
     }
+}
+
+fn levels(kernel: &Kernel, set: Option<(String, String)>) -> Result<Value, String> {
+    let plugins = kernel.plugins();
+    if let Some((who, level)) = set {
+        if who != log::HOST && !plugins.iter().any(|plugin| *plugin.id == *who) {
+            return Err(format!("there is no plugin `{}`", who.escape_debug()));
+        }
+        log::set(&who, &level)?;
+    }
+    log::listed(plugins.iter().map(|plugin| &*plugin.id))
 }
 
 async fn status(kernel: &Kernel, address: Option<&str>, began: Instant) -> Value {

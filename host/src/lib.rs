@@ -10,6 +10,7 @@
 //! | [`running`] | an assembly that runs: kernel, residents, ready, stop |
 //! | [`data`] | the data folder: lock, run file, images |
 //! | [`lock`] | which plugins a manifest was found with |
+//! | `log` | the log: levels, floods, lines, trace ids |
 //! | `attendant` | a thread for signals, the control socket and the watchdog |
 //! | `control` | the control socket, both ends |
 
@@ -24,5 +25,6 @@ mod attendant;
 mod client;
 mod command;
 mod control;
+mod log;
 mod residents;
 mod terminal;

@@ -3,6 +3,8 @@
 //! Every function takes a seat first. The pointer came from [`raw_host`](crate::kernel::raw_host) and is held by whoever
 //! passes it, so it is valid; a retired seat is refused by what it reaches.
 
+mod trace;
+
 use std::mem::MaybeUninit;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -19,6 +21,7 @@ use crate::bus::{self, fail};
 use crate::kernel::declared_role;
 use crate::seat::Seat;
 use crate::table::{About, Contribution, QueuedRoute};
+use crate::trace::Teller;
 
 mod abi_prelude {
     pub(super) use transom_plugin_api::abi::host_table::{
@@ -53,7 +56,8 @@ pub(crate) fn table() -> HostTableRef {
             sleep,
             is_dispatching,
             now_ms,
-            log,
+            trace: trace::FUNCTIONS,
+            log: trace::line,
         }
         .leak()
     })
@@ -173,7 +177,7 @@ async fn push_all(seat: &Seat, point: u32, waiting: Vec<WaitingMailbox>) -> Resu
     };
     tokio::pin!(deadline);
     for (mailbox, event) in waiting {
-        let push = mailbox.push_when_free(event, seat.id);
+        let push = mailbox.push_when_free(event, Teller::of(seat.id));
         tokio::select! {
             () = push => {}
             () = &mut deadline => {
@@ -368,17 +372,4 @@ unsafe extern "C" fn is_dispatching(_: *const ()) -> bool {
 unsafe extern "C" fn now_ms(_: *const ()) -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-}
-
-unsafe extern "C" fn log(seat: *const (), level: u8, target: RStr<'_>, message: RStr<'_>) {
-    // SAFETY: held seat; the texts are borrowed for the call.
-    let plugin = unsafe { seat_of(seat) }.id;
-    let (target, message) = (target.as_str(), message.as_str());
-    match level {
-        1 => tracing::error!(plugin, from = target, "{message}"),
-        2 => tracing::warn!(plugin, from = target, "{message}"),
-        3 => tracing::info!(plugin, from = target, "{message}"),
-        4 => tracing::debug!(plugin, from = target, "{message}"),
-        _ => tracing::trace!(plugin, from = target, "{message}"),
-    }
 }

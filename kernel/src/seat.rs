@@ -18,6 +18,7 @@ use crate::faults::{FaultBudget, Faults};
 use crate::kernel::Shared;
 use crate::lifecycle;
 use crate::table::Contribution;
+use crate::trace::Origin;
 
 /// One activation. Its address is what a plugin holds; a retired seat refuses whatever comes through it.
 pub(crate) struct Seat {
@@ -267,7 +268,7 @@ impl Seat {
                 tracing::error!(plugin = id, "background task: {}", error.message);
             }
         };
-        tasks.spawn_on(run, &self.shared.runtime);
+        tasks.spawn_on(Origin::here().around(run), &self.shared.runtime);
     }
 
     pub(crate) fn on_stop(&self, task: RawTask) {

@@ -11,6 +11,7 @@
 //! | `task` | futures and streams: started and first polled in one call, then polled in place |
 //! | `host_table` | what a plugin may ask of its host |
 //! | `plugin_table` | what a host may ask of a plugin |
+//! | `trace` | spans and events of a plugin's log |
 
 pub mod facade;
 pub mod guard;
@@ -18,6 +19,7 @@ pub mod host_table;
 pub mod payload;
 pub mod plugin_table;
 pub mod task;
+pub mod trace;
 
 pub use abi_stable::std_types::{RStr, RVec};
 

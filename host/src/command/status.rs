@@ -51,7 +51,7 @@ pub(crate) fn status(common: &Common) -> u8 {
 }
 
 /// The answer of the running host, or the exit code of what was told instead.
-fn asked(common: &Common, question: &Question) -> Result<Value, u8> {
+pub(super) fn asked(common: &Common, question: &Question) -> Result<Value, u8> {
     let answer = ask(&common.data_folder_of_host(), question);
     let answer = answer.and_then(|answer| match answer["error"].as_str() {
         Some(error) => Err(error.to_owned()),
@@ -132,10 +132,10 @@ fn running(status: &Value) -> Vec<String> {
     list(status, "running").map(line).collect()
 }
 
-fn list<'a>(of: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
+pub(super) fn list<'a>(of: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
     of[key].as_array().into_iter().flatten()
 }
 
-fn text_of<'a>(of: &'a Value, key: &str) -> &'a str {
+pub(super) fn text_of<'a>(of: &'a Value, key: &str) -> &'a str {
     of[key].as_str().unwrap_or_default()
 }

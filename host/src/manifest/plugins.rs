@@ -11,7 +11,7 @@ use transom_plugin_api::sabotage::sabotaged;
 use super::Reader;
 use super::fault::Position;
 use super::schema::Schema;
-use super::tables::{Attach, PluginTable};
+use super::tables::{Attach, LogLevel, PluginTable};
 use super::tree::{Content, Located};
 use super::wording::{Subject, shown};
 
@@ -30,6 +30,8 @@ pub struct PluginEntry {
     pub capabilities: Vec<String>,
     /// Seconds it has to start, when they are not the host's: see [`Manifest::start_deadline`](super::Manifest::start_deadline).
     pub start_deadline_s: Option<u64>,
+    /// What it logs, when that is not what the host's setting says.
+    pub log: Option<LogLevel>,
     /// How many faults it may have before it is quarantined.
     pub faults: FaultBudget,
     /// Its own settings, not checked yet.
@@ -67,7 +69,7 @@ impl Reader<'_, '_> {
         if self.report.count() > before {
             return None;
         }
-        let PluginTable { id, source, attach, required, capabilities, start_deadline_s, faults, .. } =
+        let PluginTable { id, source, attach, required, capabilities, start_deadline_s, log, faults, .. } =
             self.read(&table, value)?;
         let attach = attach.unwrap_or(if source.is_some() { Attach::Dylib } else { Attach::Linked });
         let faults = faults.map_or_else(FaultBudget::default, |faults| FaultBudget {
@@ -82,6 +84,7 @@ impl Reader<'_, '_> {
             required,
             capabilities,
             start_deadline_s,
+            log,
             settings: settings.unwrap_or_else(|| Located::empty_table(at)),
             at,
             keys,

@@ -9,12 +9,13 @@ use transom_plugin_api::abi::guard::swallow_panic;
 use transom_plugin_api::abi::host_table::FailurePlace;
 use transom_plugin_api::abi::task::{AbiWaker, RawTask};
 use transom_plugin_api::abi::{FAILED, PENDING, Step};
-use transom_plugin_api::{CallContext, CallError, CallErrorKind};
+use transom_plugin_api::{CallError, CallErrorKind};
 
 use super::{Vigil, cancel, cut_error, fail, written};
 use crate::breadcrumb::Dispatch;
 use crate::seat::Seat;
 use crate::table::{Contribution, Routes};
+use crate::trace;
 
 /// Calls the provider under `name`.
 ///
@@ -50,7 +51,7 @@ pub(crate) unsafe fn call(
         },
     };
     let budget_ns = if budget_ns > 0 { budget_ns } else { routes.point.budget_ns };
-    let context = CallContext::stamped(seat.id, budget_ns);
+    let context = trace::stamped(seat.id, budget_ns);
     let Some(dispatch) = Dispatch::begin(routes.point.counter, &routes.point.times) else {
         // SAFETY: as above.
         unsafe {

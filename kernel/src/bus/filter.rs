@@ -20,6 +20,7 @@ use super::{Vigil, cancel, cut_error, fail, written};
 use crate::breadcrumb::Dispatch;
 use crate::seat::Seat;
 use crate::table::{Contribution, Point};
+use crate::trace;
 
 /// The value from before a link, for a fail-open point.
 struct Backup {
@@ -179,7 +180,7 @@ pub(crate) unsafe fn apply(
             fail(failure, seat.retired())
         };
     }
-    let context = CallContext::stamped(seat.id, routes.point.budget_ns);
+    let context = trace::stamped(seat.id, routes.point.budget_ns);
     // SAFETY: by this function's contract.
     match unsafe { run(&routes.point, &routes.links, 0, value, &context, waker) } {
         Progress::Done => READY,

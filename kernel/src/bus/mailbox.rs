@@ -8,7 +8,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 
 use tokio::sync::Notify;
-use transom_plugin_api::CallContext;
 use transom_plugin_api::abi::host_table::{AsyncHandler, MailboxTerms, RawReceived};
 use transom_plugin_api::abi::task::crossing;
 
@@ -16,6 +15,7 @@ use super::emit::SharedPayload;
 use crate::breadcrumb::Dispatch;
 use crate::seat::Seat;
 use crate::table::Contribution;
+use crate::trace::{self, Teller};
 
 /// Events on their way to one listener, in order.
 pub(crate) struct Mailbox {
@@ -29,7 +29,7 @@ pub(crate) struct Mailbox {
 
 #[derive(Default)]
 struct Inner {
-    items: VecDeque<(Arc<SharedPayload>, &'static str)>,
+    items: VecDeque<(Arc<SharedPayload>, Teller)>,
     lost: u64,
     closed: bool,
 }
@@ -52,7 +52,7 @@ impl Mailbox {
     }
 
     /// Puts an event in; a full mailbox loses by its terms.
-    pub(crate) fn push(&self, event: Arc<SharedPayload>, caller: &'static str) {
+    pub(crate) fn push(&self, event: Arc<SharedPayload>, caller: Teller) {
         let pushed_out = {
             let mut inner = self.lock();
             if inner.closed {
@@ -71,7 +71,7 @@ impl Mailbox {
     }
 
     /// Waits for room, then puts the event in.
-    pub(crate) async fn push_when_free(&self, event: Arc<SharedPayload>, caller: &'static str) {
+    pub(crate) async fn push_when_free(&self, event: Arc<SharedPayload>, caller: Teller) {
         loop {
             let drained = self.drained.notified();
             {
@@ -96,7 +96,7 @@ impl Mailbox {
         self.drained.notify_waiters();
     }
 
-    async fn next(&self) -> Option<(RawReceived, &'static str)> {
+    async fn next(&self) -> Option<(RawReceived, Teller)> {
         loop {
             {
                 let mut inner = self.lock();
@@ -123,7 +123,8 @@ pub(crate) fn attend(seat: &Seat, contribution: &Arc<Contribution>) {
     let closing = Arc::clone(&contribution.seat);
     let reading = async move {
         while let Some((event, caller)) = mailbox.next().await {
-            handle(&contribution, event, caller).await;
+            let Teller { id, origin } = caller;
+            origin.around(handle(&contribution, event, id)).await;
         }
     };
     let until_closed = async move {
@@ -147,7 +148,7 @@ pub(crate) fn attend(seat: &Seat, contribution: &Arc<Contribution>) {
 async fn handle(contribution: &Contribution, event: RawReceived, caller: &'static str) {
     let Some(handler) = contribution.asynchronous() else { return };
     let handler: &AsyncHandler = handler;
-    let context = CallContext::stamped(caller, 0);
+    let context = trace::stamped(caller, 0);
     // SAFETY: the handler was attached to this point, so the event is of its type; it writes no value.
     let handled = unsafe {
         crossing::<(), _>(move |out, failure, waker, pending| {

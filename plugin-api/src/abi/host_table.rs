@@ -7,6 +7,7 @@ use abi_stable::std_types::RSlice;
 
 use super::payload::PayloadType;
 use super::task::{AbiWaker, RawStream, RawTask};
+use super::trace::TraceFunctions;
 use super::{RStr, Step};
 use crate::{CallContext, CallError};
 
@@ -89,7 +90,10 @@ pub struct HostTable {
     pub is_dispatching: unsafe extern "C" fn(*const ()) -> bool,
     /// Milliseconds since the epoch.
     pub now_ms: unsafe extern "C" fn(*const ()) -> i64,
-    /// Logs: level (1 error … 5 trace), target, message with its fields.
+    // Spans and events.
+    /// Takes the plugin's spans and events.
+    pub trace: TraceFunctions,
+    /// Logs a line that has no callsite, such as a panic: level (1 error … 5 trace), target, message.
     #[sabi(last_prefix_field)]
     pub log: unsafe extern "C" fn(*const (), u8, RStr<'_>, RStr<'_>),
 }

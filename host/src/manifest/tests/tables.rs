@@ -18,6 +18,9 @@ fn a_whole_manifest_is_read() {
         data = "${HOME}/data"
         roots = ["work", "/srv"]
         log = "debug"
+        log_format = "json"
+        log_limit = 50
+        traces = false
         stop_deadline_s = 3
         watchdog_s = 9
         start_deadline_s = 4
@@ -32,12 +35,15 @@ fn a_whole_manifest_is_read() {
         required = true
         capabilities = ["net", "fs"]
         start_deadline_s = 60
+        log = "trace"
         faults = { limit = 7 }
         settings.level = 3
     "#;
     let manifest = Manifest::parse_in(text, "/etc/transom/transom.toml", environment()).expect("it is sound");
-    let HostSettings { data, roots, log, stop_deadline_s, start_deadline_s, watchdog_s, strict } =
+    let HostSettings { data, roots, log, stop_deadline_s, start_deadline_s, watchdog_s, strict, .. } =
         manifest.host.clone();
+    let HostSettings { log_format, log_limit, traces, .. } = manifest.host.clone();
+    assert_eq!((log_format, log_limit, traces), (LogFormat::Json, 50, Some(false)));
     assert_eq!((data, log), (Some("/home/ada/data".into()), "debug".into()));
     assert_eq!(roots, [Path::new("/etc/transom/work"), Path::new("/srv")]);
     assert_eq!((stop_deadline_s, start_deadline_s, strict), (3, 4, true));
@@ -45,6 +51,7 @@ fn a_whole_manifest_is_read() {
     let [skills, audit] = &manifest.plugins[..] else { panic!("two plugins") };
     assert_eq!((skills.attach, &skills.source, skills.required), (Attach::Linked, &None, false));
     assert_eq!(manifest.start_deadline(skills).as_secs(), 4);
+    assert_eq!((skills.log, audit.log), (None, Some(LogLevel::Trace)));
     assert_eq!(audit.attach, Attach::Dylib);
     assert_eq!(audit.source.as_deref(), Some(Path::new("/etc/transom/plugins/libaudit.so")));
     assert_eq!(audit.capabilities, ["net", "fs"]);
