@@ -164,9 +164,10 @@ async fn a_trace_that_is_followed_reaches_queued_events_and_background_tasks() {
     let _alone = ALONE.lock().await;
     let stage = Stage::new("").await;
     let spans = |heard: &Heard| heard.spans.iter().map(|(name, _)| *name).collect::<Vec<_>>();
-    for (word, expected, trace) in
-        [("unfollowed", vec![], "None"), ("followed", vec!["errand"], "Some(0000000000000000000000000000feed)")]
-    {
+    for (word, expected, trace) in [
+        ("unfollowed", vec![], "None"),
+        ("followed", vec!["errand"], "Some(0000000000000000000000000000feed)"),
+    ] {
         trace::follow((word == "followed").then_some(current));
         stage.errand(word).await;
         let message = format!("heard `{word}`");
@@ -177,4 +178,36 @@ async fn a_trace_that_is_followed_reaches_queued_events_and_background_tasks() {
     }
     trace::follow(None);
     stage.stop().await;
+}
+
+const UNHEARD: &str = "promises::logs::a_plugin_logs_although_nobody_listens";
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "it needs a process without a log; the test below runs it in one"]
+async fn a_plugin_logs_although_nobody_listens() {
+    let stage = Stage::without_a_log().await;
+    for word in ["fields", "child", "recorded", "crowded", "debug", "record", "panic"] {
+        assert_eq!(stage.order(word).await, word);
+        assert_eq!(stage.errand(word).await, word);
+    }
+    assert_eq!(stage.order("level").await, "false");
+    // A log that comes late is told to the plugins like any other change.
+    capture::begin();
+    stage.order("fields").await;
+    assert!(said(|_| true).is_empty());
+    trace::levels_changed();
+    stage.order("fields").await;
+    only(said(|heard| heard.message == "a line with fields"));
+    stage.stop().await;
+}
+
+#[test]
+fn without_anybody_who_listens_to_the_log_plugins_run_all_the_same() {
+    let program = std::env::current_exe().expect("a running program has a path");
+    let output = std::process::Command::new(program)
+        .args(["--exact", "--ignored", "--nocapture", UNHEARD])
+        .output()
+        .expect("the program runs again");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
 }

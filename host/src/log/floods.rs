@@ -89,7 +89,8 @@ impl Floods {
     /// How many lines were suppressed since this was asked before, by plugin.
     pub(super) fn take_suppressed(&self) -> Vec<(&'static str, u64)> {
         let mut plugins = self.plugins();
-        let taken = plugins.iter_mut().map(|(plugin, lines)| (*plugin, std::mem::take(&mut lines.suppressed)));
+        let taken =
+            plugins.iter_mut().map(|(plugin, lines)| (*plugin, std::mem::take(&mut lines.suppressed)));
         taken.filter(|(_, suppressed)| *suppressed > 0).collect()
     }
 }

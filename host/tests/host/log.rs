@@ -62,13 +62,15 @@ async fn a_line_for_programs_names_plugin_spans_and_the_clients_trace(manner: Ma
         };
         lines.iter().find(is_meant).unwrap_or_else(|| panic!("{message} of {plugin}: {errors}"))
     };
-    for fault in
-        [line("unruly", "slammed the door"), line("transport-http", "route `GET /x/unruly` failed")]
+    for fault in [line("unruly", "slammed the door"), line("transport-http", "route `GET /x/unruly` failed")]
     {
         assert_eq!((&fault["level"], &fault["traceId"]), (&json!("error"), &json!(trace)), "{fault}");
         let span = &fault["spans"][0];
         assert_eq!((&span["name"], &span["plugin"]), (&json!("request"), &json!("transport-http")), "{span}");
-        assert_eq!((&span["fields"]["method"], &span["fields"]["path"]), (&json!("GET"), &json!("/x/unruly")));
+        assert_eq!(
+            (&span["fields"]["method"], &span["fields"]["path"]),
+            (&json!("GET"), &json!("/x/unruly"))
+        );
     }
     let told = line("unruly", "a line with fields");
     assert_eq!((&told["target"], &told["fields"]["count"]), (&json!("transom_unruly::telling"), &json!(-3)));

@@ -4,11 +4,11 @@ use std::mem::MaybeUninit;
 use std::sync::Arc;
 use std::task::Poll;
 
+use transom_plugin_api::CallError;
 use transom_plugin_api::abi::guard::swallow_panic;
 use transom_plugin_api::abi::host_table::FailurePlace;
 use transom_plugin_api::abi::task::{AbiWaker, RawStream};
 use transom_plugin_api::abi::{FAILED, PENDING, READY, Step};
-use transom_plugin_api::{CallError};
 
 use super::call::{blamed, drop_request, provider};
 use super::{Vigil, cut_error, fail, written};

@@ -3,7 +3,9 @@
 //! They run code of whoever subscribed to the host's log. A panic in that stays here: what was to be logged is lost.
 
 use transom_plugin_api::abi::guard::guarded_anywhere;
-use transom_plugin_api::abi::trace::{LevelsChanged, RawCallsite, RawCurrent, RawField, RawParent, TraceFunctions};
+use transom_plugin_api::abi::trace::{
+    LevelsChanged, RawCallsite, RawCurrent, RawField, RawParent, TraceFunctions,
+};
 
 use super::abi_prelude::RStr;
 use super::seat_of;
@@ -92,7 +94,12 @@ unsafe extern "C" fn admits(callsite: *const ()) -> bool {
     quiet(true, || forward::admits(callsite))
 }
 
-unsafe extern "C" fn event(callsite: *const (), parent: RawParent, fields: *const RawField<'_>, count: usize) {
+unsafe extern "C" fn event(
+    callsite: *const (),
+    parent: RawParent,
+    fields: *const RawField<'_>,
+    count: usize,
+) {
     // SAFETY: as above; the fields are borrowed for the call.
     let (callsite, fields) = unsafe { (callsite_of(callsite), fields_of(fields, count)) };
     quiet((), || forward::event(callsite, parent, fields));

@@ -129,7 +129,10 @@ pub(crate) fn register(plugin: &'static str, described: Description) -> Option<&
         }
         Err(is_first) => {
             if is_first {
-                tracing::warn!(plugin, "it logs from more than {MOST} places; what comes from others is lost");
+                tracing::warn!(
+                    plugin,
+                    "it logs from more than {MOST} places; what comes from others is lost"
+                );
             }
             None
         }

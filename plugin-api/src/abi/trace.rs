@@ -10,7 +10,7 @@ use abi_stable::StableAbi;
 
 use super::RStr;
 
-pub(crate) use sink::{Site, Sink};
+pub(crate) use sink::{Sink, Site};
 
 /// The host is not interested in a callsite.
 pub const NEVER: u8 = 0;

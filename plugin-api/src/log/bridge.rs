@@ -13,7 +13,7 @@ use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_core::span::Current;
 
 use super::fields::Fields;
-use crate::abi::trace::{RawParent, Site, Sink};
+use crate::abi::trace::{RawParent, Sink, Site};
 
 /// In place of the id of a span that the host did not take. No host counts so far.
 const NOWHERE: u64 = u64::MAX;

@@ -6,7 +6,7 @@ use std::sync::{OnceLock, PoisonError, RwLock};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
 use crate::abi::RStr;
-use crate::abi::trace::{RawField, RawParent, RawValue, Site, Sink};
+use crate::abi::trace::{RawField, RawParent, RawValue, Sink, Site};
 
 static RECORDS: OnceLock<Records> = OnceLock::new();
 

@@ -29,6 +29,15 @@ impl Stage {
     /// Both plugins, with a secret for the unruly one.
     pub(super) async fn new(secret: &str) -> Self {
         super::capture::begin();
+        Self::started(secret).await
+    }
+
+    /// Both plugins, in a process that may have no log.
+    pub(super) async fn without_a_log() -> Self {
+        Self::started("").await
+    }
+
+    async fn started(secret: &str) -> Self {
         let kernel = Kernel::new(KernelConfig::default(), Handle::current());
         let (_, driver) = kernel.resident::<Driver>("driver").expect("the ports agree");
         let settings = serde_json::json!({ "secret": secret }).to_string();

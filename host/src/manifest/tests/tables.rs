@@ -79,7 +79,7 @@ fn an_unknown_key_without_a_likeness_comes_with_those_that_are_known() {
     check(
         "[[plugin]]\nid = \"weather\"\nevery_s = 5\n",
         "error: unknown key `every_s` of plugin `weather`\n  --> transom.toml:3:1\n  help: known here: `id`, `source`, \
-         `attach`, `required`, `capabilities`, `start_deadline_s`, `faults` and `settings`; the plugin's own go under \
+         `attach`, `required`, `capabilities`, `start_deadline_s`, `log`, `faults` and `settings`; the plugin's own go under \
          `[plugin.settings]`",
     );
 }

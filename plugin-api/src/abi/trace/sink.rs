@@ -5,7 +5,8 @@ use tracing::level_filters::LevelFilter;
 use tracing::subscriber::Interest;
 
 use super::{
-    ALWAYS, EVENT, HINT, LevelsChanged, RawCallsite, RawCurrent, RawField, RawParent, SOMETIMES, SPAN, TraceFunctions,
+    ALWAYS, EVENT, HINT, LevelsChanged, RawCallsite, RawCurrent, RawField, RawParent, SOMETIMES, SPAN,
+    TraceFunctions,
 };
 use crate::Host;
 use crate::abi::RStr;
