@@ -19,6 +19,6 @@ pub(crate) mod origin;
 pub use callsite::plugin_of;
 pub use forward::{Gate, set_gate};
 pub use images::levels_changed;
-pub use origin::follow;
+pub use origin::{CurrentTrace, follow};
 
 pub(crate) use origin::{Origin, Teller, stamped};

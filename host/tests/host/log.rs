@@ -79,7 +79,7 @@ async fn a_line_for_programs_names_plugin_spans_and_the_clients_trace(manner: Ma
 }
 
 async fn the_operator_changes_levels_while_the_host_runs(manner: Manner) {
-    let scene = scene(manner, "log = \"debug\"").with_host("log = \"warn\"");
+    let scene = scene(manner, "log = \"error\"").with_host("log = \"warn\"");
     let host = scene.start().await;
     let listed = async || -> Value {
         let outcome = scene.run(&["log", "--json"]).await;
@@ -92,8 +92,10 @@ async fn the_operator_changes_levels_while_the_host_runs(manner: Manner) {
         (found["level"].as_str().expect("text").to_owned(), found["own"] == true)
     };
     let told = listed().await;
-    assert_eq!((&told["host"], level(&told, "unruly")), (&json!("warn"), ("debug".to_owned(), true)));
+    assert_eq!((&told["host"], level(&told, "unruly")), (&json!("warn"), ("error".to_owned(), true)));
     assert_eq!(level(&told, "transport-http"), ("warn".to_owned(), false));
+    assert_eq!(tell(&host, "level").await, "false");
+    assert_eq!(scene.run(&["log", "unruly", "debug"]).await.code, Some(0));
     assert_eq!(tell(&host, "level").await, "true");
 
     let set = scene.run(&["log", "unruly", "host"]).await;

@@ -31,6 +31,7 @@ pub(crate) fn admits(callsite: &'static Callsite) -> bool {
 
 pub(crate) fn max_level() -> u8 {
     match LevelFilter::current().into_level() {
+        _ if sabotaged("log-what-is-switched-off") => 5,
         None => 0,
         Some(Level::ERROR) => 1,
         Some(Level::WARN) => 2,
@@ -130,7 +131,7 @@ pub(crate) fn current() -> Option<(u64, Option<&'static Callsite>)> {
 
 /// `None` for 0, which is nobody's id.
 fn id(span: u64) -> Option<Id> {
-    std::num::NonZeroU64::new(span).map(|span| Id::from_non_zero_u64(span))
+    std::num::NonZeroU64::new(span).map(Id::from_non_zero_u64)
 }
 
 /// One value, where `tracing` can borrow it.

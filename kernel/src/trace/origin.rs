@@ -11,11 +11,14 @@ use tracing::{Instrument, Span};
 use transom_plugin_api::{CallContext, TraceId};
 
 static FOLLOWED: AtomicBool = AtomicBool::new(false);
-static CURRENT: RwLock<Option<fn() -> Option<TraceId>>> = RwLock::new(None);
+/// Answers the trace id of the span that the calling thread is in.
+pub type CurrentTrace = fn() -> Option<TraceId>;
+
+static CURRENT: RwLock<Option<CurrentTrace>> = RwLock::new(None);
 
 /// Has traces followed from now on, or no longer: queued events and background tasks run in the span in which they were
 /// emitted or spawned, and every `CallContext` has the trace id that `current` answers on the caller's thread.
-pub fn follow(current: Option<fn() -> Option<TraceId>>) {
+pub fn follow(current: Option<CurrentTrace>) {
     *CURRENT.write().unwrap_or_else(PoisonError::into_inner) = current;
     FOLLOWED.store(current.is_some(), Ordering::Relaxed);
 }
