@@ -6,6 +6,7 @@ mod promises {
     mod dialects;
     mod fingerprints;
     mod links;
+    mod logs;
     mod reachable;
     mod repository;
     mod restless;

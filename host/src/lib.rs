@@ -13,6 +13,7 @@
 //! | `sockets` | listening sockets that outlive a generation |
 //! | [`data`] | the data folder: lock, run file, images |
 //! | [`lock`] | which plugins a manifest was found with |
+//! | `log` | the log: levels, floods, lines, trace ids |
 //! | `attendant` | a thread for signals, the control socket and the watchdog |
 //! | `control` | the control socket, both ends |
 
@@ -29,6 +30,7 @@ mod client;
 mod command;
 mod control;
 mod images;
+mod log;
 mod residents;
 mod sockets;
 mod terminal;

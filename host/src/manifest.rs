@@ -47,7 +47,7 @@ pub use editor::manifest_schema;
 pub use environment::Environment;
 pub use fault::{Fault, Faults, Position};
 pub use plugins::PluginEntry;
-pub use tables::{Attach, HostSettings};
+pub use tables::{Attach, HostSettings, LogFormat, LogLevel};
 pub(crate) use wording::{listed, nearest};
 
 use fault::Report;

@@ -12,6 +12,7 @@ use crate::attendant::Duty;
 use crate::control;
 use crate::data::DataFolder;
 use crate::lock::Lock;
+use crate::log;
 use crate::manifest::{Faults, Manifest};
 use crate::reload::{ReloadOutcome, ReloadRequest, Reloader};
 use crate::residents::Residents;
@@ -118,6 +119,7 @@ impl Running {
         if overrides.locked {
             Lock::check(manifest, plugins)?;
         }
+        log::introduce(&plugins);
         let strict = strict || manifest.host.strict;
         let stop_deadline = Duration::from_secs(manifest.host.stop_deadline_s);
         let vital = Vital::of(plugins, strict);

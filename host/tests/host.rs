@@ -11,6 +11,7 @@ mod host {
     mod grants;
     mod guards;
     mod lock;
+    mod log;
     mod provider;
     mod reloading;
     mod secrets;

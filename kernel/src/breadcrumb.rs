@@ -145,6 +145,15 @@ pub fn is_dispatching() -> bool {
     SLOT.get().is_some_and(|slot| slot.depth.get() > 0)
 }
 
+/// The plugin whose handler runs on this thread, if one does.
+#[must_use]
+pub fn running_plugin() -> Option<&'static str> {
+    let crumb = SLOT.get()?.crumb.load(Ordering::Relaxed);
+    #[allow(clippy::cast_possible_truncation, reason = "two numbers of 32 bits in one of 64")]
+    let plugin = (crumb >> 32) as u32;
+    (crumb != IDLE).then(|| crate::seat::id_of(plugin))
+}
+
 /// One dispatch on this thread: counted, perhaps timed, and ended when it is dropped.
 pub(crate) struct Dispatch<'a> {
     slot: &'static Slot,

@@ -3,6 +3,8 @@
 //! Every function takes a seat first. The pointer came from [`raw_host`](crate::kernel::raw_host) and is held by whoever
 //! passes it, so it is valid; a retired seat is refused by what it reaches.
 
+mod trace;
+
 use std::mem::MaybeUninit;
 use std::os::fd::IntoRawFd;
 use std::sync::{Arc, OnceLock};
@@ -20,6 +22,7 @@ use crate::bus::{self, fail};
 use crate::kernel::declared_role;
 use crate::seat::Seat;
 use crate::table::{About, Contribution, QueuedRoute};
+use crate::trace::Teller;
 
 mod abi_prelude {
     pub(super) use transom_plugin_api::abi::host_table::{
@@ -61,7 +64,8 @@ pub(crate) fn table() -> HostTableRef {
             // Work that blocks.
             run_blocking,
             secret,
-            log,
+            trace: trace::FUNCTIONS,
+            log: trace::line,
         }
         .leak()
     })
@@ -186,7 +190,7 @@ async fn push_all(seat: &Seat, point: u32, waiting: Vec<WaitingMailbox>) -> Resu
     };
     tokio::pin!(deadline);
     for (mailbox, event) in waiting {
-        let push = push_when_free(&mailbox, Mail { event, caller: seat.id });
+        let push = push_when_free(&mailbox, Mail { event, teller: Teller::of(seat.id) });
         tokio::select! {
             () = push => {}
             () = &mut deadline => {
@@ -445,18 +449,5 @@ unsafe extern "C" fn secret(
             }
             Err(error) => fail(failure, error),
         }
-    }
-}
-
-unsafe extern "C" fn log(seat: *const (), level: u8, target: RStr<'_>, message: RStr<'_>) {
-    // SAFETY: held seat; the texts are borrowed for the call.
-    let plugin = unsafe { seat_of(seat) }.id;
-    let (target, message) = (target.as_str(), message.as_str());
-    match level {
-        1 => tracing::error!(plugin, from = target, "{message}"),
-        2 => tracing::warn!(plugin, from = target, "{message}"),
-        3 => tracing::info!(plugin, from = target, "{message}"),
-        4 => tracing::debug!(plugin, from = target, "{message}"),
-        _ => tracing::trace!(plugin, from = target, "{message}"),
     }
 }

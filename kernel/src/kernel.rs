@@ -106,6 +106,7 @@ impl Kernel {
             id: id.to_owned(),
             version: self.shared.host_version.to_owned(),
             about: String::new(),
+            module: String::new(),
             abi: ABI_REVISION,
             sdk: env!("CARGO_PKG_VERSION").to_owned(),
             target: String::new(),

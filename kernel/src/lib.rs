@@ -27,6 +27,7 @@
 //! | `draft` | what the next table is made of |
 //! | `bridge` | values between plugins that were built with different copies of a contract |
 //! | `watch` | handlers that do not come back |
+//! | [`trace`] | plugins' spans and events in the host's log; traces across the bus |
 //! | `breadcrumb` | who is running on each thread; counts and sampled times |
 
 pub mod descriptor;
@@ -36,6 +37,7 @@ pub mod kernel;
 pub mod operator;
 pub mod order;
 pub mod plan;
+pub mod trace;
 
 mod breadcrumb;
 mod bridge;
@@ -56,7 +58,7 @@ mod sync;
 mod table;
 mod watch;
 
-pub use breadcrumb::{PointMetrics, is_dispatching};
+pub use breadcrumb::{PointMetrics, is_dispatching, running_plugin};
 pub use bridge::BridgeStatus;
 pub use descriptor::Descriptor;
 pub use faults::FaultBudget;

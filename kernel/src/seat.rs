@@ -23,6 +23,7 @@ use crate::kernel::Shared;
 use crate::lifecycle;
 use crate::quiet::{Quiet, Running, running};
 use crate::table::Contribution;
+use crate::trace::Origin;
 
 /// One activation. Its address is what a plugin holds; a retired seat refuses whatever comes through it.
 pub(crate) struct Seat {
@@ -376,7 +377,7 @@ impl Seat {
                 tracing::error!(plugin = id, "background task: {}", error.message);
             }
         };
-        tasks.spawn_on(run, &self.shared.runtime);
+        tasks.spawn_on(Origin::here().around(run), &self.shared.runtime);
     }
 
     pub(crate) fn on_stop(&self, task: RawTask) {

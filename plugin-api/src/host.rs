@@ -263,7 +263,7 @@ impl Host {
         unsafe { (self.raw.table.is_dispatching())(self.raw.seat) }
     }
 
-    /// For the SDK: hands a log line over.
+    /// For the SDK: hands a log line over that has no callsite.
     pub(crate) fn log(&self, level: u8, target: &str, message: &str) {
         // SAFETY: the seat is held; the texts are borrowed for the call.
         unsafe {

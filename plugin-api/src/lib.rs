@@ -119,6 +119,7 @@ mod context;
 mod error;
 mod host;
 mod log;
+mod trace_id;
 
 pub use abi::facade::{Json, List, Map, Maybe, Opaque, Shared, Text};
 pub use background::Background;
@@ -133,6 +134,7 @@ pub use port::{
     StreamCaller, StreamServer,
 };
 pub use settings::{Secret, Settings, SettingsError};
+pub use trace_id::TraceId;
 pub use transom_plugin_macros::{Ports, Settings, export_plugin};
 
 /// Makes a struct or an enum a payload that may cross a point.

@@ -12,7 +12,7 @@ use super::Reader;
 use super::fault::Position;
 use super::grants::positions_in;
 use super::schema::Schema;
-use super::tables::{Attach, PluginTable};
+use super::tables::{Attach, LogLevel, PluginTable};
 use super::tree::{Content, Located};
 use super::wording::{Subject, shown};
 
@@ -33,6 +33,8 @@ pub struct PluginEntry {
     pub points: Option<Vec<PointPattern>>,
     /// Seconds it has to start, when they are not the host's: see [`Manifest::start_deadline`](super::Manifest::start_deadline).
     pub start_deadline_s: Option<u64>,
+    /// What it logs, when that is not what the host's setting says.
+    pub log: Option<LogLevel>,
     /// How many faults it may have before it is quarantined.
     pub faults: FaultBudget,
     /// Its own settings, not checked yet.
@@ -83,7 +85,16 @@ impl Reader<'_, '_> {
             return None;
         }
         let PluginTable {
-            id, source, attach, required, capabilities, points, start_deadline_s, faults, ..
+            id,
+            source,
+            attach,
+            required,
+            capabilities,
+            points,
+            start_deadline_s,
+            log,
+            faults,
+            ..
         } = self.read(&table, value)?;
         let capabilities = capabilities.map(|written| self.capabilities(&id, written, &table));
         let points = points.map(|written| self.points(&id, &written, &table));
@@ -101,6 +112,7 @@ impl Reader<'_, '_> {
             capabilities,
             points,
             start_deadline_s,
+            log,
             settings: settings.unwrap_or_else(|| Located::empty_table(at)),
             at,
             keys,

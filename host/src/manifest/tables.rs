@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde_json::Value;
+use tracing::level_filters::LevelFilter;
 use transom_plugin_api::describe::{Piece, text_of};
 use transom_plugin_api::settings::Setting;
 use transom_plugin_api::{Secret, Settings, SettingsError};
@@ -34,6 +35,16 @@ pub struct HostSettings {
     /// What is logged: a level (`error`, `warn`, `info`, `debug` or `trace`), or levels by target.
     #[setting(default = "info")]
     pub log: String,
+    /// How the log is written: `text`, for people, or `json`, one object a line.
+    #[setting(default = "text")]
+    pub log_format: LogFormat,
+    /// Lines that each plugin may log in a second, and five times as many at once; errors are counted by themselves. 1 to
+    /// 1000000.
+    #[setting(default = 200, min = 1, max = 1_000_000)]
+    pub log_limit: u32,
+    /// Whether a trace is followed across the bus: into queued events, background tasks and `CallContext`s. Left out, it is
+    /// where the log is JSON.
+    pub traces: Option<bool>,
     /// Seconds all plugins together have to stop. 1 to 3600.
     #[setting(default = 10, min = 1, max = 3600)]
     pub stop_deadline_s: u64,
@@ -73,6 +84,8 @@ pub(super) struct PluginTable {
     /// Seconds it has to start, instead of the host's `start_deadline_s`. 1 to 3600.
     #[setting(min = 1, max = 3600)]
     pub(super) start_deadline_s: Option<u64>,
+    /// What it logs, in place of what `host.log` says.
+    pub(super) log: Option<LogLevel>,
     /// How many faults it may have before it is quarantined.
     pub(super) faults: Option<FaultsTable>,
     /// The plugin's own settings.
@@ -126,6 +139,45 @@ words! {
     Point: "^[^/*\\\\s]+/([^*\\\\s]+|[*])$";
 }
 
+/// How the log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Settings, clap::ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For programs: one JSON object a line.
+    Json,
+}
+
+/// How much a plugin logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Settings)]
+pub enum LogLevel {
+    /// Nothing.
+    Off,
+    /// Errors.
+    Error,
+    /// Warnings, too.
+    Warn,
+    /// What happens, too.
+    Info,
+    /// What helps to find a mistake, too.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+impl From<LogLevel> for LevelFilter {
+    fn from(level: LogLevel) -> Self {
+        match level {
+            LogLevel::Off => Self::OFF,
+            LogLevel::Error => Self::ERROR,
+            LogLevel::Warn => Self::WARN,
+            LogLevel::Info => Self::INFO,
+            LogLevel::Debug => Self::DEBUG,
+            LogLevel::Trace => Self::TRACE,
+        }
+    }
+}
+
 /// A table about which only a plugin knows more.
 #[derive(Debug)]
 pub(super) struct OwnSettings;
@@ -158,6 +210,9 @@ mod tests {
             data: None,
             roots: vec![".".into()],
             log: "info".into(),
+            log_format: LogFormat::Text,
+            log_limit: 200,
+            traces: None,
             stop_deadline_s: 10,
             start_deadline_s: 10,
             watchdog_s: None,

@@ -22,6 +22,7 @@ pub(crate) fn expand(arguments: TokenStream) -> syn::Result<TokenStream> {
                 id: #id,
                 version: ::core::env!("CARGO_PKG_VERSION"),
                 about: ::core::env!("CARGO_PKG_DESCRIPTION"),
+                module: ::core::module_path!(),
                 runtime: ::transom_plugin_api::runtime::RuntimeChoice::#runtime,
                 aborts: ::core::cfg!(panic = "abort"),
                 exclusive: #exclusive,

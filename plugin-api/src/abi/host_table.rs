@@ -7,6 +7,7 @@ use abi_stable::std_types::RSlice;
 
 use super::payload::PayloadType;
 use super::task::{AbiWaker, RawStream, RawTask};
+use super::trace::TraceFunctions;
 use super::{RStr, Step};
 use crate::{CallContext, CallError, Text};
 
@@ -105,7 +106,10 @@ pub struct HostTable {
     // Secrets.
     /// Writes the text of the operator's secret of that name, or a failure.
     pub secret: unsafe extern "C" fn(*const (), RStr<'_>, *mut MaybeUninit<Text>, FailurePlace) -> Step,
-    /// Logs: level (1 error … 5 trace), target, message with its fields.
+    // Spans and events.
+    /// Takes the plugin's spans and events.
+    pub trace: TraceFunctions,
+    /// Logs a line that has no callsite, such as a panic: level (1 error … 5 trace), target, message.
     #[sabi(last_prefix_field)]
     pub log: unsafe extern "C" fn(*const (), u8, RStr<'_>, RStr<'_>),
 }

@@ -18,6 +18,9 @@ fn a_whole_manifest_is_read() {
         data = "${HOME}/data"
         roots = ["work", "/srv"]
         log = "debug"
+        log_format = "json"
+        log_limit = 50
+        traces = false
         stop_deadline_s = 3
         watchdog_s = 9
         start_deadline_s = 4
@@ -39,6 +42,7 @@ fn a_whole_manifest_is_read() {
         capabilities = ["net", "fs"]
         points = ["agent/*", "audit/said"]
         start_deadline_s = 60
+        log = "trace"
         faults = { limit = 7 }
         settings.level = 3
     "#;
@@ -52,7 +56,11 @@ fn a_whole_manifest_is_read() {
         watchdog_s,
         retired_images,
         strict,
+        log_format,
+        log_limit,
+        traces,
     } = manifest.host.clone();
+    assert_eq!((log_format, log_limit, traces), (LogFormat::Json, 50, Some(false)));
     assert_eq!((data, log), (Some("/home/ada/data".into()), "debug".into()));
     assert_eq!(roots, [Path::new("/etc/transom/work"), Path::new("/srv")]);
     assert_eq!((stop_deadline_s, start_deadline_s, strict), (3, 4, true));
@@ -60,6 +68,7 @@ fn a_whole_manifest_is_read() {
     let [skills, audit] = &manifest.plugins[..] else { panic!("two plugins") };
     assert_eq!((skills.attach, &skills.source, skills.required), (Attach::Linked, &None, false));
     assert_eq!(manifest.start_deadline(skills).as_secs(), 4);
+    assert_eq!((skills.log, audit.log), (None, Some(LogLevel::Trace)));
     assert_eq!(audit.attach, Attach::Dylib);
     assert_eq!(audit.source.as_deref(), Some(Path::new("/etc/transom/plugins/libaudit.so")));
     assert_eq!(audit.capabilities, Some(vec!["net".to_owned(), "fs".to_owned()]));
@@ -92,7 +101,7 @@ fn an_unknown_key_without_a_likeness_comes_with_those_that_are_known() {
     check(
         "[[plugin]]\nid = \"weather\"\nevery_s = 5\n",
         "error: unknown key `every_s` of plugin `weather`\n  --> transom.toml:3:1\n  help: known here: `id`, `source`, \
-         `attach`, `required`, `capabilities`, `points`, `start_deadline_s`, `faults` and `settings`; the plugin's own go under \
+         `attach`, `required`, `capabilities`, `points`, `start_deadline_s`, `log`, `faults` and `settings`; the plugin's own go under \
          `[plugin.settings]`",
     );
 }
