@@ -10,10 +10,12 @@
 //! | [`running`] | an assembly that runs: kernel, residents, ready, stop |
 //! | [`data`] | the data folder: lock, run file, images |
 //! | [`lock`] | which plugins a manifest was found with |
+//! | [`crash`] | the last line of a process that native code brings down |
 //! | `attendant` | a thread for signals, the control socket and the watchdog |
 //! | `control` | the control socket, both ends |
 
 pub mod assembly;
+pub mod crash;
 pub mod data;
 pub mod lock;
 pub mod manifest;

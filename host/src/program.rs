@@ -7,6 +7,8 @@
 //! | 2 | it was refused before anything ran: wrong arguments, a faulty manifest, a required plugin that did not start, a data folder in use |
 //! | 70 | the watchdog ended it: a handler kept a thread busy for too long |
 //! | 130 | it was interrupted: `chat` at once, `up` a second time or before it was ready |
+//!
+//! Native code that crashes ends it by its signal, after one line that names the plugin: see [`crate::crash`].
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -18,6 +20,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use transom_plugin_api::abi::guard::install_panic_hook;
 
 use crate::command::{chat, check, explain, graph, inspect, lock, plugins, status, up};
+use crate::crash::tell_crashes;
 use crate::data::default_folder;
 use crate::manifest::{Fault, Faults, Manifest, log_levels};
 use crate::terminal::{complain, lost_output};
@@ -107,6 +110,7 @@ pub fn main(bundled: &[&str]) -> ExitCode {
             return ExitCode::from(REFUSED);
         }
     };
+    tell_crashes();
     install_panic_hook(transom_kernel::is_dispatching, |message| complain(&format!("error: {message}")));
     let common = line.common;
     let code = runtime.block_on(async {

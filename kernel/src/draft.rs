@@ -13,8 +13,9 @@ use crate::bridge::BridgeStatus;
 use crate::bridge::fit::{Dialects, Shapes};
 use crate::bridge::lane::{Lane, Traffic};
 use crate::descriptor::{Descriptor, PortDescriptor};
-use crate::seat::Seat;
+use crate::seat::{Seat, intern};
 use crate::table::{Contribution, Point, PointTypes, RouteTable, Routes, Visible};
+use crate::whereabouts::PointNames;
 
 /// Fingerprints of a port's input, output and about.
 type Fingerprints = [String; 3];
@@ -23,6 +24,8 @@ type Fingerprints = [String; 3];
 #[derive(Default)]
 pub(crate) struct Draft {
     dialects: Vec<Dialect>,
+    /// The names of the dialects' points, for those who cannot wait for a lock.
+    names: PointNames,
     indices: HashMap<(String, Fingerprints), u32>,
     /// The number of each point's family, which all its dialects belong to.
     families: HashMap<String, usize>,
@@ -59,6 +62,7 @@ impl Draft {
                 let next = self.families.len();
                 let family = *self.families.entry(port.point.clone()).or_insert(next);
                 self.indices.insert(key, index);
+                self.names.push(intern(&port.point));
                 self.dialects.push(Dialect { point: Arc::new(Point::of(port)), family, fingerprints });
             }
         }
@@ -110,6 +114,10 @@ impl Draft {
             ))),
             _ => Ok(()),
         }
+    }
+
+    pub(crate) fn names(&self) -> PointNames {
+        PointNames::clone(&self.names)
     }
 
     pub(crate) fn point(&self, index: u32) -> Option<Arc<Point>> {

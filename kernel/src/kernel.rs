@@ -23,6 +23,7 @@ use crate::seat::{Seat, intern};
 use crate::snapshot::Published;
 use crate::table::{Contribution, Point, RouteTable, Routes};
 use crate::watch::Watch;
+use crate::whereabouts::PointNames;
 use crate::{door, lifecycle};
 
 /// What a kernel is told about its host.
@@ -165,7 +166,7 @@ impl Kernel {
     /// Finds handlers that do not come back.
     #[must_use]
     pub fn watch(&self) -> Watch {
-        Watch::over(Arc::clone(&self.shared))
+        Watch::new()
     }
 
     /// All plugins and how they are, in the order of their start.
@@ -214,6 +215,10 @@ impl Shared {
             self.swap(&mut draft);
         }
         Ok(index)
+    }
+
+    pub(crate) fn point_names(&self) -> PointNames {
+        self.draft().names()
     }
 
     pub(crate) fn point(&self, index: u32) -> Option<Arc<Point>> {

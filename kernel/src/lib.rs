@@ -20,6 +20,8 @@
 //! | `draft` | what the next table is made of |
 //! | `bridge` | values between plugins that were built with different copies of a contract |
 //! | `watch` | handlers that do not come back |
+//! | `whereabouts` | which plugin a thread is in, for those who may not wait |
+//! | `roll` | a list that only grows, read without a lock |
 //! | `breadcrumb` | who is running on each thread; counts and sampled times |
 
 pub mod descriptor;
@@ -36,10 +38,12 @@ mod draft;
 mod faults;
 mod lifecycle;
 mod reaper;
+mod roll;
 mod seat;
 mod snapshot;
 mod table;
 mod watch;
+mod whereabouts;
 
 pub use breadcrumb::{PointMetrics, is_dispatching};
 pub use bridge::BridgeStatus;
@@ -49,4 +53,6 @@ pub use graph::{PointGraph, PointUse, graph};
 pub use kernel::{Kernel, KernelConfig};
 pub use lifecycle::{PluginToStart, StartReport, StopReport};
 pub use plan::{Plan, PlanFault, PlannedLane, plan};
+pub use roll::Roll;
 pub use watch::{LongRunning, Watch};
+pub use whereabouts::{Doing, Whereabouts, whereabouts, while_loading};

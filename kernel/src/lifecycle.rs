@@ -16,6 +16,7 @@ use transom_plugin_api::hosting::{Attach, PluginChange, PluginState, PluginStatu
 use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{CallError, Text};
 
+use crate::breadcrumb::{Phase, during, polled_during};
 use crate::descriptor::Descriptor;
 use crate::faults::FaultBudget;
 use crate::kernel::{Shared, raw_host};
@@ -217,7 +218,8 @@ async fn start_one(shared: &Arc<Shared>, plugin: PluginToStart) -> Result<(), St
     let (runtime, seated) = (shared.runtime.clone(), Arc::clone(&seat));
     let spawned = thread.spawn(move || {
         let _entered = runtime.enter();
-        let _ = sender.send(call_start(table, &settings, seated));
+        let number = seated.number;
+        let _ = sender.send(during(number, Phase::Starting, || call_start(table, &settings, seated)));
     });
     let outcome = match spawned {
         Err(error) => Err(format!("no thread could be made for its `start`: {error}")),
@@ -308,12 +310,13 @@ async fn stop_one(seat: &Arc<Seat>, limit: Duration) -> Result<(), String> {
 async fn run_on_stop(seat: &Arc<Seat>, tasks: Vec<RawTask>, limit: Duration) -> Result<(), String> {
     let (sender, receiver) = oneshot::channel();
     let runtime = seat.shared.runtime.clone();
-    let id = seat.id;
+    let (id, number) = (seat.id, seat.number);
     let thread = std::thread::Builder::new().name(format!("stop-{id}"));
     let spawned = thread.spawn(move || {
         for task in tasks {
             // SAFETY: the SDK makes tasks without a value.
-            if let Err(error) = runtime.block_on(unsafe { resumed::<()>(task) }) {
+            let task = polled_during(number, Phase::Stopping, unsafe { resumed::<()>(task) });
+            if let Err(error) = runtime.block_on(task) {
                 tracing::error!(plugin = id, "while stopping: {}", error.message);
             }
         }

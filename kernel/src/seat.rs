@@ -13,11 +13,13 @@ use transom_plugin_api::abi::task::{RawTask, resumed};
 use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{CallError, CallErrorKind};
 
+use crate::breadcrumb::{Phase, polled_during};
 use crate::descriptor::{Descriptor, PortDescriptor};
 use crate::faults::{FaultBudget, Faults};
 use crate::kernel::Shared;
 use crate::lifecycle;
 use crate::table::Contribution;
+use crate::whereabouts::enrol;
 
 /// One activation. Its address is what a plugin holds; a retired seat refuses whatever comes through it.
 pub(crate) struct Seat {
@@ -80,20 +82,6 @@ pub(crate) fn intern(text: &str) -> &'static str {
     text
 }
 
-/// The ids of all seats there ever were, by their numbers.
-static NUMBERED: Mutex<Vec<&'static str>> = Mutex::new(Vec::new());
-
-fn numbered(id: &'static str) -> u32 {
-    let mut ids = lock(&NUMBERED);
-    ids.push(id);
-    u32::try_from(ids.len() - 1).expect("fewer seats than fit into memory")
-}
-
-/// The id of the seat with that number.
-pub(crate) fn id_of(number: u32) -> &'static str {
-    lock(&NUMBERED).get(number as usize).copied().unwrap_or("unknown")
-}
-
 impl Seat {
     pub(crate) fn new(
         shared: &Arc<Shared>,
@@ -107,7 +95,7 @@ impl Seat {
         let (sender, quiet) = watch::channel(false);
         Arc::new(Self {
             id,
-            number: numbered(id),
+            number: enrol(id, shared.point_names()),
             facts: StartFacts {
                 id: RStr::from_str(id),
                 data_folder: RStr::from_str(intern(data_folder)),
@@ -262,6 +250,7 @@ impl Seat {
         let id = self.id;
         // SAFETY: the SDK makes tasks without a value.
         let run = unsafe { resumed::<()>(task) };
+        let run = polled_during(self.number, Phase::Task, run);
         let run = async move {
             if let Err(error) = run.await {
                 tracing::error!(plugin = id, "background task: {}", error.message);

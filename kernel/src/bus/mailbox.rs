@@ -13,7 +13,7 @@ use transom_plugin_api::abi::host_table::{AsyncHandler, MailboxTerms, RawReceive
 use transom_plugin_api::abi::task::crossing;
 
 use super::emit::SharedPayload;
-use crate::breadcrumb::Dispatch;
+use crate::breadcrumb::{Dispatch, polled_at};
 use crate::seat::Seat;
 use crate::table::Contribution;
 
@@ -167,7 +167,7 @@ async fn handle(contribution: &Contribution, event: RawReceived, caller: &'stati
             )
         })
     };
-    if let Err(error) = handled.await {
+    if let Err(error) = polled_at(contribution.seat.number, contribution.point, handled).await {
         contribution.seat.fault(&contribution.info.name, &error);
     }
 }
