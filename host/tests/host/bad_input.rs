@@ -3,6 +3,7 @@
 
 mod files;
 mod manifests;
+mod mutated;
 mod starts;
 
 use std::path::PathBuf;
