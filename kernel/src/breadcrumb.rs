@@ -40,11 +40,12 @@ pub(crate) enum Phase {
     Loading,
     Starting,
     Stopping,
+    HandingOver,
     Task,
 }
 
 impl Phase {
-    const ALL: [Self; 4] = [Self::Loading, Self::Starting, Self::Stopping, Self::Task];
+    const ALL: [Self; 5] = [Self::Loading, Self::Starting, Self::Stopping, Self::HandingOver, Self::Task];
 
     /// Numbers from the end, where no point is.
     const fn number(self) -> u32 {
@@ -58,7 +59,7 @@ impl Phase {
 
     /// Whether a thread of the host's is busy as long as it lasts. The others have a deadline and a thread of their own.
     const fn keeps_a_thread_of_the_host(self) -> bool {
-        matches!(self, Self::Task)
+        matches!(self, Self::HandingOver | Self::Task)
     }
 }
 

@@ -6,7 +6,9 @@
 pub(crate) mod call;
 pub(crate) mod emit;
 pub(crate) mod filter;
+pub(crate) mod gate;
 pub(crate) mod mailbox;
+pub(crate) mod queue;
 pub(crate) mod stream;
 
 use std::future::Future;

@@ -30,6 +30,9 @@ pub struct Descriptor {
     pub panic: PanicStrategy,
     /// `none` or `tokio`.
     pub runtime: String,
+    /// Whether it lets go of everything before its successor starts.
+    #[serde(default)]
+    pub handover: Handover,
     /// What it asks the operator to grant.
     pub capabilities: Vec<String>,
     /// Every point it touches.
@@ -47,6 +50,24 @@ impl Descriptor {
     pub fn symbol(&self) -> String {
         symbol_of(&self.id)
     }
+
+    /// Whether the old generation must have let go before a new one starts.
+    #[must_use]
+    pub fn is_exclusive(&self) -> bool {
+        self.handover == Handover::Exclusive
+    }
+}
+
+/// How one generation of a plugin follows another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Handover {
+    /// The new one starts beside the old one, which goes when the new one runs.
+    #[default]
+    Beside,
+    /// The old one has stopped before the new one starts; calls wait meanwhile. For plugins that own something, such as
+    /// a database.
+    Exclusive,
 }
 
 /// Name of the data symbol of the plugin called `id`.

@@ -4,6 +4,7 @@
 //! passes it, so it is valid; a retired seat is refused by what it reaches.
 
 use std::mem::MaybeUninit;
+use std::os::fd::IntoRawFd;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -14,7 +15,7 @@ use transom_plugin_api::{CallError, CallErrorKind};
 
 use crate::bridge::emission::Emission;
 use crate::bus::emit::{Clones, SharedPayload};
-use crate::bus::mailbox::Mailbox;
+use crate::bus::mailbox::{Mail, Mailbox, mailbox, push_when_free};
 use crate::bus::{self, fail};
 use crate::kernel::declared_role;
 use crate::seat::Seat;
@@ -23,10 +24,10 @@ use crate::table::{About, Contribution, QueuedRoute};
 mod abi_prelude {
     pub(super) use transom_plugin_api::abi::host_table::{
         Contribution as RawContribution, FailurePlace, Handler, HostTable, HostTableRef, NameVisitor,
-        PortRequest, StartFacts,
+        PortRequest, StartFacts, TaskMaker,
     };
     pub(super) use transom_plugin_api::abi::task::{AbiWaker, RawStream, RawTask, Surroundings, task};
-    pub(super) use transom_plugin_api::abi::{IMAGE, READY, RStr, Step};
+    pub(super) use transom_plugin_api::abi::{IMAGE, READY, RSlice, RStr, Step};
 }
 
 /// The one table of this kernel's functions.
@@ -51,6 +52,10 @@ pub(crate) fn table() -> HostTableRef {
             on_stop,
             spawn,
             sleep,
+            on_hand_over,
+            on_drain,
+            handed_over,
+            listen,
             is_dispatching,
             now_ms,
             log,
@@ -173,7 +178,7 @@ async fn push_all(seat: &Seat, point: u32, waiting: Vec<WaitingMailbox>) -> Resu
     };
     tokio::pin!(deadline);
     for (mailbox, event) in waiting {
-        let push = mailbox.push_when_free(event, seat.id);
+        let push = push_when_free(&mailbox, Mail { event, caller: seat.id });
         tokio::select! {
             () = push => {}
             () = &mut deadline => {
@@ -300,6 +305,12 @@ fn take_in(seat: &Arc<Seat>, index: u32, raw: RawContribution) -> Result<(), Cal
             point.name
         )));
     }
+    if matches!(handler, Handler::Inline(_)) && seat.descriptor.is_exclusive() {
+        return Err(undeclared(format!(
+            "cannot hear `{}` inline: while it is handed over, what is emitted there must wait in a mailbox; use `queued`",
+            point.name
+        )));
+    }
     let mailbox = match &handler {
         Handler::Queued(_, terms) => Some(mailbox_for(seat, &point, *terms)?),
         _ => None,
@@ -314,6 +325,7 @@ fn take_in(seat: &Arc<Seat>, index: u32, raw: RawContribution) -> Result<(), Cal
         handler,
         mailbox,
         is_lane: false,
+        waiting: None,
         _running: running,
     }))
 }
@@ -323,7 +335,7 @@ fn mailbox_for(
     point: &crate::table::Point,
     terms: MailboxTerms,
 ) -> Result<Arc<Mailbox>, CallError> {
-    let mailbox = Mailbox::new(terms);
+    let mailbox = mailbox(terms);
     if mailbox.waits() && point.kind != transom_plugin_api::point::PointKind::PacedEvent {
         return Err(CallError::failed(format!(
             "plugin `{}` asks the emitter of `{}` to wait, but only paced events can: use another mailbox",
@@ -359,6 +371,41 @@ unsafe extern "C" fn sleep(seat: *const (), nanos: u64) -> RawTask {
         sleep.await;
         Ok(())
     })
+}
+
+unsafe extern "C" fn on_hand_over(seat: *const (), maker: TaskMaker) {
+    // SAFETY: held seat.
+    unsafe { seat_of(seat) }.on_hand_over(maker);
+}
+
+unsafe extern "C" fn on_drain(seat: *const (), maker: TaskMaker) {
+    // SAFETY: held seat.
+    unsafe { seat_of(seat) }.on_drain(maker);
+}
+
+unsafe extern "C" fn handed_over(seat: *const ()) -> RSlice<'static, u8> {
+    // SAFETY: held seat; the caller uses the bytes as long as it holds it.
+    let seat: &'static Seat = unsafe { seat_of(seat) };
+    RSlice::from_slice(seat.inheritance.as_ref().map_or(&[], |bytes| bytes.as_slice()))
+}
+
+unsafe extern "C" fn listen(
+    seat: *const (),
+    address: RStr<'_>,
+    descriptor: *mut i32,
+    failure: FailurePlace,
+) -> Step {
+    // SAFETY: held seat; the places are the caller's.
+    unsafe {
+        let seat = seat_of(seat);
+        match seat.shared.lend(seat, address.as_str()) {
+            Ok(socket) => {
+                descriptor.write(socket.into_raw_fd());
+                READY
+            }
+            Err(error) => fail(failure, error),
+        }
+    }
 }
 
 unsafe extern "C" fn is_dispatching(_: *const ()) -> bool {

@@ -4,8 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use transom_plugin_api::CallError;
-use transom_plugin_api::abi::host_table::{Handler, PortRequest};
+use transom_plugin_api::abi::host_table::PortRequest;
 use transom_plugin_api::abi::payload::PayloadType;
+use transom_plugin_api::port::Role;
 use transom_plugin_api::sabotage::sabotaged;
 
 use crate::breadcrumb::PointMetrics;
@@ -124,9 +125,15 @@ impl Draft {
         self.dialects.get(index as usize).map(|dialect| Arc::clone(&dialect.point))
     }
 
-    /// The plugin that provides already what `new` is to provide.
-    pub(crate) fn holder(&self, new: &Contribution) -> Option<&'static str> {
-        taken(new, self.contributions.iter())
+    /// The plugin that provides already what `new` is to provide; those of `gone` are leaving.
+    pub(crate) fn holder(&self, new: &Contribution, gone: &[Arc<Seat>]) -> Option<&'static str> {
+        let stays = |other: &&Arc<Contribution>| !gone.iter().any(|seat| Arc::ptr_eq(seat, &other.seat));
+        taken(new, self.contributions.iter().filter(stays))
+    }
+
+    /// The family of a point's dialect.
+    pub(crate) fn family(&self, point: u32) -> usize {
+        self.dialects[point as usize].family
     }
 
     pub(crate) fn add(&mut self, new: &[Arc<Contribution>]) {
@@ -142,6 +149,12 @@ impl Draft {
         let lanes = self.lanes.extract_if(|(to, _), _| addresses.contains(to));
         gone.extend(lanes.filter_map(|(_, lane)| lane).map(|lane| lane.contribution));
         gone
+    }
+
+    /// What a seat has on the bus.
+    pub(crate) fn of_seat(&self, seat: &Arc<Seat>) -> Vec<Arc<Contribution>> {
+        let is_its = |contribution: &&Arc<Contribution>| Arc::ptr_eq(&contribution.seat, seat);
+        self.contributions.iter().filter(is_its).cloned().collect()
     }
 
     /// How many handlers a seat has on the bus.
@@ -272,12 +285,9 @@ pub(crate) fn taken<'a>(
     new: &Contribution,
     mut others: impl Iterator<Item = &'a Arc<Contribution>>,
 ) -> Option<&'static str> {
-    let provides = |contribution: &Contribution| {
-        matches!(contribution.handler, Handler::Serve(_) | Handler::ServeStream(_))
-    };
-    if !provides(new) {
+    if !new.does(Role::Serves) {
         return None;
     }
     let is_same = |other: &Contribution| other.info.name == new.info.name && other.name == new.name;
-    others.find(|other| provides(other) && is_same(other)).map(|other| other.seat.id)
+    others.find(|other| other.does(Role::Serves) && is_same(other)).map(|other| other.seat.id)
 }

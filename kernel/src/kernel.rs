@@ -1,11 +1,10 @@
 //! [`Kernel`], what a host holds.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::broadcast;
-use transom_plugin_api::abi::host_table::PortRequest;
 use transom_plugin_api::abi::plugin_table::RawHost;
 use transom_plugin_api::abi::{ABI_REVISION, RStr};
 use transom_plugin_api::hosting::{PluginChange, PluginStatus};
@@ -15,16 +14,16 @@ use transom_plugin_api::{CallError, Host, Ports, StartError};
 
 use crate::breadcrumb::PointMetrics;
 use crate::bridge::BridgeStatus;
-use crate::descriptor::{Descriptor, PanicStrategy, types_of};
-use crate::draft::{Draft, taken};
-use crate::lifecycle::Lives;
+use crate::descriptor::{Descriptor, Handover, PanicStrategy, types_of};
+use crate::draft::Draft;
+use crate::lend::Lender;
+use crate::lives::Lives;
 use crate::reaper::Reaper;
-use crate::seat::{Seat, intern};
+use crate::seat::{Lineage, Seat, intern};
 use crate::snapshot::Published;
-use crate::table::{Contribution, Point, RouteTable, Routes};
+use crate::table::RouteTable;
 use crate::watch::Watch;
-use crate::whereabouts::PointNames;
-use crate::{door, lifecycle};
+use crate::{ReloadError, ReloadReport, ReloadTerms, door, lifecycle, lives, reload};
 
 /// What a kernel is told about its host.
 #[derive(Clone, Debug)]
@@ -35,6 +34,8 @@ pub struct KernelConfig {
     pub roots: Vec<String>,
     /// How long a plugin's `start` may take, unless the plugin is given a time of its own.
     pub start_deadline: Duration,
+    /// Where plugins get listening sockets from.
+    pub sockets: Lender,
 }
 
 impl Default for KernelConfig {
@@ -43,6 +44,7 @@ impl Default for KernelConfig {
             host_version: env!("CARGO_PKG_VERSION").to_owned(),
             roots: Vec::new(),
             start_deadline: Duration::from_secs(10),
+            sockets: Lender::default(),
         }
     }
 }
@@ -62,8 +64,9 @@ pub(crate) struct Shared {
     pub(crate) host_version: &'static str,
     pub(crate) roots: &'static [RStr<'static>],
     pub(crate) start_deadline: Duration,
+    pub(crate) lender: Lender,
     /// What the next table is made of.
-    draft: Mutex<Draft>,
+    pub(crate) draft: Mutex<Draft>,
     pub(crate) lives: Lives,
 }
 
@@ -81,6 +84,7 @@ impl Kernel {
             host_version: intern(&config.host_version),
             roots: Box::leak(roots.into_boxed_slice()),
             start_deadline: config.start_deadline,
+            lender: config.sockets,
             draft: Mutex::default(),
             lives: Lives::default(),
         };
@@ -103,13 +107,14 @@ impl Kernel {
             rustc: String::new(),
             panic: PanicStrategy::Unwind,
             runtime: "none".to_owned(),
+            handover: Handover::default(),
             capabilities: Vec::new(),
             ports: P::DECLARED.iter().map(Into::into).collect(),
             types: types_of(P::DECLARED),
             settings: serde_json::Value::Null,
         };
         self.shared.admit(&descriptor);
-        let seat = Seat::new(&self.shared, descriptor.clone(), "", None);
+        let seat = Seat::new(&self.shared, descriptor.clone(), "", None, Lineage::first());
         self.shared.lives.add_resident(Arc::clone(&seat), descriptor);
         let host = Host::from_raw(raw_host(seat), Runtime::default());
         let ports = P::connect(&host)?;
@@ -136,6 +141,32 @@ impl Kernel {
     /// runs is cut off and named in the report.
     pub async fn stop(&self, deadline: Duration) -> lifecycle::StopReport {
         lifecycle::stop(&self.shared, deadline).await
+    }
+
+    /// Starts a new generation of each of `plugins` and puts it in the place of the old one, while everything else goes
+    /// on. Plugins that can stand beside their successors are replaced together, in one step; those that cannot before
+    /// them, one by one, behind gates where calls wait. One that does not run is started.
+    ///
+    /// No event is lost or heard twice, and none overtakes another on its way to the same listener: what nobody has read
+    /// yet is read by the new generation. Calls under way end in the old one.
+    ///
+    /// # Errors
+    /// When a plugin cannot be replaced. It and those that were to be replaced together with it go on as they were,
+    /// unless the error says that the old one could not be started again.
+    pub async fn reload(
+        &self,
+        plugins: Vec<lifecycle::PluginToStart>,
+        terms: &ReloadTerms,
+    ) -> Result<ReloadReport, ReloadError> {
+        reload::reload(&self.shared, plugins, terms).await
+    }
+
+    /// Stops one plugin, within `limit`, and forgets it. What needs it is not looked at.
+    ///
+    /// # Errors
+    /// What it was doing when it was cut off.
+    pub async fn remove(&self, plugin: &str, limit: Duration) -> Result<(), String> {
+        lifecycle::remove(&self.shared, plugin, limit).await
     }
 
     /// Takes the handlers of a plugin off the bus in one step, until it is [released](Self::release).
@@ -172,7 +203,7 @@ impl Kernel {
     /// All plugins and how they are, in the order of their start.
     #[must_use]
     pub fn plugins(&self) -> Vec<PluginStatus> {
-        lifecycle::statuses(&self.shared)
+        lives::statuses(&self.shared)
     }
 
     /// The traffic of every point.
@@ -192,154 +223,6 @@ impl Kernel {
 /// A seat in the form a plugin holds it; one holder.
 pub(crate) fn raw_host(seat: Arc<Seat>) -> RawHost {
     RawHost { seat: Arc::into_raw(seat).cast(), table: door::table() }
-}
-
-impl Shared {
-    fn draft(&self) -> MutexGuard<'_, Draft> {
-        self.draft.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Makes the points that `descriptor` touches, as far as they are not there.
-    pub(crate) fn admit(&self, descriptor: &Descriptor) {
-        let mut draft = self.draft();
-        draft.admit(descriptor);
-        self.swap(&mut draft);
-    }
-
-    /// Finds a declared point. The index is good for the life of the kernel.
-    pub(crate) fn resolve(&self, seat: &Seat, request: &PortRequest) -> Result<u32, CallError> {
-        let mut draft = self.draft();
-        let (index, is_new) = draft.resolve(seat, request)?;
-        if is_new {
-            // Handlers of other dialects can be reached from here now, and those of this one from there.
-            self.swap(&mut draft);
-        }
-        Ok(index)
-    }
-
-    pub(crate) fn point_names(&self) -> PointNames {
-        self.draft().names()
-    }
-
-    pub(crate) fn point(&self, index: u32) -> Option<Arc<Point>> {
-        self.draft().point(index)
-    }
-
-    /// Whether `new` may stand beside what is on the bus and what is staged with it.
-    pub(crate) fn check_free(
-        &self,
-        new: &Contribution,
-        staged: &[Arc<Contribution>],
-    ) -> Result<(), CallError> {
-        let holder = taken(new, staged.iter()).or_else(|| self.draft().holder(new));
-        holder.map_or(Ok(()), |holder| Err(Self::conflict(new, holder)))
-    }
-
-    /// Puts contributions on the bus in one step.
-    pub(crate) fn publish(&self, seat: &Seat, new: Vec<Arc<Contribution>>) -> Result<(), CallError> {
-        if new.is_empty() {
-            return Ok(());
-        }
-        {
-            let mut draft = self.draft();
-            let conflict = new.iter().find_map(|new| Some((new, draft.holder(new)?)));
-            if let Some((refused, holder)) = conflict {
-                drop(draft);
-                let error = Self::conflict(refused, holder);
-                self.reaper.take(new);
-                return Err(error);
-            }
-            draft.add(&new);
-            self.swap(&mut draft);
-        }
-        for contribution in &new {
-            crate::bus::mailbox::attend(seat, contribution);
-        }
-        Ok(())
-    }
-
-    /// Takes everything of a seat off the bus in one step, mailboxes open.
-    pub(crate) fn suspend(&self, seat: &Seat) -> Vec<Arc<Contribution>> {
-        let taken = {
-            let mut draft = self.draft();
-            let taken = draft.take(|contribution| std::ptr::eq(&*contribution.seat, seat));
-            self.swap(&mut draft);
-            taken
-        };
-        // Lanes to them are made anew when they come back; they are dropped here, where no lock is held.
-        taken.into_iter().filter(|contribution| !contribution.is_lane).collect()
-    }
-
-    /// Puts back what [`suspend`](Self::suspend) took, in one step.
-    pub(crate) fn readmit(
-        &self,
-        held: Vec<Arc<Contribution>>,
-    ) -> Result<(), (Vec<Arc<Contribution>>, CallError)> {
-        let mut draft = self.draft();
-        let conflict = held.iter().find_map(|held| Some((held, draft.holder(held)?)));
-        if let Some((refused, holder)) = conflict {
-            let error = Self::conflict(refused, holder);
-            drop(draft);
-            return Err((held, error));
-        }
-        draft.add(&held);
-        self.swap(&mut draft);
-        Ok(())
-    }
-
-    /// Closes the mailboxes of what left the bus, and drops it where no lock is held.
-    pub(crate) fn let_go(&self, gone: Vec<Arc<Contribution>>) {
-        for contribution in &gone {
-            if let Some(mailbox) = &contribution.mailbox {
-                mailbox.close();
-            }
-        }
-        self.reaper.take(gone);
-    }
-
-    #[cold]
-    fn conflict(refused: &Contribution, holder: &str) -> CallError {
-        let point = &refused.info.name;
-        let what = match refused.name.as_str() {
-            "" => format!("service `{point}`"),
-            name => format!("name `{name}` at `{point}`"),
-        };
-        let id = refused.seat.id;
-        CallError::conflict(format!("plugin `{id}` cannot provide the {what}: plugin `{holder}` does"))
-    }
-
-    /// Takes contributions off the bus in one step: all of a seat, or those it has under a name at a point.
-    pub(crate) fn withdraw(&self, seat: &Seat, only: Option<(u32, &str)>) {
-        let goes = |contribution: &Arc<Contribution>| {
-            std::ptr::eq(&*contribution.seat, seat)
-                && only.is_none_or(|(point, name)| contribution.point == point && contribution.name == name)
-        };
-        let gone: Vec<Arc<Contribution>> = {
-            let mut draft = self.draft();
-            let gone = draft.take(goes);
-            if !gone.is_empty() {
-                self.swap(&mut draft);
-            }
-            gone
-        };
-        self.let_go(gone);
-    }
-
-    fn swap(&self, draft: &mut Draft) {
-        self.table.replace(draft.table());
-    }
-
-    /// How many handlers a seat has on the bus.
-    pub(crate) fn contributions_of(&self, seat: &Seat) -> u64 {
-        self.draft().count_of(seat)
-    }
-
-    /// Runs `look` on the routes of a point, if there is such a point.
-    #[inline]
-    pub(crate) fn on_routes<R>(&self, point: u32, look: impl FnOnce(&RouteTable, &Routes) -> R) -> Option<R> {
-        let table = self.table.load();
-        table.points.get(point as usize).map(|routes| look(&table, routes))
-    }
 }
 
 /// The port through which a seat contributes at a point in one of `roles`.

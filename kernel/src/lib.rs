@@ -11,10 +11,14 @@
 //! | [`graph`](mod@graph) | who does what at each point, and why in that order |
 //! | [`order`] | topological order, of plugins and of links |
 //! | `faults` | what went wrong in a plugin, and its budget |
+//! | `lend` | sockets that outlive a generation |
+//! | `lives` | all plugins, and what state they are in |
 //! | `lifecycle` | start with a deadline, stop in reverse order |
+//! | `reload` | one generation in the place of another |
 //! | `seat` | the record of one activation, and its contributions |
 //! | `snapshot` | one pointer to it, read without a locked instruction |
 //! | `table` | the one immutable table of routes |
+//! | `routes` | its changes, each in one step |
 //! | `bus` | emitting, filtering, calling, streaming on a snapshot of it |
 //! | `door` | the C functions behind which all of that stands |
 //! | `draft` | what the next table is made of |
@@ -36,11 +40,16 @@ mod bus;
 mod door;
 mod draft;
 mod faults;
+mod lend;
 mod lifecycle;
+mod lives;
 mod reaper;
+mod reload;
 mod roll;
+mod routes;
 mod seat;
 mod snapshot;
+mod sync;
 mod table;
 mod watch;
 mod whereabouts;
@@ -51,8 +60,10 @@ pub use descriptor::Descriptor;
 pub use faults::FaultBudget;
 pub use graph::{PointGraph, PointUse, graph};
 pub use kernel::{Kernel, KernelConfig};
+pub use lend::{Lender, Sockets};
 pub use lifecycle::{PluginToStart, StartReport, StopReport};
 pub use plan::{Plan, PlanFault, PlannedLane, plan};
+pub use reload::{ReloadError, ReloadReport, ReloadTerms, Reloaded};
 pub use roll::Roll;
 pub use watch::{LongRunning, Watch};
 pub use whereabouts::{Doing, Whereabouts, whereabouts, while_loading};

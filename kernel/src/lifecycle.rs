@@ -5,28 +5,32 @@
 
 use std::collections::BTreeMap;
 use std::mem::MaybeUninit;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{broadcast, oneshot};
+use tokio::sync::oneshot;
+use transom_plugin_api::CallError;
 use transom_plugin_api::abi::plugin_table::PluginTableRef;
-use transom_plugin_api::abi::task::{RawTask, resumed};
+use transom_plugin_api::abi::task::resumed;
 use transom_plugin_api::abi::{READY, RStr};
-use transom_plugin_api::hosting::{Attach, PluginChange, PluginState, PluginStatus, PointFaults};
+use transom_plugin_api::hosting::{Attach, PluginState};
 use transom_plugin_api::sabotage::sabotaged;
-use transom_plugin_api::{CallError, Text};
 
 use crate::breadcrumb::{Phase, during, polled_during};
 use crate::descriptor::Descriptor;
 use crate::faults::FaultBudget;
 use crate::kernel::{Shared, raw_host};
 use crate::plan::Plan;
-use crate::seat::Seat;
+use crate::seat::{Lineage, Seat};
 
 /// How long one plugin may take to become quiet and to stop, within the deadline of the whole.
-const STOP_SHARE: Duration = Duration::from_secs(5);
+pub(crate) const STOP_SHARE: Duration = Duration::from_secs(5);
+
+/// How long an image may take to end what it keeps for itself.
+const REST_LIMIT: Duration = Duration::from_secs(2);
 
 /// A plugin that is loaded and not started.
+#[derive(Clone)]
 pub struct PluginToStart {
     /// What it says of itself.
     pub descriptor: Descriptor,
@@ -58,96 +62,6 @@ pub struct StopReport {
     pub cut_off: Vec<(String, String)>,
 }
 
-/// All plugins of a kernel.
-pub(crate) struct Lives {
-    inner: Mutex<Inner>,
-    changes: broadcast::Sender<PluginChange>,
-}
-
-/// Changes that a reader may be behind.
-const CHANGES_KEPT: usize = 1024;
-
-impl Default for Lives {
-    fn default() -> Self {
-        Self { inner: Mutex::default(), changes: broadcast::Sender::new(CHANGES_KEPT) }
-    }
-}
-
-#[derive(Default)]
-struct Inner {
-    residents: Vec<(Arc<Seat>, Descriptor)>,
-    plugins: Vec<Life>,
-}
-
-struct Life {
-    descriptor: Descriptor,
-    attach: Attach,
-    seat: Option<Arc<Seat>>,
-    state: PluginState,
-    reason: Option<String>,
-}
-
-impl Lives {
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn add_resident(&self, seat: Arc<Seat>, descriptor: Descriptor) {
-        self.lock().residents.push((seat, descriptor));
-    }
-
-    pub(crate) fn residents(&self) -> Vec<Descriptor> {
-        self.lock().residents.iter().map(|(_, descriptor)| descriptor.clone()).collect()
-    }
-
-    fn set(&self, id: &str, state: PluginState, reason: Option<String>) {
-        if let Some(life) = self.lock().plugins.iter_mut().find(|life| life.descriptor.id == id) {
-            life.state = state;
-            life.reason.clone_from(&reason);
-        }
-        let reason = reason.map(Text::from).into();
-        // Nobody may be listening.
-        let _ = self.changes.send(PluginChange { plugin: id.into(), state, reason });
-    }
-
-    pub(crate) fn changes(&self) -> broadcast::Receiver<PluginChange> {
-        self.changes.subscribe()
-    }
-
-    /// The seat of a plugin in that state.
-    fn seat_in(&self, id: &str, state: PluginState) -> Option<Arc<Seat>> {
-        let inner = self.lock();
-        let life = inner.plugins.iter().find(|life| life.descriptor.id == id && life.state == state)?;
-        life.seat.clone()
-    }
-
-    fn sit(&self, id: &str, seat: &Arc<Seat>) {
-        if let Some(life) = self.lock().plugins.iter_mut().find(|life| life.descriptor.id == id) {
-            life.seat = Some(Arc::clone(seat));
-            life.state = PluginState::Starting;
-        }
-    }
-}
-
-pub(crate) fn statuses(shared: &Shared) -> Vec<PluginStatus> {
-    let lives = shared.lives.lock();
-    let status = |life: &Life| PluginStatus {
-        id: life.descriptor.id.as_str().into(),
-        version: life.descriptor.version.as_str().into(),
-        about: life.descriptor.about.as_str().into(),
-        attach: life.attach,
-        state: life.state,
-        reason: life.reason.as_deref().map(Into::into).into(),
-        contributions: life.seat.as_ref().map_or(0, |seat| shared.contributions_of(seat)),
-        faults: life.seat.iter().flat_map(|seat| seat.faults.by_point()).map(point_faults).collect(),
-    };
-    lives.plugins.iter().map(status).collect()
-}
-
-fn point_faults((point, count, last): (String, u64, String)) -> PointFaults {
-    PointFaults { point: point.into(), count, last: last.into() }
-}
-
 /// Takes a running plugin's handlers off the bus; whether it ran.
 pub(crate) fn quarantine(shared: &Shared, id: &str, reason: String) -> bool {
     let Some(seat) = shared.lives.seat_in(id, PluginState::Running) else { return false };
@@ -171,13 +85,7 @@ pub(crate) fn release(shared: &Shared, id: &str) -> Result<(), CallError> {
 pub(crate) async fn start(shared: &Arc<Shared>, plugins: Vec<PluginToStart>, plan: &Plan) -> StartReport {
     for plugin in &plugins {
         shared.admit(&plugin.descriptor);
-        shared.lives.lock().plugins.push(Life {
-            descriptor: plugin.descriptor.clone(),
-            attach: plugin.attach,
-            seat: None,
-            state: PluginState::Waiting,
-            reason: None,
-        });
+        shared.lives.add(plugin.clone());
     }
     let mut report = StartReport::default();
     let mut failed: BTreeMap<String, String> = BTreeMap::new();
@@ -204,50 +112,118 @@ pub(crate) async fn start(shared: &Arc<Shared>, plugins: Vec<PluginToStart>, pla
 }
 
 async fn start_one(shared: &Arc<Shared>, plugin: PluginToStart) -> Result<(), String> {
+    let lineage =
+        Lineage { generation: shared.lives.next_generation(&plugin.descriptor.id), ..Lineage::first() };
+    let began = Instant::now();
+    let seated = |seat: &Arc<Seat>| shared.lives.begin(seat.id, seat);
+    let seat = activate(shared, &plugin, lineage, seated).await.map_err(|failed| failed.reason)?;
+    match Seat::commit(std::slice::from_ref(&seat)) {
+        Ok(_) => {
+            tracing::debug!(plugin = seat.id, ms = began.elapsed().as_millis(), "started");
+            Ok(())
+        }
+        Err(error) => {
+            discard(&seat, &plugin).await;
+            Err(error.message.into())
+        }
+    }
+}
+
+/// Why an activation did not start.
+pub(crate) struct NotStarted {
+    /// For the operator.
+    pub(crate) reason: String,
+    /// Whether its `start` has not returned, so that nobody knows what it holds.
+    pub(crate) is_stuck: bool,
+}
+
+impl From<String> for NotStarted {
+    fn from(reason: String) -> Self {
+        Self { reason, is_stuck: false }
+    }
+}
+
+/// Starts an activation; what it contributes is held back until it is committed. `seated` is told who it is before any
+/// of its code runs. One that does not start leaves nothing behind.
+///
+/// # Errors
+/// Why it did not start, for the operator.
+pub(crate) async fn activate(
+    shared: &Arc<Shared>,
+    plugin: &PluginToStart,
+    lineage: Lineage,
+    seated: impl FnOnce(&Arc<Seat>),
+) -> Result<Arc<Seat>, NotStarted> {
     let PluginToStart { descriptor, table, settings, data_folder, start_deadline, faults, .. } = plugin;
-    let id = descriptor.id.clone();
     let mut limit = start_deadline.unwrap_or(shared.start_deadline);
     if sabotaged("wait-for-start-without-end") {
         limit = Duration::from_secs(3600);
     }
-    let seat = Seat::new(shared, descriptor, &data_folder, Some(faults));
-    shared.lives.sit(&id, &seat);
-    let began = Instant::now();
+    let seat = Seat::new(shared, descriptor.clone(), data_folder, Some(*faults), lineage);
+    seated(&seat);
     let (sender, receiver) = oneshot::channel();
-    let thread = std::thread::Builder::new().name(format!("start-{id}"));
-    let (runtime, seated) = (shared.runtime.clone(), Arc::clone(&seat));
+    let thread = std::thread::Builder::new().name(format!("start-{}", seat.id));
+    let (runtime, starting) = (shared.runtime.clone(), Arc::clone(&seat));
+    let (table, settings) = (*table, settings.clone());
     let spawned = thread.spawn(move || {
         let _entered = runtime.enter();
-        let number = seated.number;
-        let _ = sender.send(during(number, Phase::Starting, || call_start(table, &settings, seated)));
+        let number = starting.number;
+        let _ = sender.send(during(number, Phase::Starting, || call_start(table, &settings, starting)));
     });
     let outcome = match spawned {
-        Err(error) => Err(format!("no thread could be made for its `start`: {error}")),
+        Err(error) => Err(format!("no thread could be made for its `start`: {error}").into()),
         Ok(_) => match tokio::time::timeout(limit, receiver).await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) => Err("its `start` ended without an answer".to_owned()),
-            Err(_) => Err(format!(
-                "its `start` did not return within {} ms\n  help: it must not wait for what may never come; `start_deadline_s` in the manifest gives it more time",
-                limit.as_millis()
-            )),
+            Ok(Ok(outcome)) => outcome.map_err(NotStarted::from),
+            Ok(Err(_)) => Err("its `start` ended without an answer".to_owned().into()),
+            Err(_) => Err(NotStarted {
+                is_stuck: true,
+                reason: format!(
+                    "its `start` did not return within {} ms\n  help: it must not wait for what may never come; `start_deadline_s` in the manifest gives it more time",
+                    limit.as_millis()
+                ),
+            }),
         },
     };
-    let outcome = outcome.and_then(|()| seat.commit().map_err(|error| String::from(error.message)));
     match outcome {
-        Ok(()) => {
-            tracing::debug!(plugin = id, ms = began.elapsed().as_millis(), "started");
-            Ok(())
-        }
-        Err(reason) => {
-            if sabotaged("keep-what-a-failed-start-left") {
-                let _ = seat.commit();
-                return Err(reason);
-            }
-            seat.withdraw_all();
-            seat.abort_tasks();
-            seat.close();
+        Ok(()) => Ok(seat),
+        Err(reason) if sabotaged("keep-what-a-failed-start-left") => {
+            let _ = Seat::commit(std::slice::from_ref(&seat));
             Err(reason)
         }
+        Err(reason) => {
+            discard(&seat, plugin).await;
+            Err(reason)
+        }
+    }
+}
+
+/// Ends an activation that is not to be.
+pub(crate) async fn discard(seat: &Arc<Seat>, plugin: &PluginToStart) {
+    seat.withdraw_all();
+    seat.end_tasks().await;
+    seat.close();
+    seat.shared.take_back(seat);
+    // What it holds is let go of before anybody else may want it.
+    let _ = tokio::time::timeout(REST_LIMIT, seat.until_quiet()).await;
+    rest(seat, plugin).await;
+}
+
+/// Lets the image of an activation that is over end what it keeps for itself; begins at once, and waits for the end for
+/// as long as that may take.
+pub(crate) fn rest(seat: &Arc<Seat>, plugin: &PluginToStart) -> impl Future<Output = ()> + use<> {
+    let (rested, over) = oneshot::channel::<()>();
+    // A linked plugin has no image of its own.
+    if plugin.attach != Attach::Linked && !sabotaged("let-old-images-go-on") {
+        let (table, number) = (plugin.table, seat.number);
+        let thread = std::thread::Builder::new().name(format!("rest-{}", seat.id));
+        // Without a thread its runtime idles on.
+        let _ = thread.spawn(move || {
+            during(number, Phase::Stopping, || table.rest()());
+            drop(rested);
+        });
+    }
+    async move {
+        let _ = tokio::time::timeout(REST_LIMIT, over).await;
     }
 }
 
@@ -264,27 +240,19 @@ fn call_start(table: PluginTableRef, settings: &str, seat: Arc<Seat>) -> Result<
 
 pub(crate) async fn stop(shared: &Arc<Shared>, deadline: Duration) -> StopReport {
     let until = tokio::time::Instant::now() + deadline;
+    // A reload that is under way comes to its end first, if there is time for both.
+    let _only = tokio::time::timeout(deadline / 2, shared.lives.changing.lock()).await;
     let mut report = StopReport::default();
-    let running: Vec<(String, Arc<Seat>)> = {
-        let lives = shared.lives.lock();
-        let runs = |life: &&Life| matches!(life.state, PluginState::Running | PluginState::Quarantined);
-        let running = lives.plugins.iter().filter(runs);
-        running.filter_map(|life| Some((life.descriptor.id.clone(), life.seat.clone()?))).collect()
-    };
-    for (id, seat) in running.into_iter().rev() {
+    for seat in shared.lives.all_active().into_iter().rev() {
         let left = until.saturating_duration_since(tokio::time::Instant::now()).min(STOP_SHARE);
         if let Err(doing) = stop_one(&seat, left).await {
-            tracing::warn!(
-                plugin = id,
-                "did not stop within {} ms and was cut off: {doing}",
-                left.as_millis()
-            );
-            report.cut_off.push((id.clone(), doing));
+            let limit = left.as_millis();
+            tracing::warn!(plugin = seat.id, "did not stop within {limit} ms and was cut off: {doing}");
+            report.cut_off.push((seat.id.to_owned(), doing));
         }
-        shared.lives.set(&id, PluginState::Stopped, None);
+        shared.lives.set(seat.id, PluginState::Stopped, None);
     }
-    let residents: Vec<Arc<Seat>> = shared.lives.lock().residents.drain(..).map(|(seat, _)| seat).collect();
-    for seat in residents {
+    for seat in shared.lives.take_residents() {
         seat.withdraw_all();
         seat.abort_tasks();
         seat.close();
@@ -292,22 +260,39 @@ pub(crate) async fn stop(shared: &Arc<Shared>, deadline: Duration) -> StopReport
     report
 }
 
+/// Stops one plugin and forgets it.
+pub(crate) async fn remove(shared: &Arc<Shared>, id: &str, limit: Duration) -> Result<(), String> {
+    let _only = shared.lives.changing.lock().await;
+    let Some(active) = shared.lives.remove(id) else { return Ok(()) };
+    let stopped = stop_one(&active.seat, limit).await;
+    rest(&active.seat, &active.origin).await;
+    shared.lives.set(id, PluginState::Stopped, None);
+    stopped
+}
+
 async fn stop_one(seat: &Arc<Seat>, limit: Duration) -> Result<(), String> {
     let began = Instant::now();
     seat.withdraw_all();
     let quiet = tokio::time::timeout(limit / 2, seat.until_quiet()).await;
-    let tasks = seat.take_on_stop();
     let left = limit.saturating_sub(began.elapsed());
-    let stopped = if tasks.is_empty() { Ok(()) } else { run_on_stop(seat, tasks, left).await };
-    seat.abort_tasks();
-    seat.close();
-    if quiet.is_err() {
-        return Err("calls to it were still under way".to_owned());
-    }
-    stopped
+    end(seat, quiet.is_ok(), left).await
 }
 
-async fn run_on_stop(seat: &Arc<Seat>, tasks: Vec<RawTask>, limit: Duration) -> Result<(), String> {
+/// Runs what an activation wants to do at its stop, and closes it.
+pub(crate) async fn end(seat: &Arc<Seat>, is_quiet: bool, limit: Duration) -> Result<(), String> {
+    let stopped = run_on_stop(seat, limit).await;
+    seat.abort_tasks();
+    seat.close();
+    seat.shared.take_back(seat);
+    if is_quiet { stopped } else { Err("calls to it were still under way".to_owned()) }
+}
+
+/// Runs what an activation registered for its stop, on a thread of its own.
+pub(crate) async fn run_on_stop(seat: &Arc<Seat>, limit: Duration) -> Result<(), String> {
+    let tasks = seat.take_on_stop();
+    if tasks.is_empty() {
+        return Ok(());
+    }
     let (sender, receiver) = oneshot::channel();
     let runtime = seat.shared.runtime.clone();
     let (id, number) = (seat.id, seat.number);

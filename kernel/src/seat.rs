@@ -3,12 +3,13 @@
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use transom_plugin_api::abi::RStr;
-use transom_plugin_api::abi::host_table::StartFacts;
+use transom_plugin_api::abi::host_table::{StartFacts, TaskMaker};
+use transom_plugin_api::abi::payload::Encoded;
 use transom_plugin_api::abi::task::{RawTask, resumed};
 use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{CallError, CallErrorKind};
@@ -26,6 +27,13 @@ pub(crate) struct Seat {
     pub(crate) id: &'static str,
     /// Number among the seats of this process, for breadcrumbs.
     pub(crate) number: u32,
+    /// Counts the activations of its plugin, from 1.
+    pub(crate) generation: u32,
+    /// The generations whose places on the bus it takes when it is committed; empty afterwards.
+    succeeds: Mutex<Vec<Arc<Seat>>>,
+    /// What the generation before handed over.
+    pub(crate) inheritance: Option<Encoded>,
+    parting: Mutex<Parting>,
     pub(crate) descriptor: Descriptor,
     pub(crate) shared: Arc<Shared>,
     pub(crate) facts: StartFacts,
@@ -47,6 +55,35 @@ pub(crate) struct Seat {
 unsafe impl Send for Seat {}
 // SAFETY: as above.
 unsafe impl Sync for Seat {}
+
+/// Where an activation stands among those of its plugin.
+pub(crate) struct Lineage {
+    pub(crate) generation: u32,
+    /// The generations whose places it takes.
+    pub(crate) succeeds: Vec<Arc<Seat>>,
+    /// What the one before handed over.
+    pub(crate) inheritance: Option<Encoded>,
+}
+
+impl Lineage {
+    /// The first of its plugin.
+    pub(crate) const fn first() -> Self {
+        Self { generation: 1, succeeds: Vec::new(), inheritance: None }
+    }
+}
+
+/// What an activation does when it is to be replaced.
+#[derive(Default)]
+struct Parting {
+    state: Option<TaskMaker>,
+    work: Vec<TaskMaker>,
+}
+
+fn made(maker: &TaskMaker, limit: Duration) -> RawTask {
+    let nanos = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
+    // SAFETY: the SDK's function, on the state that it was registered with. It only makes the task.
+    unsafe { (maker.make)(maker.state, nanos) }
+}
 
 /// Where contributions go.
 enum Stage {
@@ -88,14 +125,20 @@ impl Seat {
         descriptor: Descriptor,
         data_folder: &str,
         budget: Option<FaultBudget>,
+        lineage: Lineage,
     ) -> Arc<Self> {
         // The host's own parts are visible at once.
         let live = budget.is_none();
+        let Lineage { generation, succeeds, inheritance } = lineage;
         let id = intern(&descriptor.id);
         let (sender, quiet) = watch::channel(false);
         Arc::new(Self {
             id,
             number: enrol(id, shared.point_names()),
+            generation,
+            succeeds: Mutex::new(succeeds),
+            inheritance,
+            parting: Mutex::default(),
             facts: StartFacts {
                 id: RStr::from_str(id),
                 data_folder: RStr::from_str(intern(data_folder)),
@@ -139,46 +182,47 @@ impl Seat {
         let mut stage = lock(&self.stage);
         match &mut *stage {
             Stage::Staged(kept) | Stage::Held(kept) => {
-                self.shared.check_free(&contribution, kept)?;
+                self.shared.check_free(&contribution, kept, &lock(&self.succeeds))?;
                 kept.push(contribution);
                 Ok(())
             }
             Stage::Live => {
                 drop(stage);
-                self.shared.publish(self, vec![contribution])
+                self.shared.publish(vec![contribution])
             }
             Stage::Closed => Err(self.retired()),
         }
     }
 
-    /// Makes everything visible in one step.
-    pub(crate) fn commit(&self) -> Result<(), CallError> {
-        let staged = {
-            let mut stage = lock(&self.stage);
-            match std::mem::replace(&mut *stage, Stage::Live) {
-                Stage::Staged(staged) => staged,
-                Stage::Live => Vec::new(),
-                Stage::Held(held) => {
-                    *stage = Stage::Held(held);
-                    return Ok(());
-                }
-                Stage::Closed => {
-                    *stage = Stage::Closed;
-                    return Err(self.retired());
-                }
+    /// Makes everything of `seats` visible in one step, in the places of the generations that they succeed. Answers what
+    /// those had there.
+    ///
+    /// # Errors
+    /// When one of them is closed, or a name is another plugin's.
+    pub(crate) fn commit(seats: &[Arc<Self>]) -> Result<Vec<Arc<Contribution>>, CallError> {
+        // The stages stay locked, so that nothing that is contributed meanwhile comes before what is staged.
+        let mut stages: Vec<_> = seats.iter().map(|seat| lock(&seat.stage)).collect();
+        let (mut new, mut gone) = (Vec::new(), Vec::new());
+        for (seat, stage) in seats.iter().zip(&mut stages) {
+            match &mut **stage {
+                Stage::Staged(staged) => new.append(staged),
+                Stage::Live | Stage::Held(_) => {}
+                Stage::Closed => return Err(seat.retired()),
             }
-        };
-        self.shared.publish(self, staged)
+            gone.append(&mut lock(&seat.succeeds));
+        }
+        let Some(first) = seats.first() else { return Ok(Vec::new()) };
+        let replaced = first.shared.exchange(&gone, new)?;
+        for stage in stages.iter_mut().filter(|stage| matches!(***stage, Stage::Staged(_))) {
+            **stage = Stage::Live;
+        }
+        Ok(replaced)
     }
 
     /// Takes everything off the bus in one step and keeps it; whether there was anything to take.
     pub(crate) fn hold(&self) -> bool {
-        {
-            let mut stage = lock(&self.stage);
-            if !matches!(*stage, Stage::Live) {
-                return false;
-            }
-            *stage = Stage::Held(Vec::new());
+        if !self.pause() {
+            return false;
         }
         let taken = self.shared.suspend(self);
         if let Stage::Held(held) = &mut *lock(&self.stage) {
@@ -224,6 +268,40 @@ impl Seat {
         *lock(&self.running) = None;
     }
 
+    /// Refuses what comes later; what it has on the bus was taken off already.
+    pub(crate) fn supersede(&self) {
+        let stage = std::mem::replace(&mut *lock(&self.stage), Stage::Closed);
+        if let Stage::Held(held) | Stage::Staged(held) = stage {
+            self.shared.let_go(held);
+        }
+        *lock(&self.running) = None;
+    }
+
+    /// Keeps what it contributes from now on off the bus; whether it was on it.
+    pub(crate) fn pause(&self) -> bool {
+        let mut stage = lock(&self.stage);
+        let was_live = matches!(*stage, Stage::Live);
+        if was_live {
+            *stage = Stage::Held(Vec::new());
+        }
+        was_live
+    }
+
+    /// Puts `back` in the places of `gone`, in one step, with what it contributed since [`pause`](Self::pause).
+    pub(crate) fn resume(
+        &self,
+        gone: &[Arc<Self>],
+        mut back: Vec<Arc<Contribution>>,
+    ) -> Result<(), CallError> {
+        let mut stage = lock(&self.stage);
+        if let Stage::Held(held) = &mut *stage {
+            back.append(held);
+            self.shared.exchange(gone, back)?;
+            *stage = Stage::Live;
+        }
+        Ok(())
+    }
+
     /// Waits until nothing of this activation runs.
     pub(crate) async fn until_quiet(&self) {
         let mut quiet = self.quiet.clone();
@@ -235,10 +313,39 @@ impl Seat {
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Relaxed);
         self.closing.notify_waiters();
+        let parting = std::mem::take(&mut *lock(&self.parting));
+        drop(parting);
     }
 
     pub(crate) fn abort_tasks(&self) {
         lock(&self.tasks).abort_all();
+    }
+
+    /// Ends its background tasks and waits until they are dropped.
+    pub(crate) async fn end_tasks(&self) {
+        let mut tasks = std::mem::take(&mut *lock(&self.tasks));
+        tasks.shutdown().await;
+    }
+
+    /// Registers what its successor is given; the last registered counts.
+    pub(crate) fn on_hand_over(&self, maker: TaskMaker) {
+        let before = lock(&self.parting).state.replace(maker);
+        drop(before);
+    }
+
+    /// Registers what it does before it is replaced.
+    pub(crate) fn on_drain(&self, maker: TaskMaker) {
+        lock(&self.parting).work.push(maker);
+    }
+
+    /// What its successor is to be given; `None` when it leaves nothing.
+    pub(crate) fn legacy(&self, limit: Duration) -> Option<RawTask> {
+        lock(&self.parting).state.as_ref().map(|maker| made(maker, limit))
+    }
+
+    /// What it does before it is replaced.
+    pub(crate) fn last_work(&self, patience: Duration) -> Vec<RawTask> {
+        lock(&self.parting).work.iter().map(|maker| made(maker, patience)).collect()
     }
 
     pub(crate) fn spawn(&self, task: RawTask) {

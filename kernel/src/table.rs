@@ -5,13 +5,17 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use transom_plugin_api::CallContext;
-use transom_plugin_api::abi::Step;
-use transom_plugin_api::abi::host_table::{AsyncHandler, FailurePlace, Handler, StreamHandler};
+use transom_plugin_api::abi::host_table::{
+    AsyncHandler, FailurePlace, Handler, InlineHandler, StreamHandler,
+};
 use transom_plugin_api::abi::payload::PayloadType;
+use transom_plugin_api::abi::{READY, Step};
 use transom_plugin_api::point::PointKind;
+use transom_plugin_api::port::Role;
 
 use crate::breadcrumb::{Times, next_counter};
 use crate::bridge::lane::Traffic;
+use crate::bus::gate::Gate;
 use crate::bus::mailbox::Mailbox;
 use crate::order::places;
 use crate::plan::place;
@@ -70,6 +74,8 @@ pub(crate) struct Contribution {
     pub(crate) mailbox: Option<Arc<Mailbox>>,
     /// Whether it is the end of a lane that leads to another contribution.
     pub(crate) is_lane: bool,
+    /// Set where it only keeps the place of a handler whose plugin is being handed over.
+    pub(crate) waiting: Option<Waiting>,
     /// Counts as running until dropped.
     pub(crate) _running: Arc<crate::seat::Running>,
 }
@@ -85,6 +91,19 @@ unsafe impl Send for About {}
 // SAFETY: as above.
 unsafe impl Sync for About {}
 
+impl About {
+    /// A copy of what a handler says about its name.
+    pub(crate) fn clone_of(handler: &Contribution) -> Self {
+        let Self { value, drop } = &handler.about;
+        let value = match handler.info.types.get() {
+            // SAFETY: the value is of the point's type.
+            Some(types) if !value.is_null() => unsafe { (types.about.clone_boxed)(*value) },
+            _ => std::ptr::null_mut(),
+        };
+        Self { value, drop: *drop }
+    }
+}
+
 impl Drop for About {
     fn drop(&mut self) {
         if !self.value.is_null() {
@@ -94,7 +113,38 @@ impl Drop for About {
     }
 }
 
+/// What keeps a place until the next generation takes it.
+#[derive(Clone)]
+pub(crate) struct Waiting {
+    pub(crate) gate: Arc<Gate>,
+    /// What the handler does whose place it is.
+    pub(crate) role: Role,
+}
+
+/// The handler of a place that is only kept; never called.
+pub(crate) fn no_handler() -> Handler {
+    unsafe extern "C" fn call(_: *const (), _: *const (), _: *const CallContext, _: FailurePlace) -> Step {
+        READY
+    }
+    unsafe extern "C" fn drop(_: *mut ()) {}
+    Handler::Inline(InlineHandler { state: std::ptr::null_mut(), call, drop })
+}
+
 impl Contribution {
+    /// Whether it does this at its point, or keeps the place of one that does.
+    pub(crate) fn does(&self, role: Role) -> bool {
+        match (&self.waiting, &self.handler) {
+            (Some(waiting), _) => waiting.role == role,
+            (None, Handler::Inline(_) | Handler::Queued(..)) => role == Role::Hears,
+            (None, Handler::Link(_)) => role == Role::Links,
+            (None, Handler::Serve(_) | Handler::ServeStream(_)) => role == Role::Serves,
+        }
+    }
+
+    pub(crate) fn gate(&self) -> Option<&Arc<Gate>> {
+        self.waiting.as_ref().map(|waiting| &waiting.gate)
+    }
+
     pub(crate) fn asynchronous(&self) -> Option<&AsyncHandler> {
         match &self.handler {
             Handler::Queued(handler, _) | Handler::Link(handler) | Handler::Serve(handler) => Some(handler),
@@ -132,6 +182,9 @@ impl QueuedRoute {
 impl InlineRoute {
     fn of(contribution: &Arc<Contribution>) -> Option<Self> {
         let Handler::Inline(handler) = &contribution.handler else { return None };
+        if contribution.waiting.is_some() {
+            return None;
+        }
         Some(Self {
             call: handler.call,
             state: handler.state,
@@ -167,6 +220,8 @@ pub(crate) struct Routes {
     pub(crate) is_bridged: bool,
     /// Links in order; shared with chains that wait.
     pub(crate) links: Arc<[Arc<Contribution>]>,
+    /// Closed while the plugin of a link is being handed over.
+    pub(crate) gate: Option<Arc<Gate>>,
     /// Providers by name, in byte order; a service without names has one, under the empty name.
     pub(crate) providers: Box<[Arc<Contribution>]>,
 }
@@ -177,16 +232,16 @@ impl Routes {
         let is_bridged = here.iter().any(|visible| visible.bridged.is_some());
         let queued = here.iter().filter_map(QueuedRoute::of).collect();
         let here: Vec<Arc<Contribution>> = here.into_iter().map(|visible| visible.contribution).collect();
-        let pick = |wanted: fn(&Handler) -> bool| -> Vec<Arc<Contribution>> {
-            here.iter().filter(|contribution| wanted(&contribution.handler)).cloned().collect()
-        };
-        let mut providers = pick(|handler| matches!(handler, Handler::Serve(_) | Handler::ServeStream(_)));
+        let pick = |role: Role| here.iter().filter(move |contribution| contribution.does(role)).cloned();
+        let mut providers: Vec<Arc<Contribution>> = pick(Role::Serves).collect();
         providers.sort_by(|a, b| a.name.cmp(&b.name));
+        let gate = pick(Role::Links).find_map(|link| link.gate().cloned());
         Self {
             inline: here.iter().filter_map(InlineRoute::of).collect(),
             queued,
             is_bridged,
-            links: pick(|handler| matches!(handler, Handler::Link(_))).into(),
+            links: pick(Role::Links).filter(|link| link.waiting.is_none()).collect(),
+            gate,
             providers: providers.into(),
             point,
         }

@@ -16,6 +16,8 @@ pub enum Doing {
     Starting,
     /// It runs what was registered for the stop.
     Stopping,
+    /// It runs what a generation does for the next one, or before it leaves.
+    HandingOver,
     /// It polls a task that the plugin spawned.
     Task,
     /// It runs the plugin's handler at this point.
@@ -30,6 +32,7 @@ impl Doing {
             Self::Loading => ["while it was loaded", "", ""],
             Self::Starting => ["in its `start`", "", ""],
             Self::Stopping => ["while it stopped", "", ""],
+            Self::HandingOver => ["while it handed over to its next generation", "", ""],
             Self::Task => ["in a background task", "", ""],
             Self::Handling(point) => ["at `", point, "`"],
         }
@@ -79,6 +82,7 @@ pub(crate) fn known(plugin: u32, point: u32) -> Whereabouts {
         Some(Phase::Loading) => Doing::Loading,
         Some(Phase::Starting) => Doing::Starting,
         Some(Phase::Stopping) => Doing::Stopping,
+        Some(Phase::HandingOver) => Doing::HandingOver,
         Some(Phase::Task) => Doing::Task,
         None => {
             let name = enrolled.and_then(|(_, points)| points.get(point as usize));

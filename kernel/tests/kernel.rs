@@ -6,6 +6,7 @@ mod kernel {
     mod filters;
     mod lanes;
     mod lifecycle;
+    mod reload;
     mod services;
     mod streams;
     pub(crate) mod support;

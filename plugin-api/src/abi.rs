@@ -9,17 +9,19 @@
 //! | `facade` | the field types of contracts |
 //! | `payload` | how a payload is cloned, encoded and dropped by someone who does not know its type |
 //! | `task` | futures and streams: started and first polled in one call, then polled in place |
+//! | `handover` | what one generation leaves to the next |
 //! | `host_table` | what a plugin may ask of its host |
 //! | `plugin_table` | what a host may ask of a plugin |
 
 pub mod facade;
 pub mod guard;
+pub(crate) mod handover;
 pub mod host_table;
 pub mod payload;
 pub mod plugin_table;
 pub mod task;
 
-pub use abi_stable::std_types::{RStr, RVec};
+pub use abi_stable::std_types::{RSlice, RStr, RVec};
 
 /// Revision of everything in this tree. Two sides with different revisions never meet: the loader compares
 /// the number in the descriptor before it opens a file.

@@ -99,6 +99,8 @@ pub struct Description {
     pub runtime: RuntimeChoice,
     /// Whether its panics abort the process.
     pub aborts: bool,
+    /// Whether the old generation lets go of everything before a new one starts.
+    pub exclusive: bool,
     /// What it asks to be granted.
     pub capabilities: &'static [&'static str],
     /// Its ports.

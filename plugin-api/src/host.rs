@@ -2,17 +2,21 @@
 
 use std::fmt;
 use std::future::Future;
+use std::mem::MaybeUninit;
+use std::net::TcpListener;
+use std::os::fd::{FromRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use crate::abi::RStr;
 use crate::abi::host_table::StartFacts;
 use crate::abi::plugin_table::RawHost;
 use crate::abi::task::{RawTask, resumed, task};
+use crate::abi::{READY, RStr, handover};
+use crate::contract::Contract;
 use crate::runtime::Runtime;
-use crate::{CallError, StartError};
+use crate::{CallError, StartError, codec};
 
 /// What a plugin's host does for it, apart from the bus. Cheap to clone; usable from any thread.
 pub struct Host {
@@ -123,6 +127,71 @@ impl Host {
         let task = self.task(future);
         // SAFETY: the seat is held; the task moves over.
         unsafe { (self.raw.table.on_stop())(self.raw.seat, task) }
+    }
+
+    /// Registers what the next generation of this plugin is given when it is [reloaded](crate::plugin::Plugin): `state`
+    /// is asked for it while this generation still serves, or, where the handover is `exclusive`, when no call of it is
+    /// under way any more and before it is stopped. What it says may be read by another version of the plugin, as any
+    /// contract may.
+    ///
+    /// When it fails or takes longer than calls are given to end, the reload is refused and this generation goes on.
+    pub fn hand_over<T, F>(&self, state: impl Fn() -> F + Send + Sync + 'static)
+    where
+        T: Contract,
+        F: Future<Output = Result<T, CallError>> + Send + 'static,
+    {
+        let maker = handover::state_maker(self.runtime(), state);
+        // SAFETY: the seat is held; the maker moves over.
+        unsafe { (self.raw.table.on_hand_over())(self.raw.seat, maker) }
+    }
+
+    /// Registers what runs when this generation is to be replaced, before it is waited for that calls to it end: `work`
+    /// brings to an end what would not end by itself, such as streams that go on for ever. It is told how long what is
+    /// under way may still take. A reload that is refused later leaves this generation where it is, so nothing that it
+    /// needs may be given up here; that belongs under [`on_stop`](Self::on_stop).
+    pub fn on_drain<F>(&self, work: impl Fn(Duration) -> F + Send + Sync + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let maker = handover::work_maker(self.runtime(), work);
+        // SAFETY: the seat is held; the maker moves over.
+        unsafe { (self.raw.table.on_drain())(self.raw.seat, maker) }
+    }
+
+    /// What the generation before this one handed over; `None` for the first, and where nothing was.
+    ///
+    /// # Errors
+    /// When it cannot be read as a `T`. A plugin that returns the error from its `start` has the reload refused.
+    pub fn handed_over<T: Contract>(&self) -> Result<Option<T>, StartError> {
+        // SAFETY: the seat is held, so the bytes are there for as long as `self` is borrowed.
+        let bytes = unsafe { (self.raw.table.handed_over())(self.raw.seat) };
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        let state = codec::decode(bytes.as_slice());
+        state.map(Some).map_err(|error| {
+            StartError::new(format!("what the generation before handed over: {}", error.message))
+        })
+    }
+
+    /// A socket that listens at `address`, such as `127.0.0.1:8080`. It is the host's and only lent: when the plugin is
+    /// reloaded, the next generation is lent the same one, so nobody who connects meanwhile is refused. Each call gives a
+    /// handle of its own, not blocking; the socket is closed when the plugin is stopped for good.
+    ///
+    /// # Errors
+    /// When nobody can listen there; names the address.
+    pub fn listen(&self, address: &str) -> Result<TcpListener, StartError> {
+        let (mut descriptor, mut failure) = (-1, MaybeUninit::uninit());
+        // SAFETY: the seat is held; the places are free.
+        unsafe {
+            let address = RStr::from_str(address);
+            let listen = self.raw.table.listen();
+            if listen(self.raw.seat, address, &raw mut descriptor, &raw mut failure) == READY {
+                // The host gave a descriptor of its own for it.
+                return Ok(TcpListener::from(OwnedFd::from_raw_fd(descriptor)));
+            }
+            Err(StartError::new(failure.assume_init().message))
+        }
     }
 
     fn task(&self, future: impl Future<Output = ()> + Send + 'static) -> RawTask {

@@ -15,6 +15,10 @@ pub struct PluginStatus {
     pub attach: Attach,
     /// Where it is in its life.
     pub state: PluginState,
+    /// Counts its activations, from 1: a reload makes the next.
+    pub generation: u32,
+    /// Earlier generations that still have calls to end.
+    pub draining: u32,
     /// Why it is not running, when it is not.
     pub reason: Maybe<Text>,
     /// Handlers it has on the bus.

@@ -112,11 +112,15 @@ pub trait Exported: Plugin {
 /// For the export macro: the tables of `P`.
 #[must_use]
 pub fn plugin_table<P: Exported>() -> PluginTableRef {
-    PluginTable { describe: describe::<P>, start: start::<P> }.leak()
+    PluginTable { describe: describe::<P>, start: start::<P>, rest }.leak()
 }
 
 extern "C" fn describe<P: Exported>() -> RStr<'static> {
     RStr::from_str(crate::describe::json_of_record(P::RECORD))
+}
+
+extern "C" fn rest() {
+    guard::swallow_panic(crate::runtime::end_own);
 }
 
 unsafe extern "C" fn start<P: Exported>(host: RawHost, settings: RStr<'_>, failure: FailurePlace) -> Step {

@@ -73,6 +73,12 @@ impl Surroundings for Runtime {
     }
 }
 
+/// Ends the runtime of this image, if it has one of its own. The next activation makes another.
+pub(crate) fn end_own() {
+    #[cfg(feature = "tokio")]
+    own::end();
+}
+
 fn park_until_ready<F: Future>(future: F) -> F::Output {
     struct Unpark(Thread);
     impl Wake for Unpark {
@@ -94,10 +100,14 @@ fn park_until_ready<F: Future>(future: F) -> F::Output {
 #[cfg(feature = "tokio")]
 mod own {
     use std::sync::Mutex;
+    use std::time::Duration;
 
     use tokio::runtime::{Builder, Handle, Runtime};
 
-    /// The image's runtime. Never dropped: its threads may be in the middle of the plugin's code at exit.
+    /// How long blocking work may hold its threads up; what takes longer is left behind.
+    const LONGEST_END: Duration = Duration::from_secs(1);
+
+    /// The image's runtime. Not dropped at exit: its threads may be in the middle of the plugin's code.
     static RUNTIME: Mutex<Option<Runtime>> = Mutex::new(None);
 
     pub(super) fn handle() -> std::io::Result<Handle> {
@@ -111,5 +121,11 @@ mod own {
             .enable_all()
             .build()?;
         Ok(runtime.insert(made).handle().clone())
+    }
+    pub(super) fn end() {
+        let runtime = RUNTIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        if let Some(runtime) = runtime {
+            runtime.shutdown_timeout(LONGEST_END);
+        }
     }
 }

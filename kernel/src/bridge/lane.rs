@@ -97,6 +97,7 @@ impl Lane {
             handler,
             mailbox: inner.mailbox.clone(),
             is_lane: true,
+            waiting: inner.waiting.clone(),
             _running: Arc::clone(&inner._running),
         };
         Ok((contribution, traffic))

@@ -11,8 +11,10 @@ use transom_plugin_api::abi::task::{AbiWaker, RawTask};
 use transom_plugin_api::abi::{FAILED, PENDING, Step};
 use transom_plugin_api::{CallContext, CallError, CallErrorKind};
 
+use super::gate::{self, Again};
 use super::{Vigil, cancel, cut_error, fail, written};
 use crate::breadcrumb::Dispatch;
+use crate::bridge::place::Place;
 use crate::seat::Seat;
 use crate::table::{Contribution, Routes};
 
@@ -38,18 +40,26 @@ pub(crate) unsafe fn call(
         return unsafe { fail(failure, CallError::failed("there is no such service")) };
     };
     let found = if seat.is_closed() { Err(seat.retired()) } else { provider(routes, name) };
-    let (provider, handler) = match found.and_then(|provider| {
-        let handler = provider.asynchronous().ok_or_else(|| no_provider(routes, name))?;
-        Ok((provider, handler))
-    }) {
-        Ok(found) => found,
+    let budget_ns = if budget_ns > 0 { budget_ns } else { routes.point.budget_ns };
+    let (provider, handler) = match found.map(|provider| (provider, provider.asynchronous())) {
+        Ok((provider, Some(handler))) => (provider, handler),
+        // SAFETY: by this function's contract.
+        Ok((provider, None)) => unsafe {
+            let held = HeldCall::of(seat, point, name, routes, request);
+            let limit = (budget_ns > 0).then(|| Duration::from_nanos(budget_ns));
+            return match (held, provider.gate()) {
+                (Some(held), Some(gate)) => {
+                    gate::wait((&seat.shared, gate), limit, held, reply, failure, waker, pending)
+                }
+                _ => fail(failure, no_provider(routes, name)),
+            };
+        },
         // SAFETY: the request is ours to drop; the failure's place is free.
         Err(error) => unsafe {
             drop_request(routes, request);
             return fail(failure, error);
         },
     };
-    let budget_ns = if budget_ns > 0 { budget_ns } else { routes.point.budget_ns };
     let context = CallContext::stamped(seat.id, budget_ns);
     let Some(dispatch) = Dispatch::begin(routes.point.counter, &routes.point.times) else {
         // SAFETY: as above.
@@ -97,6 +107,51 @@ pub(crate) unsafe fn call(
             step
         }
         ready => ready,
+    }
+}
+
+/// A call that waits until its provider has been handed over.
+struct HeldCall {
+    seat: Arc<Seat>,
+    point: u32,
+    name: Box<str>,
+    request: Place,
+}
+
+impl HeldCall {
+    /// Takes the request over. `None`, and the request dropped, where nobody knows its type.
+    ///
+    /// # Safety
+    /// `request` holds a value of the point's type, and is not used again.
+    #[cold]
+    unsafe fn of(
+        seat: &Arc<Seat>,
+        point: u32,
+        name: &str,
+        routes: &Routes,
+        request: *mut (),
+    ) -> Option<Self> {
+        let types = routes.point.types.get()?;
+        // SAFETY: by this function's contract.
+        let request = unsafe { Place::taken(types.input, request) };
+        Some(Self { seat: Arc::clone(seat), point, name: name.into(), request })
+    }
+}
+
+impl Again for HeldCall {
+    unsafe fn again(
+        self,
+        left: Option<Duration>,
+        reply: *mut (),
+        failure: FailurePlace,
+        waker: *const AbiWaker,
+        pending: *mut MaybeUninit<RawTask>,
+    ) -> Step {
+        let Self { seat, point, name, mut request } = self;
+        let budget_ns = left.map_or(0, |left| u64::try_from(left.as_nanos()).unwrap_or(u64::MAX));
+        request.empty();
+        // SAFETY: the request is there, and moves into the call; the rest is passed on as it came.
+        unsafe { call(&seat, point, &name, budget_ns, request.address(), reply, failure, waker, pending) }
     }
 }
 

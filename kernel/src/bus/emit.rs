@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use transom_plugin_api::abi::READY;
 use transom_plugin_api::abi::host_table::RawReceived;
-use transom_plugin_api::abi::payload::PayloadType;
+use transom_plugin_api::abi::payload::{Encoded, PayloadType};
 use transom_plugin_api::{CallContext, CallError, CallErrorKind};
 
+use super::mailbox::Mail;
 use super::written;
 use crate::breadcrumb::Dispatch;
 use crate::bridge::emission::{Emission, current_as};
 use crate::bridge::lane::not_carried;
-use crate::bridge::place::Place;
+use crate::bridge::place::{Place, encode};
 use crate::seat::Seat;
 use crate::table::{QueuedRoute, Routes};
 
@@ -55,7 +56,7 @@ pub(crate) unsafe fn emit(seat: &Seat, point: u32, payload: *const ()) {
     for route in routes.queued.iter().filter(|route| !route.mailbox.waits()) {
         // SAFETY: by this function's contract.
         if let Some(event) = unsafe { clones.event_for(routes, route, payload) } {
-            route.mailbox.push(event, seat.id);
+            route.mailbox.push(Mail { event, caller: seat.id });
         }
     }
 }
@@ -140,6 +141,15 @@ impl SharedPayload {
             Value::Boxed(value) => *value,
             Value::Placed(place) => place.address(),
         }
+    }
+
+    /// The value as a document.
+    ///
+    /// # Errors
+    /// When the plugin that knows its type cannot write it.
+    pub(crate) fn encoded(&self) -> Result<Encoded, CallError> {
+        // SAFETY: the value is of that type, and held.
+        unsafe { encode(&self.of, self.value()) }
     }
 
     /// Whether a reader of `of` can read it.

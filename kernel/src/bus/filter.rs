@@ -6,6 +6,7 @@
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use transom_plugin_api::abi::guard::swallow_panic;
 use transom_plugin_api::abi::host_table::FailurePlace;
@@ -16,8 +17,10 @@ use transom_plugin_api::point::PointKind;
 use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{CallContext, CallError, CallErrorKind};
 
+use super::gate::{self, Again};
 use super::{Vigil, cancel, cut_error, fail, written};
 use crate::breadcrumb::Dispatch;
+use crate::bridge::place::Place;
 use crate::seat::Seat;
 use crate::table::{Contribution, Point};
 
@@ -179,6 +182,16 @@ pub(crate) unsafe fn apply(
             fail(failure, seat.retired())
         };
     }
+    if let Some(gate) = &routes.gate
+        && let Some(types) = routes.point.types.get()
+    {
+        // SAFETY: by this function's contract; the value moves over.
+        return unsafe {
+            let held = HeldChain { seat: Arc::clone(seat), point, value: Place::taken(types.input, value) };
+            let limit = routes.point.deadline();
+            gate::wait((&seat.shared, gate), limit, held, value, failure, waker, pending)
+        };
+    }
     let context = CallContext::stamped(seat.id, routes.point.budget_ns);
     // SAFETY: by this function's contract.
     match unsafe { run(&routes.point, &routes.links, 0, value, &context, waker) } {
@@ -205,6 +218,30 @@ pub(crate) unsafe fn apply(
                 unsafe { (*pending).write(RawTask { state, poll: poll_chain, drop: drop_chain }) };
             }
             step
+        }
+    }
+}
+
+/// A value that waits until the plugin of a link has been handed over.
+struct HeldChain {
+    seat: Arc<Seat>,
+    point: u32,
+    value: Place,
+}
+
+impl Again for HeldChain {
+    unsafe fn again(
+        self,
+        _: Option<Duration>,
+        value: *mut (),
+        failure: FailurePlace,
+        waker: *const AbiWaker,
+        pending: *mut MaybeUninit<RawTask>,
+    ) -> Step {
+        // SAFETY: `value` is the place that the value came from, free since; the rest is passed on as it came.
+        unsafe {
+            self.value.give(value);
+            apply(&self.seat, self.point, value, failure, waker, pending)
         }
     }
 }

@@ -1,129 +1,78 @@
 //! The mailbox of a queued listener, and the task that reads it.
 
-use std::collections::VecDeque;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::mem::MaybeUninit;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::Poll;
 
-use tokio::sync::Notify;
-use transom_plugin_api::CallContext;
 use transom_plugin_api::abi::host_table::{AsyncHandler, MailboxTerms, RawReceived};
 use transom_plugin_api::abi::task::crossing;
+use transom_plugin_api::sabotage::sabotaged;
+use transom_plugin_api::{CallContext, CallError};
 
 use super::emit::SharedPayload;
+use super::queue::{Queue, WhenFull};
 use crate::breadcrumb::{Dispatch, polled_at};
-use crate::seat::Seat;
+use crate::bridge::lane::not_carried;
+use crate::bridge::place::Place;
 use crate::table::Contribution;
 
 /// Events on their way to one listener, in order.
-pub(crate) struct Mailbox {
-    terms: MailboxTerms,
-    inner: Mutex<Inner>,
-    /// Something came, or the mailbox was closed.
-    filled: Notify,
-    /// There is room again.
-    drained: Notify,
+pub(crate) type Mailbox = Queue<Mail>;
+
+/// An event and who emitted it.
+pub(crate) struct Mail {
+    pub(crate) event: Arc<SharedPayload>,
+    pub(crate) caller: &'static str,
 }
 
-#[derive(Default)]
-struct Inner {
-    items: VecDeque<(Arc<SharedPayload>, &'static str)>,
-    lost: u64,
-    closed: bool,
+/// A mailbox by the terms of its listener.
+pub(crate) fn mailbox(terms: MailboxTerms) -> Arc<Mailbox> {
+    let when_full = match terms.when_full {
+        1 => WhenFull::Coalesce,
+        2 => WhenFull::Wait,
+        _ => WhenFull::DropOldest,
+    };
+    Queue::new(terms.capacity as usize, when_full)
 }
 
-/// What a full mailbox does.
-const COALESCE: u8 = 1;
-const WAIT: u8 = 2;
+/// Waits for room, then puts the event in.
+pub(crate) async fn push_when_free(mailbox: &Mailbox, mail: Mail) {
+    let mut mail = Some(mail);
+    poll_fn(|context| mailbox.poll_push(&mut mail, context)).await;
+}
 
-impl Mailbox {
-    pub(crate) fn new(terms: MailboxTerms) -> Arc<Self> {
-        Arc::new(Self { terms, inner: Mutex::default(), filled: Notify::new(), drained: Notify::new() })
-    }
+/// A reader, until it is dropped.
+struct Reading(Arc<Mailbox>);
 
-    pub(crate) fn waits(&self) -> bool {
-        self.terms.when_full == WAIT
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Puts an event in; a full mailbox loses by its terms.
-    pub(crate) fn push(&self, event: Arc<SharedPayload>, caller: &'static str) {
-        let pushed_out = {
-            let mut inner = self.lock();
-            if inner.closed {
-                return;
-            }
-            let full = inner.items.len() >= self.terms.capacity as usize;
-            let pushed_out = if full { inner.items.pop_front() } else { None };
-            // A coalescing mailbox is meant to forget: only the latest state matters there.
-            inner.lost += u64::from(full && self.terms.when_full != COALESCE);
-            inner.items.push_back((event, caller));
-            pushed_out
-        };
-        // Outside the lock, because dropping the payload runs code of the plugin that made it.
-        drop(pushed_out);
-        self.filled.notify_one();
-    }
-
-    /// Waits for room, then puts the event in.
-    pub(crate) async fn push_when_free(&self, event: Arc<SharedPayload>, caller: &'static str) {
-        loop {
-            let drained = self.drained.notified();
-            {
-                let mut inner = self.lock();
-                if inner.closed {
-                    return;
-                }
-                if inner.items.len() < self.terms.capacity as usize {
-                    inner.items.push_back((event, caller));
-                    break;
-                }
-            }
-            drained.await;
-        }
-        self.filled.notify_one();
-    }
-
-    /// No further events; those inside are still read.
-    pub(crate) fn close(&self) {
-        self.lock().closed = true;
-        self.filled.notify_one();
-        self.drained.notify_waiters();
-    }
-
-    async fn next(&self) -> Option<(RawReceived, &'static str)> {
-        loop {
-            {
-                let mut inner = self.lock();
-                if let Some((event, caller)) = inner.items.pop_front() {
-                    let lost = std::mem::take(&mut inner.lost);
-                    drop(inner);
-                    self.drained.notify_waiters();
-                    return Some((event.received(lost), caller));
-                }
-                if inner.closed {
-                    return None;
-                }
-            }
-            self.filled.notified().await;
-        }
+impl Drop for Reading {
+    fn drop(&mut self) {
+        self.0.end_reading();
     }
 }
 
-/// Starts the task that reads the mailbox of `contribution`, if it has one. The task holds the contribution while it
-/// has events to read, so that a stop waits for them.
-pub(crate) fn attend(seat: &Seat, contribution: &Arc<Contribution>) {
-    let Some(mailbox) = contribution.mailbox.clone() else { return };
+/// Starts the task that reads the mailbox of `contribution`, if it has one; after the reader of `predecessor`, whose
+/// events it took over, has left. The task holds the contribution while it has events to read, so that a stop waits for
+/// them.
+pub(crate) fn attend(contribution: &Arc<Contribution>, predecessor: Option<Arc<Mailbox>>) {
+    let Some(mailbox) = contribution.mailbox.clone().filter(|_| contribution.waiting.is_none()) else {
+        return;
+    };
+    mailbox.begin_reading();
+    let reading = Reading(mailbox);
     let contribution = Arc::clone(contribution);
     let closing = Arc::clone(&contribution.seat);
-    let reading = async move {
-        while let Some((event, caller)) = mailbox.next().await {
-            handle(&contribution, event, caller).await;
+    let runtime = closing.shared.runtime.clone();
+    let reading_on = async move {
+        let Reading(mailbox) = &reading;
+        if let Some(predecessor) = predecessor
+            && !sabotaged("read-beside-the-old-generation")
+        {
+            poll_fn(|context| predecessor.poll_left(context)).await;
+        }
+        while let Some((mail, lost)) = poll_fn(|context| mailbox.poll_next(context)).await {
+            handle(&contribution, mail, lost).await;
         }
     };
     let until_closed = async move {
@@ -132,24 +81,57 @@ pub(crate) fn attend(seat: &Seat, contribution: &Arc<Contribution>) {
             closed.await;
         }
     };
-    seat.shared.runtime.spawn(async move {
-        let (mut reading, mut until_closed) = (pin!(reading), pin!(until_closed));
-        std::future::poll_fn(|context| {
+    runtime.spawn(async move {
+        let (mut reading_on, mut until_closed) = (pin!(reading_on), pin!(until_closed));
+        poll_fn(|context| {
             if until_closed.as_mut().poll(context).is_ready() {
                 return Poll::Ready(());
             }
-            reading.as_mut().poll(context)
+            reading_on.as_mut().poll(context)
         })
         .await;
     });
 }
 
-async fn handle(contribution: &Contribution, event: RawReceived, caller: &'static str) {
+async fn handle(contribution: &Contribution, mail: Mail, lost: u64) {
     let Some(handler) = contribution.asynchronous() else { return };
     let handler: &AsyncHandler = handler;
-    let context = CallContext::stamped(caller, 0);
+    let context = CallContext::stamped(mail.caller, 0);
+    let event = match readable(contribution, mail.event) {
+        Ok(event) => event.received(lost),
+        Err(error) => {
+            let error = not_carried(contribution.seat.id, &error);
+            return contribution.seat.fault(&contribution.info.name, &error);
+        }
+    };
     // SAFETY: the handler was attached to this point, so the event is of its type; it writes no value.
-    let handled = unsafe {
+    let handled = unsafe { start(contribution, handler, event, &context) };
+    if let Err(error) = polled_at(contribution.seat.number, contribution.point, handled).await {
+        contribution.seat.fault(&contribution.info.name, &error);
+    }
+}
+
+/// The event as this listener reads it: one that came to the generation before it may be of another copy of the contract.
+fn readable(contribution: &Contribution, event: Arc<SharedPayload>) -> Result<Arc<SharedPayload>, CallError> {
+    match contribution.info.types.get() {
+        Some(types) if !event.is_of(&types.input) => {
+            let document = event.encoded()?;
+            Ok(SharedPayload::placed(Place::decoded(types.input, &document)?, types.input))
+        }
+        _ => Ok(event),
+    }
+}
+
+/// # Safety
+/// The event is of the handler's type.
+unsafe fn start<'a>(
+    contribution: &'a Contribution,
+    handler: &'a AsyncHandler,
+    event: RawReceived,
+    context: &'a CallContext,
+) -> impl Future<Output = Result<(), CallError>> + 'a {
+    // SAFETY: by this function's contract; the handler writes no value.
+    unsafe {
         crossing::<(), _>(move |out, failure, waker, pending| {
             let dispatch = Dispatch::begin(contribution.info.counter, &contribution.info.times);
             if let Some(dispatch) = &dispatch {
@@ -159,15 +141,12 @@ async fn handle(contribution: &Contribution, event: RawReceived, caller: &'stati
             (handler.start)(
                 handler.state,
                 event.as_mut_ptr().cast(),
-                &raw const context,
+                std::ptr::from_ref(context),
                 out,
                 failure,
                 waker,
                 pending,
             )
         })
-    };
-    if let Err(error) = polled_at(contribution.seat.number, contribution.point, handled).await {
-        contribution.seat.fault(&contribution.info.name, &error);
     }
 }

@@ -11,8 +11,10 @@ use transom_plugin_api::abi::{FAILED, PENDING, READY, Step};
 use transom_plugin_api::{CallContext, CallError};
 
 use super::call::{blamed, drop_request, provider};
+use super::gate::{self, OpenAgain};
 use super::{Vigil, cut_error, fail, written};
 use crate::breadcrumb::Dispatch;
+use crate::bridge::place::Place;
 use crate::seat::Seat;
 use crate::table::{Contribution, Point};
 
@@ -34,6 +36,18 @@ pub(crate) unsafe fn open(
         return unsafe { fail(failure, CallError::failed("there is no such service")) };
     };
     let found = if seat.is_closed() { Err(seat.retired()) } else { provider(routes, name) };
+    if let Ok(provider) = &found
+        && let Some(gate) = provider.gate()
+        && let Some(types) = routes.point.types.get()
+    {
+        // SAFETY: by this function's contract; the request moves over.
+        let request = unsafe { Place::taken(types.input, request) };
+        let held = HeldOpening { seat: Arc::clone(seat), point, name: name.into(), request };
+        let stream = gate::wait_stream((&seat.shared, gate), routes.point.deadline(), held);
+        // SAFETY: a free place.
+        unsafe { (*opened).write(stream) };
+        return READY;
+    }
     let found = found.and_then(|provider| {
         let handler = provider.stream().ok_or_else(|| CallError::failed("this service does not stream"))?;
         let dispatch = Dispatch::begin(routes.point.counter, &routes.point.times)
@@ -70,6 +84,23 @@ pub(crate) unsafe fn open(
     // SAFETY: a free place.
     unsafe { (*opened).write(RawStream { state, poll_next, drop: drop_open }) };
     READY
+}
+
+/// A stream that waits until its provider has been handed over.
+struct HeldOpening {
+    seat: Arc<Seat>,
+    point: u32,
+    name: Box<str>,
+    request: Place,
+}
+
+impl OpenAgain for HeldOpening {
+    unsafe fn open(self, opened: *mut MaybeUninit<RawStream>, failure: FailurePlace) -> Step {
+        let Self { seat, point, name, mut request } = self;
+        request.empty();
+        // SAFETY: the request is there, and moves over; the places are free.
+        unsafe { open(&seat, point, &name, request.address(), opened, failure) }
+    }
 }
 
 /// A stream under way: the provider's, and what the kernel keeps beside it.

@@ -1,8 +1,12 @@
 //! What the tests share: a kernel, and the payload they send around.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use transom_kernel::{Kernel, KernelConfig};
+use transom_kernel::{Descriptor, FaultBudget, Kernel, KernelConfig, PluginToStart};
+use transom_plugin_api::abi::plugin_table::open_header;
+use transom_plugin_api::hosting::Attach;
+use transom_plugin_api::plugin::linked_plugins;
 use transom_plugin_api::prelude::*;
 
 /// A payload as plugins send it: an id, two integers and some text.
@@ -36,5 +40,26 @@ impl Diary {
 
     pub(crate) fn lines(&self) -> Vec<String> {
         self.0.lock().expect("no test panics while it writes").clone()
+    }
+}
+
+/// A plugin of this binary, with 300 ms to start.
+pub(crate) fn plugin_to_start(id: &str, settings: &str) -> PluginToStart {
+    let plugins = linked_plugins().map(|linked| {
+        let table = open_header(linked.header).expect("the tables agree");
+        let descriptor: Descriptor =
+            serde_json::from_str(table.describe()().as_str()).expect("the record is JSON");
+        (descriptor, table)
+    });
+    let (descriptor, table) =
+        plugins.into_iter().find(|(descriptor, _)| descriptor.id == id).expect("it is linked");
+    PluginToStart {
+        descriptor,
+        table,
+        settings: settings.to_owned(),
+        attach: Attach::Linked,
+        data_folder: String::new(),
+        start_deadline: Some(Duration::from_millis(300)),
+        faults: FaultBudget::default(),
     }
 }

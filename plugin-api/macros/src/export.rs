@@ -9,7 +9,7 @@ use syn::{Error, Expr, ExprArray, ExprLit, Ident, Lit, LitStr, Path, Token};
 const SYMBOL_PREFIX: &str = "transom_plugin_";
 
 pub(crate) fn expand(arguments: TokenStream) -> syn::Result<TokenStream> {
-    let Export { plugin, id, runtime, capabilities } = syn::parse2(arguments)?;
+    let Export { plugin, id, runtime, exclusive, capabilities } = syn::parse2(arguments)?;
     let symbol = format!("{SYMBOL_PREFIX}{}", id.value().replace('-', "_"));
     Ok(quote! {
         const _: () = {
@@ -23,6 +23,7 @@ pub(crate) fn expand(arguments: TokenStream) -> syn::Result<TokenStream> {
                 about: ::core::env!("CARGO_PKG_DESCRIPTION"),
                 runtime: ::transom_plugin_api::runtime::RuntimeChoice::#runtime,
                 aborts: ::core::cfg!(panic = "abort"),
+                exclusive: #exclusive,
                 capabilities: &[#(#capabilities),*],
                 ports: <<#plugin as plugin::Plugin>::Ports as ::transom_plugin_api::Ports>::DECLARED,
                 settings: <#plugin as ::transom_plugin_api::settings::Setting>::SCHEMA,
@@ -58,6 +59,7 @@ struct Export {
     plugin: Path,
     id: LitStr,
     runtime: Ident,
+    exclusive: bool,
     capabilities: Vec<LitStr>,
 }
 
@@ -66,6 +68,7 @@ impl Parse for Export {
         let plugin: Path = input.parse()?;
         let mut id = None;
         let mut runtime = Ident::new("None", input.span());
+        let mut exclusive = false;
         let mut capabilities = Vec::new();
         while !input.is_empty() {
             input.parse::<Token![,]>()?;
@@ -83,12 +86,26 @@ impl Parse for Export {
                     }
                     runtime = Ident::new("Tokio", value.span());
                 }
+                "handover" => exclusive = is_exclusive(&input.parse()?)?,
                 "capabilities" => capabilities = texts(&input.parse()?)?,
-                _ => return Err(Error::new(key.span(), "expected `id`, `runtime` or `capabilities`")),
+                _ => {
+                    return Err(Error::new(
+                        key.span(),
+                        "expected `id`, `runtime`, `handover` or `capabilities`",
+                    ));
+                }
             }
         }
         let id = id.ok_or_else(|| Error::new_spanned(&plugin, "name the plugin: `id = \"word-count\"`"))?;
-        Ok(Self { plugin, id, runtime, capabilities })
+        Ok(Self { plugin, id, runtime, exclusive, capabilities })
+    }
+}
+
+fn is_exclusive(handover: &LitStr) -> syn::Result<bool> {
+    match handover.value().as_str() {
+        "beside" => Ok(false),
+        "exclusive" => Ok(true),
+        _ => Err(Error::new(handover.span(), "expected \"beside\" or \"exclusive\"")),
     }
 }
 

@@ -85,6 +85,16 @@ pub struct HostTable {
     pub spawn: unsafe extern "C" fn(*const (), RawTask),
     /// A task that is ready after so many nanoseconds.
     pub sleep: unsafe extern "C" fn(*const (), u64) -> RawTask,
+    // What one generation leaves to the next.
+    /// Registers who makes what the next generation is given: an [`Encoded`](super::payload::Encoded) contract.
+    pub on_hand_over: unsafe extern "C" fn(*const (), TaskMaker),
+    /// Registers who brings to an end what would go on, when the generation is to be replaced.
+    pub on_drain: unsafe extern "C" fn(*const (), TaskMaker),
+    /// What the generation before handed over; empty when there was nothing. Valid as long as the seat is held.
+    pub handed_over: unsafe extern "C" fn(*const ()) -> RSlice<'static, u8>,
+    /// Lends a listening socket, which outlives the generations that use it: writes a descriptor that the caller owns,
+    /// or a failure.
+    pub listen: unsafe extern "C" fn(*const (), RStr<'_>, *mut i32, FailurePlace) -> Step,
     /// Whether the calling thread is inside a dispatch, where a panic will be caught.
     pub is_dispatching: unsafe extern "C" fn(*const ()) -> bool,
     /// Milliseconds since the epoch.
@@ -109,6 +119,18 @@ impl HostTable {
 pub struct NameVisitor {
     /// Visitor's state, name, plugin, about.
     pub visit: unsafe extern "C" fn(*mut (), RStr<'_>, RStr<'_>, *const ()),
+}
+
+/// Makes a task each time it is asked to.
+#[repr(C)]
+#[derive(StableAbi)]
+pub struct TaskMaker {
+    /// The plugin's closure.
+    pub state: *mut (),
+    /// Makes one, told how many nanoseconds it is given; the task holds what it needs itself.
+    pub make: unsafe extern "C" fn(*const (), u64) -> RawTask,
+    /// Frees the closure.
+    pub drop: unsafe extern "C" fn(*mut ()),
 }
 
 /// What an activation is told about its place in the world.
@@ -243,7 +265,7 @@ macro_rules! owned_handlers {
         }
     )*};
 }
-owned_handlers!(InlineHandler AsyncHandler StreamHandler);
+owned_handlers!(InlineHandler AsyncHandler StreamHandler TaskMaker);
 
 /// One event out of a mailbox, shared with the other mailboxes that hold it.
 #[repr(C)]

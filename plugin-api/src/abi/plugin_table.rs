@@ -25,8 +25,11 @@ pub struct PluginTable {
     pub describe: extern "C" fn() -> RStr<'static>,
     /// Starts the plugin with its settings as JSON: [`READY`](super::READY) or [`FAILED`](super::FAILED). Blocks;
     /// called once per activation, on a thread of its own, which has entered the host's runtime.
-    #[sabi(last_prefix_field)]
     pub start: unsafe extern "C" fn(RawHost, RStr<'_>, FailurePlace) -> Step,
+    /// Ends what the image keeps between activations, such as its runtime's threads. Called when an activation is over
+    /// and nothing of it runs; blocks for a second at most. Another `start` may follow.
+    #[sabi(last_prefix_field)]
+    pub rest: extern "C" fn(),
 }
 
 impl PluginTable {

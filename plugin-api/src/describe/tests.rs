@@ -38,6 +38,7 @@ const fn describe(ports: &'static [PortDecl]) -> Description {
         about: "Says \"parcel\"\tand \\",
         runtime: RuntimeChoice::Tokio,
         aborts: false,
+        exclusive: false,
         capabilities: &["net", "fs"],
         ports,
         settings: &[],

@@ -65,6 +65,8 @@ impl<const N: usize> Writer<N> {
         self.text(if description.aborts { "abort" } else { "unwind" });
         self.comma_key("runtime");
         self.text(runtime);
+        self.comma_key("handover");
+        self.text(if description.exclusive { "exclusive" } else { "beside" });
     }
 
     const fn ports(&mut self, ports: &[PortDecl]) {

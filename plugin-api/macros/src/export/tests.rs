@@ -38,7 +38,7 @@ fn the_entry_is_named_for_the_id() {
 #[test]
 fn a_runtime_or_an_argument_nobody_knows_is_told_with_those_that_are_known() {
     assert_eq!(refused("Parrot, id = \"a\", runtime = \"smol\""), "the only runtime is \"tokio\"");
-    assert_eq!(refused("Parrot, name = \"a\""), "expected `id`, `runtime` or `capabilities`");
+    assert_eq!(refused("Parrot, name = \"a\""), "expected `id`, `runtime`, `handover` or `capabilities`");
 }
 
 #[test]

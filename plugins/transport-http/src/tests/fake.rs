@@ -150,6 +150,8 @@ fn status(id: &str, state: PluginState) -> PluginStatus {
         about: "plays a part".into(),
         attach: Attach::Linked,
         state,
+        generation: 1,
+        draining: 0,
         reason: Maybe::default(),
         contributions: 0,
         faults: List::new(),

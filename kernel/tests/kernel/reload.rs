@@ -1,0 +1,451 @@
+//! Reload: one generation in the place of another, while everything else goes on.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc};
+use transom_kernel::{Kernel, Plan, PluginToStart, ReloadTerms};
+use transom_plugin_api::hosting::PluginState;
+use transom_plugin_api::prelude::*;
+
+use super::support::{Parcel, kernel, plugin_to_start};
+
+const SENT: Event<Parcel> = Event::new("mill/sent");
+const HEARD: Event<Parcel> = Event::new("mill/heard");
+const WRAP: Filter<Text> = Filter::fail_closed("mill/wrap");
+const ASK: Service<u64, Text> = Service::new("mill/ask");
+const COUNT: StreamService<u64, u64> = StreamService::new("mill/count");
+const DRAW: Service<Text, u64> = Service::new("well/draw");
+const POURED: Event<Parcel> = Event::new("well/poured");
+
+/// What one generation of the mill leaves to the next.
+#[contract]
+struct Ground {
+    answers: u64,
+}
+
+/// Stands beside its successor.
+#[derive(Settings)]
+struct Mill {
+    /// What it is called.
+    #[setting(default = "first")]
+    label: String,
+    /// How its start goes.
+    #[setting(default = "well")]
+    start: Manner,
+}
+
+#[derive(Settings)]
+enum Manner {
+    Well,
+    Error,
+    Panic,
+    Hang,
+}
+
+impl Manner {
+    async fn begin(&self) -> Result<(), StartError> {
+        match self {
+            Self::Well => Ok(()),
+            Self::Error => Err(StartError::new("the stone broke")),
+            Self::Panic => panic!("the wheel jammed"),
+            Self::Hang => std::future::pending().await,
+        }
+    }
+}
+
+#[derive(Ports)]
+struct MillPorts {
+    #[hears(SENT)]
+    sent: Listener<Parcel>,
+    #[says(HEARD)]
+    heard: Emitter<Parcel>,
+    #[links(WRAP)]
+    wrap: Link<Text>,
+    #[serves(ASK)]
+    ask: Server<u64, Text>,
+    #[serves(COUNT)]
+    count: StreamServer<u64, u64>,
+}
+
+impl Plugin for Mill {
+    type Ports = MillPorts;
+    async fn start(self, ports: MillPorts, host: Host) -> Result<(), StartError> {
+        let ground: Option<Ground> = host.handed_over()?;
+        let answers = Arc::new(AtomicU64::new(ground.map_or(0, |ground| ground.answers)));
+        let left = Arc::clone(&answers);
+        host.hand_over(move || {
+            let answers = left.load(Ordering::SeqCst);
+            async move { Ok(Ground { answers }) }
+        });
+        let MillPorts { sent, heard, wrap, ask, count } = ports;
+        let label = Text::from(self.label.as_str());
+        let by = label.clone();
+        sent.queued(Mailbox::drop_oldest(1 << 16), move |parcel, _| {
+            let parcel = Parcel { label: by.clone(), ..parcel.clone() };
+            heard.emit(&parcel);
+            async {}
+        })?;
+        let by = label.clone();
+        wrap.link(move |text, _| {
+            let text = Text::from(format!("{by}({text})"));
+            async move { Ok(text) }
+        })?;
+        ask.serve(move |number, _| {
+            let nth = answers.fetch_add(1, Ordering::SeqCst) + 1;
+            let answer = Text::from(format!("{label} {number} {nth}"));
+            async move { Ok(answer) }
+        })?;
+        count.serve(|upto, mut items, _| async move {
+            for number in 0..upto {
+                items.send(number).await;
+            }
+            HELD.notified().await;
+            Ok(())
+        })?;
+        self.start.begin().await
+    }
+}
+
+export_plugin!(Mill, id = "mill");
+
+/// Holds the streams of the mill open.
+static HELD: Notify = Notify::const_new();
+
+mod well {
+    use super::{DRAW, Manner, POURED, Parcel};
+    use std::sync::atomic::{AtomicI32, Ordering};
+    use tokio::sync::Notify;
+    use transom_plugin_api::prelude::*;
+
+    /// Owns what only one can have.
+    #[derive(Settings)]
+    struct Well {
+        /// How its start goes.
+        #[setting(default = "well")]
+        start: Manner,
+    }
+
+    #[derive(Ports)]
+    struct WellPorts {
+        #[serves(DRAW)]
+        draw: Server<Text, u64>,
+        #[hears(POURED)]
+        poured: Listener<Parcel>,
+        #[says(super::HEARD)]
+        heard: Emitter<Parcel>,
+    }
+
+    /// How many have it now.
+    pub(super) static OWNERS: AtomicI32 = AtomicI32::new(0);
+    pub(super) static MOST: AtomicI32 = AtomicI32::new(0);
+    /// Lets the call named `hold` end.
+    pub(super) static LET_GO: Notify = Notify::const_new();
+
+    /// The water.
+    struct Owned;
+
+    impl Owned {
+        fn take() -> Self {
+            let owners = OWNERS.fetch_add(1, Ordering::SeqCst) + 1;
+            MOST.fetch_max(owners, Ordering::SeqCst);
+            Self
+        }
+    }
+
+    impl Drop for Owned {
+        fn drop(&mut self) {
+            OWNERS.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+
+    impl Plugin for Well {
+        type Ports = WellPorts;
+        async fn start(self, ports: WellPorts, _: Host) -> Result<(), StartError> {
+            let owned = std::sync::Arc::new(Owned::take());
+            let WellPorts { draw, poured, heard } = ports;
+            draw.serve(move |what: Text, _| {
+                let owned = std::sync::Arc::clone(&owned);
+                async move {
+                    if what == "hold" {
+                        LET_GO.notified().await;
+                    }
+                    let _ = &owned;
+                    Ok(what.len() as u64)
+                }
+            })?;
+            poured.queued(Mailbox::drop_oldest(1 << 16), move |parcel, _| {
+                heard.emit(&parcel);
+                async {}
+            })?;
+            self.start.begin().await
+        }
+    }
+
+    export_plugin!(Well, id = "well", handover = "exclusive");
+}
+
+/// The rest of the world.
+#[derive(Ports)]
+struct Town {
+    #[says(SENT)]
+    sent: Emitter<Parcel>,
+    #[hears(HEARD)]
+    heard: Listener<Parcel>,
+    #[applies(WRAP)]
+    wrap: Applier<Text>,
+    #[calls(ASK)]
+    ask: Caller<u64, Text>,
+    #[calls(COUNT)]
+    count: StreamCaller<u64, u64>,
+    #[calls(DRAW)]
+    draw: Caller<Text, u64>,
+    #[says(POURED)]
+    poured: Emitter<Parcel>,
+}
+
+struct Scene {
+    kernel: Kernel,
+    town: Town,
+    heard: mpsc::UnboundedReceiver<Parcel>,
+}
+
+async fn scene() -> Scene {
+    let kernel = kernel();
+    let (_, town) = kernel.resident::<Town>("town").expect("seats");
+    let (sender, heard) = mpsc::unbounded_channel();
+    town.heard.inline(move |parcel, _| drop(sender.send(parcel.clone()))).expect("attaches");
+    let plugins = vec![mill("first", "well"), the_well("well")];
+    let report = kernel.start(plugins, &Plan::default()).await;
+    assert!(report.disabled.is_empty(), "{report:?}");
+    Scene { kernel, town, heard }
+}
+
+fn mill(label: &str, start: &str) -> PluginToStart {
+    plugin_to_start("mill", &format!(r#"{{"label":"{label}","start":"{start}"}}"#))
+}
+
+fn the_well(start: &str) -> PluginToStart {
+    plugin_to_start("well", &format!(r#"{{"start":"{start}"}}"#))
+}
+
+fn terms() -> ReloadTerms {
+    ReloadTerms { drain: Duration::from_millis(300) }
+}
+
+/// One reload at a time, since the well counts its owners for the whole process.
+static ONE_WELL: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+#[tokio::test]
+async fn the_new_generation_answers_links_and_hears_and_knows_what_it_was_handed() {
+    let _one = ONE_WELL.lock().await;
+    let Scene { kernel, town, mut heard } = scene().await;
+    assert_eq!(town.ask.call(7).await, Ok("first 7 1".into()));
+    let report = kernel.reload(vec![mill("second", "well")], &terms()).await.expect("it is replaced");
+    assert_eq!((report.reloaded[0].plugin.as_str(), report.reloaded[0].generation), ("mill", 2));
+    assert!(report.reloaded[0].cut_off.is_none(), "{report:?}");
+    assert_eq!(town.ask.call(8).await, Ok("second 8 2".into()));
+    assert_eq!(town.wrap.apply("x".into()).await, Ok("second(x)".into()));
+    town.sent.emit(&Parcel { id: 5, ..Parcel::default() });
+    let parcel = heard.recv().await.expect("it is heard");
+    assert_eq!((parcel.id, parcel.label.as_str()), (5, "second"));
+    let mill = &kernel.plugins()[0];
+    assert_eq!((mill.generation, mill.draining, mill.state), (2, 0, PluginState::Running));
+    kernel.stop(Duration::from_secs(5)).await;
+}
+
+#[tokio::test]
+async fn a_generation_that_does_not_start_leaves_the_old_one_untouched() {
+    let _one = ONE_WELL.lock().await;
+    let Scene { kernel, town, .. } = scene().await;
+    for (manner, words) in [
+        ("error", "the stone broke"),
+        ("panic", "the wheel jammed"),
+        ("hang", "did not return within 300 ms"),
+    ] {
+        let error = kernel.reload(vec![mill("second", manner)], &terms()).await.expect_err("it is refused");
+        assert!(error.old_runs && error.reason.contains(words), "{error}");
+        assert!(town.ask.call(1).await.expect("it answers").starts_with("first 1"));
+        assert_eq!(town.wrap.apply("x".into()).await, Ok("first(x)".into()));
+    }
+    let error = kernel.reload(vec![plugin_to_start("mill", r#"{"label":7}"#)], &terms()).await;
+    assert!(error.expect_err("the settings are wrong").old_runs);
+    kernel.stop(Duration::from_secs(5)).await;
+}
+
+#[tokio::test]
+async fn one_of_several_that_does_not_start_keeps_all_of_them() {
+    let _one = ONE_WELL.lock().await;
+    let Scene { kernel, town, .. } = scene().await;
+    let unknown = plugin_to_start("pinger", "{}");
+    let error = kernel.reload(vec![mill("second", "well"), unknown], &terms()).await;
+    assert!(error.expect_err("it is not there").reason.contains("no such plugin"));
+    assert!(town.ask.call(1).await.expect("it answers").starts_with("first 1"));
+    kernel.stop(Duration::from_secs(5)).await;
+}
+
+#[tokio::test]
+async fn a_stream_under_way_ends_in_its_generation_or_is_told_that_it_has_retired() {
+    let _one = ONE_WELL.lock().await;
+    let Scene { kernel, town, .. } = scene().await;
+    let mut stream = town.count.open(2).expect("it opens");
+    assert_eq!(stream.next().await, Some(Ok(0)));
+    let terms = terms();
+    let reloading = kernel.reload(vec![mill("second", "well")], &terms);
+    let reading = async {
+        assert_eq!(stream.next().await, Some(Ok(1)));
+        stream.next().await
+    };
+    let (report, last) = tokio::join!(reloading, reading);
+    let cut_off = report.expect("it is replaced").reloaded[0].cut_off.clone();
+    assert_eq!(cut_off.as_deref(), Some("calls to it were still under way"));
+    assert_eq!(last.expect("it ends with an error").map_err(|error| error.kind), Err(CallErrorKind::Retired));
+    kernel.stop(Duration::from_secs(5)).await;
+}
+
+#[tokio::test]
+async fn a_plugin_in_quarantine_comes_back_as_a_new_generation() {
+    let _one = ONE_WELL.lock().await;
+    let Scene { kernel, town, .. } = scene().await;
+    kernel.quarantine("mill", "a test asked for it").expect("it ran");
+    assert_eq!(town.ask.call(1).await.map_err(|error| error.kind), Err(CallErrorKind::NoProvider));
+    kernel.reload(vec![mill("second", "well")], &terms()).await.expect("it is replaced");
+    assert!(town.ask.call(1).await.expect("it answers").starts_with("second 1"));
+    assert_eq!(kernel.plugins()[0].state, PluginState::Running);
+    kernel.stop(Duration::from_secs(5)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nothing_is_lost_doubled_or_reordered_while_generations_follow_each_other() {
+    const EMITTERS: u64 = 4;
+    const RELOADS: u32 = 40;
+    let _one = ONE_WELL.lock().await;
+    let Scene { kernel, town, mut heard } = scene().await;
+    let (town, over) = (Arc::new(town), Arc::new(AtomicBool::new(false)));
+    let (sent, called) = (Arc::new(Mutex::new(vec![0_i64; 8])), Arc::new(AtomicU64::new(0)));
+    let mut threads = Vec::new();
+    for emitter in 0..EMITTERS {
+        let (town, over, sent) = (Arc::clone(&town), Arc::clone(&over), Arc::clone(&sent));
+        threads.push(std::thread::spawn(move || {
+            let mut number = 0;
+            while !over.load(Ordering::Relaxed) {
+                number += 1;
+                town.sent.emit(&Parcel { id: emitter, weight: number, ..Parcel::default() });
+                town.poured.emit(&Parcel { id: EMITTERS + emitter, weight: number, ..Parcel::default() });
+                if number % 64 == 0 {
+                    std::thread::yield_now();
+                }
+            }
+            let mut sent = sent.lock().expect("nobody panics");
+            (sent[emitter as usize], sent[(EMITTERS + emitter) as usize]) = (number, number);
+        }));
+    }
+    let calls: Vec<_> = (0..4)
+        .map(|_| {
+            let (town, over, called) = (Arc::clone(&town), Arc::clone(&over), Arc::clone(&called));
+            tokio::spawn(async move {
+                while !over.load(Ordering::Relaxed) {
+                    town.ask.call(1).await.expect("no call fails");
+                    town.wrap.apply("x".into()).await.expect("no chain fails");
+                    town.draw.call("water".into()).await.expect("no call fails");
+                    called.fetch_add(1, Ordering::Relaxed);
+                    tokio::task::yield_now().await;
+                }
+            })
+        })
+        .collect();
+    for nth in 0..RELOADS {
+        let next = if nth % 2 == 0 { mill("beside", "well") } else { the_well("well") };
+        let before = called.load(Ordering::Relaxed);
+        kernel.reload(vec![next], &ReloadTerms::default()).await.expect("it is replaced");
+        while called.load(Ordering::Relaxed) == before {
+            tokio::task::yield_now().await;
+        }
+    }
+    over.store(true, Ordering::Relaxed);
+    threads.into_iter().for_each(|thread| thread.join().expect("no emitter panics"));
+    for call in calls {
+        call.await.expect("no caller panics");
+    }
+    let sent = sent.lock().expect("nobody panics").clone();
+    let mut last = [0_i64; 8];
+    while last.as_slice() != sent {
+        let next = tokio::time::timeout(Duration::from_secs(20), heard.recv()).await;
+        let parcel = next.expect("everything is heard").expect("the kernel runs");
+        assert_eq!(parcel.weight, last[parcel.id as usize] + 1, "of emitter {}", parcel.id);
+        last[parcel.id as usize] = parcel.weight;
+    }
+    assert_eq!(well::MOST.load(Ordering::SeqCst), 1, "there was one owner at any time");
+    kernel.stop(Duration::from_secs(5)).await;
+}
+
+#[tokio::test]
+async fn calls_to_one_that_owns_something_wait_for_its_successor() {
+    let _one = ONE_WELL.lock().await;
+    let Scene { kernel, town, mut heard } = scene().await;
+    let held = town.draw.call("hold".into());
+    let terms = ReloadTerms::default();
+    let reloading = kernel.reload(vec![the_well("well")], &terms);
+    let waiting = async {
+        // The gates are there once the call finds nobody at work.
+        while town.draw.call_within(Duration::from_millis(5), "early".into()).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+        town.poured.emit(&Parcel { id: 9, ..Parcel::default() });
+        let (last, ()) = tokio::join!(town.draw.call("late".into()), async { well::LET_GO.notify_one() });
+        last
+    };
+    let (held, report, late) = tokio::join!(held, reloading, waiting);
+    assert_eq!((held, late), (Ok(4), Ok(4)));
+    let reloaded = &report.expect("it is replaced").reloaded[0];
+    assert!(reloaded.longest_wait.is_some_and(|wait| wait > Duration::ZERO), "{reloaded:?}");
+    assert_eq!(heard.recv().await.map(|parcel| parcel.id), Some(9), "what came meanwhile was kept");
+    assert_eq!(well::OWNERS.load(Ordering::SeqCst), 1);
+    kernel.stop(Duration::from_secs(5)).await;
+}
+
+#[tokio::test]
+async fn one_that_does_not_let_go_is_left_where_it_is() {
+    let _one = ONE_WELL.lock().await;
+    let Scene { kernel, town, mut heard } = scene().await;
+    let held = town.draw.call("hold".into());
+    let reloading = async {
+        let error = kernel.reload(vec![the_well("well")], &terms()).await.expect_err("it is refused");
+        assert!(error.old_runs && error.reason.contains("still under way"), "{error}");
+        town.poured.emit(&Parcel { id: 3, ..Parcel::default() });
+        assert_eq!(town.draw.call("again".into()).await, Ok(5));
+        well::LET_GO.notify_one();
+    };
+    let (held, ()) = tokio::join!(held, reloading);
+    assert_eq!(held, Ok(4), "the call that held it up has ended well");
+    assert_eq!(heard.recv().await.map(|parcel| parcel.id), Some(3));
+    assert_eq!(kernel.plugins()[1].generation, 1);
+    assert_eq!(well::MOST.load(Ordering::SeqCst), 1);
+    kernel.stop(Duration::from_secs(5)).await;
+}
+
+#[tokio::test]
+async fn the_old_owner_is_started_again_when_the_new_one_does_not_start() {
+    let _one = ONE_WELL.lock().await;
+    let Scene { kernel, town, mut heard } = scene().await;
+    let error = kernel.reload(vec![the_well("error")], &terms()).await.expect_err("it is refused");
+    assert!(error.old_runs && error.reason.contains("the stone broke"), "{error}");
+    assert_eq!(town.draw.call("water".into()).await, Ok(5));
+    town.poured.emit(&Parcel { id: 2, ..Parcel::default() });
+    assert_eq!(heard.recv().await.map(|parcel| parcel.id), Some(2));
+    assert_eq!((well::OWNERS.load(Ordering::SeqCst), well::MOST.load(Ordering::SeqCst)), (1, 1));
+    kernel.stop(Duration::from_secs(5)).await;
+}
+
+#[tokio::test]
+async fn an_owner_whose_start_does_not_come_back_is_not_followed_by_another() {
+    let _one = ONE_WELL.lock().await;
+    let Scene { kernel, town, .. } = scene().await;
+    let error = kernel.reload(vec![the_well("hang")], &terms()).await.expect_err("it is refused");
+    assert!(!error.old_runs && error.reason.contains("did not return within 300 ms"), "{error}");
+    let refused = town.draw.call("water".into()).await.map_err(|error| error.kind);
+    assert_eq!(refused, Err(CallErrorKind::NoProvider));
+    assert_eq!(kernel.plugins()[1].state, PluginState::Disabled);
+    kernel.stop(Duration::from_secs(5)).await;
+}
