@@ -15,6 +15,7 @@
 //! | `lives` | all plugins, and what state they are in |
 //! | `lifecycle` | start with a deadline, stop in reverse order |
 //! | `reload` | one generation in the place of another |
+//! | `linked` | plugins that are compiled into an embedder's program |
 //! | `seat` | the record of one activation, and its contributions |
 //! | `snapshot` | one pointer to it, read without a locked instruction |
 //! | `table` | the one immutable table of routes |
@@ -42,6 +43,7 @@ mod draft;
 mod faults;
 mod lend;
 mod lifecycle;
+mod linked;
 mod lives;
 mod reaper;
 mod reload;
