@@ -17,6 +17,8 @@ use transom_kernel::{Kernel, LongRunning};
 use transom_plugin_api::CallError;
 use transom_plugin_api::sabotage::sabotaged;
 
+use crate::footprint::Footprint;
+
 /// The longest question, in bytes.
 const LONGEST: u64 = 64 * 1024;
 
@@ -160,12 +162,15 @@ async fn status(kernel: &Kernel, address: Option<&str>, began: Instant) -> Value
             })
         })
         .collect();
+    let footprint = Footprint::of_this_process();
     json!({
         "host": {
             "pid": std::process::id(),
             "version": env!("CARGO_PKG_VERSION"),
             "address": address,
             "uptimeMs": u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+            "threads": footprint.map(|footprint| footprint.threads),
+            "residentBytes": footprint.map(|footprint| footprint.resident_bytes),
         },
         "plugins": kernel.plugins(),
         "points": points,

@@ -13,6 +13,7 @@
 //! | [`crash`] | the last line of a process that native code brings down |
 //! | `attendant` | a thread for signals, the control socket and the watchdog |
 //! | `control` | the control socket, both ends |
+//! | `footprint` | threads and memory of the process |
 
 pub mod assembly;
 pub mod crash;
@@ -26,5 +27,6 @@ mod attendant;
 mod client;
 mod command;
 mod control;
+mod footprint;
 mod residents;
 mod terminal;

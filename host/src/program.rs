@@ -3,7 +3,7 @@
 //! | exit code | meaning |
 //! |---|---|
 //! | 0 | it did what was asked |
-//! | 1 | it ran, and what was asked failed: a turn ended in an error, a host could not be asked |
+//! | 1 | it ran, and what was asked failed: a turn ended in an error, a host could not be asked, a plugin had to be cut off while stopping |
 //! | 2 | it was refused before anything ran: wrong arguments, a faulty manifest, a required plugin that did not start, a data folder in use |
 //! | 70 | the watchdog ended it: a handler kept a thread busy for too long |
 //! | 130 | it was interrupted: `chat` at once, `up` a second time or before it was ready |

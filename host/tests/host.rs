@@ -10,6 +10,7 @@ mod host {
     mod faults;
     mod guards;
     mod lock;
+    mod misdeeds;
     mod native;
     mod provider;
     mod starting;
