@@ -4,6 +4,7 @@ mod promises {
     mod bundled;
     mod dependencies;
     mod dialects;
+    mod exit_codes;
     mod fingerprints;
     mod links;
     mod logs;

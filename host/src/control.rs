@@ -20,6 +20,7 @@ use transom_kernel::{Kernel, LongRunning};
 use transom_plugin_api::CallError;
 use transom_plugin_api::sabotage::sabotaged;
 
+use crate::footprint::Footprint;
 use crate::log;
 use crate::reload::{ReloadRequest, Reloader};
 
@@ -245,12 +246,15 @@ impl Desk {
                 })
             })
             .collect();
+        let footprint = Footprint::of_this_process();
         json!({
             "host": {
                 "pid": std::process::id(),
                 "version": env!("CARGO_PKG_VERSION"),
                 "address": address,
                 "uptimeMs": u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+            "threads": footprint.map(|footprint| footprint.threads),
+            "residentBytes": footprint.map(|footprint| footprint.resident_bytes),
             },
             "plugins": kernel.plugins(),
             "points": points,

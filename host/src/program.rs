@@ -3,10 +3,12 @@
 //! | exit code | meaning |
 //! |---|---|
 //! | 0 | it did what was asked |
-//! | 1 | it ran, and what was asked failed: a turn ended in an error, a host could not be asked |
+//! | 1 | it ran, and what was asked failed: a turn ended in an error, a host could not be asked, a plugin had to be cut off while stopping |
 //! | 2 | it was refused before anything ran: wrong arguments, a faulty manifest, a required plugin that did not start, a data folder in use |
 //! | 70 | the watchdog ended it: a handler kept a thread busy for too long |
 //! | 130 | it was interrupted: `chat` at once, `up` a second time or before it was ready |
+//!
+//! Native code that crashes ends it by its signal, after one line that names the plugin: see [`crate::crash`].
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -15,6 +17,7 @@ use clap::{Args, Parser, Subcommand};
 use transom_plugin_api::abi::guard::install_panic_hook;
 
 use crate::command::{chat, check, dev, explain, graph, inspect, lock, log, plugins, reload, status, up};
+use crate::crash::tell_crashes;
 use crate::data::default_folder;
 use crate::manifest::{Fault, Faults, Manifest};
 use crate::terminal::{complain, lost_output};
@@ -110,6 +113,7 @@ pub fn main(bundled: &[&str]) -> ExitCode {
             return ExitCode::from(REFUSED);
         }
     };
+    tell_crashes();
     install_panic_hook(transom_kernel::is_dispatching, |message| complain(&format!("error: {message}")));
     let common = line.common;
     let code = runtime.block_on(async {

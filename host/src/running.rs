@@ -119,7 +119,7 @@ impl Running {
         if overrides.locked {
             Lock::check(manifest, plugins)?;
         }
-        log::introduce(&plugins);
+        log::introduce(plugins);
         let strict = strict || manifest.host.strict;
         let stop_deadline = Duration::from_secs(manifest.host.stop_deadline_s);
         let vital = Vital::of(plugins, strict);

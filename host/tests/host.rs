@@ -12,6 +12,8 @@ mod host {
     mod guards;
     mod lock;
     mod log;
+    mod misdeeds;
+    mod native;
     mod provider;
     mod reloading;
     mod secrets;

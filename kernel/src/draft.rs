@@ -17,8 +17,9 @@ use crate::bridge::lane::{Lane, Traffic, unreachable};
 use crate::descriptor::{Descriptor, PortDescriptor};
 use crate::grants::denied_point;
 use crate::operator::OperatorOrder;
-use crate::seat::Seat;
+use crate::seat::{Seat, intern};
 use crate::table::{Contribution, Point, PointTypes, RouteTable, Routes, Visible};
+use crate::whereabouts::PointNames;
 
 /// Fingerprints of a port's input, output and about.
 type Fingerprints = [String; 3];
@@ -27,6 +28,8 @@ type Fingerprints = [String; 3];
 #[derive(Default)]
 pub(crate) struct Draft {
     dialects: Vec<Dialect>,
+    /// The names of the dialects' points, for those who cannot wait for a lock.
+    names: PointNames,
     indices: HashMap<(String, Fingerprints), u32>,
     /// The number of each point's family, which all its dialects belong to.
     families: HashMap<String, usize>,
@@ -74,6 +77,7 @@ impl Draft {
                 let next = self.families.len();
                 let family = *self.families.entry(port.point.clone()).or_insert(next);
                 self.indices.insert(key, index);
+                self.names.push(intern(&port.point));
                 self.dialects.push(Dialect { point: Arc::new(Point::of(port)), family, fingerprints });
             }
         }
@@ -147,6 +151,10 @@ impl Draft {
             ))),
             _ => Ok(()),
         }
+    }
+
+    pub(crate) fn names(&self) -> PointNames {
+        PointNames::clone(&self.names)
     }
 
     pub(crate) fn point(&self, index: u32) -> Option<Arc<Point>> {

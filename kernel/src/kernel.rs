@@ -204,7 +204,7 @@ impl Kernel {
     /// Finds handlers that do not come back.
     #[must_use]
     pub fn watch(&self) -> Watch {
-        Watch::over(Arc::clone(&self.shared))
+        Watch::new()
     }
 
     /// All plugins and how they are, in the order of their start.

@@ -18,6 +18,7 @@
 //! | `lifecycle` | start with a deadline, stop in reverse order |
 //! | `quiet` | when the last that runs of an activation is gone |
 //! | `reload` | one generation in the place of another |
+//! | `linked` | plugins that are compiled into an embedder's program |
 //! | `seat` | the record of one activation, and its contributions |
 //! | `snapshot` | one pointer to it, read without a locked instruction |
 //! | `table` | the one immutable table of routes |
@@ -28,6 +29,8 @@
 //! | `bridge` | values between plugins that were built with different copies of a contract |
 //! | `watch` | handlers that do not come back |
 //! | [`trace`] | plugins' spans and events in the host's log; traces across the bus |
+//! | `whereabouts` | which plugin a thread is in, for those who may not wait |
+//! | `roll` | a list that only grows, read without a lock |
 //! | `breadcrumb` | who is running on each thread; counts and sampled times |
 
 pub mod descriptor;
@@ -47,16 +50,19 @@ mod draft;
 mod faults;
 mod lend;
 mod lifecycle;
+mod linked;
 mod lives;
 mod quiet;
 mod reaper;
 mod reload;
+mod roll;
 mod routes;
 mod seat;
 mod snapshot;
 mod sync;
 mod table;
 mod watch;
+mod whereabouts;
 
 pub use breadcrumb::{PointMetrics, is_dispatching, running_plugin};
 pub use bridge::BridgeStatus;
@@ -70,4 +76,6 @@ pub use lifecycle::{PluginToStart, StartReport, StopReport};
 pub use operator::{OperatorOrder, OrderFault};
 pub use plan::{LaneRefusal, Plan, PlanFault, PlannedLane, plan};
 pub use reload::{ReloadError, ReloadReport, ReloadTerms, Reloaded};
+pub use roll::Roll;
 pub use watch::{LongRunning, Watch};
+pub use whereabouts::{Doing, Whereabouts, whereabouts, while_loading};

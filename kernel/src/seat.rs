@@ -16,6 +16,7 @@ use transom_plugin_api::abi::task::{RawTask, resumed};
 use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{CallError, CallErrorKind, Secret};
 
+use crate::breadcrumb::{Phase, polled_during};
 use crate::descriptor::{Descriptor, PortDescriptor};
 use crate::faults::{FaultBudget, Faults};
 use crate::grants::Grants;
@@ -24,6 +25,7 @@ use crate::lifecycle;
 use crate::quiet::{Quiet, Running, running};
 use crate::table::Contribution;
 use crate::trace::Origin;
+use crate::whereabouts::enrol;
 
 /// One activation. Its address is what a plugin holds; a retired seat refuses whatever comes through it.
 pub(crate) struct Seat {
@@ -115,20 +117,6 @@ pub(crate) fn intern(text: &str) -> &'static str {
     text
 }
 
-/// The ids of all seats there ever were, by their numbers.
-static NUMBERED: Mutex<Vec<&'static str>> = Mutex::new(Vec::new());
-
-fn numbered(id: &'static str) -> u32 {
-    let mut ids = lock(&NUMBERED);
-    ids.push(id);
-    u32::try_from(ids.len() - 1).expect("fewer seats than fit into memory")
-}
-
-/// The id of the seat with that number.
-pub(crate) fn id_of(number: u32) -> &'static str {
-    lock(&NUMBERED).get(number as usize).copied().unwrap_or("unknown")
-}
-
 impl Seat {
     pub(crate) fn new(
         shared: &Arc<Shared>,
@@ -145,7 +133,7 @@ impl Seat {
         let (running, quiet) = running();
         Arc::new(Self {
             id,
-            number: numbered(id),
+            number: enrol(id, shared.point_names()),
             generation,
             succeeds: Mutex::new(succeeds),
             inheritance,
@@ -372,6 +360,7 @@ impl Seat {
         let id = self.id;
         // SAFETY: the SDK makes tasks without a value.
         let run = unsafe { resumed::<()>(task) };
+        let run = polled_during(self.number, Phase::Task, run);
         let run = async move {
             if let Err(error) = run.await {
                 tracing::error!(plugin = id, "background task: {}", error.message);

@@ -75,8 +75,12 @@ fn described(status: &Value) -> String {
     let host = &status["host"];
     let seconds = host["uptimeMs"].as_u64().unwrap_or_default() / 1000;
     let at = host["address"].as_str().map(|address| format!(" at {address}")).unwrap_or_default();
-    let mut text =
-        format!("host {}, process {}{at}, up for {seconds} s\n", text_of(host, "version"), host["pid"]);
+    let mut text = format!(
+        "host {}, process {}{at}, up for {seconds} s{}\n",
+        text_of(host, "version"),
+        host["pid"],
+        burden(host)
+    );
     for plugin in list(status, "plugins") {
         text += &format!(
             "  {:22} {:8} {:7} {:12} {}{}\n",
@@ -147,6 +151,14 @@ fn images(status: &Value) -> Vec<String> {
 fn asks_for(plugin: &Value) -> String {
     let asked = capability::asked(plugins::capabilities_of(plugin));
     if asked.is_empty() { asked } else { format!(", {asked}") }
+}
+
+/// What the process takes from its machine, where that is known.
+fn burden(host: &Value) -> String {
+    match (host["threads"].as_u64(), host["residentBytes"].as_u64()) {
+        (Some(threads), Some(bytes)) => format!(", {threads} threads, {} MiB", bytes >> 20),
+        _ => String::new(),
+    }
 }
 
 fn section(title: &str, lines: &[String]) -> String {

@@ -4,6 +4,7 @@
 mod files;
 mod grants;
 mod manifests;
+mod mutated;
 mod starts;
 
 use std::path::PathBuf;

@@ -45,7 +45,7 @@ async fn check_commands(scene: &Scene) {
     ];
     for command in commands {
         for json in [&[][..], &["--json"]] {
-            let Outcome { code, output, errors } = scene.run(&[command, json].concat()).await;
+            let Outcome { code, output, errors, .. } = scene.run(&[command, json].concat()).await;
             // A host that did not start has no status, and that is told without a secret too.
             assert!(code == Some(0) || command == ["status"], "{command:?}: {errors}");
             check(&format!("the output of {command:?}"), &(output + &errors));

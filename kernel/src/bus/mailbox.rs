@@ -13,7 +13,7 @@ use transom_plugin_api::{CallContext, CallError};
 
 use super::emit::SharedPayload;
 use super::queue::{Queue, WhenFull};
-use crate::breadcrumb::Dispatch;
+use crate::breadcrumb::{Dispatch, polled_at};
 use crate::bridge::lane::not_carried;
 use crate::bridge::place::Place;
 use crate::table::Contribution;
@@ -108,7 +108,7 @@ async fn handle(contribution: &Contribution, event: Arc<SharedPayload>, caller: 
     };
     // SAFETY: the handler was attached to this point, so the event is of its type; it writes no value.
     let handled = unsafe { start(contribution, handler, event, &context) };
-    if let Err(error) = handled.await {
+    if let Err(error) = polled_at(contribution.seat.number, contribution.point, handled).await {
         contribution.seat.fault(&contribution.info.name, &error);
     }
 }
