@@ -1,8 +1,10 @@
 //! [`Kernel`], what a host holds.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::runtime::Handle;
 use tokio::sync::broadcast;
 use transom_plugin_api::abi::host_table::PortRequest;
@@ -15,7 +17,8 @@ use transom_plugin_api::{CallError, Host, Ports, StartError};
 
 use crate::breadcrumb::PointMetrics;
 use crate::bridge::BridgeStatus;
-use crate::descriptor::{Descriptor, PanicStrategy, types_of};
+use crate::clock::Clock;
+use crate::descriptor::{Descriptor, PanicStrategy, PortDescriptor, types_of};
 use crate::draft::{Draft, taken};
 use crate::lifecycle::Lives;
 use crate::reaper::Reaper;
@@ -34,6 +37,8 @@ pub struct KernelConfig {
     pub roots: Vec<String>,
     /// How long a plugin's `start` may take, unless the plugin is given a time of its own.
     pub start_deadline: Duration,
+    /// What time it is for plugins.
+    pub clock: Clock,
 }
 
 impl Default for KernelConfig {
@@ -42,6 +47,7 @@ impl Default for KernelConfig {
             host_version: env!("CARGO_PKG_VERSION").to_owned(),
             roots: Vec::new(),
             start_deadline: Duration::from_secs(10),
+            clock: Clock::default(),
         }
     }
 }
@@ -61,6 +67,7 @@ pub(crate) struct Shared {
     pub(crate) host_version: &'static str,
     pub(crate) roots: &'static [RStr<'static>],
     pub(crate) start_deadline: Duration,
+    pub(crate) clock: Clock,
     /// What the next table is made of.
     draft: Mutex<Draft>,
     pub(crate) lives: Lives,
@@ -80,6 +87,7 @@ impl Kernel {
             host_version: intern(&config.host_version),
             roots: Box::leak(roots.into_boxed_slice()),
             start_deadline: config.start_deadline,
+            clock: config.clock,
             draft: Mutex::default(),
             lives: Lives::default(),
         };
@@ -92,6 +100,14 @@ impl Kernel {
     /// # Errors
     /// When a port's types contradict those of a point that is there already.
     pub fn resident<P: Ports>(&self, id: &str) -> Result<(Host, P), StartError> {
+        let host = self.seat(id, P::DECLARED.iter().map(Into::into).collect(), types_of(P::DECLARED));
+        let ports = P::connect(&host)?;
+        Ok((host, ports))
+    }
+
+    /// As [`resident`](Self::resident), for ports that are known only now; `types` are their shapes by fingerprint. Ports
+    /// are connected by [`HandleFor::connect`](transom_plugin_api::port::HandleFor::connect), each with its place here.
+    pub fn seat(&self, id: &str, ports: Vec<PortDescriptor>, types: BTreeMap<String, Value>) -> Host {
         let descriptor = Descriptor {
             id: id.to_owned(),
             version: self.shared.host_version.to_owned(),
@@ -103,16 +119,14 @@ impl Kernel {
             panic: PanicStrategy::Unwind,
             runtime: "none".to_owned(),
             capabilities: Vec::new(),
-            ports: P::DECLARED.iter().map(Into::into).collect(),
-            types: types_of(P::DECLARED),
-            settings: serde_json::Value::Null,
+            ports,
+            types,
+            settings: Value::Null,
         };
         self.shared.admit(&descriptor);
         let seat = Seat::new(&self.shared, descriptor.clone(), "", None);
         self.shared.lives.add_resident(Arc::clone(&seat), descriptor);
-        let host = Host::from_raw(raw_host(seat), Runtime::default());
-        let ports = P::connect(&host)?;
-        Ok((host, ports))
+        Host::from_raw(raw_host(seat), Runtime::default())
     }
 
     /// The descriptors of the residents, for planning.

@@ -20,6 +20,7 @@
 //! | `draft` | what the next table is made of |
 //! | `bridge` | values between plugins that were built with different copies of a contract |
 //! | `watch` | handlers that do not come back |
+//! | `clock` | what time it is |
 //! | `breadcrumb` | who is running on each thread; counts and sampled times |
 
 pub mod descriptor;
@@ -31,6 +32,7 @@ pub mod plan;
 mod breadcrumb;
 mod bridge;
 mod bus;
+mod clock;
 mod door;
 mod draft;
 mod faults;
@@ -43,6 +45,7 @@ mod watch;
 
 pub use breadcrumb::{PointMetrics, is_dispatching};
 pub use bridge::BridgeStatus;
+pub use clock::Clock;
 pub use descriptor::Descriptor;
 pub use faults::FaultBudget;
 pub use graph::{PointGraph, PointUse, graph};

@@ -244,6 +244,8 @@ async fn start_one(shared: &Arc<Shared>, plugin: PluginToStart) -> Result<(), St
             seat.withdraw_all();
             seat.abort_tasks();
             seat.close();
+            // What would have run at the stop of a plugin that runs holds what its `start` made.
+            shared.reaper.take(seat.take_on_stop());
             Err(reason)
         }
     }
@@ -287,6 +289,9 @@ pub(crate) async fn stop(shared: &Arc<Shared>, deadline: Duration) -> StopReport
         seat.abort_tasks();
         seat.close();
     }
+    // A seat holds the kernel: one that keeps its seats would never end.
+    let seats: Vec<_> = shared.lives.lock().plugins.iter_mut().map(|life| life.seat.take()).collect();
+    drop(seats);
     report
 }
 
