@@ -6,6 +6,7 @@ pub(crate) mod explain;
 pub(crate) mod graph;
 pub(crate) mod inspect;
 pub(crate) mod lock;
+pub(crate) mod new;
 pub(crate) mod plugins;
 pub(crate) mod status;
 pub(crate) mod up;

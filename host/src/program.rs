@@ -17,7 +17,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use transom_plugin_api::abi::guard::install_panic_hook;
 
-use crate::command::{chat, check, explain, graph, inspect, lock, plugins, status, up};
+use crate::command::{chat, check, explain, graph, inspect, lock, new, plugins, status, up};
 use crate::data::default_folder;
 use crate::manifest::{Fault, Faults, Manifest, log_levels};
 use crate::terminal::{complain, lost_output};
@@ -89,6 +89,8 @@ enum Command {
     Plugins,
     /// Send a message to the running host, or to one of its own when none runs
     Chat(chat::Arguments),
+    /// Make something new: a plugin
+    New(new::Arguments),
 }
 
 /// Runs the program and says how it ended. `bundled` are the ids of the plugins that this binary names in its list;
@@ -122,6 +124,7 @@ pub fn main(bundled: &[&str]) -> ExitCode {
             Command::Release(one) => status::release(&common, &one),
             Command::Plugins => plugins::run(&common).await,
             Command::Chat(arguments) => chat::run(&common, arguments).await,
+            Command::New(arguments) => new::run(&common, arguments),
         }
     });
     let code = if code == DONE && lost_output() { FAILED } else { code };

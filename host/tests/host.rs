@@ -10,6 +10,7 @@ mod host {
     mod faults;
     mod guards;
     mod lock;
+    mod new;
     mod provider;
     mod starting;
     pub(crate) mod support;
