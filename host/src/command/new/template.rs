@@ -52,7 +52,7 @@ fn on_its_own(member: &str, origin: &Origin) -> String {
     let mut text = member.replace("license.workspace = true\n", "");
     text = text.replace("[lints]\nworkspace = true\n", ENDING);
     for (key, value) in package.into_iter().chain(crates) {
-        text = text.replace(&format!("{key}.workspace = true"), &format!("{key} = {value}"));
+        text = text.replace(&format!("\n{key}.workspace = true"), &format!("\n{key} = {value}"));
     }
     text
 }
@@ -85,7 +85,9 @@ mod tests {
         assert!(document["workspace"].as_table().is_some_and(toml::Table::is_empty));
         let api = document["dependencies"]["transom-plugin-api"]["path"].as_str().expect("a path");
         assert_eq!(Path::new(api), Path::new("/opt/\"transom\"/plugin-api"));
-        assert_eq!(document["package"]["name"].as_str(), Some("night-owl"));
+        let of_package = |key: &str| document["package"][key].as_str();
+        assert_eq!([of_package("name"), of_package("version")], [Some("night-owl"), Some("0.1.0")]);
+        assert_eq!(of_package("rust-version"), Some(env!("CARGO_PKG_RUST_VERSION")));
     }
 
     #[test]
