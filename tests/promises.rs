@@ -6,6 +6,7 @@ mod promises {
     mod dialects;
     mod fingerprints;
     mod links;
+    mod pages;
     mod reachable;
     mod repository;
     mod twenty;

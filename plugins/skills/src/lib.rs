@@ -109,6 +109,3 @@ fn warn(error: &dyn std::error::Error) {
 }
 
 export_plugin!(Skills, id = "skills", capabilities = ["fs"]);
-
-#[cfg(test)]
-mod tests;

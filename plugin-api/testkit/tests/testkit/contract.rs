@@ -89,6 +89,31 @@ fn what_a_plugin_calls_may_stand_around_it() {
     check.around(|stand| stand.serve(super::parrot::TEACH, transom_testkit::fault::never_answers())).run();
 }
 
+/// Has a thread, which ends when it is stopped.
+#[derive(Settings)]
+struct Tidy;
+
+impl Plugin for Tidy {
+    type Ports = ();
+
+    async fn start(self, (): (), host: Host) -> Result<(), StartError> {
+        let (until, told) = std::sync::mpsc::channel::<()>();
+        let thread = std::thread::Builder::new().name("tidy".to_owned()).spawn(move || told.recv().is_ok())?;
+        host.on_stop(async move {
+            drop(until);
+            let _ = thread.join();
+        });
+        Ok(())
+    }
+}
+
+export_plugin!(Tidy, id = "tidy");
+
+#[test]
+fn what_a_start_that_was_cut_off_would_have_stopped_is_let_go() {
+    ContractCheck::<Tidy>::with_settings(json!({})).linked_only().run();
+}
+
 #[test]
 fn a_thread_that_is_left_is_told_by_its_name() {
     let told = told_about::<Litterer>(json!({"breach": "leaves-a-thread"}));
