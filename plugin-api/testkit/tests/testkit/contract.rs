@@ -98,7 +98,8 @@ impl Plugin for Tidy {
 
     async fn start(self, (): (), host: Host) -> Result<(), StartError> {
         let (until, told) = std::sync::mpsc::channel::<()>();
-        let thread = std::thread::Builder::new().name("tidy".to_owned()).spawn(move || told.recv().is_ok())?;
+        let thread =
+            std::thread::Builder::new().name("tidy".to_owned()).spawn(move || told.recv().is_ok())?;
         host.on_stop(async move {
             drop(until);
             let _ = thread.join();
