@@ -1,6 +1,6 @@
 //! An assembly: the plugins of a manifest, found, read, checked and put in order. No code of theirs has run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +14,7 @@ use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{Secret, Text};
 
 use crate::manifest::{self, Fault, Faults, Manifest, PluginEntry};
+use crate::reload::unknown;
 
 /// The plugins of a manifest, ready to be started.
 #[derive(Debug)]
@@ -90,6 +91,33 @@ impl Assembly {
     /// # Errors
     /// All faults at once, in the order of the manifest.
     pub fn of(manifest: Manifest, residents: &[Descriptor], overrides: &Overrides) -> Result<Self, Faults> {
+        Self::beside(manifest, None, &[], residents, overrides)
+    }
+
+    /// The plugins of `manifest` whose ids are in `only`, to be put beside those of `stay`, which run.
+    ///
+    /// # Errors
+    /// As [`of`](Self::of); also when one of `only` is not in the manifest.
+    pub fn of_some(
+        manifest: Manifest,
+        only: &BTreeSet<&str>,
+        stay: &[Descriptor],
+        residents: &[Descriptor],
+        overrides: &Overrides,
+    ) -> Result<Self, Faults> {
+        let missing = only.iter().filter(|id| !manifest.plugins.iter().any(|entry| entry.id == **id));
+        let missing = missing.map(|id| unknown(&manifest, id)).collect();
+        Faults::of(missing).map_or(Ok(()), Err)?;
+        Self::beside(manifest, Some(only), stay, residents, overrides)
+    }
+
+    fn beside(
+        manifest: Manifest,
+        only: Option<&BTreeSet<&str>>,
+        stay: &[Descriptor],
+        residents: &[Descriptor],
+        overrides: &Overrides,
+    ) -> Result<Self, Faults> {
         let mut faults = manifest.faults().to_vec();
         faults.extend(canonical_roots(&manifest).err().into_iter().flatten());
         if manifest.is_whole() && manifest.plugins.is_empty() {
@@ -106,8 +134,11 @@ impl Assembly {
             Vec::new()
         });
         let mut found = Vec::new();
-        let mut descriptors: Vec<Descriptor> = Vec::new();
-        for entry in &manifest.plugins {
+        let mut descriptors: Vec<Descriptor> = stay.to_vec();
+        let is_meant = |entry: &&PluginEntry| only.is_none_or(|only| only.contains(entry.id.as_str()));
+        let meant = manifest.plugins.iter().filter(is_meant);
+        let expected = stay.len() + meant.clone().count();
+        for entry in meant {
             let assembled = locate(&manifest, entry, &inside).and_then(|(descriptor, source)| {
                 descriptors.push(descriptor.clone());
                 assemble(&manifest, entry, descriptor, source, overrides)
@@ -119,7 +150,7 @@ impl Assembly {
         }
         let plan = plan(residents, &descriptors).unwrap_or_else(|planned| {
             // A plugin that could not be read is reported once, and not again as missing for others.
-            let unread = !manifest.is_whole() || descriptors.len() < manifest.plugins.len();
+            let unread = !manifest.is_whole() || descriptors.len() < expected;
             for fault in planned.into_iter().filter(|fault| !(unread && fault.is_missing_provider)) {
                 let message = format!("plugin `{}` {}", fault.plugin, fault.problem);
                 let entry = manifest.plugins.iter().find(|entry| entry.id == fault.plugin);

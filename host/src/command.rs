@@ -2,11 +2,13 @@
 
 pub(crate) mod chat;
 pub(crate) mod check;
+pub(crate) mod dev;
 pub(crate) mod explain;
 pub(crate) mod graph;
 pub(crate) mod inspect;
 pub(crate) mod lock;
 pub(crate) mod plugins;
+pub(crate) mod reload;
 pub(crate) mod status;
 pub(crate) mod up;
 

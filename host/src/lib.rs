@@ -8,6 +8,9 @@
 //! | [`manifest`] | `transom.toml`, and everything that can be wrong in it |
 //! | [`assembly`] | the plugins of a manifest, found, read, checked and put in order |
 //! | [`running`] | an assembly that runs: kernel, residents, ready, stop |
+//! | [`reload`] | a running host brought to what its manifest says now |
+//! | `images` | the plugin files that were opened, and what they take |
+//! | `sockets` | listening sockets that outlive a generation |
 //! | [`data`] | the data folder: lock, run file, images |
 //! | [`lock`] | which plugins a manifest was found with |
 //! | `attendant` | a thread for signals, the control socket and the watchdog |
@@ -18,11 +21,14 @@ pub mod data;
 pub mod lock;
 pub mod manifest;
 pub mod program;
+pub mod reload;
 pub mod running;
 
 mod attendant;
 mod client;
 mod command;
 mod control;
+mod images;
 mod residents;
+mod sockets;
 mod terminal;

@@ -63,6 +63,8 @@ pub struct Manifest {
     /// The plugins to run, in the order of the file.
     pub plugins: Vec<PluginEntry>,
     file: String,
+    /// Where it was read from; none when it was a text.
+    path: Option<PathBuf>,
     folder: PathBuf,
     environment: Environment,
     /// Where the values of `host.roots` stand; none when they are the default.
@@ -88,7 +90,20 @@ impl Manifest {
     pub fn salvage(path: &Path) -> Result<Self, Faults> {
         let file = path.display().to_string();
         let text = text_of(path, &file)?;
-        Self::read(&text, &file, folder_of(path), Environment::of_process())
+        let manifest = Self::read(&text, &file, folder_of(path), Environment::of_process())?;
+        // It may be read again when the process is in another folder.
+        Ok(Self { path: Some(std::path::absolute(path).unwrap_or_else(|_| path.to_owned())), ..manifest })
+    }
+
+    /// Reads it again as its file is now; one that was a text is what it was.
+    ///
+    /// # Errors
+    /// As [`Manifest::salvage`].
+    pub fn again(&self) -> Result<Self, Faults> {
+        let Some(path) = &self.path else { return Ok(self.clone()) };
+        let text = text_of(path, &self.file)?;
+        let manifest = Self::read(&text, &self.file, &self.folder, Environment::of_process())?;
+        Ok(Self { path: self.path.clone(), ..manifest })
     }
 
     /// Reads a manifest from its text, with the environment of this process. Paths are relative to the folder of
@@ -126,6 +141,7 @@ impl Manifest {
             host,
             plugins,
             file: file.to_owned(),
+            path: None,
             folder: folder.to_owned(),
             environment,
             root_positions,

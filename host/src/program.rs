@@ -17,7 +17,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use transom_plugin_api::abi::guard::install_panic_hook;
 
-use crate::command::{chat, check, explain, graph, inspect, lock, plugins, status, up};
+use crate::command::{chat, check, dev, explain, graph, inspect, lock, plugins, reload, status, up};
 use crate::data::default_folder;
 use crate::manifest::{Fault, Faults, Manifest, log_levels};
 use crate::terminal::{complain, lost_output};
@@ -84,6 +84,10 @@ enum Command {
     /// Put the handlers of a quarantined plugin back on the bus
     #[command(after_help = "Example:\n  transom release skills")]
     Release(status::OnePlugin),
+    /// Bring the running host to what its manifest and plugin files say now, while it serves
+    Reload(reload::Arguments),
+    /// Build a plugin, run it, and reload it whenever its sources change
+    Dev(dev::Arguments),
     /// List the plugins: of the running host, else of the manifest
     #[command(after_help = "Example:\n  transom plugins --json")]
     Plugins,
@@ -120,6 +124,8 @@ pub fn main(bundled: &[&str]) -> ExitCode {
             Command::Status => status::status(&common),
             Command::Quarantine(one) => status::quarantine(&common, &one),
             Command::Release(one) => status::release(&common, &one),
+            Command::Reload(arguments) => reload::run(&common, &arguments),
+            Command::Dev(arguments) => dev::run(&common, &arguments).await,
             Command::Plugins => plugins::run(&common).await,
             Command::Chat(arguments) => chat::run(&common, arguments).await,
         }
@@ -152,6 +158,11 @@ impl Common {
         }
         let here = Path::new("transom.toml");
         if here.exists() { Manifest::salvage(here) } else { built_in() }
+    }
+
+    /// Whether a manifest was named.
+    pub(crate) const fn manifest_was_named(&self) -> bool {
+        self.manifest.is_some()
     }
 
     /// The data folder: `--data`, else the manifest's, else the user's.

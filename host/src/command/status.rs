@@ -1,5 +1,7 @@
 //! `transom status`, `quarantine` and `release`: what the operator asks of a running host.
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 use serde_json::Value;
 
@@ -51,7 +53,7 @@ pub(crate) fn status(common: &Common) -> u8 {
 }
 
 /// The answer of the running host, or the exit code of what was told instead.
-fn asked(common: &Common, question: &Question) -> Result<Value, u8> {
+pub(super) fn asked(common: &Common, question: &Question) -> Result<Value, u8> {
     let answer = ask(&common.data_folder_of_host(), question);
     let answer = answer.and_then(|answer| match answer["error"].as_str() {
         Some(error) => Err(error.to_owned()),
@@ -71,7 +73,7 @@ fn described(status: &Value) -> String {
         format!("host {}, process {}{at}, up for {seconds} s\n", text_of(host, "version"), host["pid"]);
     for plugin in list(status, "plugins") {
         text += &format!(
-            "  {:22} {:8} {:7} {:12} {}\n",
+            "  {:22} {:8} {:7} {:12} {}{}\n",
             text_of(plugin, "id"),
             text_of(plugin, "version"),
             text_of(plugin, "attach"),
@@ -79,7 +81,8 @@ fn described(status: &Value) -> String {
             counted(
                 usize::try_from(plugin["contributions"].as_u64().unwrap_or_default()).unwrap_or_default(),
                 "handler"
-            )
+            ),
+            generations(plugin)
         );
         if let Some(reason) = plugin["reason"].as_str() {
             text += &format!("    {reason}\n");
@@ -95,7 +98,41 @@ fn described(status: &Value) -> String {
     }
     text += &section("points, by traffic", &points(status));
     text += &section("bridged", &bridges(status));
+    text += &section("plugin files in memory", &images(status));
     text + &section("running now", &running(status))
+}
+
+/// Which generation runs, when it is not the first, and how many before it still do.
+fn generations(plugin: &Value) -> String {
+    let number = |key: &str| plugin[key].as_u64().unwrap_or_default();
+    let mut text = String::new();
+    if number("generation") > 1 {
+        text += &format!(", generation {}", number("generation"));
+    }
+    if number("draining") > 0 {
+        text += &format!(", {} before it still at work", number("draining"));
+    }
+    text
+}
+
+/// By plugin, since a host that was reloaded often has many.
+fn images(status: &Value) -> Vec<String> {
+    let mut by_plugin: BTreeMap<&str, Vec<&Value>> = BTreeMap::new();
+    for image in list(status, "images") {
+        by_plugin.entry(text_of(image, "plugin")).or_default().push(image);
+    }
+    let line = |(plugin, images): (&str, Vec<&Value>)| {
+        let left_over = images.iter().filter(|image| image["inUse"] == false).count();
+        let sum = |key: &str| images.iter().filter_map(|image| image[key].as_u64()).sum::<u64>();
+        format!(
+            "{plugin:22} {} in use, {left_over} left over; {} KiB resident, {} KiB of it shared, {} KiB mapped",
+            images.len() - left_over,
+            sum("residentKiB"),
+            sum("sharedKiB"),
+            sum("mappedKiB")
+        )
+    };
+    by_plugin.into_iter().map(line).collect()
 }
 
 fn section(title: &str, lines: &[String]) -> String {
@@ -132,10 +169,10 @@ fn running(status: &Value) -> Vec<String> {
     list(status, "running").map(line).collect()
 }
 
-fn list<'a>(of: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
+pub(super) fn list<'a>(of: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
     of[key].as_array().into_iter().flatten()
 }
 
-fn text_of<'a>(of: &'a Value, key: &str) -> &'a str {
+pub(super) fn text_of<'a>(of: &'a Value, key: &str) -> &'a str {
     of[key].as_str().unwrap_or_default()
 }

@@ -39,6 +39,10 @@ pub struct HostSettings {
     /// Left out, it never ends for that. 1 to 3600.
     #[setting(min = 1, max = 3600)]
     pub watchdog_s: Option<u64>,
+    /// Images of earlier generations that may stay in memory, since none can be taken out: past it plugins are reloaded
+    /// only after a restart. 1 to 100000.
+    #[setting(default = 200, min = 1, max = 100_000)]
+    pub retired_images: u64,
     /// Whether a plugin that does not start ends the host.
     #[setting(default = false)]
     pub strict: bool,
@@ -126,6 +130,7 @@ mod tests {
             stop_deadline_s: 10,
             start_deadline_s: 10,
             watchdog_s: None,
+            retired_images: 200,
             strict: false,
         };
         assert_eq!(default_of::<HostSettings>(), expected);

@@ -36,12 +36,20 @@ fn a_whole_manifest_is_read() {
         settings.level = 3
     "#;
     let manifest = Manifest::parse_in(text, "/etc/transom/transom.toml", environment()).expect("it is sound");
-    let HostSettings { data, roots, log, stop_deadline_s, start_deadline_s, watchdog_s, strict } =
-        manifest.host.clone();
+    let HostSettings {
+        data,
+        roots,
+        log,
+        stop_deadline_s,
+        start_deadline_s,
+        watchdog_s,
+        retired_images,
+        strict,
+    } = manifest.host.clone();
     assert_eq!((data, log), (Some("/home/ada/data".into()), "debug".into()));
     assert_eq!(roots, [Path::new("/etc/transom/work"), Path::new("/srv")]);
     assert_eq!((stop_deadline_s, start_deadline_s, strict), (3, 4, true));
-    assert_eq!(watchdog_s, Some(9));
+    assert_eq!((watchdog_s, retired_images), (Some(9), 200));
     let [skills, audit] = &manifest.plugins[..] else { panic!("two plugins") };
     assert_eq!((skills.attach, &skills.source, skills.required), (Attach::Linked, &None, false));
     assert_eq!(manifest.start_deadline(skills).as_secs(), 4);
