@@ -168,7 +168,7 @@ impl<E: Edges> Orchestrator<E> {
     pub(crate) fn hand_over(&self) -> Result<Kept, CallError> {
         match self.hub.running() {
             1.. if !sabotaged("reload-under-turns") => Err(CallError::conflict(format!(
-                "turns that run: {}; wait longer for them, or end them with `--now`",
+                "turns that run: {}; give them more time with `--drain`, or end them with `--now`",
                 self.hub.running()
             ))),
             _ => Ok(self.hub.kept(self.edges.now_ms())),
