@@ -8,6 +8,7 @@ mod promises {
     mod links;
     mod reachable;
     mod repository;
+    mod restless;
     mod twenty;
     mod wording;
 }

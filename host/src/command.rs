@@ -6,6 +6,7 @@ pub(crate) mod dev;
 pub(crate) mod explain;
 pub(crate) mod graph;
 pub(crate) mod inspect;
+mod lanes;
 pub(crate) mod lock;
 pub(crate) mod plugins;
 pub(crate) mod reload;

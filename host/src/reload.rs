@@ -97,7 +97,7 @@ impl Reloader {
         let opened: Result<Vec<_>, _> =
             plugins.into_iter().map(|plugin| reloader.open(&manifest, plugin)).collect();
         let starting = opened?;
-        starting.iter().for_each(|plugin| reloader.settle(&plugin.descriptor.id, plugin.attach));
+        starting.iter().for_each(|plugin| reloader.settle(&plugin.descriptor.id, &plugin.attach));
         Ok((reloader, starting))
     }
 
@@ -142,8 +142,8 @@ impl Reloader {
         })
     }
 
-    fn settle(&self, plugin: &str, attach: Attach) {
-        self.state().images.settle(plugin, attach == Attach::Dylib);
+    fn settle(&self, plugin: &str, attach: &Attach) {
+        self.state().images.settle(plugin, *attach == Attach::Dylib);
     }
 
     /// Does what `request` says, one request after the other.
@@ -262,7 +262,7 @@ impl Reloader {
             if let Err(doing) = self.kernel.remove(id, REMOVE_LIMIT).await {
                 outcome.notes.push(format!("plugin `{id}` was cut off: {doing}"));
             }
-            self.settle(id, Attach::Linked);
+            self.settle(id, &Attach::Linked);
             self.state().known.retain(|known| known.id() != id);
         }
         let (opening, reading) = (Arc::clone(self), manifest.clone());

@@ -58,6 +58,8 @@ pub(crate) fn table() -> HostTableRef {
             listen,
             is_dispatching,
             now_ms,
+            // Work that blocks.
+            run_blocking,
             log,
         }
         .leak()
@@ -128,8 +130,13 @@ unsafe extern "C" fn emit_paced(
     // SAFETY: held seat; the payload is borrowed for the call, and only its clone is kept.
     unsafe {
         let held = held_seat(seat);
+        // Around both parts, so that the event is written once.
+        let begun = held.shared.on_routes(point, |_, routes| {
+            if routes.is_bridged { Emission::over(routes, payload) } else { None }
+        });
         bus::emit::emit(&held, point, payload);
         let waiting = waiting_mailboxes(&held, point, payload);
+        drop(begun);
         if waiting.is_empty() {
             return READY;
         }
@@ -359,6 +366,11 @@ unsafe extern "C" fn on_stop(seat: *const (), task: RawTask) {
 unsafe extern "C" fn spawn(seat: *const (), task: RawTask) {
     // SAFETY: held seat.
     unsafe { seat_of(seat) }.spawn(task);
+}
+
+unsafe extern "C" fn run_blocking(seat: *const (), task: RawTask) {
+    // SAFETY: held seat.
+    unsafe { held_seat(seat) }.run_blocking(task);
 }
 
 unsafe extern "C" fn sleep(seat: *const (), nanos: u64) -> RawTask {

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use transom_plugin_api::CallError;
 use transom_plugin_api::abi::host_table::PortRequest;
 use transom_plugin_api::abi::payload::PayloadType;
+use transom_plugin_api::point::PointKind;
 use transom_plugin_api::port::Role;
 use transom_plugin_api::sabotage::sabotaged;
 
 use crate::breadcrumb::PointMetrics;
 use crate::bridge::BridgeStatus;
 use crate::bridge::fit::{Dialects, Shapes};
-use crate::bridge::lane::{Lane, Traffic};
+use crate::bridge::lane::{Lane, Traffic, unreachable};
 use crate::descriptor::{Descriptor, PortDescriptor};
 use crate::seat::Seat;
 use crate::table::{Contribution, Point, PointTypes, RouteTable, Routes, Visible};
@@ -167,7 +168,8 @@ impl Draft {
             let visible =
                 by_family[family].iter().filter_map(|contribution| self.visible(contribution, index));
             let visible = visible.collect();
-            Routes::new(Arc::clone(&self.dialects[index as usize].point), visible)
+            let unreached = self.unreached(&by_family[family], index);
+            Routes { unreached, ..Routes::new(Arc::clone(&self.dialects[index as usize].point), visible) }
         });
         RouteTable::new(routes.collect())
     }
@@ -189,6 +191,18 @@ impl Draft {
         Some(Visible { contribution: lane.contribution, bridged: Some((lane.reads, lane.traffic)) })
     }
 
+    /// A plugin whose link no value of the dialect `index` can reach, where that fails the chain.
+    fn unreached(&self, family: &[Arc<Contribution>], index: u32) -> Option<&'static str> {
+        if self.dialects[index as usize].point.kind != PointKind::ClosedFilter {
+            return None;
+        }
+        let is_refused = |link: &&Arc<Contribution>| {
+            matches!(self.lanes.get(&(address_of(link), index)), Some(None))
+                && link.does(Role::Links)
+        };
+        family.iter().find(is_refused).map(|link| link.seat.id)
+    }
+
     fn build(
         &self,
         inner: &Arc<Contribution>,
@@ -202,6 +216,10 @@ impl Draft {
             own: of(inner.point).each_ref().map(String::as_str),
         };
         if let Err(misfit) = self.shapes.fit(inner.info.kind, &dialects) {
+            if inner.info.kind == PointKind::OpenFilter {
+                // Values go on without it from now on, so this is told once.
+                inner.seat.fault(&inner.info.name, &unreachable(inner.seat.id, &inner.info.name));
+            }
             tracing::warn!(
                 plugin = inner.seat.id,
                 point = inner.info.name,

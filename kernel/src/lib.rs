@@ -14,6 +14,7 @@
 //! | `lend` | sockets that outlive a generation |
 //! | `lives` | all plugins, and what state they are in |
 //! | `lifecycle` | start with a deadline, stop in reverse order |
+//! | `quiet` | when the last that runs of an activation is gone |
 //! | `reload` | one generation in the place of another |
 //! | `seat` | the record of one activation, and its contributions |
 //! | `snapshot` | one pointer to it, read without a locked instruction |
@@ -41,6 +42,7 @@ mod faults;
 mod lend;
 mod lifecycle;
 mod lives;
+mod quiet;
 mod reaper;
 mod reload;
 mod routes;
@@ -58,6 +60,6 @@ pub use graph::{PointGraph, PointUse, graph};
 pub use kernel::{Kernel, KernelConfig};
 pub use lend::{Lender, Sockets};
 pub use lifecycle::{PluginToStart, StartReport, StopReport};
-pub use plan::{Plan, PlanFault, PlannedLane, plan};
+pub use plan::{LaneRefusal, Plan, PlanFault, PlannedLane, plan};
 pub use reload::{ReloadError, ReloadReport, ReloadTerms, Reloaded};
 pub use watch::{LongRunning, Watch};

@@ -1,11 +1,13 @@
 //! The record of one activation of a plugin: who it is, what it may resolve, what it contributed.
 
+mod blocking;
+
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use transom_plugin_api::abi::RStr;
 use transom_plugin_api::abi::host_table::{StartFacts, TaskMaker};
@@ -18,6 +20,7 @@ use crate::descriptor::{Descriptor, PortDescriptor};
 use crate::faults::{FaultBudget, Faults};
 use crate::kernel::Shared;
 use crate::lifecycle;
+use crate::quiet::{Quiet, Running, running};
 use crate::table::Contribution;
 
 /// One activation. Its address is what a plugin holds; a retired seat refuses whatever comes through it.
@@ -42,7 +45,7 @@ pub(crate) struct Seat {
     tasks: Mutex<JoinSet<()>>,
     on_stop: Mutex<Vec<RawTask>>,
     running: Mutex<Option<Arc<Running>>>,
-    quiet: watch::Receiver<bool>,
+    quiet: Quiet,
     pub(crate) faults: Faults,
     /// `None` for the host's own parts, which are never quarantined.
     budget: Option<FaultBudget>,
@@ -95,15 +98,6 @@ enum Stage {
     Closed,
 }
 
-/// Held by everything of an activation that runs or may run. When the last holder is gone the activation is quiet.
-pub(crate) struct Running(watch::Sender<bool>);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.send(true);
-    }
-}
-
 /// Ids, folders and versions live as long as the process: plugins keep them in their contexts.
 pub(crate) fn intern(text: &str) -> &'static str {
     static KNOWN: Mutex<Option<HashSet<&'static str>>> = Mutex::new(None);
@@ -143,7 +137,7 @@ impl Seat {
         let live = budget.is_none();
         let Lineage { generation, succeeds, inheritance } = lineage;
         let id = intern(&descriptor.id);
-        let (sender, quiet) = watch::channel(false);
+        let (running, quiet) = running();
         Arc::new(Self {
             id,
             number: numbered(id),
@@ -164,7 +158,7 @@ impl Seat {
             stage: Mutex::new(if live { Stage::Live } else { Stage::Staged(Vec::new()) }),
             tasks: Mutex::new(JoinSet::new()),
             on_stop: Mutex::new(Vec::new()),
-            running: Mutex::new(Some(Arc::new(Running(sender)))),
+            running: Mutex::new(Some(running)),
             quiet,
             faults: Faults::default(),
             budget,
@@ -316,9 +310,7 @@ impl Seat {
 
     /// Waits until nothing of this activation runs.
     pub(crate) async fn until_quiet(&self) {
-        let mut quiet = self.quiet.clone();
-        // The sender is gone only after it said `true`.
-        let _ = quiet.wait_for(|quiet| *quiet).await;
+        self.quiet.reached().await;
     }
 
     /// Ends calls under way and refuses everything from now on.

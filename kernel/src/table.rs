@@ -77,7 +77,7 @@ pub(crate) struct Contribution {
     /// Set where it only keeps the place of a handler whose plugin is being handed over.
     pub(crate) waiting: Option<Waiting>,
     /// Counts as running until dropped.
-    pub(crate) _running: Arc<crate::seat::Running>,
+    pub(crate) _running: Arc<crate::quiet::Running>,
 }
 
 /// A boxed value of the plugin's that says what a name is about; null where there is none.
@@ -222,6 +222,8 @@ pub(crate) struct Routes {
     pub(crate) links: Arc<[Arc<Contribution>]>,
     /// Closed while the plugin of a link is being handed over.
     pub(crate) gate: Option<Arc<Gate>>,
+    /// At a fail-closed filter, a plugin with a link to which no lane leads from here: nothing may pass without it.
+    pub(crate) unreached: Option<&'static str>,
     /// Providers by name, in byte order; a service without names has one, under the empty name.
     pub(crate) providers: Box<[Arc<Contribution>]>,
 }
@@ -242,6 +244,7 @@ impl Routes {
             is_bridged,
             links: pick(Role::Links).filter(|link| link.waiting.is_none()).collect(),
             gate,
+            unreached: None,
             providers: providers.into(),
             point,
         }

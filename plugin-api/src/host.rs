@@ -14,6 +14,8 @@ use crate::abi::host_table::StartFacts;
 use crate::abi::plugin_table::RawHost;
 use crate::abi::task::{RawTask, resumed, task};
 use crate::abi::{READY, RStr, handover};
+use crate::background::Background;
+use crate::blocking::Job;
 use crate::contract::Contract;
 use crate::runtime::Runtime;
 use crate::{CallError, StartError, codec};
@@ -114,11 +116,45 @@ impl Host {
         .await
     }
 
-    /// Runs `future` in the background, on the host's threads. It is dropped when the plugin is stopped.
-    pub fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
+    /// Runs `future` in the background, on the host's threads. It is dropped when the plugin is stopped, or before by
+    /// [`Background::cancel`]; who does not need that drops the handle. A panic in it is logged.
+    pub fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) -> Background {
+        let (background, future) = Background::over(future);
         let task = self.task(future);
         // SAFETY: the seat is held; the task moves over.
         unsafe { (self.raw.table.spawn())(self.raw.seat, task) }
+        background
+    }
+
+    /// Runs `work` on one of the host's threads that may block, with the plugin's runtime entered: for files, long
+    /// computations, libraries that wait. It begins after the future is first polled, and then it runs to its end, whether
+    /// anybody still waits for it or not; when the future is dropped before, `work` is dropped too. How much of it may run at
+    /// once is for the plugin to limit. A plugin that is stopped is not quiet before its work is done.
+    ///
+    /// # Errors
+    /// [`Panicked`](crate::CallErrorKind::Panicked) when `work` does; [`Retired`](crate::CallErrorKind::Retired) when the
+    /// plugin was stopped before it began.
+    ///
+    /// ```
+    /// use transom_plugin_api::prelude::*;
+    ///
+    /// async fn size(host: &Host, path: std::path::PathBuf) -> Result<u64, CallError> {
+    ///     Ok(host.blocking(move || std::fs::metadata(path)).await??.len())
+    /// }
+    /// ```
+    pub fn blocking<F, R>(&self, work: F) -> impl Future<Output = Result<R, CallError>> + Send + use<F, R>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        let host = self.clone();
+        async move {
+            let (job, outcome) = Job::of(work);
+            let task = host.task(job.run());
+            // SAFETY: the seat is held; the task moves over.
+            unsafe { (host.raw.table.run_blocking())(host.raw.seat, task) };
+            outcome.await
+        }
     }
 
     /// Registers what runs when the plugin is stopped, after its contributions have left the bus. Last registered,

@@ -40,8 +40,8 @@ pub struct PointFaults {
 }
 
 /// The ways to attach a plugin.
-#[contract]
-#[derive(Copy, Eq)]
+#[contract(grows)]
+#[derive(Eq)]
 pub enum Attach {
     /// Compiled into the host's binary.
     Linked,
@@ -50,8 +50,8 @@ pub enum Attach {
 }
 
 /// The stations of a plugin's life that others can see.
-#[contract]
-#[derive(Copy, Eq)]
+#[contract(grows)]
+#[derive(Eq)]
 pub enum PluginState {
     /// It is about to be started.
     Waiting,

@@ -3,13 +3,13 @@
 use clap::Args;
 use transom_kernel::PlannedLane;
 
-use super::refuse;
+use super::{lanes, refuse};
 use crate::assembly::{Assembly, Overrides};
 use crate::lock::Lock;
 use crate::manifest::Manifest;
 use crate::program::{Common, DONE};
 use crate::running::{Refused, resident_descriptors};
-use crate::terminal::print;
+use crate::terminal::{print, shown};
 
 /// Find everything that can be known to be wrong without running a plugin
 #[derive(Args, Default)]
@@ -53,9 +53,8 @@ pub(crate) async fn assembled(common: &Common) -> Result<Assembly, Refused> {
 
 fn report(assembly: &Assembly, json: bool) {
     let order: Vec<&str> = assembly.plugins.iter().map(|plugin| plugin.entry.id.as_str()).collect();
-    let lanes = &assembly.plan.lanes;
     if json {
-        let lanes: Vec<_> = lanes.iter().map(lane_document).collect();
+        let lanes: Vec<_> = assembly.plan.lanes.iter().map(lane_document).collect();
         print(&format!("{}\n", serde_json::json!({ "ok": true, "order": order, "lanes": lanes })));
     } else {
         print(&format!(
@@ -63,7 +62,7 @@ fn report(assembly: &Assembly, json: bool) {
             assembly.manifest.file(),
             order.join(", ")
         ));
-        lanes.iter().for_each(|lane| print(&lane_line(lane)));
+        print(&shown(&lanes::described(&assembly.plan.lanes)));
     }
 }
 
@@ -75,16 +74,4 @@ fn lane_document(lane: &PlannedLane) -> serde_json::Value {
         "lane": if lane.is_refused { "refused" } else { "bridged" },
         "leftBehind": lane.left_behind,
     })
-}
-
-fn lane_line(lane: &PlannedLane) -> String {
-    let PlannedLane { point, from, to, is_refused, left_behind } = lane;
-    let what = if *is_refused {
-        "nothing gets over, and the first does without".to_owned()
-    } else if left_behind.is_empty() {
-        "each value is encoded on its way".to_owned()
-    } else {
-        format!("each value is encoded on its way, without `{}`", left_behind.join("`, `"))
-    };
-    format!("  `{point}`: `{from}` and `{to}` have different copies of its contract; {what}\n")
 }

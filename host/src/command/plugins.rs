@@ -1,7 +1,6 @@
 //! `transom plugins`: the plugins of the running host, else of the manifest.
 
 use serde_json::{Value, json};
-use transom_plugin_api::hosting::Attach;
 
 use super::check::assembled;
 use super::refuse;
@@ -48,7 +47,7 @@ async fn of_manifest(common: &Common) -> Result<Value, crate::running::Refused> 
             "id": plugin.descriptor.id,
             "version": plugin.descriptor.version,
             "about": plugin.descriptor.about,
-            "attach": match plugin.attach() { Attach::Linked => "linked", Attach::Dylib => "dylib" },
+            "attach": plugin.attach(),
             "state": "not running",
         })
     };

@@ -20,6 +20,7 @@ use transom_plugin_api::{CallContext, CallError, CallErrorKind};
 use super::gate::{self, Again};
 use super::{Vigil, cancel, cut_error, fail, written};
 use crate::breadcrumb::Dispatch;
+use crate::bridge::lane::unreachable;
 use crate::bridge::place::Place;
 use crate::seat::Seat;
 use crate::table::{Contribution, Point};
@@ -190,6 +191,15 @@ pub(crate) unsafe fn apply(
             let held = HeldChain { seat: Arc::clone(seat), point, value: Place::taken(types.input, value) };
             let limit = routes.point.deadline();
             gate::wait((&seat.shared, gate), limit, held, value, failure, waker, pending)
+        };
+    }
+    if let Some(plugin) = routes.unreached
+        && !sabotaged("pass-refused-links-by")
+    {
+        // SAFETY: as above.
+        return unsafe {
+            drop_value(&routes.point, value);
+            fail(failure, unreachable(plugin, &routes.point.name))
         };
     }
     let context = CallContext::stamped(seat.id, routes.point.budget_ns);

@@ -29,6 +29,26 @@ pub(crate) fn kernel() -> Kernel {
     Kernel::new(KernelConfig::default(), tokio::runtime::Handle::current())
 }
 
+/// The plugin with that id, which is linked into this binary.
+pub(crate) fn linked(id: &str) -> PluginToStart {
+    let found = linked_plugins().find_map(|linked| {
+        let table = open_header(linked.header).expect("the tables agree");
+        let descriptor: Descriptor =
+            serde_json::from_str(table.describe()().as_str()).expect("the record is JSON");
+        (descriptor.id == id).then_some((descriptor, table))
+    });
+    let (descriptor, table) = found.expect("it is linked in");
+    PluginToStart {
+        descriptor,
+        table,
+        settings: "{}".to_owned(),
+        attach: Attach::Linked,
+        data_folder: String::new(),
+        start_deadline: None,
+        faults: FaultBudget::default(),
+    }
+}
+
 /// What happened, in order, told by many.
 #[derive(Clone, Default)]
 pub(crate) struct Diary(Arc<Mutex<Vec<String>>>);

@@ -99,6 +99,9 @@ pub struct HostTable {
     pub is_dispatching: unsafe extern "C" fn(*const ()) -> bool,
     /// Milliseconds since the epoch.
     pub now_ms: unsafe extern "C" fn(*const ()) -> i64,
+    // Work that blocks.
+    /// Polls a task once on a thread that may block, and drops it there; unpolled once the plugin is stopped.
+    pub run_blocking: unsafe extern "C" fn(*const (), RawTask),
     /// Logs: level (1 error … 5 trace), target, message with its fields.
     #[sabi(last_prefix_field)]
     pub log: unsafe extern "C" fn(*const (), u8, RStr<'_>, RStr<'_>),

@@ -30,6 +30,7 @@ mod ending;
 mod folder;
 mod hub;
 mod orchestrator;
+mod relay;
 mod request;
 mod routes;
 mod step;

@@ -91,9 +91,18 @@ impl Stage {
 
     /// What both queued listeners of a dialect received, once it is that many.
     pub(super) async fn heard_later(&self, who: &str, count: usize) -> Vec<Value> {
+        self.heard_at_last(who, "heard-later", count).await
+    }
+
+    /// What both listeners of a dialect to a paced event received, once it is that many.
+    pub(super) async fn heard_paced(&self, who: &str, count: usize) -> Vec<Value> {
+        self.heard_at_last(who, "heard-paced", count).await
+    }
+
+    async fn heard_at_last(&self, who: &str, what: &str, count: usize) -> Vec<Value> {
         let heard = async {
             loop {
-                let heard = self.told(who, "heard-later", &Value::Null).await;
+                let heard = self.told(who, what, &Value::Null).await;
                 let heard = heard.as_array().cloned().unwrap_or_default();
                 if heard.len() >= count {
                     return heard;
