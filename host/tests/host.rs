@@ -11,6 +11,7 @@ mod host {
     mod guards;
     mod lock;
     mod provider;
+    mod reload;
     mod reloading;
     mod starting;
     pub(crate) mod support;

@@ -67,7 +67,7 @@ async fn until_said(viewer: &mut ItemStream<AgentEvent>) {
 
 fn reason(frames: &[AgentEventKind]) -> EndReason {
     let done = frames.iter().find_map(|frame| match frame {
-        AgentEventKind::Done { reason, .. } => Some(*reason),
+        AgentEventKind::Done { reason, .. } => Some(reason.clone()),
         _ => None,
     });
     done.expect("it has ended")
