@@ -4,8 +4,10 @@ mod promises {
     mod bundled;
     mod dependencies;
     mod dialects;
+    mod exit_codes;
     mod fingerprints;
     mod links;
+    mod logs;
     mod reachable;
     mod repository;
     mod restless;

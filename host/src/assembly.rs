@@ -1,11 +1,13 @@
 //! An assembly: the plugins of a manifest, found, read, checked and put in order. No code of theirs has run.
 
+mod grants;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use transom_kernel::{Descriptor, Plan, plan};
+use transom_kernel::{Descriptor, Grants, OrderFault, Plan, plan};
 use transom_loader::{Linked, PluginFile, check, linked};
 use transom_plugin_api::hosting::{self, Attach};
 use transom_plugin_api::plugin::LinkedPlugin;
@@ -35,6 +37,8 @@ pub struct Assembled {
     pub descriptor: Descriptor,
     /// Its settings as JSON, checked against its schema.
     pub settings: Secret,
+    /// What it is granted of what it asks for.
+    pub grants: Grants,
     /// Where its code is.
     pub source: Source,
 }
@@ -55,6 +59,12 @@ impl Assembled {
             Source::Linked(_) => Attach::Linked,
             Source::File(_) => Attach::Dylib,
         }
+    }
+
+    /// What it says of itself, without the points that it is not granted and does without.
+    #[must_use]
+    pub fn on_the_bus(&self) -> Descriptor {
+        grants::on_the_bus(&self.descriptor, &self.grants)
     }
 
     /// Whether it opens a way in for clients.
@@ -140,17 +150,22 @@ impl Assembly {
         let expected = stay.len() + meant.clone().count();
         for entry in meant {
             let assembled = locate(&manifest, entry, &inside).and_then(|(descriptor, source)| {
-                descriptors.push(descriptor.clone());
-                assemble(&manifest, entry, descriptor, source, overrides)
+                let granted = grants::of(&manifest, entry, &descriptor);
+                descriptors.push(match &granted {
+                    Ok(grants) => grants::on_the_bus(&descriptor, grants),
+                    Err(_) => descriptor.clone(),
+                });
+                assemble(&manifest, entry, descriptor, source, granted, overrides)
             });
             match assembled {
                 Ok(plugin) => found.push(plugin),
                 Err(new) => faults.extend(new),
             }
         }
+        let all_read = manifest.is_whole() && descriptors.len() == expected;
         let plan = plan(residents, &descriptors).unwrap_or_else(|planned| {
             // A plugin that could not be read is reported once, and not again as missing for others.
-            let unread = !manifest.is_whole() || descriptors.len() < expected;
+            let unread = !all_read;
             for fault in planned.into_iter().filter(|fault| !(unread && fault.is_missing_provider)) {
                 let message = format!("plugin `{}` {}", fault.plugin, fault.problem);
                 let entry = manifest.plugins.iter().find(|entry| entry.id == fault.plugin);
@@ -162,6 +177,10 @@ impl Assembly {
             }
             Plan::default()
         });
+        // Where a plugin could not be read, whoever is said to be missing may be that one.
+        if all_read && only.is_none() {
+            faults.extend(order_faults(&manifest, &descriptors));
+        }
         if let Some(faults) = Faults::of(faults) {
             return Err(faults);
         }
@@ -170,6 +189,15 @@ impl Assembly {
         let plugins = plan.order.iter().filter_map(|id| by_id.remove(id)).collect();
         Ok(Self { manifest, plugins, plan })
     }
+}
+
+/// What in the manifest's order does not fit its plugins.
+fn order_faults(manifest: &Manifest, plugins: &[Descriptor]) -> Vec<Fault> {
+    let faults = manifest.order().faults(plugins);
+    let told = |OrderFault { point, index, problem, choices }: OrderFault| {
+        manifest.fault_in_order(&point, index, problem, &choices)
+    };
+    faults.into_iter().map(told).collect()
 }
 
 /// The roots of a manifest, without symlinks.
@@ -220,10 +248,17 @@ fn assemble(
     entry: &PluginEntry,
     descriptor: Descriptor,
     source: Source,
+    granted: Result<Grants, Vec<Fault>>,
     overrides: &Overrides,
 ) -> Result<Assembled, Vec<Fault>> {
-    let settings = manifest.settings_for(entry, &descriptor.settings)?;
-    let mut plugin = Assembled { entry: entry.clone(), descriptor, settings, source };
+    let (settings, grants) = match (manifest.settings_for(entry, &descriptor.settings), granted) {
+        (Ok(settings), Ok(grants)) => (settings, grants),
+        (settings, granted) => {
+            let faults = settings.err().into_iter().chain(granted.err());
+            return Err(faults.flatten().collect());
+        }
+    };
+    let mut plugin = Assembled { entry: entry.clone(), descriptor, settings, grants, source };
     if let Some(listen) = &overrides.listen
         && plugin.is_transport()
         && plugin.descriptor.settings["properties"]["listen"].is_object()

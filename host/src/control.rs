@@ -20,6 +20,8 @@ use transom_kernel::{Kernel, LongRunning};
 use transom_plugin_api::CallError;
 use transom_plugin_api::sabotage::sabotaged;
 
+use crate::footprint::Footprint;
+use crate::log;
 use crate::reload::{ReloadRequest, Reloader};
 
 /// The longest question, in bytes.
@@ -60,6 +62,11 @@ pub(crate) enum Question {
         /// Whether it is only told what would be done.
         #[serde(default)]
         dry_run: bool,
+    },
+    /// Sets a level of the log, or lists all of them.
+    Log {
+        /// Whose, and which.
+        set: Option<(String, String)>,
     },
 }
 
@@ -160,6 +167,9 @@ impl Desk {
                 outcome(self.kernel.quarantine(&plugin, "the operator asked for it"))
             }
             Question::Release { plugin } => outcome(self.kernel.release(&plugin)),
+            Question::Log { set } => {
+                levels(&self.kernel, set).unwrap_or_else(|problem| json!({ "error": problem }))
+            }
             Question::Reload { plugins, drain_ms, dry_run } => {
                 let request = ReloadRequest { plugins, drain: drain_ms.map(Duration::from_millis), dry_run };
                 let reloader = Arc::clone(&self.reloader);
@@ -194,6 +204,17 @@ fn outcome(done: Result<(), CallError>) -> Value {
     }
 }
 
+fn levels(kernel: &Kernel, set: Option<(String, String)>) -> Result<Value, String> {
+    let plugins = kernel.plugins();
+    if let Some((who, level)) = set {
+        if who != log::HOST && !plugins.iter().any(|plugin| *plugin.id == *who) {
+            return Err(format!("there is no plugin `{}`", who.escape_debug()));
+        }
+        log::set(&who, &level)?;
+    }
+    log::listed(plugins.iter().map(|plugin| &*plugin.id))
+}
+
 impl Desk {
     async fn status(&self) -> Value {
         let Self { kernel, address, began, .. } = self;
@@ -225,12 +246,15 @@ impl Desk {
                 })
             })
             .collect();
+        let footprint = Footprint::of_this_process();
         json!({
             "host": {
                 "pid": std::process::id(),
                 "version": env!("CARGO_PKG_VERSION"),
                 "address": address,
                 "uptimeMs": u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+            "threads": footprint.map(|footprint| footprint.threads),
+            "residentBytes": footprint.map(|footprint| footprint.resident_bytes),
             },
             "plugins": kernel.plugins(),
             "points": points,

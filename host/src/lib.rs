@@ -13,10 +13,14 @@
 //! | `sockets` | listening sockets that outlive a generation |
 //! | [`data`] | the data folder: lock, run file, images |
 //! | [`lock`] | which plugins a manifest was found with |
+//! | `log` | the log: levels, floods, lines, trace ids |
+//! | [`crash`] | the last line of a process that native code brings down |
 //! | `attendant` | a thread for signals, the control socket and the watchdog |
 //! | `control` | the control socket, both ends |
+//! | `footprint` | threads and memory of the process |
 
 pub mod assembly;
+pub mod crash;
 pub mod data;
 pub mod lock;
 pub mod manifest;
@@ -28,7 +32,9 @@ mod attendant;
 mod client;
 mod command;
 mod control;
+mod footprint;
 mod images;
+mod log;
 mod residents;
 mod sockets;
 mod terminal;

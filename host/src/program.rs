@@ -3,23 +3,23 @@
 //! | exit code | meaning |
 //! |---|---|
 //! | 0 | it did what was asked |
-//! | 1 | it ran, and what was asked failed: a turn ended in an error, a host could not be asked |
+//! | 1 | it ran, and what was asked failed: a turn ended in an error, a host could not be asked, a plugin had to be cut off while stopping |
 //! | 2 | it was refused before anything ran: wrong arguments, a faulty manifest, a required plugin that did not start, a data folder in use |
 //! | 70 | the watchdog ended it: a handler kept a thread busy for too long |
 //! | 130 | it was interrupted: `chat` at once, `up` a second time or before it was ready |
+//!
+//! Native code that crashes ends it by its signal, after one line that names the plugin: see [`crate::crash`].
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use tracing_subscriber::filter::Targets;
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
 use transom_plugin_api::abi::guard::install_panic_hook;
 
-use crate::command::{chat, check, dev, explain, graph, inspect, lock, plugins, reload, status, up};
+use crate::command::{chat, check, dev, explain, graph, inspect, lock, log, plugins, reload, status, up};
+use crate::crash::tell_crashes;
 use crate::data::default_folder;
-use crate::manifest::{Fault, Faults, Manifest, log_levels};
+use crate::manifest::{Fault, Faults, Manifest};
 use crate::terminal::{complain, lost_output};
 
 /// It did what was asked.
@@ -88,6 +88,8 @@ enum Command {
     Reload(reload::Arguments),
     /// Build a plugin, run it, and reload it whenever its sources change
     Dev(dev::Arguments),
+    /// Show or set who logs at which level in the running host
+    Log(log::Arguments),
     /// List the plugins: of the running host, else of the manifest
     #[command(after_help = "Example:\n  transom plugins --json")]
     Plugins,
@@ -111,6 +113,7 @@ pub fn main(bundled: &[&str]) -> ExitCode {
             return ExitCode::from(REFUSED);
         }
     };
+    tell_crashes();
     install_panic_hook(transom_kernel::is_dispatching, |message| complain(&format!("error: {message}")));
     let common = line.common;
     let code = runtime.block_on(async {
@@ -126,10 +129,12 @@ pub fn main(bundled: &[&str]) -> ExitCode {
             Command::Release(one) => status::release(&common, &one),
             Command::Reload(arguments) => reload::run(&common, &arguments),
             Command::Dev(arguments) => dev::run(&common, &arguments).await,
+            Command::Log(arguments) => log::run(&common, &arguments),
             Command::Plugins => plugins::run(&common).await,
             Command::Chat(arguments) => chat::run(&common, arguments).await,
         }
     });
+    crate::log::finish();
     let code = if code == DONE && lost_output() { FAILED } else { code };
     // A plugin's thread that was left behind must not hold up the end; whatever mattered has been stopped by now.
     std::process::exit(i32::from(code))
@@ -214,12 +219,4 @@ pub(crate) fn built_in() -> Result<Manifest, Faults> {
         text = text.replace(orchestrator, &with_model);
     }
     Manifest::parse(&text, "built-in default")
-}
-
-/// Sends the log to standard error. `levels` is what [`log_levels`] accepts.
-pub(crate) fn log_to_stderr(levels: &str) {
-    let filter = log_levels(levels).unwrap_or_else(|_| Targets::new().with_default(tracing::Level::INFO));
-    let format = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
-    // A second call finds the first one's subscriber in place, which is as good.
-    let _ = tracing_subscriber::registry().with(filter).with(format).try_init();
 }

@@ -119,7 +119,7 @@ impl Reloader {
     /// Opens a plugin that was found.
     fn open(&self, manifest: &Manifest, plugin: Assembled) -> Result<PluginToStart, Refused> {
         let attach = plugin.attach();
-        let Assembled { entry, descriptor, settings, source } = plugin;
+        let Assembled { entry, descriptor, settings, grants, source } = plugin;
         let fault = |message: String| Faults::from(manifest.fault_at(&entry, "source", message, None));
         let table = match source {
             Source::Linked(linked) => open_header(linked.header)
@@ -138,6 +138,7 @@ impl Reloader {
             data_folder: self.plugins.join(&entry.id).display().to_string(),
             start_deadline: Some(manifest.start_deadline(&entry)),
             faults: entry.faults,
+            grants,
             descriptor,
         })
     }
@@ -212,7 +213,7 @@ impl Reloader {
             None => Assembly::of(manifest, &residents, &self.overrides)?,
             Some(only) => {
                 let stay = known.iter().filter(|known| !only.contains(known.id()));
-                let stay: Vec<Descriptor> = stay.map(|known| known.descriptor.clone()).collect();
+                let stay: Vec<Descriptor> = stay.map(|known| known.on_the_bus.clone()).collect();
                 Assembly::of_some(manifest, only, &stay, &residents, &self.overrides)?
             }
         };

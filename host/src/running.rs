@@ -12,6 +12,7 @@ use crate::attendant::Duty;
 use crate::control;
 use crate::data::DataFolder;
 use crate::lock::Lock;
+use crate::log;
 use crate::manifest::{Faults, Manifest};
 use crate::reload::{ReloadOutcome, ReloadRequest, Reloader};
 use crate::residents::Residents;
@@ -108,6 +109,7 @@ impl Running {
             roots: roots.iter().map(|root| root.display().to_string()).collect(),
             start_deadline: Duration::from_secs(manifest.host.start_deadline_s),
             sockets: Lender::of(Arc::new(LentSockets::default())),
+            order: manifest.order(),
             ..KernelConfig::default()
         };
         let kernel = Kernel::new(config, tokio::runtime::Handle::current());
@@ -117,6 +119,7 @@ impl Running {
         if overrides.locked {
             Lock::check(manifest, plugins)?;
         }
+        log::introduce(plugins);
         let strict = strict || manifest.host.strict;
         let stop_deadline = Duration::from_secs(manifest.host.stop_deadline_s);
         let vital = Vital::of(plugins, strict);

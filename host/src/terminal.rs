@@ -49,9 +49,9 @@ pub(crate) fn aside(line: &str) {
     note(&styled(line, "2"));
 }
 
-/// Prints an error in red, where the terminal has colours.
+/// Prints an error in red, where the terminal has colours. Errors repeat what stood in files, so they are made safe to show.
 pub(crate) fn complain(line: &str) {
-    note(&styled(line, "31"));
+    note(&styled(&shown(line), "31"));
 }
 
 fn styled(line: &str, style: &str) -> String {

@@ -4,6 +4,8 @@
 //! runs where, reads the slots of all threads.
 
 use std::cell::Cell;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
@@ -32,6 +34,35 @@ unsafe impl Sync for Slot {}
 
 const IDLE: u64 = u64::MAX;
 
+/// What else than a handler runs in a plugin. In a breadcrumb each stands in the place of a point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Loading,
+    Starting,
+    Stopping,
+    HandingOver,
+    Task,
+}
+
+impl Phase {
+    const ALL: [Self; 5] = [Self::Loading, Self::Starting, Self::Stopping, Self::HandingOver, Self::Task];
+
+    /// Numbers from the end, where no point is.
+    const fn number(self) -> u32 {
+        u32::MAX - 1 - self as u32
+    }
+
+    /// The phase that stands in the place of a point, if it is one.
+    pub(crate) fn of(point: u32) -> Option<Self> {
+        Self::ALL.into_iter().find(|phase| phase.number() == point)
+    }
+
+    /// Whether a thread of the host's is busy as long as it lasts. The others have a deadline and a thread of their own.
+    const fn keeps_a_thread_of_the_host(self) -> bool {
+        matches!(self, Self::HandingOver | Self::Task)
+    }
+}
+
 impl Slot {
     #[inline]
     fn next_tick(&self) -> u32 {
@@ -51,15 +82,26 @@ pub(crate) struct UnderWay {
     pub(crate) point: u32,
 }
 
-/// What runs on each thread at this moment.
+#[allow(clippy::cast_possible_truncation, reason = "two numbers of 32 bits in one of 64")]
+const fn parts(crumb: u64) -> (u32, u32) {
+    ((crumb >> 32) as u32, crumb as u32)
+}
+
+/// Plugin and point, or phase, that this thread is at.
+pub(crate) fn here() -> Option<(u32, u32)> {
+    let crumb = SLOT.get()?.crumb.load(Ordering::Relaxed);
+    (crumb != IDLE).then(|| parts(crumb))
+}
+
+/// What runs on each thread of the host's at this moment.
 pub(crate) fn under_way() -> Vec<UnderWay> {
     let slots = SLOTS.lock().unwrap_or_else(PoisonError::into_inner);
     let running = slots.all.iter().enumerate().filter_map(|(thread, slot)| {
         let crumb = slot.crumb.load(Ordering::Relaxed);
-        #[allow(clippy::cast_possible_truncation, reason = "two numbers of 32 bits in one of 64")]
-        let (plugin, point) = ((crumb >> 32) as u32, crumb as u32);
+        let (plugin, point) = parts(crumb);
         let tick = slot.tick.load(Ordering::Relaxed);
-        (crumb != IDLE).then_some(UnderWay { thread, tick, plugin, point })
+        let counts = crumb != IDLE && Phase::of(point).is_none_or(Phase::keeps_a_thread_of_the_host);
+        counts.then_some(UnderWay { thread, tick, plugin, point })
     });
     running.collect()
 }
@@ -145,6 +187,12 @@ pub fn is_dispatching() -> bool {
     SLOT.get().is_some_and(|slot| slot.depth.get() > 0)
 }
 
+/// The plugin whose handler runs on this thread, if one does.
+#[must_use]
+pub fn running_plugin() -> Option<&'static str> {
+    crate::whereabouts::whereabouts().map(|here| here.plugin)
+}
+
 /// One dispatch on this thread: counted, perhaps timed, and ended when it is dropped.
 pub(crate) struct Dispatch<'a> {
     slot: &'static Slot,
@@ -186,8 +234,52 @@ impl<'a> Dispatch<'a> {
     /// Says who runs next.
     #[inline]
     pub(crate) fn runs(&self, plugin: u32, point: u32) {
-        self.slot.crumb.store(u64::from(plugin) << 32 | u64::from(point), Ordering::Relaxed);
+        self.slot.crumb.store(crumb(plugin, point), Ordering::Relaxed);
     }
+}
+
+const fn crumb(plugin: u32, point: u32) -> u64 {
+    (plugin as u64) << 32 | point as u64
+}
+
+/// Runs `body`, and says meanwhile that it runs in that plugin at that phase.
+pub(crate) fn during<R>(plugin: u32, phase: Phase, body: impl FnOnce() -> R) -> R {
+    let slot = SLOT.get().unwrap_or_else(take_slot);
+    slot.next_tick();
+    let _back = Back { slot, before: slot.crumb.load(Ordering::Relaxed) };
+    slot.crumb.store(crumb(plugin, phase.number()), Ordering::Relaxed);
+    body()
+}
+
+/// Says again who ran before, also when what ran meanwhile panicked.
+struct Back {
+    slot: &'static Slot,
+    before: u64,
+}
+
+impl Drop for Back {
+    fn drop(&mut self) {
+        self.slot.crumb.store(self.before, Ordering::Relaxed);
+    }
+}
+
+/// As `future`; each poll says that it runs in that plugin at that phase.
+pub(crate) async fn polled_during<F: Future>(plugin: u32, phase: Phase, future: F) -> F::Output {
+    let mut future = pin!(future);
+    poll_fn(|context| during(plugin, phase, || future.as_mut().poll(context))).await
+}
+
+/// As `future`; each poll says that it runs the handler of that plugin at that point.
+pub(crate) async fn polled_at<F: Future>(plugin: u32, point: u32, future: F) -> F::Output {
+    let mut future = pin!(future);
+    poll_fn(|context| {
+        let dispatch = Dispatch::resume();
+        if let Some(dispatch) = &dispatch {
+            dispatch.runs(plugin, point);
+        }
+        future.as_mut().poll(context)
+    })
+    .await
 }
 
 impl Drop for Dispatch<'_> {

@@ -16,8 +16,10 @@ use transom_plugin_api::abi::{READY, RStr};
 use transom_plugin_api::hosting::{Attach, PluginState};
 use transom_plugin_api::sabotage::sabotaged;
 
+use crate::breadcrumb::{Phase, during, polled_during};
 use crate::descriptor::Descriptor;
 use crate::faults::FaultBudget;
+use crate::grants::Grants;
 use crate::kernel::{Shared, raw_host};
 use crate::plan::Plan;
 use crate::seat::{Lineage, Seat};
@@ -45,6 +47,8 @@ pub struct PluginToStart {
     pub start_deadline: Option<Duration>,
     /// How many faults it may have before it is quarantined.
     pub faults: FaultBudget,
+    /// What it is granted of what it asks for.
+    pub grants: Grants,
 }
 
 /// How a start went.
@@ -153,12 +157,13 @@ pub(crate) async fn activate(
     lineage: Lineage,
     seated: impl FnOnce(&Arc<Seat>),
 ) -> Result<Arc<Seat>, NotStarted> {
-    let PluginToStart { descriptor, table, settings, data_folder, start_deadline, faults, .. } = plugin;
+    let PluginToStart { descriptor, table, settings, data_folder, start_deadline, faults, grants, .. } =
+        plugin;
     let mut limit = start_deadline.unwrap_or(shared.start_deadline);
     if sabotaged("wait-for-start-without-end") {
         limit = Duration::from_secs(3600);
     }
-    let seat = Seat::new(shared, descriptor.clone(), data_folder, Some(*faults), lineage);
+    let seat = Seat::new(shared, descriptor.clone(), data_folder, Some(*faults), lineage, grants.clone());
     seated(&seat);
     let (sender, receiver) = oneshot::channel();
     let thread = std::thread::Builder::new().name(format!("start-{}", seat.id));
@@ -166,7 +171,8 @@ pub(crate) async fn activate(
     let (table, settings) = (*table, settings.clone());
     let spawned = thread.spawn(move || {
         let _entered = runtime.enter();
-        let _ = sender.send(call_start(table, &settings, starting));
+        let number = starting.number;
+        let _ = sender.send(during(number, Phase::Starting, || call_start(table, &settings, starting)));
     });
     let outcome = match spawned {
         Err(error) => Err(format!("no thread could be made for its `start`: {error}").into()),
@@ -212,11 +218,11 @@ pub(crate) fn rest(seat: &Arc<Seat>, plugin: &PluginToStart) -> impl Future<Outp
     let (rested, over) = oneshot::channel::<()>();
     // A linked plugin has no image of its own.
     if plugin.attach != Attach::Linked && !sabotaged("let-old-images-go-on") {
-        let table = plugin.table;
+        let (table, number) = (plugin.table, seat.number);
         let thread = std::thread::Builder::new().name(format!("rest-{}", seat.id));
         // Without a thread its runtime idles on.
         let _ = thread.spawn(move || {
-            table.rest()();
+            during(number, Phase::Stopping, || table.rest()());
             drop(rested);
         });
     }
@@ -293,12 +299,13 @@ pub(crate) async fn run_on_stop(seat: &Arc<Seat>, limit: Duration) -> Result<(),
     }
     let (sender, receiver) = oneshot::channel();
     let runtime = seat.shared.runtime.clone();
-    let id = seat.id;
+    let (id, number) = (seat.id, seat.number);
     let thread = std::thread::Builder::new().name(format!("stop-{id}"));
     let spawned = thread.spawn(move || {
         for task in tasks {
             // SAFETY: the SDK makes tasks without a value.
-            if let Err(error) = runtime.block_on(unsafe { resumed::<()>(task) }) {
+            let task = polled_during(number, Phase::Stopping, unsafe { resumed::<()>(task) });
+            if let Err(error) = runtime.block_on(task) {
                 tracing::error!(plugin = id, "while stopping: {}", error.message);
             }
         }

@@ -187,6 +187,7 @@ pub(crate) fn statuses(shared: &Shared) -> Vec<PluginStatus> {
         state: life.state.clone(),
         generation: life.seat.as_ref().map_or(0, |seat| seat.generation),
         draining: life.draining,
+        capabilities: life.origin.descriptor.capabilities.iter().map(|asked| asked.as_str().into()).collect(),
         reason: life.reason.as_deref().map(Into::into).into(),
         contributions: life.seat.as_ref().map_or(0, |seat| shared.contributions_of(seat)),
         faults: life.seat.iter().flat_map(|seat| seat.faults.by_point()).map(point_faults).collect(),

@@ -16,6 +16,7 @@ use transom_plugin_api::abi::payload::Encoded;
 use transom_plugin_api::abi::task::resumed;
 use transom_plugin_api::sabotage::sabotaged;
 
+use crate::breadcrumb::{Phase, polled_during};
 use crate::kernel::Shared;
 use crate::lifecycle::{PluginToStart, STOP_SHARE, activate, discard, end, rest};
 use crate::lives::Active;
@@ -210,7 +211,8 @@ async fn legacy(old: &Arc<Seat>, limit: Duration) -> Result<Option<Encoded>, Str
     let limit = limit.max(SETTLE);
     let Some(task) = old.legacy(limit) else { return Ok(None) };
     // SAFETY: the SDK's maker makes tasks that write an `Encoded`.
-    let asked = old.shared.runtime.spawn(unsafe { resumed::<Encoded>(task) });
+    let task = polled_during(old.number, Phase::HandingOver, unsafe { resumed::<Encoded>(task) });
+    let asked = old.shared.runtime.spawn(task);
     let abort = asked.abort_handle();
     match tokio::time::timeout(limit, asked).await {
         Ok(Ok(Ok(bytes))) if sabotaged("hand-nothing-over") => {
@@ -233,7 +235,8 @@ async fn legacy(old: &Arc<Seat>, limit: Duration) -> Result<Option<Encoded>, Str
 async fn drain(old: &Arc<Seat>, patience: Duration) {
     for task in old.last_work(patience) {
         // SAFETY: the SDK's maker makes tasks without a value.
-        let working = old.shared.runtime.spawn(unsafe { resumed::<()>(task) });
+        let task = polled_during(old.number, Phase::HandingOver, unsafe { resumed::<()>(task) });
+        let working = old.shared.runtime.spawn(task);
         let abort = working.abort_handle();
         if tokio::time::timeout(patience + SETTLE, working).await.is_err() {
             tracing::warn!(

@@ -14,6 +14,7 @@ use crate::draft::{Draft, taken};
 use crate::kernel::Shared;
 use crate::seat::Seat;
 use crate::table::{Contribution, Point, RouteTable, Routes};
+use crate::whereabouts::PointNames;
 
 impl Shared {
     pub(crate) fn draft(&self) -> MutexGuard<'_, Draft> {
@@ -40,6 +41,10 @@ impl Shared {
             self.swap(&mut draft);
         }
         Ok(index)
+    }
+
+    pub(crate) fn point_names(&self) -> PointNames {
+        self.draft().names()
     }
 
     pub(crate) fn point(&self, index: u32) -> Option<Arc<Point>> {

@@ -14,14 +14,18 @@ use transom_plugin_api::abi::host_table::{StartFacts, TaskMaker};
 use transom_plugin_api::abi::payload::Encoded;
 use transom_plugin_api::abi::task::{RawTask, resumed};
 use transom_plugin_api::sabotage::sabotaged;
-use transom_plugin_api::{CallError, CallErrorKind};
+use transom_plugin_api::{CallError, CallErrorKind, Secret};
 
+use crate::breadcrumb::{Phase, polled_during};
 use crate::descriptor::{Descriptor, PortDescriptor};
 use crate::faults::{FaultBudget, Faults};
+use crate::grants::Grants;
 use crate::kernel::Shared;
 use crate::lifecycle;
 use crate::quiet::{Quiet, Running, running};
 use crate::table::Contribution;
+use crate::trace::Origin;
+use crate::whereabouts::enrol;
 
 /// One activation. Its address is what a plugin holds; a retired seat refuses whatever comes through it.
 pub(crate) struct Seat {
@@ -38,6 +42,8 @@ pub(crate) struct Seat {
     pub(crate) descriptor: Descriptor,
     pub(crate) shared: Arc<Shared>,
     pub(crate) facts: StartFacts,
+    /// What the operator lets it have.
+    pub(crate) grants: Grants,
     closed: AtomicBool,
     /// Wakes the calls under way when the seat is closed.
     pub(crate) closing: Notify,
@@ -111,20 +117,6 @@ pub(crate) fn intern(text: &str) -> &'static str {
     text
 }
 
-/// The ids of all seats there ever were, by their numbers.
-static NUMBERED: Mutex<Vec<&'static str>> = Mutex::new(Vec::new());
-
-fn numbered(id: &'static str) -> u32 {
-    let mut ids = lock(&NUMBERED);
-    ids.push(id);
-    u32::try_from(ids.len() - 1).expect("fewer seats than fit into memory")
-}
-
-/// The id of the seat with that number.
-pub(crate) fn id_of(number: u32) -> &'static str {
-    lock(&NUMBERED).get(number as usize).copied().unwrap_or("unknown")
-}
-
 impl Seat {
     pub(crate) fn new(
         shared: &Arc<Shared>,
@@ -132,6 +124,7 @@ impl Seat {
         data_folder: &str,
         budget: Option<FaultBudget>,
         lineage: Lineage,
+        grants: Grants,
     ) -> Arc<Self> {
         // The host's own parts are visible at once.
         let live = budget.is_none();
@@ -140,7 +133,7 @@ impl Seat {
         let (running, quiet) = running();
         Arc::new(Self {
             id,
-            number: numbered(id),
+            number: enrol(id, shared.point_names()),
             generation,
             succeeds: Mutex::new(succeeds),
             inheritance,
@@ -152,6 +145,7 @@ impl Seat {
                 host_version: RStr::from_str(shared.host_version),
             },
             descriptor,
+            grants,
             shared: Arc::clone(shared),
             closed: AtomicBool::new(false),
             closing: Notify::new(),
@@ -176,6 +170,11 @@ impl Seat {
 
     pub(crate) fn retired(&self) -> CallError {
         CallError::new(CallErrorKind::Retired, format!("plugin `{}` has been stopped", self.id)).at(self.id)
+    }
+
+    /// The operator's secret of that name, when this plugin may have it.
+    pub(crate) fn secret(&self, name: &str) -> Result<&Secret, CallError> {
+        if self.is_closed() { Err(self.retired()) } else { self.grants.secret(&self.descriptor, name) }
     }
 
     /// A holder for a new contribution; `None` once the seat is closed.
@@ -361,12 +360,13 @@ impl Seat {
         let id = self.id;
         // SAFETY: the SDK makes tasks without a value.
         let run = unsafe { resumed::<()>(task) };
+        let run = polled_during(self.number, Phase::Task, run);
         let run = async move {
             if let Err(error) = run.await {
                 tracing::error!(plugin = id, "background task: {}", error.message);
             }
         };
-        tasks.spawn_on(run, &self.shared.runtime);
+        tasks.spawn_on(Origin::here().around(run), &self.shared.runtime);
     }
 
     pub(crate) fn on_stop(&self, task: RawTask) {

@@ -4,18 +4,18 @@
 //! no plugin runs on.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use transom_plugin_api::sabotage::sabotaged;
 
 use crate::breadcrumb::{UnderWay, under_way};
-use crate::kernel::Shared;
-use crate::seat::id_of;
+use crate::whereabouts::{Doing, known};
+
+/// What stands in the place of a point where a plugin's own task runs.
+const TASK: &str = "a background task";
 
 /// Looks, again and again, at what runs on each thread of the process.
 pub struct Watch {
-    shared: Arc<Shared>,
     seen: HashMap<UnderWay, Instant>,
 }
 
@@ -26,15 +26,15 @@ pub struct LongRunning {
     pub thread: usize,
     /// The plugin.
     pub plugin: String,
-    /// The point.
+    /// The point; `a background task` where it is no handler.
     pub point: String,
     /// For how long at least.
     pub running_for: Duration,
 }
 
 impl Watch {
-    pub(crate) fn over(shared: Arc<Shared>) -> Self {
-        Self { shared, seen: HashMap::new() }
+    pub(crate) fn new() -> Self {
+        Self { seen: HashMap::new() }
     }
 
     /// What was running at the last look already and still is, the longest first. How exact the times are depends on how
@@ -46,11 +46,11 @@ impl Watch {
         let now = Instant::now();
         let before = std::mem::take(&mut self.seen);
         self.seen = under_way().into_iter().map(|one| (one, *before.get(&one).unwrap_or(&now))).collect();
-        let running = self.seen.iter().filter(|(_, since)| **since < now).map(|(one, since)| LongRunning {
-            thread: one.thread,
-            plugin: id_of(one.plugin).to_owned(),
-            point: self.shared.point(one.point).map_or_else(String::new, |point| point.name.clone()),
-            running_for: now.duration_since(*since),
+        let running = self.seen.iter().filter(|(_, since)| **since < now).map(|(one, since)| {
+            let at = known(one.plugin, one.point);
+            let point = if let Doing::Handling(point) = at.doing { point } else { TASK };
+            let (plugin, point) = (at.plugin.to_owned(), point.to_owned());
+            LongRunning { thread: one.thread, plugin, point, running_for: now.duration_since(*since) }
         });
         let mut running: Vec<LongRunning> = running.collect();
         running.sort_by_key(|one| (std::cmp::Reverse(one.running_for), one.thread));

@@ -6,6 +6,7 @@ mod kernel {
     mod events;
     mod faults;
     mod filters;
+    mod grants;
     mod lanes;
     mod lifecycle;
     mod refused_links;

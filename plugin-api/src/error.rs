@@ -45,6 +45,8 @@ pub enum CallErrorKind {
     Deadline,
     /// The handler panicked.
     Panicked,
+    /// The operator did not grant it to the plugin that asked, or the plugin's descriptor does not ask for it.
+    Denied,
 }
 
 impl CallError {
@@ -82,6 +84,12 @@ impl CallError {
     #[must_use]
     pub fn unavailable(message: impl fmt::Display) -> Self {
         Self::new(CallErrorKind::Unavailable, message)
+    }
+
+    /// [`CallErrorKind::Denied`]: name what is missing, and where it would be granted.
+    #[must_use]
+    pub fn denied(message: impl fmt::Display) -> Self {
+        Self::new(CallErrorKind::Denied, message)
     }
 
     /// The same failure, attributed to `plugin` unless someone nearer to it was named already.

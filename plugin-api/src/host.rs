@@ -11,14 +11,14 @@ use std::task::Poll;
 use std::time::Duration;
 
 use crate::abi::host_table::StartFacts;
-use crate::abi::plugin_table::RawHost;
+use crate::abi::plugin_table::{RawHost, no_failure};
 use crate::abi::task::{RawTask, resumed, task};
 use crate::abi::{READY, RStr, handover};
 use crate::background::Background;
 use crate::blocking::Job;
 use crate::contract::Contract;
 use crate::runtime::Runtime;
-use crate::{CallError, StartError, codec};
+use crate::{CallError, Secret, StartError, codec};
 
 /// What a plugin's host does for it, apart from the bus. Cheap to clone; usable from any thread.
 pub struct Host {
@@ -76,6 +76,26 @@ impl Host {
             StartError::new(format!("folder `{}` cannot be made: {error}", folder.display()))
         })?;
         Ok(folder)
+    }
+
+    /// The secret of that name in the operator's `[secrets]`. It is looked up anew each time, so it need not be kept; its
+    /// text shows wherever the plugin writes it, and nowhere else.
+    ///
+    /// # Errors
+    /// [`Denied`](crate::CallErrorKind::Denied) unless the plugin's export asks for the [capability](crate::capability)
+    /// `secrets:NAME` and the operator grants it; [`NotFound`](crate::CallErrorKind::NotFound) when there is no such secret,
+    /// naming the manifest's key; [`Retired`](crate::CallErrorKind::Retired) when the plugin has been stopped.
+    pub fn secret(&self, name: &str) -> Result<Secret, CallError> {
+        let (mut text, mut failure) = (MaybeUninit::uninit(), no_failure());
+        let (raw, name) = (&self.raw, RStr::from_str(name));
+        // SAFETY: the seat is held, the name is borrowed for the call, both places are free.
+        let step = unsafe { (raw.table.secret())(raw.seat, name, &raw mut text, &raw mut failure) };
+        if step == READY {
+            // SAFETY: the step says that the text was written.
+            return Ok(Secret::new(unsafe { text.assume_init() }));
+        }
+        // SAFETY: the step says that the failure was written.
+        Err(unsafe { failure.assume_init() })
     }
 
     /// The folders in which the operator lets agents work: absolute, symlinks resolved.
@@ -243,7 +263,7 @@ impl Host {
         unsafe { (self.raw.table.is_dispatching())(self.raw.seat) }
     }
 
-    /// For the SDK: hands a log line over.
+    /// For the SDK: hands a log line over that has no callsite.
     pub(crate) fn log(&self, level: u8, target: &str, message: &str) {
         // SAFETY: the seat is held; the texts are borrowed for the call.
         unsafe {

@@ -23,6 +23,8 @@ pub struct PluginStatus {
     pub reason: Maybe<Text>,
     /// Handlers it has on the bus.
     pub contributions: u64,
+    /// The [capabilities](crate::capability) it asks for.
+    pub capabilities: List<Text>,
     /// What went wrong in it, by point.
     pub faults: List<PointFaults>,
 }

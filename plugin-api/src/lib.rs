@@ -10,6 +10,7 @@
 //! | declare a point, and share it with other plugins | [`point`] |
 //! | use points | [`port`], with a line for each attribute |
 //! | be configured | [`settings`], and [below](#settings) |
+//! | use a secret that the operator keeps for several plugins | [`Host::secret`], [`capability`] |
 //! | sleep, spawn, stop, keep files | [`Host`] |
 //! | fail well | [`StartError`], [`CallError`], [`Refusal`] |
 //! | talk to models, tools and conversations | [`transom_agent`](../transom_agent/index.html) |
@@ -90,14 +91,16 @@
 //!
 //! # Files, network, processes
 //!
-//! A native plugin runs in the host's process with the host's rights; `capabilities = ["net", "fs"]` in its export
-//! says what it uses and is not enforced. A plugin that uses tokio's sockets, timers or tasks says `runtime = "tokio"` in
+//! A native plugin runs in the host's process with the host's rights. `capabilities = ["net", "fs"]` in its export
+//! says what it uses: declared, not enforced, but an operator who loads it from a file has to repeat it. The list is closed:
+//! see [`capability`]. A plugin that uses tokio's sockets, timers or tasks says `runtime = "tokio"` in
 //! its export and takes the feature `tokio` of this crate; the host's own timers, tasks and threads ([`Host::sleep`],
 //! [`Host::spawn`], [`Host::blocking`]) need neither.
 
 extern crate self as transom_plugin_api;
 
 pub mod abi;
+pub mod capability;
 pub mod codec;
 pub mod contract;
 pub mod describe;
@@ -116,6 +119,7 @@ mod context;
 mod error;
 mod host;
 mod log;
+mod trace_id;
 
 pub use abi::facade::{Json, List, Map, Maybe, Opaque, Shared, Text};
 pub use background::Background;
@@ -130,6 +134,7 @@ pub use port::{
     StreamCaller, StreamServer,
 };
 pub use settings::{Secret, Settings, SettingsError};
+pub use trace_id::TraceId;
 pub use transom_plugin_macros::{Ports, Settings, export_plugin};
 
 /// Makes a struct or an enum a payload that may cross a point.

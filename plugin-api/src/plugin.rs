@@ -93,6 +93,19 @@ pub struct LinkedPlugin {
     pub record: &'static [u8],
 }
 
+impl LinkedPlugin {
+    /// Its id, as its record says it; empty when the record is none.
+    #[must_use]
+    pub fn id(&self) -> &'static str {
+        #[derive(serde::Deserialize)]
+        struct Named<'a> {
+            id: &'a str,
+        }
+        let json = self.record.get(crate::describe::RECORD_HEAD..).unwrap_or_default();
+        serde_json::from_slice::<Named<'_>>(json).map_or("", |named| named.id)
+    }
+}
+
 inventory::collect!(LinkedPlugin);
 
 /// All plugins compiled into this program, in no particular order.
@@ -164,7 +177,7 @@ fn furnish_image(host: &Host) {
         let (asked, told) = (host.clone(), host.clone());
         guard::install_panic_hook(
             move || asked.is_dispatching(),
-            move |message| told.log(log::ERROR, "panic", message),
+            move |message| log::report_panic(&told, message),
         );
     });
 }

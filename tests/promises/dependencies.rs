@@ -37,7 +37,14 @@ const TABLE: &[(&str, &[&str], &str)] = &[
     ("plugins/*/contract", &["plugin-api", "plugin-api/agent"], "a plugin's own points, for others"),
     (
         "examples/*",
-        &["plugin-api", "plugin-api/agent", "plugins/*/contract", "host", "test:plugin-api/testkit"],
+        &[
+            "plugin-api",
+            "plugin-api/agent",
+            "plugins/*/contract",
+            "kernel",
+            "host",
+            "test:plugin-api/testkit",
+        ],
         "what a user would use",
     ),
     ("tests/fixtures/*", &["plugin-api", "plugin-api/agent"], "plugins like any other"),

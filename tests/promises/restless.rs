@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use transom_kernel::{FaultBudget, Kernel, KernelConfig, PluginToStart, plan};
+use transom_kernel::{FaultBudget, Grants, Kernel, KernelConfig, PluginToStart, plan};
 use transom_loader::{PluginFile, load};
 use transom_plugin_api::hosting::Attach;
 use transom_plugin_api::prelude::*;
@@ -55,6 +55,7 @@ impl Stage {
             data_folder: String::new(),
             start_deadline: None,
             faults: FaultBudget { limit: 100, ..FaultBudget::default() },
+            grants: Grants::default(),
         };
         let report = kernel.start(vec![plugin], &plan).await;
         assert!(report.disabled.is_empty(), "{report:?}");

@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use transom_kernel::{Descriptor, FaultBudget, Kernel, KernelConfig, PluginToStart, plan};
+use transom_kernel::{Kernel, KernelConfig, PluginToStart};
 use transom_loader::PluginFile;
-use transom_plugin_api::abi::plugin_table::open_header;
-use transom_plugin_api::hosting::{Attach, PluginState};
+use transom_plugin_api::hosting::PluginState;
 use transom_plugin_api::plugin::linked_plugins;
 use transom_plugin_api::prelude::*;
 
@@ -64,11 +63,10 @@ struct AskerPorts {
 async fn twenty_linked_plugins_start_on_one_kernel_and_each_answers_for_itself() {
     let kernel = Kernel::new(KernelConfig::default(), tokio::runtime::Handle::current());
     let (_, asker) = kernel.resident::<AskerPorts>("asker").expect("it is seated");
-    let plugins: Vec<PluginToStart> = linked_plugins().map(|linked| to_start(linked.header)).collect();
-    let descriptors: Vec<Descriptor> = plugins.iter().map(|plugin| plugin.descriptor.clone()).collect();
-    let plan = plan(&kernel.residents(), &descriptors).expect("nothing is wrong with them");
+    let plugins =
+        linked_plugins().map(|linked| PluginToStart::linked(&linked, "{}").expect("the tables agree"));
 
-    let report = kernel.start(plugins, &plan).await;
+    let report = kernel.start_planned(plugins.collect()).await.expect("nothing is wrong with them");
 
     assert_eq!(report.disabled, []);
     let states = kernel.plugins();
@@ -78,19 +76,6 @@ async fn twenty_linked_plugins_start_on_one_kernel_and_each_answers_for_itself()
         assert_eq!(asker.ask.call_named(id, ()).await, Ok(id.into()));
     }
     kernel.stop(std::time::Duration::from_secs(10)).await;
-}
-
-fn to_start(header: &'static transom_plugin_api::abi::plugin_table::Header) -> PluginToStart {
-    let table = open_header(header).expect("the tables agree");
-    PluginToStart {
-        descriptor: serde_json::from_str(table.describe()().as_str()).expect("the record is JSON"),
-        table,
-        settings: "{}".to_owned(),
-        attach: Attach::Linked,
-        data_folder: String::new(),
-        start_deadline: None,
-        faults: FaultBudget::default(),
-    }
 }
 
 #[test]

@@ -17,7 +17,7 @@ use transom_agent::event::AgentEvent;
 use transom_agent::tool::{PRINTED, TOOL, ToolCall, ToolDefinition, ToolOutput, ToolPrinted};
 use transom_agent::turn::{START, StartTurn, TurnStarted, WATCH, Watch};
 use transom_kernel::{
-    FaultBudget, Kernel, KernelConfig, Lender, Plan, PluginToStart, ReloadError, ReloadTerms, Sockets,
+    FaultBudget, Grants, Kernel, KernelConfig, Lender, Plan, PluginToStart, ReloadError, ReloadTerms, Sockets,
 };
 use transom_loader::{PluginFile, load};
 use transom_plugin_api::hosting::{Attach, LISTENING, Listening, PLUGINS, PluginList, Ready, STARTED_UP};
@@ -102,6 +102,7 @@ impl Stage {
             data_folder: self.folder.path().join(id).display().to_string(),
             start_deadline: None,
             faults: FaultBudget::default(),
+            grants: Grants::default(),
         }
     }
 

@@ -6,6 +6,7 @@
 use std::fmt;
 
 use transom_plugin_api::abi::ABI_REVISION;
+use transom_plugin_api::capability::{KNOWN, is_capability};
 use transom_plugin_api::sabotage::sabotaged;
 
 use crate::{Contents, Descriptor, PanicStrategy};
@@ -15,6 +16,9 @@ pub const TARGET: &str = env!("TRANSOM_TARGET");
 
 /// The longest id, in bytes.
 const LONGEST_ID: usize = 64;
+
+/// The most ports a plugin may have: what is checked at a point grows with the square of those who are at it.
+const MOST_PORTS: usize = 1024;
 
 /// Why this host cannot load a plugin that describes itself well.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +47,20 @@ pub enum Mismatch {
         /// The plugin.
         id: String,
     },
+    /// It asks for something that this host cannot grant.
+    Capability {
+        /// The plugin.
+        id: String,
+        /// What it asks for.
+        found: String,
+    },
+    /// It touches more points than anything sensible would, and comparing them would take hours.
+    TooManyPorts {
+        /// The plugin.
+        id: String,
+        /// How many.
+        found: usize,
+    },
     /// Its file is an executable or an object file.
     NotShared {
         /// The plugin.
@@ -70,6 +88,23 @@ pub enum Mismatch {
 }
 
 impl Mismatch {
+    /// The plugin that cannot be loaded.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Id { id }
+            | Self::Abi { id, .. }
+            | Self::Target { id, .. }
+            | Self::Aborts { id }
+            | Self::Capability { id, .. }
+            | Self::TooManyPorts { id, .. }
+            | Self::NotShared { id }
+            | Self::NoEntry { id, .. }
+            | Self::Twice { id }
+            | Self::Absent { id, .. } => id,
+        }
+    }
+
     /// What a person can do about it.
     #[must_use]
     pub fn help(&self) -> String {
@@ -81,6 +116,10 @@ impl Mismatch {
             Self::Abi { .. } => "build the plugin again with the plugin API of this host".into(),
             Self::Target { .. } => format!("build it with `cargo build --target {TARGET}`"),
             Self::Aborts { .. } => "remove `panic = \"abort\"` from its profile and build it again".into(),
+            Self::Capability { .. } => {
+                format!("this host knows {KNOWN}: update it, or use an older plugin")
+            }
+            Self::TooManyPorts { .. } => "use names at one point, or split it into several plugins".into(),
             Self::NotShared { .. } | Self::NoEntry { .. } => {
                 "build the crate that exports it with `crate-type = [\"cdylib\", \"rlib\"]`".into()
             }
@@ -92,28 +131,41 @@ impl Mismatch {
 
 impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // An id is shown before it is known to be one.
+        let id = self.id().escape_debug();
         match self {
-            Self::Id { id } => write!(f, "plugin `{}` has an invalid id", id.escape_debug()),
-            Self::Abi { id, found } => write!(
+            Self::Id { .. } => write!(f, "plugin `{id}` has an invalid id"),
+            Self::Abi { found, .. } => write!(
                 f,
                 "plugin `{id}` was built with ABI revision {found}, but this host speaks revision {ABI_REVISION}"
             ),
-            Self::Target { id, found } => {
+            Self::Target { found, .. } => {
                 write!(
                     f,
                     "plugin `{id}` was built for `{}`, but this host for `{TARGET}`",
                     found.escape_debug()
                 )
             }
-            Self::Aborts { id } => {
+            Self::Aborts { .. } => {
                 write!(f, "plugin `{id}` was built so that its panics end the whole process")
             }
-            Self::NotShared { id } => write!(f, "the file of plugin `{id}` is not a shared library"),
-            Self::NoEntry { id, symbol } => {
+            Self::Capability { found, .. } => {
+                write!(
+                    f,
+                    "plugin `{id}` asks for the capability `{}`, which there is not",
+                    found.escape_debug()
+                )
+            }
+            Self::TooManyPorts { found, .. } => {
+                write!(f, "plugin `{id}` has {found} ports, expected at most {MOST_PORTS}")
+            }
+            Self::NotShared { .. } => write!(f, "the file of plugin `{id}` is not a shared library"),
+            Self::NoEntry { symbol, .. } => {
+                let symbol = symbol.escape_debug();
                 write!(f, "the file of plugin `{id}` does not export its entry, symbol `{symbol}`")
             }
-            Self::Twice { id } => write!(f, "the file describes plugin `{id}` more than once"),
-            Self::Absent { id, found } => {
+            Self::Twice { .. } => write!(f, "the file describes plugin `{id}` more than once"),
+            Self::Absent { found, .. } => {
                 let found: Vec<_> = found.iter().map(|id| format!("`{}`", id.escape_debug())).collect();
                 write!(f, "the file does not hold plugin `{id}`, but {}", found.join(", "))
             }
@@ -148,6 +200,11 @@ pub fn check(descriptor: &Descriptor) -> Vec<Mismatch> {
     }
     if descriptor.panic == PanicStrategy::Abort {
         found.push(Mismatch::Aborts { id: id() });
+    }
+    let strange = descriptor.capabilities.iter().filter(|asked| !is_capability(asked));
+    found.extend(strange.map(|asked| Mismatch::Capability { id: id(), found: asked.clone() }));
+    if descriptor.ports.len() > MOST_PORTS {
+        found.push(Mismatch::TooManyPorts { id: id(), found: descriptor.ports.len() });
     }
     found
 }
@@ -203,6 +260,7 @@ mod tests {
         contents.descriptors[0].abi = ABI_REVISION + 1;
         contents.descriptors[0].target = "aarch64-apple-darwin".into();
         contents.descriptors[0].panic = PanicStrategy::Abort;
+        contents.descriptors[0].capabilities.push("gpu".into());
         contents.entries.clear();
         let expected = [
             format!(
@@ -213,6 +271,7 @@ mod tests {
                 "plugin `parrot` was built for `aarch64-apple-darwin`, but this host for `{TARGET}`\n  help: build it with `cargo build --target {TARGET}`"
             ),
             "plugin `parrot` was built so that its panics end the whole process\n  help: remove `panic = \"abort\"` from its profile and build it again".into(),
+            "plugin `parrot` asks for the capability `gpu`, which there is not\n  help: this host knows `fs`, `net`, `process` and `secrets:NAME`: update it, or use an older plugin".into(),
             "the file of plugin `parrot` does not export its entry, symbol `transom_plugin_parrot`\n  help: build the crate that exports it with `crate-type = [\"cdylib\", \"rlib\"]`".into(),
         ];
         assert_eq!(messages(&contents, "parrot"), expected);
@@ -234,6 +293,24 @@ mod tests {
     fn a_plugin_described_twice_is_ambiguous() {
         let twice = contents(&Elf::of(&["parrot", "parrot"]));
         assert_eq!(check_file(&twice, "parrot"), Err(vec![Mismatch::Twice { id: "parrot".into() }]));
+    }
+
+    #[test]
+    fn a_plugin_with_ports_without_end_is_refused() {
+        let mut contents = contents(&Elf::of(&["parrot"]));
+        let port = contents.descriptors[0].ports[0].clone();
+        contents.descriptors[0].ports = vec![port; MOST_PORTS + 1];
+        let expected = Mismatch::TooManyPorts { id: "parrot".into(), found: MOST_PORTS + 1 };
+        assert_eq!(check_file(&contents, "parrot"), Err(vec![expected]));
+    }
+
+    #[test]
+    fn an_id_that_is_none_does_not_reach_the_terminal() {
+        let mut contents = contents(&Elf::of(&["parrot"]));
+        contents.descriptors[0].id = "\u{1b}[2Jparrot\n".into();
+        let told = messages(&contents, "\u{1b}[2Jparrot\n").concat();
+        assert!(told.contains(r"plugin `\u{1b}[2Jparrot\n` has an invalid id"), "{told}");
+        assert!(!told.contains('\u{1b}'), "{told}");
     }
 
     #[test]

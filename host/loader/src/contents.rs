@@ -7,6 +7,7 @@ use object::elf::{ELFCLASS32, ELFCLASS64, ELFDATA2LSB, ELFDATA2MSB, ELFMAG};
 use object::{Architecture, File, Object, ObjectKind, ObjectSection, ObjectSymbol};
 use transom_plugin_api::abi::plugin_table::SYMBOL_PREFIX;
 use transom_plugin_api::describe::SECTION;
+use transom_plugin_api::sabotage::sabotaged;
 
 use crate::{Descriptor, Flaw, record};
 
@@ -15,6 +16,9 @@ const CLASS: usize = 4;
 const BYTE_ORDER: usize = 5;
 const HOST_CLASS: u8 = if cfg!(target_pointer_width = "64") { ELFCLASS64.0 } else { ELFCLASS32.0 };
 const HOST_BYTE_ORDER: u8 = if cfg!(target_endian = "little") { ELFDATA2LSB.0 } else { ELFDATA2MSB.0 };
+
+/// The most that the descriptors of one file may have together, in bytes. Read, a byte of JSON can take dozens in memory.
+const MOST_DESCRIPTORS: u64 = 4 << 20;
 
 /// What is in a plugin's file, as far as it can be known without running it.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,11 +42,13 @@ impl Contents {
         if file.architecture() != host_architecture() {
             return Err(wrong_machine(&format!("{:?}", file.architecture()).to_lowercase()));
         }
-        let descriptors = descriptors(&file)?;
+        let mut names = Names::in_file_of(bytes.len());
+        let descriptors = descriptors(&file, &mut names)?;
         if descriptors.is_empty() {
             return Err(Flaw::NoSection);
         }
-        Ok(Self { descriptors, entries: entries(&file), shared: file.kind() == ObjectKind::Dynamic })
+        let entries = entries(&file, &mut names)?;
+        Ok(Self { descriptors, entries, shared: file.kind() == ObjectKind::Dynamic })
     }
 
     /// What the plugin called `id` says of itself.
@@ -99,18 +105,57 @@ fn host_architecture() -> Architecture {
     }
 }
 
-fn descriptors(file: &File<'_>) -> Result<Vec<Descriptor>, Flaw> {
+/// Names out of the tables of a file. Thousands of them may lie over one another in one long text, and be read for hours:
+/// all together they are not much longer than a file that is sound.
+struct Names {
+    left: usize,
+}
+
+impl Names {
+    const fn in_file_of(bytes: usize) -> Self {
+        // The linker lets a name be the end of another one, so the sum may be somewhat more than the file.
+        Self { left: bytes.saturating_mul(2) }
+    }
+
+    fn read<'a>(&mut self, name: object::Result<&'a [u8]>) -> Result<&'a [u8], Flaw> {
+        let name = name.map_err(damaged)?;
+        let left = if sabotaged("read-overlapping-names") {
+            Some(self.left)
+        } else {
+            self.left.checked_sub(name.len())
+        };
+        self.left = left.ok_or_else(|| Flaw::Damaged { reason: "its names overlap".into() })?;
+        Ok(name)
+    }
+}
+
+fn descriptors(file: &File<'_>, names: &mut Names) -> Result<Vec<Descriptor>, Flaw> {
     let mut found = Vec::new();
-    for section in file.sections().filter(|section| section.name_bytes() == Ok(SECTION.as_bytes())) {
+    let mut bytes = 0;
+    for section in file.sections() {
+        if names.read(section.name_bytes())? != SECTION.as_bytes() {
+            continue;
+        }
+        bytes += section.size().min(MOST_DESCRIPTORS + 1);
+        if bytes > MOST_DESCRIPTORS {
+            return Err(Flaw::SaysTooMuch { limit: MOST_DESCRIPTORS });
+        }
         found.extend(record::descriptors(section.data().map_err(damaged)?)?);
     }
     Ok(found)
 }
 
-fn entries(file: &File<'_>) -> BTreeSet<String> {
-    let exported = file.dynamic_symbols().filter(|symbol| symbol.is_definition() && symbol.is_global());
-    let names = exported.filter_map(|symbol| symbol.name().ok().map(str::to_owned));
-    names.filter(|name| name.starts_with(SYMBOL_PREFIX)).collect()
+fn entries(file: &File<'_>, names: &mut Names) -> Result<BTreeSet<String>, Flaw> {
+    let mut entries = BTreeSet::new();
+    for symbol in file.dynamic_symbols().filter(|symbol| symbol.is_definition() && symbol.is_global()) {
+        let name = names.read(symbol.name_bytes())?;
+        if let Ok(name) = str::from_utf8(name)
+            && name.starts_with(SYMBOL_PREFIX)
+        {
+            entries.insert(name.to_owned());
+        }
+    }
+    Ok(entries)
 }
 
 #[cfg(test)]
@@ -223,6 +268,34 @@ mod tests {
             changed.truncate(changed.len() - random.below(2) * random.below(changed.len()));
             let _ = Contents::of(&changed);
         }
+    }
+
+    #[test]
+    fn descriptors_without_end_are_not_read() {
+        let longest = usize::try_from(MOST_DESCRIPTORS).expect("it fits");
+        let of = |sections| Elf { sections, ..Elf::of(&["parrot"]) }.bytes();
+        Contents::of(&of(vec![record("parrot"), vec![0; longest / 2]])).expect("this much may be said");
+        let too_much = Flaw::SaysTooMuch { limit: MOST_DESCRIPTORS };
+        check(&of(vec![record("parrot"), vec![0; longest]]), too_much.clone());
+        check(&of(vec![vec![0; 1 << 19]; 9]), too_much);
+    }
+
+    #[test]
+    fn names_that_lie_over_one_another_are_not_read_one_by_one() {
+        // One name of 64 KiB and 60,000 others that are parts of it: 2 GB to be read, in a file of 1.5 MB.
+        let long = "x".repeat(1 << 16);
+        let mut symbols = vec![long.clone()];
+        symbols.extend((0..60_000).map(|_| String::new()));
+        let elf = Elf { symbols, ..Elf::of(&["parrot"]) };
+        let mut bytes = elf.bytes();
+        let names = bytes.windows(64).position(|window| window == &long.as_bytes()[..64]).expect("the name");
+        // The table stands right before its names, an entry of 24 bytes for each: all get the first one's name.
+        let first =
+            bytes[..names].windows(6).position(|window| window == [1, 0, 0, 0, 0x11, 0]).expect("a symbol");
+        for entry in (first..names - 24).step_by(24) {
+            bytes[entry..entry + 4].copy_from_slice(&1_u32.to_le_bytes());
+        }
+        check(&bytes, Flaw::Damaged { reason: "its names overlap".into() });
     }
 
     #[test]

@@ -9,9 +9,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 use sha2::{Digest, Sha256};
+use transom_kernel::while_loading;
 use transom_plugin_api::abi::plugin_table::{PluginTableRef, open_symbol};
 
-use crate::symbol_of;
+use crate::{images, symbol_of};
 
 /// Keeps the image mapped whatever anybody closes: thread-locals and `'static` data make unloading unsound.
 const RTLD_NODELETE: i32 = 0x1000;
@@ -50,6 +51,10 @@ impl std::error::Error for LoadError {}
 /// # Errors
 /// When the copy cannot be written, the linker refuses it, or the tables behind its entry are others than this host's.
 pub fn load(bytes: &[u8], id: &str, images: &Path) -> Result<Loaded, LoadError> {
+    while_loading(id, || open(bytes, id, images))
+}
+
+fn open(bytes: &[u8], id: &str, images: &Path) -> Result<Loaded, LoadError> {
     let failed = |problem: String| LoadError { id: id.to_owned(), problem };
     let image = private_copy(bytes, id, images)
         .map_err(|error| failed(format!("no copy could be made in `{}`: {error}", images.display())))?;
@@ -62,6 +67,7 @@ pub fn load(bytes: &[u8], id: &str, images: &Path) -> Result<Loaded, LoadError> 
     let address = unsafe { library.get::<*const ()>(symbol.as_bytes()) }
         .map(|symbol| *symbol)
         .map_err(|error| failed(one_line(&error.to_string())))?;
+    images::note(id, &image);
     // Nothing is ever unmapped: the handle is given up, not closed.
     std::mem::forget(library);
     // SAFETY: the address is that of the plugin's exported header, and the image stays mapped.

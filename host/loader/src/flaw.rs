@@ -53,6 +53,11 @@ pub enum Flaw {
     },
     /// It is an ELF file without descriptors.
     NoSection,
+    /// Its descriptors are longer than any plugin's.
+    SaysTooMuch {
+        /// The most that is read of them, in bytes.
+        limit: u64,
+    },
     /// The section ends in the middle of a record.
     TruncatedRecord {
         /// Where in the section the record begins, in bytes.
@@ -105,6 +110,7 @@ impl Flaw {
             Self::NoSection => {
                 "export a plugin with `export_plugin!`, and build with `crate-type = [\"cdylib\", \"rlib\"]`"
             }
+            Self::SaysTooMuch { .. } => "split it into several plugins, in files of their own",
             Self::NotARecord { .. } | Self::BadDescriptor { .. } => {
                 "build the plugin again with the plugin API of this host"
             }
@@ -129,6 +135,9 @@ impl fmt::Display for Flaw {
             }
             Self::Damaged { reason } => write!(f, "is a damaged ELF file: {}", lower_case(reason)),
             Self::NoSection => write!(f, "has no plugin in it: no section `{SECTION}`"),
+            Self::SaysTooMuch { limit } => {
+                write!(f, "has descriptors of more than {limit} bytes in section `{SECTION}`")
+            }
             Self::TruncatedRecord { offset, expected, found } => write!(
                 f,
                 "has a cut-off record at byte {offset} of section `{SECTION}`: {found} bytes, expected {expected}"
@@ -144,7 +153,8 @@ impl fmt::Display for Flaw {
                 let offset = offset + RECORD_HEAD;
                 write!(
                     f,
-                    "has a descriptor at byte {offset} of section `{SECTION}` that cannot be read: {reason}"
+                    "has a descriptor at byte {offset} of section `{SECTION}` that cannot be read: {}",
+                    on_one_line(reason)
                 )
             }
             Self::ForeignRevision { id, found } => write!(
@@ -165,6 +175,15 @@ impl fmt::Display for ReadError {
 impl std::error::Error for Flaw {}
 
 impl std::error::Error for ReadError {}
+
+/// The reader repeats what stood in the file: what would move a terminal's cursor is spelled out.
+fn on_one_line(text: &str) -> String {
+    let spell = |character: char| match character {
+        control if control.is_control() => control.escape_default().to_string(),
+        other => other.to_string(),
+    };
+    text.chars().map(spell).collect()
+}
 
 fn lower_case(text: &str) -> String {
     let mut characters = text.chars();

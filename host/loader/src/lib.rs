@@ -10,6 +10,7 @@
 //! | what one record says | [`Descriptor`] |
 //! | whether this host can load it | [`check`](check::check) |
 //! | the plugin's entry, from exactly the bytes that were read | [`load`] |
+//! | whose code lies at an address | [`plugin_at`] |
 
 pub mod check;
 
@@ -18,6 +19,7 @@ mod descriptor;
 mod dylib;
 mod file;
 mod flaw;
+mod images;
 mod linked;
 mod record;
 
@@ -30,4 +32,5 @@ pub use descriptor::{Descriptor, PanicStrategy, PayloadDescriptor, PortDescripto
 pub use dylib::{LoadError, Loaded, load};
 pub use file::PluginFile;
 pub use flaw::{Flaw, ReadError};
+pub use images::plugin_at;
 pub use linked::{Linked, linked};

@@ -1,10 +1,13 @@
 //! `transom check`: everything that can be known to be wrong without running a plugin.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use clap::Args;
 use transom_kernel::PlannedLane;
+use transom_plugin_api::capability::secret_of;
 
-use super::{lanes, refuse};
-use crate::assembly::{Assembly, Overrides};
+use super::{capability, lanes, refuse};
+use crate::assembly::{Assembled, Assembly, Overrides};
 use crate::lock::Lock;
 use crate::manifest::Manifest;
 use crate::program::{Common, DONE};
@@ -55,7 +58,16 @@ fn report(assembly: &Assembly, json: bool) {
     let order: Vec<&str> = assembly.plugins.iter().map(|plugin| plugin.entry.id.as_str()).collect();
     if json {
         let lanes: Vec<_> = assembly.plan.lanes.iter().map(lane_document).collect();
-        print(&format!("{}\n", serde_json::json!({ "ok": true, "order": order, "lanes": lanes })));
+        let asked = asking(assembly).map(|plugin| (&plugin.entry.id, &plugin.descriptor.capabilities));
+        let document = serde_json::json!({
+            "ok": true,
+            "order": order,
+            "lanes": lanes,
+            "capabilities": asked.collect::<BTreeMap<_, _>>(),
+            "note": note(assembly),
+            "without": without(assembly),
+        });
+        print(&format!("{document}\n"));
     } else {
         print(&format!(
             "{}: no faults; its plugins start in this order: {}\n",
@@ -63,7 +75,42 @@ fn report(assembly: &Assembly, json: bool) {
             order.join(", ")
         ));
         print(&shown(&lanes::described(&assembly.plan.lanes)));
+        for plugin in asking(assembly) {
+            let asked = capability::asked(plugin.descriptor.capabilities.iter().map(String::as_str));
+            print(&format!("  `{}` {asked}\n", plugin.entry.id));
+        }
+        without(assembly).iter().for_each(|without| print(&format!("  {without}\n")));
+        if let Some(note) = note(assembly) {
+            print(&format!("{note}\n"));
+        }
     }
+}
+
+fn asking(assembly: &Assembly) -> impl Iterator<Item = &Assembled> {
+    assembly.plugins.iter().filter(|plugin| !plugin.descriptor.capabilities.is_empty())
+}
+
+fn note(assembly: &Assembly) -> Option<String> {
+    capability::note(asking(assembly).flat_map(|plugin| &plugin.descriptor.capabilities).map(String::as_str))
+}
+
+/// What plugins will do without, as sentences: points that they are not granted, and secrets that are not there.
+fn without(assembly: &Assembly) -> Vec<String> {
+    let mut found = BTreeSet::new();
+    for Assembled { entry, descriptor, grants, .. } in &assembly.plugins {
+        let points = grants.withheld(descriptor, true);
+        found
+            .extend(points.map(|port| {
+                format!("`{}` does without `{}`, which it is not granted", entry.id, port.point)
+            }));
+        let secrets = descriptor.capabilities.iter().filter_map(|asked| secret_of(asked));
+        found.extend(
+            secrets.filter(|name| !assembly.manifest.secrets.contains_key(*name)).map(|name| {
+                format!("`{}` may use the secret `{name}`, which is not in `[secrets]`", entry.id)
+            }),
+        );
+    }
+    found.into_iter().collect()
 }
 
 fn lane_document(lane: &PlannedLane) -> serde_json::Value {

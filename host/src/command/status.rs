@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use clap::Args;
 use serde_json::Value;
 
-use super::refuse;
+use super::{capability, plugins, refuse};
 use crate::control::{Question, ask};
 use crate::program::{Common, DONE, FAILED};
 use crate::running::Refused;
@@ -45,7 +45,13 @@ pub(crate) fn status(common: &Common) -> u8 {
     match asked(common, &Question::Status) {
         Err(code) => code,
         Ok(answer) => {
-            let text = if common.json { format!("{answer}\n") } else { shown(&described(&answer)) };
+            let text = if common.json {
+                let mut answer = answer;
+                answer["note"] = plugins::note(&answer["plugins"]).into();
+                format!("{answer}\n")
+            } else {
+                shown(&described(&answer))
+            };
             print(&text);
             DONE
         }
@@ -69,8 +75,12 @@ fn described(status: &Value) -> String {
     let host = &status["host"];
     let seconds = host["uptimeMs"].as_u64().unwrap_or_default() / 1000;
     let at = host["address"].as_str().map(|address| format!(" at {address}")).unwrap_or_default();
-    let mut text =
-        format!("host {}, process {}{at}, up for {seconds} s\n", text_of(host, "version"), host["pid"]);
+    let mut text = format!(
+        "host {}, process {}{at}, up for {seconds} s{}\n",
+        text_of(host, "version"),
+        host["pid"],
+        burden(host)
+    );
     for plugin in list(status, "plugins") {
         text += &format!(
             "  {:22} {:8} {:7} {:12} {}{}\n",
@@ -82,7 +92,7 @@ fn described(status: &Value) -> String {
                 usize::try_from(plugin["contributions"].as_u64().unwrap_or_default()).unwrap_or_default(),
                 "handler"
             ),
-            generations(plugin)
+            generations(plugin) + &asks_for(plugin)
         );
         if let Some(reason) = plugin["reason"].as_str() {
             text += &format!("    {reason}\n");
@@ -95,6 +105,9 @@ fn described(status: &Value) -> String {
                 text_of(fault, "last")
             );
         }
+    }
+    if let Some(note) = plugins::note(&status["plugins"]) {
+        text += &format!("{note}\n");
     }
     text += &section("points, by traffic", &points(status));
     text += &section("bridged", &bridges(status));
@@ -133,6 +146,19 @@ fn images(status: &Value) -> Vec<String> {
         )
     };
     by_plugin.into_iter().map(line).collect()
+}
+
+fn asks_for(plugin: &Value) -> String {
+    let asked = capability::asked(plugins::capabilities_of(plugin));
+    if asked.is_empty() { asked } else { format!(", {asked}") }
+}
+
+/// What the process takes from its machine, where that is known.
+fn burden(host: &Value) -> String {
+    match (host["threads"].as_u64(), host["residentBytes"].as_u64()) {
+        (Some(threads), Some(bytes)) => format!(", {threads} threads, {} MiB", bytes >> 20),
+        _ => String::new(),
+    }
 }
 
 fn section(title: &str, lines: &[String]) -> String {

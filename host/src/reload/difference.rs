@@ -6,24 +6,30 @@ use transom_plugin_api::Secret;
 use transom_plugin_api::hosting::Attach;
 
 use crate::assembly::{Assembled, Source};
-use crate::manifest::HostSettings;
+use crate::manifest::{HostSettings, LogLevel};
 
 /// A plugin as it was started.
 #[derive(Clone)]
 pub(super) struct Known {
     pub(super) descriptor: Descriptor,
+    /// The same, as far as it is granted.
+    pub(super) on_the_bus: Descriptor,
     pub(super) attach: Attach,
     pub(super) required: bool,
     sha256: Option<String>,
     settings: Secret,
+    capabilities: Option<Vec<String>>,
     faults: FaultBudget,
     start_deadline_s: Option<u64>,
+    log: Option<LogLevel>,
 }
 
 impl Known {
     pub(super) fn of(plugin: &Assembled) -> Self {
         Self {
             descriptor: plugin.descriptor.clone(),
+            on_the_bus: plugin.on_the_bus(),
+            capabilities: plugin.entry.capabilities.clone(),
             attach: plugin.attach(),
             required: plugin.entry.required,
             sha256: match &plugin.source {
@@ -33,6 +39,7 @@ impl Known {
             settings: plugin.settings.clone(),
             faults: plugin.entry.faults,
             start_deadline_s: plugin.entry.start_deadline_s,
+            log: plugin.entry.log,
         }
     }
 
@@ -56,6 +63,9 @@ impl Known {
         note(self.settings.expose() != now.settings.expose(), "its settings".to_owned());
         note(
             self.required != now.required
+                || self.log != now.log
+                || self.capabilities != now.capabilities
+                || self.on_the_bus != now.on_the_bus && self.descriptor == now.descriptor
                 || self.faults != now.faults
                 || self.start_deadline_s != now.start_deadline_s,
             "its table in the manifest".to_owned(),
@@ -101,6 +111,9 @@ impl Difference {
             ("log", then.log != now.log),
             ("stop_deadline_s", then.stop_deadline_s != now.stop_deadline_s),
             ("start_deadline_s", then.start_deadline_s != now.start_deadline_s),
+            ("log_format", then.log_format != now.log_format),
+            ("log_limit", then.log_limit != now.log_limit),
+            ("traces", then.traces != now.traces),
             ("watchdog_s", then.watchdog_s != now.watchdog_s),
             ("strict", then.strict != now.strict),
         ];

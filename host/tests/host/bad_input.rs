@@ -2,7 +2,9 @@
 //! start.
 
 mod files;
+mod grants;
 mod manifests;
+mod mutated;
 mod starts;
 
 use std::path::PathBuf;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 pub(crate) use client::{Client, text_of, types_of};
 pub(crate) use process::{Host, Outcome};
-pub(crate) use scene::{Manner, Scene};
+pub(crate) use scene::{Manner, Scene, granted};
 
 /// How long a fact is waited for until a test gives it up. A loaded machine may need seconds for what is done in
 /// milliseconds otherwise.
@@ -46,11 +46,15 @@ pub(crate) async fn eventually<T: Debug>(
     .await
 }
 
-/// The file of a crate's plugins as cargo built it for this test: beside the test's own program.
+/// The file of a crate's plugins: as cargo built it for this test, beside the test's own program, unless
+/// `TRANSOM_TEST_DYLIBS` names a folder with others (see `tests/layouts`).
 pub(crate) fn dylib(plugin: &str) -> PathBuf {
-    let program = std::env::current_exe().expect("a test knows its program");
-    let name = format!("libtransom_{}.so", plugin.replace('-', "_"));
-    let path = program.parent().expect("a program lies in a folder").join(name);
+    let others = std::env::var_os("TRANSOM_TEST_DYLIBS").map(PathBuf::from);
+    let folder = others.unwrap_or_else(|| {
+        let program = std::env::current_exe().expect("a test knows its program");
+        program.parent().expect("a program lies in a folder").to_owned()
+    });
+    let path = folder.join(format!("libtransom_{}.so", plugin.replace('-', "_")));
     assert!(
         path.is_file(),
         "`{}` is missing; build it by `cargo build -p transom-{plugin}`, and name the crate among the \

@@ -24,6 +24,7 @@ use crate::bridge::lane::unreachable;
 use crate::bridge::place::Place;
 use crate::seat::Seat;
 use crate::table::{Contribution, Point};
+use crate::trace;
 
 /// The value from before a link, for a fail-open point.
 struct Backup {
@@ -202,7 +203,7 @@ pub(crate) unsafe fn apply(
             fail(failure, unreachable(plugin, &routes.point.name))
         };
     }
-    let context = CallContext::stamped(seat.id, routes.point.budget_ns);
+    let context = trace::stamped(seat.id, routes.point.budget_ns);
     // SAFETY: by this function's contract.
     match unsafe { run(&routes.point, &routes.links, 0, value, &context, waker) } {
         Progress::Done => READY,

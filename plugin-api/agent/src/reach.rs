@@ -14,7 +14,7 @@
 //! | [`CallErrorKind`](transom_plugin_api::CallErrorKind) | status |
 //! |---|---|
 //! | `InvalidInput` | 400 |
-//! | `Refused` | 403 |
+//! | `Refused`, `Denied` | 403 |
 //! | `NotFound` | 404 |
 //! | `Conflict` | 409 |
 //! | `Failed`, `Panicked` | 500; the text of a panic is only logged |

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tokio::runtime::Handle;
-use transom_kernel::{Descriptor, FaultBudget, Kernel, KernelConfig, Plan, PluginToStart, plan};
+use transom_kernel::{Descriptor, FaultBudget, Grants, Kernel, KernelConfig, Plan, PluginToStart, plan};
 use transom_loader::{PluginFile, load};
 use transom_plugin_api::hosting::Attach;
 use transom_plugin_api::prelude::*;
@@ -47,10 +47,13 @@ pub(super) fn descriptor(name: &str) -> Descriptor {
     file.contents.descriptor(&id(name)).expect("the file holds the plugin").clone()
 }
 
-/// Cargo leaves the dylibs of dependencies beside the test itself.
+/// Cargo leaves the dylibs of dependencies beside the test itself; `TRANSOM_TEST_DYLIBS` names a folder with others.
 fn file(name: &str) -> PluginFile {
-    let beside = std::env::current_exe().expect("a running program has a path");
-    let path = beside.with_file_name(format!("libtransom_dialect_{name}.so"));
+    let library = format!("libtransom_dialect_{name}.so");
+    let path = match std::env::var_os("TRANSOM_TEST_DYLIBS") {
+        Some(others) => PathBuf::from(others).join(library),
+        None => std::env::current_exe().expect("a running program has a path").with_file_name(library),
+    };
     PluginFile::read(&path).expect("the fixture was built with the test")
 }
 
@@ -138,6 +141,7 @@ fn plugin(name: &str, images: &std::path::Path) -> PluginToStart {
         data_folder: String::new(),
         start_deadline: None,
         faults: FaultBudget::default(),
+        grants: Grants::default(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! A [`Host`]: a process that serves, and ends with the test. An [`Outcome`]: one that has ended.
 
+use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 
@@ -115,6 +116,8 @@ fn collect(
 pub(crate) struct Outcome {
     /// Its exit code; `None` when a signal ended it.
     pub(crate) code: Option<i32>,
+    /// The signal that ended it, if one did.
+    pub(crate) signal: Option<i32>,
     /// What it printed.
     pub(crate) output: String,
     /// What it wrote to standard error.
@@ -127,6 +130,11 @@ impl Outcome {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let run = within("the end of a command", command.output()).await.expect("the program can be run");
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Self { code: run.status.code(), output: text(&run.stdout), errors: text(&run.stderr) }
+        Self {
+            code: run.status.code(),
+            signal: run.status.signal(),
+            output: text(&run.stdout),
+            errors: text(&run.stderr),
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! A [`Scene`]: a folder with a manifest, files to work on and a data folder, in which hosts can be started.
 
 use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Write;
 use std::path::PathBuf;
 
@@ -22,10 +23,13 @@ pub(crate) enum Manner {
 }
 
 impl Manner {
-    pub(crate) const fn program(self) -> &'static str {
+    /// The program as cargo built it for this test; the one without plugins may be another one, which
+    /// `TRANSOM_TEST_HOST` names (see `tests/layouts`).
+    pub(crate) fn program(self) -> OsString {
         match self {
-            Self::Linked | Self::Mixed => env!("CARGO_BIN_EXE_transom"),
-            Self::Dylib => env!("CARGO_BIN_EXE_transom-bare"),
+            Self::Linked | Self::Mixed => env!("CARGO_BIN_EXE_transom").into(),
+            Self::Dylib => std::env::var_os("TRANSOM_TEST_HOST")
+                .unwrap_or_else(|| env!("CARGO_BIN_EXE_transom-bare").into()),
         }
     }
 
@@ -42,6 +46,9 @@ impl Manner {
     }
 }
 
+/// Variables that do reach the host: the break that a sabotaged build is to commit, and how its memory is checked.
+const PASSED_ON: [&str; 3] = ["TRANSOM_SABOTAGE", "LD_PRELOAD", "GLIBC_TUNABLES"];
+
 /// The plugins of every scene, with settings that make a turn as fast as it can be.
 const PLUGINS: [(&str, &str); 6] = [
     ("conversation-store", ""),
@@ -51,6 +58,15 @@ const PLUGINS: [(&str, &str); 6] = [
     ("tools-fs", ""),
     ("transport-http", ""),
 ];
+
+/// What a bundled plugin has to be granted when it comes from a file.
+pub(crate) fn granted(plugin: &str) -> &'static str {
+    match plugin {
+        "provider-openai" | "transport-http" => "capabilities = [\"net\"]\n",
+        "skills" | "tools-fs" => "capabilities = [\"fs\"]\n",
+        _ => "",
+    }
+}
 
 /// A folder in which hosts can be started, one after the other or side by side.
 pub(crate) struct Scene {
@@ -140,8 +156,8 @@ impl Scene {
         command.args(arguments).current_dir(self.work());
         // What the person who runs the tests has in the environment must not reach the host: keys, skills, proxies.
         command.env_clear().env("HOME", self.folder.path().join("home")).envs(self.variables.iter().cloned());
-        // All but the break that a sabotaged build is to commit.
-        command.envs(std::env::vars_os().filter(|(name, _)| name == "TRANSOM_SABOTAGE"));
+        let is_for_hosts = |name: &OsStr| PASSED_ON.iter().any(|wanted| name == *wanted);
+        command.envs(std::env::vars_os().filter(|(name, _)| is_for_hosts(name)));
         command
     }
 
@@ -161,6 +177,7 @@ impl Scene {
             write!(text, "\n[[plugin]]\nid = \"{id}\"\n").expect("a string takes everything");
             if self.manner.attach(id) == "dylib" {
                 writeln!(text, "source = \"{}\"", dylib(id).display()).expect("a string takes everything");
+                text += granted(id);
             }
             write!(text, "[plugin.settings]\n{settings}\n").expect("a string takes everything");
         }
