@@ -16,6 +16,7 @@ mod host {
     mod native;
     mod new;
     mod provider;
+    mod reload;
     mod reloading;
     mod secrets;
     mod starting;

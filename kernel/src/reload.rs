@@ -207,6 +207,8 @@ async fn stage(
 
 /// What a generation hands over; asked on a task of its own, so that one that blocks holds up nobody else.
 async fn legacy(old: &Arc<Seat>, limit: Duration) -> Result<Option<Encoded>, String> {
+    // Who wants no call to go on still wants what was left to be handed over.
+    let limit = limit.max(SETTLE);
     let Some(task) = old.legacy(limit) else { return Ok(None) };
     // SAFETY: the SDK's maker makes tasks that write an `Encoded`.
     let task = polled_during(old.number, Phase::HandingOver, unsafe { resumed::<Encoded>(task) });

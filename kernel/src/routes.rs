@@ -77,6 +77,19 @@ impl Shared {
         gone: &[Arc<Seat>],
         new: Vec<Arc<Contribution>>,
     ) -> Result<Vec<Arc<Contribution>>, CallError> {
+        self.exchange_some(gone, |_| true, new)
+    }
+
+    /// As [`exchange`](Self::exchange), for what `which` names of `gone`; the rest of it stays.
+    ///
+    /// # Errors
+    /// As `exchange`.
+    pub(crate) fn exchange_some(
+        &self,
+        gone: &[Arc<Seat>],
+        which: impl Fn(&Contribution) -> bool,
+        new: Vec<Arc<Contribution>>,
+    ) -> Result<Vec<Arc<Contribution>>, CallError> {
         if new.is_empty() && gone.is_empty() {
             return Ok(Vec::new());
         }
@@ -90,7 +103,7 @@ impl Shared {
                 return Err(error);
             }
             let leaves = |contribution: &Arc<Contribution>| {
-                gone.iter().any(|seat| Arc::ptr_eq(seat, &contribution.seat))
+                gone.iter().any(|seat| Arc::ptr_eq(seat, &contribution.seat)) && which(contribution)
             };
             let replaced = draft.take(leaves);
             let predecessors = hand_mailboxes_over(&draft, &replaced, &new);

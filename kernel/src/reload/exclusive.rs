@@ -1,8 +1,9 @@
 //! The reload of a plugin that owns something: the old generation has let go of it before the new one starts.
 //!
-//! 1. Its places on the bus get a gate each, in one change of the table: what comes now waits there.
+//! 1. Where it is called it gets a gate, in one change of the table: what comes now waits there. It hears on, because what
+//!    it is doing may depend on it.
 //! 2. Calls that are under way end. If they do not in time, everything goes back to its place: nothing is forced.
-//! 3. It hands over, stops, and everything of it is dropped.
+//! 3. Its mailboxes are closed; what comes now waits there. It hands over, stops, and everything of it is dropped.
 //! 4. The new generation starts and takes the places; the gate opens. If it does not start, the old one is started again.
 
 use std::sync::Arc;
@@ -33,7 +34,7 @@ struct Kept {
     gate: Arc<Gate>,
     /// Sits in its places.
     keeper: Arc<Seat>,
-    /// What was there.
+    /// What was there: what is called, and, once no call is under way any more, what hears.
     handlers: Vec<Arc<Contribution>>,
     was_live: bool,
 }
@@ -52,8 +53,8 @@ pub(super) async fn replace(
         shared.lives.succeed(&seat, plugin);
         return Ok(Reloaded { plugin: id, generation, longest_wait: None, cut_off: None });
     };
-    let kept = keep(shared, &old.seat).map_err(|reason| refused(&id, reason, Vec::new()))?;
-    let inheritance = match let_go(&old, &kept, terms).await {
+    let mut kept = keep(shared, &old.seat).map_err(|reason| refused(&id, reason, Vec::new()))?;
+    let inheritance = match let_go(shared, &old, &mut kept, terms).await {
         Ok(inheritance) => inheritance,
         Err(reason) => {
             put_back(&old.seat, kept);
@@ -117,19 +118,32 @@ async fn start(
     }
 }
 
-/// Puts a gate into each place of a generation.
+/// Puts a gate into each place where a generation is called.
 fn keep(shared: &Arc<Shared>, old: &Arc<Seat>) -> Result<Kept, String> {
     let gate = Gate::closed(old.id);
     let lineage = Lineage { generation: old.generation, ..Lineage::first() };
     let keeper = Seat::new(shared, old.descriptor.clone(), "", None, lineage, Grants::default());
     let was_live = old.pause();
+    let mut kept = Kept { gate, keeper, handlers: Vec::new(), was_live };
+    let is_called = |handler: &Contribution| !handler.does(Role::Hears) || sabotaged("deafen-at-the-gate");
+    occupy(shared, old, &mut kept, is_called)?;
+    Ok(kept)
+}
+
+/// Keeps those places of a generation that `which` names, in one step.
+fn occupy(
+    shared: &Shared,
+    old: &Arc<Seat>,
+    kept: &mut Kept,
+    which: impl Fn(&Contribution) -> bool,
+) -> Result<(), String> {
+    let Kept { gate, keeper, handlers, .. } = kept;
     let there = shared.draft().of_seat(old);
-    let places = there.iter().filter_map(|handler| place(&keeper, &gate, handler)).collect();
-    drop(there);
-    match shared.exchange(std::slice::from_ref(old), places) {
-        Ok(handlers) => Ok(Kept { gate, keeper, handlers, was_live }),
-        Err(error) => Err(error.message.into()),
-    }
+    let there = there.iter().filter(|handler| which(handler));
+    let places = there.filter_map(|handler| place(keeper, gate, handler)).collect();
+    let taken = shared.exchange_some(std::slice::from_ref(old), which, places);
+    handlers.extend(taken.map_err(|error| String::from(error.message))?);
+    Ok(())
 }
 
 fn place(keeper: &Arc<Seat>, gate: &Arc<Gate>, handler: &Contribution) -> Option<Arc<Contribution>> {
@@ -149,22 +163,33 @@ fn place(keeper: &Arc<Seat>, gate: &Arc<Gate>, handler: &Contribution) -> Option
 }
 
 /// Waits for the calls of the old generation, asks what it hands over, and stops it.
-async fn let_go(old: &Active, kept: &Kept, terms: &ReloadTerms) -> Result<Option<Encoded>, String> {
+async fn let_go(
+    shared: &Shared,
+    old: &Active,
+    kept: &mut Kept,
+    terms: &ReloadTerms,
+) -> Result<Option<Encoded>, String> {
     let began = Instant::now();
     drain(&old.seat, terms.drain).await;
-    let left = terms.drain.saturating_sub(began.elapsed()).max(SETTLE);
-    if !until_unheld(&kept.handlers, left).await && !sabotaged("force-an-exclusive-handover") {
-        let limit = began.elapsed().as_millis();
-        return Err(format!(
-            "calls to it were still under way after {limit} ms, and it owns what only one can have"
-        ));
-    }
+    until_ended(kept, began, terms).await?;
+    occupy(shared, &old.seat, kept, |_| true)?;
+    until_ended(kept, began, terms).await?;
     let inheritance = legacy(&old.seat, terms.drain).await?;
     run_on_stop(&old.seat, STOP_SHARE).await.map_err(|doing| {
         let limit = STOP_SHARE.as_millis();
         format!("{doing} after {limit} ms; parts of it may have stopped")
     })?;
     Ok(inheritance)
+}
+
+/// Waits until nothing of what was taken off the bus is at work any more.
+async fn until_ended(kept: &Kept, began: Instant, terms: &ReloadTerms) -> Result<(), String> {
+    let left = terms.drain.saturating_sub(began.elapsed()).max(SETTLE);
+    if until_unheld(&kept.handlers, left).await || sabotaged("force-an-exclusive-handover") {
+        return Ok(());
+    }
+    let limit = began.elapsed().as_millis();
+    Err(format!("calls to it were still under way after {limit} ms, and it owns what only one can have"))
 }
 
 /// Whether nobody but the caller holds these, within the limit.

@@ -406,6 +406,28 @@ async fn calls_to_one_that_owns_something_wait_for_its_successor() {
 }
 
 #[tokio::test]
+async fn one_that_owns_something_hears_on_until_its_calls_have_ended() {
+    let _one = ONE_WELL.lock().await;
+    let Scene { kernel, town, mut heard } = scene().await;
+    let held = town.draw.call("hold".into());
+    let terms = ReloadTerms::default();
+    let reloading = kernel.reload(vec![the_well("well")], &terms);
+    let hearing = async {
+        while town.draw.call_within(Duration::from_millis(5), "early".into()).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+        town.poured.emit(&Parcel { id: 4, ..Parcel::default() });
+        let parcel = tokio::time::timeout(Duration::from_secs(20), heard.recv()).await;
+        well::LET_GO.notify_one();
+        parcel.expect("it is heard").map(|parcel| parcel.id)
+    };
+    let (held, report, heard) = tokio::join!(held, reloading, hearing);
+    assert_eq!((held, heard), (Ok(4), Some(4)));
+    report.expect("what it heard did not wait for the end of the call");
+    kernel.stop(Duration::from_secs(5)).await;
+}
+
+#[tokio::test]
 async fn one_that_does_not_let_go_is_left_where_it_is() {
     let _one = ONE_WELL.lock().await;
     let Scene { kernel, town, mut heard } = scene().await;

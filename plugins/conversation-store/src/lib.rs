@@ -5,7 +5,8 @@
 //! anything.
 //!
 //! An answered append survives a loss of power, unless the operator chose otherwise. The file is
-//! `conversations.db` in the plugin's data folder; only one host at a time can have it open.
+//! `conversations.db` in the plugin's data folder; only one host at a time can have it open. When the plugin is reloaded
+//! calls wait until the file is closed and opened again; turns that run go on.
 
 mod entry;
 mod identity;
@@ -67,15 +68,27 @@ impl Plugin for ConversationStore {
 
     async fn start(self, ports: StorePorts, host: Host) -> Result<(), StartError> {
         let clock = host.clone();
-        let store = Arc::new(Store::open(&host.data_folder()?, self.durability, move || clock.now_ms())?);
+        let now_ms = move || clock.now_ms();
+        let before: Option<Succession> = host.handed_over()?;
+        let is_settled = before.is_some_and(|before| before.is_settled);
+        let open = if is_settled { Store::reopen } else { Store::open };
+        let store = Arc::new(open(&host.data_folder()?, self.durability, now_ms)?);
         serve(&ports, &store)?;
         route::serve(&ports.routes, &store)?;
+        host.hand_over(|| std::future::ready(Ok(Succession { is_settled: true })));
         host.on_stop(async move { store.close().await });
         Ok(())
     }
 }
 
-export_plugin!(ConversationStore, id = "conversation-store");
+export_plugin!(ConversationStore, id = "conversation-store", handover = "exclusive");
+
+/// What one generation tells the next: that there was one. Everything else is in the file.
+#[contract]
+struct Succession {
+    /// Whether the conversations of an earlier host are idle already.
+    is_settled: bool,
+}
 
 fn serve(ports: &StorePorts, store: &Arc<Store>) -> Result<(), StartError> {
     ports.append.serve(handler(store, |store, append| async move { store.append(append).await }))?;

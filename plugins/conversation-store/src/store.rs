@@ -17,6 +17,7 @@ mod tests;
 use std::path::Path;
 use std::sync::Arc;
 
+use rusqlite::Connection;
 use transom_agent::conversation::{
     Append, Appended, Chunks, Conversation, Conversations, History, Query, Read, Update,
 };
@@ -49,12 +50,37 @@ impl Store {
         durability: Durability,
         clock: impl Fn() -> i64 + Send + Sync + 'static,
     ) -> Result<Self, StartError> {
+        let settle = |connection: &Connection| {
+            let interrupted = conversations::settle_active(connection)?;
+            if interrupted > 0 {
+                tracing::info!(
+                    "{interrupted} conversations were active when the host ended; they are idle now"
+                );
+            }
+            Ok(())
+        };
+        Self::open_and(folder, durability, clock, settle)
+    }
+
+    /// As [`open`](Self::open), after another store of the same host: turns outlive that, so active conversations stay
+    /// active.
+    pub(crate) fn reopen(
+        folder: &Path,
+        durability: Durability,
+        clock: impl Fn() -> i64 + Send + Sync + 'static,
+    ) -> Result<Self, StartError> {
+        Self::open_and(folder, durability, clock, |_| Ok(()))
+    }
+
+    fn open_and(
+        folder: &Path,
+        durability: Durability,
+        clock: impl Fn() -> i64 + Send + Sync + 'static,
+        first: impl FnOnce(&Connection) -> Result<(), StartError>,
+    ) -> Result<Self, StartError> {
         let database = Arc::new(Database::claim(folder)?);
         let connection = database.open_to_write(durability)?;
-        let interrupted = conversations::settle_active(&connection)?;
-        if interrupted > 0 {
-            tracing::info!("{interrupted} conversations were active when the host ended; they are idle now");
-        }
+        first(&connection)?;
         let readers = Readers::start(&database)?;
         let writer = Writer::start(connection, database)?;
         Ok(Self { writer, readers, clock: Box::new(clock) })

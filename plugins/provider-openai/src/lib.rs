@@ -18,6 +18,8 @@
 //! base_url = "http://127.0.0.1:11434/v1"
 //! ```
 //!
+//! When the plugin is reloaded, the models that were listed are there at once.
+//!
 //! Dropping a stream closes its connection. Between two pieces of an answer at most `idle_timeout_s` pass, which
 //! anything the endpoint sends begins anew.
 
@@ -28,6 +30,7 @@ mod endpoint;
 mod failure;
 #[cfg(test)]
 mod fixture;
+mod known;
 #[cfg(test)]
 mod loopback;
 mod models;
@@ -43,6 +46,7 @@ use transom_agent::provider::{MODEL, ModelInfo, ModelRequest, ProviderEvent};
 use transom_plugin_api::prelude::*;
 
 use crate::endpoint::Endpoint;
+use crate::known::Memory;
 use crate::models::Models;
 
 /// What an operator may set.
@@ -96,7 +100,8 @@ impl Plugin for OpenAi {
                 endpoint.name()
             );
         }
-        let mut models = Models::new(endpoint.clone(), ports.model);
+        let memory = Memory::of(&self.base_url);
+        let mut models = Models::new(endpoint.clone(), ports.model, memory.clone());
         if let Some(id) = self.model {
             let about = ModelInfo { provider: endpoint.name().into(), ..ModelInfo::default() };
             models.serve(&id, about)?;
@@ -104,6 +109,11 @@ impl Plugin for OpenAi {
         if endpoint.lacks_a_key() {
             tracing::info!("`{}` has no key, so its models are not listed; set `key`", endpoint.name());
         } else if self.list_models {
+            let inherited = memory.inherited(&host);
+            if !inherited.is_empty() {
+                models.serve_all(inherited);
+            }
+            host.hand_over(move || std::future::ready(memory.hand_over()));
             host.spawn(models.keep_asking(host.clone()));
         }
         Ok(())

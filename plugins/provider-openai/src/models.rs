@@ -9,6 +9,7 @@ use transom_plugin_api::{Host, StartError, StreamServer};
 
 use crate::catalogue::{self, Listed};
 use crate::endpoint::Endpoint;
+use crate::known::Memory;
 use crate::stream::ModelStream;
 
 /// The models that are served.
@@ -16,14 +17,16 @@ pub(crate) struct Models {
     endpoint: Arc<Endpoint>,
     port: StreamServer<ModelRequest, ProviderEvent, ModelInfo>,
     served: BTreeSet<String>,
+    memory: Memory,
 }
 
 impl Models {
     pub(crate) fn new(
         endpoint: Arc<Endpoint>,
         port: StreamServer<ModelRequest, ProviderEvent, ModelInfo>,
+        memory: Memory,
     ) -> Self {
-        Self { endpoint, port, served: BTreeSet::new() }
+        Self { endpoint, port, served: BTreeSet::new(), memory }
     }
 
     /// Serves one model; once is enough.
@@ -64,7 +67,9 @@ impl Models {
         }
     }
 
-    fn serve_all(&mut self, listed: Vec<Listed>) {
+    /// Serves what is on a list.
+    pub(crate) fn serve_all(&mut self, listed: Vec<Listed>) {
+        self.memory.keep(&listed);
         for Listed { id, info } in listed {
             if let Err(error) = self.serve(&id, info) {
                 tracing::warn!("model `{id}` is not served: {error}");

@@ -3,6 +3,7 @@
 pub(crate) mod bus;
 #[cfg(test)]
 pub(crate) mod fake;
+pub(crate) mod prints;
 
 use std::future::Future;
 use std::path::PathBuf;

@@ -6,6 +6,7 @@
 mod channel;
 mod claim;
 pub(crate) mod frame;
+mod kept;
 mod replay;
 mod viewer;
 
@@ -15,9 +16,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 use transom_agent::tool::ToolPrinted;
 use transom_agent::turn::Watch;
+use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{CallError, Text};
 
 pub(crate) use self::claim::Claim;
+pub(crate) use self::kept::Kept;
 pub(crate) use self::viewer::Viewer;
 
 use self::channel::{Channel, frames_are_gone};
@@ -106,6 +109,9 @@ impl Hub {
 
     /// Shows what a running tool printed.
     pub(crate) fn printed(&self, printed: &ToolPrinted) {
+        if printed.data.is_empty() {
+            return;
+        }
         if let Some(channel) = self.find(&printed.conversation_id) {
             channel.printed(printed);
         }
@@ -113,19 +119,60 @@ impl Hub {
 
     /// Takes no further turn, stops those that run, waits until all have ended, and ends the viewers.
     pub(crate) async fn close(&self) {
-        let channels: Vec<Arc<Channel>> = {
-            let mut channels = self.lock();
-            channels.closed = true;
-            channels.by_conversation.values().cloned().collect()
-        };
-        for channel in &channels {
-            channel.stop();
-        }
-        // The sender is `self`, so that waiting cannot fail.
-        let _ = self.claims.subscribe().wait_for(|claims| *claims == 0).await;
-        for channel in &channels {
+        self.lock().closed = true;
+        self.stop_all();
+        self.until_idle().await;
+        for channel in self.all() {
             channel.dismiss();
         }
+    }
+
+    /// Stops the turns that run now.
+    pub(crate) fn stop_all(&self) {
+        for channel in self.all() {
+            channel.stop();
+        }
+    }
+
+    /// Waits until no turn runs.
+    pub(crate) async fn until_idle(&self) {
+        // The sender is `self`, so that waiting cannot fail.
+        let _ = self.claims.subscribe().wait_for(|claims| *claims == 0).await;
+    }
+
+    /// How many turns run.
+    pub(crate) fn running(&self) -> usize {
+        *self.claims.borrow()
+    }
+
+    /// Ends the viewers whom no turn ends, if no turn runs: they would see its frames twice. Their streams end with
+    /// `Retired`.
+    pub(crate) fn retire_viewers(&self) {
+        let channels = self.lock();
+        if self.running() == 0 {
+            channels.by_conversation.values().for_each(|channel| channel.retire());
+        }
+    }
+
+    /// The frames of turns that ended lately, for the next generation.
+    pub(crate) fn kept(&self, now_ms: i64) -> Kept {
+        if sabotaged("forget-the-frames") {
+            return Kept::default();
+        }
+        let turns = self.all().into_iter().filter_map(|channel| channel.kept());
+        Kept::newest(turns.filter(|turn| now_ms - turn.used_at <= KEPT_MS))
+    }
+
+    /// Shows what the generation before has kept.
+    pub(crate) fn restore(&self, kept: Kept) {
+        let mut channels = self.lock();
+        for turn in kept.turns {
+            channels.channel(&turn.conversation_id).restore(turn);
+        }
+    }
+
+    fn all(&self) -> Vec<Arc<Channel>> {
+        self.lock().by_conversation.values().cloned().collect()
     }
 
     fn find(&self, conversation_id: &str) -> Option<Arc<Channel>> {

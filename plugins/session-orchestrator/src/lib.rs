@@ -1,10 +1,13 @@
 //! Runs turns: one request builder, tool steps, viewers with replay.
 //!
-//! Hears [`PRINTED`] and the host's [`STOPPING`]; says [`STARTED`] and [`SETTLED`]; applies [`INPUT`], [`SYSTEM_PROMPT`] and [`TOOLS`]; asks models,
-//! tools and the conversation store. Serves [`START`], [`WATCH`], [`STOP`] and [`STATUS`], and the routes `POST /chat`,
+//! Hears [`PRINTED`] and the host's [`STOPPING`]; says [`STARTED`], [`SETTLED`] and, empty, [`PRINTED`]; applies [`INPUT`],
+//! [`SYSTEM_PROMPT`] and [`TOOLS`]; asks models, tools and the conversation store. Serves [`START`], [`WATCH`], [`STOP`] and [`STATUS`], and the routes `POST /chat`,
 //! `GET /models`, `GET /conversations/:id/status` and `POST /conversations/:id/stop`.
 //! Does not store anything itself, does not queue messages for a busy conversation, and does not ask a model twice
 //! for the same step.
+//!
+//! A reload waits for the turns that run, because no generation goes on with a turn of another; with no time to wait it
+//! ends them as a stop does. Who comes after it still gets the frames of turns that ended before.
 //!
 //! | file | subject |
 //! |---|---|
@@ -54,7 +57,12 @@ use transom_plugin_api::hosting::{STOPPING, Stopping};
 use transom_plugin_api::prelude::*;
 
 use crate::edges::bus::Bus;
+use crate::edges::prints::Prints;
+use crate::hub::Kept;
 use crate::orchestrator::Orchestrator;
+
+/// Prints of tools that may wait to be shown; of more the oldest are lost.
+const PRINTS: u32 = 4096;
 
 /// What an operator may set.
 #[derive(Clone, Debug, Settings)]
@@ -96,6 +104,8 @@ pub struct OrchestratorPorts {
     stopping: Listener<Stopping>,
     #[hears(PRINTED)]
     printed: Listener<ToolPrinted>,
+    #[says(PRINTED)]
+    print: Emitter<ToolPrinted>,
     #[applies(INPUT)]
     input: Applier<TurnInput>,
     #[applies(SYSTEM_PROMPT)]
@@ -124,16 +134,49 @@ impl Plugin for SessionOrchestrator {
     type Ports = OrchestratorPorts;
 
     async fn start(self, ports: OrchestratorPorts, host: Host) -> Result<(), StartError> {
-        let orchestrator = Arc::new(Orchestrator::new(Bus::new(host.clone(), ports.clone()), self));
+        let bus = Bus::new(host.clone(), ports.clone());
+        let prints = bus.prints();
+        let orchestrator = Arc::new(Orchestrator::new(bus, self));
         serve_turns(&orchestrator, &ports)?;
+        hear_prints(&orchestrator, prints, &ports.printed)?;
         routes::register(&orchestrator, &ports.routes, &ports.streams)?;
         // Before the transports stop, so that those who watch a turn still see its end.
         ports.stopping.queued_with(&orchestrator, Mailbox::coalesce(), async |orchestrator, _, _| {
             orchestrator.shut_down().await;
         })?;
+        succeed(&orchestrator, &host);
         host.on_stop(async move { orchestrator.shut_down().await });
         Ok(())
     }
+}
+
+/// Goes on with what the generation before left, and leaves the same to the next.
+fn succeed(orchestrator: &Arc<Orchestrator<Bus>>, host: &Host) {
+    match host.handed_over::<Kept>() {
+        Ok(before) => orchestrator.restore(before.unwrap_or_default()),
+        // They are a convenience: not worth a plugin that cannot be replaced.
+        Err(error) => tracing::warn!("the frames of turns that ended lately are gone: {error}"),
+    }
+    let drains = Arc::clone(orchestrator);
+    host.on_drain(move |patience| {
+        let orchestrator = Arc::clone(&drains);
+        async move { orchestrator.drain(patience).await }
+    });
+    let leaves = Arc::clone(orchestrator);
+    host.hand_over(move || std::future::ready(leaves.hand_over()));
+}
+
+fn hear_prints(
+    orchestrator: &Arc<Orchestrator<Bus>>,
+    prints: Arc<Prints>,
+    port: &Listener<ToolPrinted>,
+) -> Result<(), StartError> {
+    let orchestrator = Arc::clone(orchestrator);
+    port.queued(Mailbox::drop_oldest(PRINTS), move |printed, _| {
+        orchestrator.printed(&printed);
+        prints.heard(&printed, printed.lost());
+        std::future::ready(())
+    })
 }
 
 fn serve_turns(orchestrator: &Arc<Orchestrator<Bus>>, ports: &OrchestratorPorts) -> Result<(), StartError> {
@@ -159,9 +202,7 @@ fn serve_turns(orchestrator: &Arc<Orchestrator<Bus>>, ports: &OrchestratorPorts)
     ports.status.serve(move |id, _| {
         let orchestrator = Arc::clone(&statuses);
         async move { orchestrator.status(&id).await }
-    })?;
-    let prints = Arc::clone(orchestrator);
-    ports.printed.inline(move |printed, _| prints.printed(printed))
+    })
 }
 
-export_plugin!(SessionOrchestrator, id = "session-orchestrator");
+export_plugin!(SessionOrchestrator, id = "session-orchestrator", handover = "exclusive");

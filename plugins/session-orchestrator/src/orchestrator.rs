@@ -1,17 +1,19 @@
 //! What the orchestrator serves, whatever carries the request.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 use transom_agent::conversation::{Conversation, Status};
 use transom_agent::provider::ModelInfo;
 use transom_agent::tool::ToolPrinted;
 use transom_agent::turn::{StartTurn, Stopped, TurnInput, TurnStarted, TurnStatus, Watch};
+use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{CallError, CallErrorKind, Provided, Text};
 
 use crate::admission::{self, ModelWishes};
 use crate::edges::Edges;
-use crate::hub::{Claim, Hub, Viewer};
+use crate::hub::{Claim, Hub, Kept, Viewer};
 use crate::turn::{Terms, Turn};
 use crate::{SessionOrchestrator, folder};
 
@@ -138,6 +140,44 @@ impl<E: Edges> Orchestrator<E> {
     /// Shows what a running tool printed.
     pub(crate) fn printed(&self, printed: &ToolPrinted) {
         self.hub.printed(printed);
+    }
+
+    /// Waits until no turn runs, at most `patience`; with none left it stops them and waits until they are sealed. Then
+    /// nobody watches any more. Everything works on, in case nobody comes after all.
+    pub(crate) async fn drain(&self, patience: Duration) {
+        if sabotaged("reload-under-turns") {
+            return;
+        }
+        if patience.is_zero() {
+            self.hub.stop_all();
+            self.hub.until_idle().await;
+        } else {
+            tokio::select! {
+                biased;
+                () = self.hub.until_idle() => {}
+                () = self.edges.sleep(patience) => {}
+            }
+        }
+        self.hub.retire_viewers();
+    }
+
+    /// What the next generation is to go on with.
+    ///
+    /// # Errors
+    /// `Conflict` while turns run: they cannot be handed over.
+    pub(crate) fn hand_over(&self) -> Result<Kept, CallError> {
+        match self.hub.running() {
+            1.. if !sabotaged("reload-under-turns") => Err(CallError::conflict(format!(
+                "turns that run: {}; give them more time with `--drain`, or end them with `--now`",
+                self.hub.running()
+            ))),
+            _ => Ok(self.hub.kept(self.edges.now_ms())),
+        }
+    }
+
+    /// Goes on with what the generation before has handed over.
+    pub(crate) fn restore(&self, kept: Kept) {
+        self.hub.restore(kept);
     }
 
     /// Stops all turns and waits until they are sealed.

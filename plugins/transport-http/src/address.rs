@@ -1,11 +1,11 @@
-//! Where it may listen, and the socket there.
+//! Where it may listen, and whether that can be taken.
 
 use std::io::{self, ErrorKind};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 use tokio::net::TcpSocket;
 use transom_plugin_api::sabotage::sabotaged;
-use transom_plugin_api::{Secret, StartError};
+use transom_plugin_api::{Host, Secret, StartError};
 
 /// Reads the setting `listen`: an IP address and a port, or `localhost` and a port.
 pub(crate) fn parse(listen: &str) -> Result<SocketAddr, StartError> {
@@ -46,21 +46,35 @@ pub(crate) fn permit(address: SocketAddr, token: Option<&Secret>) -> Result<(), 
     Ok(())
 }
 
-/// Takes the port without opening it: what is taken already is noticed here, and clients are refused until the
-/// socket listens.
-pub(crate) fn bind(address: SocketAddr) -> Result<TcpSocket, StartError> {
+/// The host's socket at `address`, which listens. The host keeps it over a reload of this plugin.
+///
+/// # Errors
+/// When nobody can listen there; with what to do about it, where that is known.
+pub(crate) fn lent(host: &Host, address: SocketAddr) -> Result<TcpListener, StartError> {
+    if sabotaged("close-the-port-between-generations") {
+        let socket = TcpListener::bind(address)?;
+        socket.set_nonblocking(true)?;
+        return Ok(socket);
+    }
+    // The reason is told with a remedy if it shows here as well.
+    host.listen(&address.to_string()).map_err(|error| probe(address).err().unwrap_or(error))
+}
+
+/// Tries whether the port can be taken, and leaves it closed: who comes before start-up is over is refused by the system.
+///
+/// # Errors
+/// When it is taken already, or cannot be; with what to do about it.
+pub(crate) fn probe(address: SocketAddr) -> Result<(), StartError> {
     try_bind(address).map_err(|error| {
         StartError::new(format!("address `{address}` cannot be taken: {error}")).help(remedy(&error))
     })
 }
 
-fn try_bind(address: SocketAddr) -> io::Result<TcpSocket> {
+fn try_bind(address: SocketAddr) -> io::Result<()> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // For a port of the operator's choice: a restart must not wait for old connections to time out. A port of the
-    // system's choice must be nobody else's.
-    socket.set_reuseaddr(address.port() != 0)?;
-    socket.bind(address)?;
-    Ok(socket)
+    // A restart does not wait for old connections to time out.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)
 }
 
 fn remedy(error: &io::Error) -> &'static str {
@@ -118,17 +132,16 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn a_taken_port_is_refused_with_a_remedy() {
-        let socket = bind(parse("127.0.0.1:0").unwrap()).unwrap();
-        let taken = socket.local_addr().unwrap();
-        let listener = socket.listen(1).unwrap();
-        let refused = bind(taken).expect_err("the port is taken").to_string();
+    #[test]
+    fn a_taken_port_is_refused_with_a_remedy() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let taken = listener.local_addr().unwrap();
+        let refused = probe(taken).expect_err("the port is taken").to_string();
         assert!(
             refused.contains(&taken.to_string()) && refused.contains("help: another program"),
             "{refused}"
         );
         drop(listener);
-        bind(taken).unwrap();
+        probe(taken).unwrap();
     }
 }

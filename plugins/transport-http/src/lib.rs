@@ -4,9 +4,13 @@
 //! [`STARTED_UP`](hosting::STARTED_UP) and [`PLUGINS`](hosting::PLUGINS).
 //! Does not know what it serves, keep anything between two requests, or speak TLS.
 //!
+//! The socket is the host's. When the plugin is reloaded the next generation accepts from it before this one stops to, and
+//! this one serves what it has accepted; a client notices nothing unless its request takes longer than a reload waits.
+//!
 //! | file | subject |
 //! |---|---|
-//! | `address` | where it may listen, and the socket that is bound at once but opened later |
+//! | `address` | where it may listen, and whether that can be taken |
+//! | `door` | what opens when start-up is over |
 //! | `server` | connections: accepted, served, brought to an end |
 //! | `app` | one request, from the guard to the answer |
 //! | `guard` | who is let in: `Host`, `Origin`, token |
@@ -23,6 +27,7 @@ mod app;
 mod body;
 mod bus;
 mod decode;
+mod door;
 mod failure;
 mod format;
 mod frames;
@@ -41,13 +46,13 @@ use std::time::Duration;
 use transom_agent::reach::{HTTP_ROUTE, HTTP_STREAM, HttpFrame, HttpReply, HttpRequest, HttpRoute};
 use transom_plugin_api::hosting::{self, Listening, PluginList, Ready};
 use transom_plugin_api::{
-    CallErrorKind, Caller, Emitter, Host, Plugin, Ports, Secret, Settings, StartError, StreamCaller,
+    Caller, Emitter, Host, Plugin, Ports, Secret, Settings, StartError, StreamCaller,
     export_plugin,
 };
 
-use crate::app::{Desk, Limits};
+use crate::app::Limits;
 use crate::bus::Bus;
-use crate::guard::Guard;
+use crate::door::{Door, is_over};
 use crate::server::{Server, Times};
 
 /// For requests under way when the plugin is stopped: less than the 5 s that all of its stopping may take.
@@ -94,48 +99,36 @@ impl Plugin for TransportHttp {
         let TransportHttpPorts { started_up, listening, plugins, route, stream } = ports;
         let wanted = address::parse(&self.listen)?;
         address::permit(wanted, self.token.as_ref())?;
-        let socket = address::bind(wanted)?;
-        let bound = socket.local_addr()?;
-
         let limits = Limits {
             body_bytes: usize::try_from(self.body_limit_bytes)?,
             body_time: Duration::from_secs(self.body_timeout_s),
         };
-        let needs_token = self.token.is_some();
-        let guard = Guard::new(bound, self.token);
-        let desk = Arc::new(Desk::new(Bus::new(plugins, route, stream), guard, limits));
         let times = Times { head: Duration::from_secs(self.header_timeout_s), grace: GRACE };
-        let server = Arc::new(Server::new(socket, app::app(desk.clone()), times));
-
-        let (opening, opened) = (server.clone(), desk.clone());
-        let said =
-            Listening { protocol: "http".into(), address: format!("http://{bound}").into(), needs_token };
-        host.spawn(async move {
-            match started_up.call(()).await {
-                Ok(_) => open(&opening, &opened, &said, &listening),
-                // It ends before it was up, and whoever ended it says why.
-                Err(error) if error.kind == CallErrorKind::Unavailable => {
-                    tracing::debug!("the port stays closed: {error}");
-                }
-                Err(error) => tracing::error!("the port stays closed: {error}"),
-            }
+        let server = Arc::new(Server::new(times));
+        let door = Door {
+            host: host.clone(),
+            server: server.clone(),
+            bus: Bus::new(plugins, route, stream),
+            address: wanted,
+            token: self.token,
+            limits,
+            listening,
+        };
+        if is_over(&started_up).await {
+            // A later generation: it takes over while the one before still serves, or leaves it where it is.
+            door.open()?;
+        } else {
+            address::probe(wanted)?;
+            host.spawn(door.open_after(started_up));
+        }
+        let retiring = server.clone();
+        host.on_drain(move |patience| {
+            let server = retiring.clone();
+            // Its successor has its place by now, and accepts from the same socket.
+            async move { server.retire(patience).await }
         });
-        host.on_stop(async move {
-            desk.set_ready(false);
-            server.stop().await;
-        });
+        host.on_stop(async move { server.stop().await });
         Ok(())
-    }
-}
-
-/// Runs when start-up is over: until then a client finds the port closed instead of half the routes.
-fn open(server: &Server, desk: &Desk<Bus>, said: &Listening, listening: &Emitter<Listening>) {
-    // First, so that nobody who gets in is told to wait.
-    desk.set_ready(true);
-    match server.open() {
-        Ok(true) => listening.emit(said),
-        Ok(false) => {}
-        Err(error) => tracing::error!("address `{}` cannot be opened: {error}", said.address),
     }
 }
 

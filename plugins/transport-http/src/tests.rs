@@ -6,9 +6,10 @@ pub(crate) mod fake;
 mod answers;
 mod guarded;
 mod lifetime;
+mod retiring;
 mod streams;
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,6 @@ use transom_plugin_api::Secret;
 
 use self::client::Client;
 use self::fake::Fake;
-use crate::address;
 use crate::app::{Desk, Limits, app};
 use crate::guard::Guard;
 use crate::server::{Server, Times};
@@ -33,32 +33,49 @@ const BODY_LIMIT: usize = 64;
 /// A server on a port of its own.
 struct Served {
     address: SocketAddr,
+    socket: TcpListener,
     desk: Arc<Desk<Arc<Fake>>>,
     server: Arc<Server>,
     fake: Arc<Fake>,
 }
 
 impl Served {
-    /// Bound, but not opened yet.
+    /// Behind a socket that listens, but not opened yet.
     fn bound(token: Option<&str>) -> Self {
         Self::with(token, Times { head: DAY, grace: DAY })
     }
 
     fn with(token: Option<&str>, times: Times) -> Self {
-        let socket = address::bind(address::parse("127.0.0.1:0").unwrap()).unwrap();
+        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::behind(socket, token, times)
+    }
+
+    fn behind(socket: TcpListener, token: Option<&str>, times: Times) -> Self {
+        socket.set_nonblocking(true).unwrap();
         let address = socket.local_addr().unwrap();
         let fake = Arc::new(Fake::default());
         let limits = Limits { body_bytes: BODY_LIMIT, body_time: DAY };
         let desk = Arc::new(Desk::new(fake.clone(), Guard::new(address, token.map(Secret::new)), limits));
-        let server = Arc::new(Server::new(socket, app(desk.clone()), times));
-        Self { address, desk, server, fake }
+        Self { address, socket, desk, server: Arc::new(Server::new(times)), fake }
     }
 
     /// Opened, and everybody on this machine may ask.
     fn open() -> Self {
         let served = Self::bound(None);
-        assert!(served.server.open().unwrap());
+        assert!(served.opens());
         served
+    }
+
+    /// A later server of the same socket, opened.
+    fn successor(&self) -> Self {
+        let served = Self::behind(self.socket.try_clone().unwrap(), None, Times { head: DAY, grace: DAY });
+        assert!(served.opens());
+        served
+    }
+
+    /// Opens; whether it was closed before.
+    fn opens(&self) -> bool {
+        self.server.open(self.socket.try_clone().unwrap(), app(self.desk.clone())).unwrap()
     }
 
     async fn client(&self) -> Client {

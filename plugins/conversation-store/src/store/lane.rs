@@ -1,10 +1,12 @@
 //! A bounded queue of jobs in front of threads of the store's own.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::{io, thread};
+use std::thread::{self, JoinHandle};
+use std::io;
 
 use tokio::sync::mpsc;
 use transom_plugin_api::CallError;
+use transom_plugin_api::sabotage::sabotaged;
 
 /// Jobs that may wait; whoever brings one more waits with it.
 const ROOM: usize = 256;
@@ -14,6 +16,7 @@ pub(crate) struct Lane<Job> {
     entrance: Mutex<Option<mpsc::Sender<Job>>>,
     /// Yields nothing until every thread has ended: each holds a sender and never uses it.
     ended: tokio::sync::Mutex<mpsc::Receiver<()>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 /// The exit, shared by the threads of a lane.
@@ -28,15 +31,21 @@ impl<Job: Send + 'static> Lane<Job> {
         let (entrance, exit) = mpsc::channel(ROOM);
         let (running, ended) = mpsc::channel(1);
         let exit = Arc::new(Mutex::new(exit));
+        let mut threads = Vec::new();
         for work in works {
             let (jobs, running) = (Jobs(exit.clone()), running.clone());
-            thread::Builder::new().name(name.to_owned()).spawn(move || {
+            let thread = thread::Builder::new().name(name.to_owned()).spawn(move || {
                 // Declared before the work runs, so that it is dropped after everything the work owns.
                 let _running = running;
                 work(jobs);
-            })?;
+            });
+            threads.push(thread?);
         }
-        Ok(Self { entrance: Mutex::new(Some(entrance)), ended: tokio::sync::Mutex::new(ended) })
+        Ok(Self {
+            entrance: Mutex::new(Some(entrance)),
+            ended: tokio::sync::Mutex::new(ended),
+            threads: Mutex::new(threads),
+        })
     }
 
     /// Queues a job; waits while there is no room.
@@ -48,10 +57,17 @@ impl<Job: Send + 'static> Lane<Job> {
         }
     }
 
-    /// Takes no more jobs, and waits until the threads have done those they have and let go of what they own.
+    /// Takes no more jobs, and waits until the threads have done those they have, let go of what they own, and are gone.
     pub(crate) async fn close(&self) {
         drop(locked(&self.entrance).take());
+        if sabotaged("leave-the-store-to-its-threads") {
+            return;
+        }
         self.ended.lock().await.recv().await;
+        for thread in std::mem::take(&mut *locked(&self.threads)) {
+            // It has nothing left to do; if its work panicked, that was told when it happened.
+            let _ = thread.join();
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The edges on the bus.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use transom_agent::conversation::{Append, Appended, Conversation, History, Update};
@@ -9,6 +10,7 @@ use transom_agent::tool::{ToolAssembly, ToolCall, ToolDefinition, ToolOutput};
 use transom_agent::turn::{SystemPrompt, TurnInput, TurnSettled, TurnStarted};
 use transom_plugin_api::{CallError, Host, ItemStream, Provided};
 
+use super::prints::Prints;
 use super::{Edges, ModelStream};
 use crate::OrchestratorPorts;
 
@@ -16,11 +18,18 @@ use crate::OrchestratorPorts;
 pub(crate) struct Bus {
     host: Host,
     ports: OrchestratorPorts,
+    prints: Arc<Prints>,
 }
 
 impl Bus {
     pub(crate) fn new(host: Host, ports: OrchestratorPorts) -> Self {
-        Self { host, ports }
+        let prints = Prints::new(host.clone(), ports.print.clone());
+        Self { host, ports, prints }
+    }
+
+    /// The order between what tools print and what they answer.
+    pub(crate) fn prints(&self) -> Arc<Prints> {
+        Arc::clone(&self.prints)
     }
 }
 
@@ -67,10 +76,13 @@ impl Edges for Bus {
         call: ToolCall,
         limit: Option<Duration>,
     ) -> Result<ToolOutput, CallError> {
-        match limit {
+        let (conversation_id, tool_call_id) = (call.conversation_id.clone(), call.tool_call_id.clone());
+        let answer = match limit {
             Some(limit) => self.ports.tool.call_named_within(name, limit, call).await,
             None => self.ports.tool.call_named(name, call).await,
-        }
+        };
+        self.prints.until_heard(conversation_id, tool_call_id).await;
+        answer
     }
 
     async fn find(&self, conversation_id: &str) -> Result<Conversation, CallError> {

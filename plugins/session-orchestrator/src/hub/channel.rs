@@ -8,6 +8,7 @@ use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{CallError, Text};
 
 use super::frame::Frame;
+use super::kept::KeptTurn;
 use super::replay::Replay;
 use super::viewer::{Mailbox, Viewer};
 use crate::stop::{Stop, Stopper, signal};
@@ -182,6 +183,37 @@ impl Channel {
                 mailbox.end();
             }
         }
+    }
+
+    /// Ends viewers whom no turn ends; the next generation has what they wait for.
+    pub(super) fn retire(&self) {
+        for viewer in std::mem::take(&mut self.lock().viewers) {
+            if let Some(mailbox) = viewer.mailbox.upgrade() {
+                mailbox.retire();
+            }
+        }
+    }
+
+    /// The last turn and its frames, if it is over and there are any.
+    pub(super) fn kept(&self) -> Option<KeptTurn> {
+        let state = self.lock();
+        let shown = state.shown.as_ref().filter(|shown| shown.sealed)?;
+        let (frames, left_out) = shown.replay.kept();
+        Some(KeptTurn {
+            conversation_id: self.conversation_id.clone(),
+            turn_id: shown.turn_id.clone(),
+            used_at: state.used_at,
+            left_out,
+            frames,
+        })
+    }
+
+    /// Shows a turn that the generation before has kept.
+    pub(super) fn restore(&self, turn: KeptTurn) {
+        let mut state = self.lock();
+        state.used_at = turn.used_at;
+        let replay = Replay::restored(turn.frames, turn.left_out);
+        state.shown = Some(Shown { turn_id: turn.turn_id, replay, sealed: true });
     }
 
     /// When it was used last; `None` while somebody uses it.

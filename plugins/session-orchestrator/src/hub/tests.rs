@@ -266,3 +266,40 @@ fn only_a_running_turn_can_be_stopped() {
     drop(turn);
     assert!(!hub.stop("c"));
 }
+
+#[tokio::test]
+async fn who_watches_a_conversation_is_retired_only_when_no_turn_runs() {
+    let hub = Hub::new();
+    let viewer = watch(&hub, "c", None).unwrap();
+    let turn = claim(&hub, "d", "1", 0);
+    hub.retire_viewers();
+    assert_eq!(arrived(&viewer).await, [] as [&str; 0]);
+    drop(turn);
+    hub.retire_viewers();
+    assert_eq!(viewer.next().await.unwrap().unwrap_err().kind, CallErrorKind::Retired);
+    assert!(viewer.next().await.is_none());
+    assert!(hub.claim(&"c".into(), "2".into(), 0).is_ok(), "it goes on if nobody comes after it");
+}
+
+#[tokio::test]
+async fn a_hub_shows_what_the_one_before_has_kept() {
+    let before = Hub::new();
+    let end = |id: &str, now_ms| {
+        let mut turn = claim(&before, id, id, now_ms);
+        begin(&mut turn);
+        says(&turn, "a");
+        says(&turn, "b");
+        turn.seal(now_ms);
+    };
+    end("old", 0);
+    end("new", KEPT_MS + 1);
+    let _running = claim(&before, "running", "running", KEPT_MS + 1);
+    let hub = Hub::new();
+    hub.restore(before.kept(KEPT_MS + 1));
+    assert_eq!(arrived(&watch(&hub, "new", Some("new")).unwrap()).await, ["hi", "ab", "sealed", "|"]);
+    for gone in ["old", "running"] {
+        assert_eq!(watch(&hub, gone, Some(gone)).unwrap_err().kind, CallErrorKind::NotFound);
+    }
+    claim(&hub, "new", "next", KEPT_MS + 2).begin();
+    assert!(watch(&hub, "new", Some("new")).is_err(), "it goes when the next begins");
+}

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 
 use tokio::sync::Notify;
-use transom_plugin_api::CallError;
+use transom_plugin_api::{CallError, CallErrorKind};
 
 use super::frame::{Frame, merge};
 
@@ -37,6 +37,8 @@ enum End {
     Ended,
     /// The viewer was too slow, and has not been told yet.
     Cut,
+    /// The next generation of the plugin goes on with it, and it has not been told yet.
+    Retired,
 }
 
 impl Mailbox {
@@ -58,9 +60,18 @@ impl Mailbox {
 
     /// Nothing comes any more.
     pub(crate) fn end(&self) {
+        self.end_as(End::Ended);
+    }
+
+    /// Nothing comes any more from this generation of the plugin.
+    pub(crate) fn retire(&self) {
+        self.end_as(End::Retired);
+    }
+
+    fn end_as(&self, end: End) {
         let mut queue = self.lock();
         if queue.end == End::Open {
-            queue.end = End::Ended;
+            queue.end = end;
         }
         drop(queue);
         self.arrived.notify_one();
@@ -107,7 +118,8 @@ impl Viewer {
     /// The next frame; `None` at the end.
     ///
     /// # Errors
-    /// `Unavailable`, and then the end, when the viewer fell too far behind.
+    /// `Unavailable`, and then the end, when the viewer fell too far behind. `Retired`, and then the end, when the plugin
+    /// is being reloaded.
     pub(crate) async fn next(&self) -> Option<Result<Arc<Frame>, CallError>> {
         loop {
             if let Poll::Ready(next) = self.take() {
@@ -131,6 +143,11 @@ impl Viewer {
                     "the viewer fell more than {} MiB behind; what it missed is in the log of the conversation",
                     BYTES / 1024 / 1024
                 )))))
+            }
+            End::Retired => {
+                queue.end = End::Ended;
+                let message = "whoever shows turns is being replaced; no turn runs, so watch again";
+                Poll::Ready(Some(Err(CallError::new(CallErrorKind::Retired, message))))
             }
         }
     }

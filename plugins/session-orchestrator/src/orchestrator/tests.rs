@@ -236,3 +236,39 @@ async fn shutting_down_seals_running_turns_and_refuses_new_ones() {
     assert_eq!(types(&frames)[types(&frames).len() - 2..], ["done", "turn-sealed"]);
     assert_eq!(kind(scene.try_start("again").await), CallErrorKind::Unavailable);
 }
+
+#[tokio::test]
+async fn a_reload_waits_for_running_turns_and_is_refused_when_one_goes_on() {
+    let scene = scene();
+    scene.world.script([says("half"), Beat::Hang]);
+    let viewer = scene.start("hi").await;
+    until(&viewer, |frame| matches!(frame, AgentEventKind::TextDelta { .. })).await;
+    // The clock of this world does not wait.
+    scene.orchestrator.drain(Duration::from_secs(10)).await;
+    let error = scene.orchestrator.hand_over().unwrap_err();
+    assert!(error.message.starts_with("turns that run: 1;") && error.message.contains("`--now`"), "{error}");
+    assert!(scene.stop(), "it runs on");
+    rest(&viewer).await;
+    scene.orchestrator.drain(Duration::from_secs(10)).await;
+    assert!(scene.orchestrator.hand_over().is_ok());
+}
+
+#[tokio::test]
+async fn a_reload_without_patience_seals_running_turns_and_leaves_the_orchestrator_as_it_is() {
+    let scene = scene();
+    scene.world.script([says("half"), Beat::Hang]);
+    let (started, viewer) = scene.try_start("hi").await.unwrap();
+    until(&viewer, |frame| matches!(frame, AgentEventKind::TextDelta { .. })).await;
+    let watching = scene.watch(None).unwrap();
+    scene.orchestrator.drain(Duration::ZERO).await;
+    assert_eq!(scene.world.records()[0].reason, EndReason::Aborted);
+    assert_eq!(types(&rest(&viewer).await), ["step-complete", "done", "turn-sealed"]);
+    until(&watching, |frame| matches!(frame, AgentEventKind::TurnSealed {})).await;
+    assert_eq!(watching.next().await.unwrap().unwrap_err().kind, CallErrorKind::Retired);
+    let next = scene_with("{}");
+    next.orchestrator.restore(scene.orchestrator.hand_over().unwrap());
+    let seen = rest(&next.watch(Some(&started.turn_id)).unwrap()).await;
+    assert_eq!(types(&seen)[types(&seen).len() - 2..], ["done", "turn-sealed"]);
+    scene.world.script([finishes(FinishReason::Stop)]);
+    scene.turn("again").await;
+}

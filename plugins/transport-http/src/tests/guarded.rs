@@ -39,7 +39,7 @@ async fn another_origin_is_forbidden_and_the_same_is_not() {
 #[tokio::test]
 async fn a_token_is_needed_when_there_is_one() {
     let served = Served::bound(Some("s3cret"));
-    served.server.open().unwrap();
+    assert!(served.opens());
     let refused = served.get("/echo/1").await;
     assert_eq!(
         (refused.status, refused.headers["www-authenticate"].as_str()),
