@@ -7,8 +7,10 @@ mod promises {
     mod exit_codes;
     mod fingerprints;
     mod links;
+    mod logs;
     mod reachable;
     mod repository;
+    mod restless;
     mod twenty;
     mod wording;
 }

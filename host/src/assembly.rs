@@ -1,11 +1,13 @@
 //! An assembly: the plugins of a manifest, found, read, checked and put in order. No code of theirs has run.
 
-use std::collections::BTreeMap;
+mod grants;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use transom_kernel::{Descriptor, Plan, plan};
+use transom_kernel::{Descriptor, Grants, OrderFault, Plan, plan};
 use transom_loader::{Linked, PluginFile, check, linked};
 use transom_plugin_api::hosting::{self, Attach};
 use transom_plugin_api::plugin::LinkedPlugin;
@@ -14,6 +16,7 @@ use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{Secret, Text};
 
 use crate::manifest::{self, Fault, Faults, Manifest, PluginEntry};
+use crate::reload::unknown;
 
 /// The plugins of a manifest, ready to be started.
 #[derive(Debug)]
@@ -34,6 +37,8 @@ pub struct Assembled {
     pub descriptor: Descriptor,
     /// Its settings as JSON, checked against its schema.
     pub settings: Secret,
+    /// What it is granted of what it asks for.
+    pub grants: Grants,
     /// Where its code is.
     pub source: Source,
 }
@@ -54,6 +59,12 @@ impl Assembled {
             Source::Linked(_) => Attach::Linked,
             Source::File(_) => Attach::Dylib,
         }
+    }
+
+    /// What it says of itself, without the points that it is not granted and does without.
+    #[must_use]
+    pub fn on_the_bus(&self) -> Descriptor {
+        grants::on_the_bus(&self.descriptor, &self.grants)
     }
 
     /// Whether it opens a way in for clients.
@@ -90,6 +101,33 @@ impl Assembly {
     /// # Errors
     /// All faults at once, in the order of the manifest.
     pub fn of(manifest: Manifest, residents: &[Descriptor], overrides: &Overrides) -> Result<Self, Faults> {
+        Self::beside(manifest, None, &[], residents, overrides)
+    }
+
+    /// The plugins of `manifest` whose ids are in `only`, to be put beside those of `stay`, which run.
+    ///
+    /// # Errors
+    /// As [`of`](Self::of); also when one of `only` is not in the manifest.
+    pub fn of_some(
+        manifest: Manifest,
+        only: &BTreeSet<&str>,
+        stay: &[Descriptor],
+        residents: &[Descriptor],
+        overrides: &Overrides,
+    ) -> Result<Self, Faults> {
+        let missing = only.iter().filter(|id| !manifest.plugins.iter().any(|entry| entry.id == **id));
+        let missing = missing.map(|id| unknown(&manifest, id)).collect();
+        Faults::of(missing).map_or(Ok(()), Err)?;
+        Self::beside(manifest, Some(only), stay, residents, overrides)
+    }
+
+    fn beside(
+        manifest: Manifest,
+        only: Option<&BTreeSet<&str>>,
+        stay: &[Descriptor],
+        residents: &[Descriptor],
+        overrides: &Overrides,
+    ) -> Result<Self, Faults> {
         let mut faults = manifest.faults().to_vec();
         faults.extend(canonical_roots(&manifest).err().into_iter().flatten());
         if manifest.is_whole() && manifest.plugins.is_empty() {
@@ -106,20 +144,28 @@ impl Assembly {
             Vec::new()
         });
         let mut found = Vec::new();
-        let mut descriptors: Vec<Descriptor> = Vec::new();
-        for entry in &manifest.plugins {
+        let mut descriptors: Vec<Descriptor> = stay.to_vec();
+        let is_meant = |entry: &&PluginEntry| only.is_none_or(|only| only.contains(entry.id.as_str()));
+        let meant = manifest.plugins.iter().filter(is_meant);
+        let expected = stay.len() + meant.clone().count();
+        for entry in meant {
             let assembled = locate(&manifest, entry, &inside).and_then(|(descriptor, source)| {
-                descriptors.push(descriptor.clone());
-                assemble(&manifest, entry, descriptor, source, overrides)
+                let granted = grants::of(&manifest, entry, &descriptor);
+                descriptors.push(match &granted {
+                    Ok(grants) => grants::on_the_bus(&descriptor, grants),
+                    Err(_) => descriptor.clone(),
+                });
+                assemble(&manifest, entry, descriptor, source, granted, overrides)
             });
             match assembled {
                 Ok(plugin) => found.push(plugin),
                 Err(new) => faults.extend(new),
             }
         }
+        let all_read = manifest.is_whole() && descriptors.len() == expected;
         let plan = plan(residents, &descriptors).unwrap_or_else(|planned| {
             // A plugin that could not be read is reported once, and not again as missing for others.
-            let unread = !manifest.is_whole() || descriptors.len() < manifest.plugins.len();
+            let unread = !all_read;
             for fault in planned.into_iter().filter(|fault| !(unread && fault.is_missing_provider)) {
                 let message = format!("plugin `{}` {}", fault.plugin, fault.problem);
                 let entry = manifest.plugins.iter().find(|entry| entry.id == fault.plugin);
@@ -131,6 +177,10 @@ impl Assembly {
             }
             Plan::default()
         });
+        // Where a plugin could not be read, whoever is said to be missing may be that one.
+        if all_read && only.is_none() {
+            faults.extend(order_faults(&manifest, &descriptors));
+        }
         if let Some(faults) = Faults::of(faults) {
             return Err(faults);
         }
@@ -139,6 +189,15 @@ impl Assembly {
         let plugins = plan.order.iter().filter_map(|id| by_id.remove(id)).collect();
         Ok(Self { manifest, plugins, plan })
     }
+}
+
+/// What in the manifest's order does not fit its plugins.
+fn order_faults(manifest: &Manifest, plugins: &[Descriptor]) -> Vec<Fault> {
+    let faults = manifest.order().faults(plugins);
+    let told = |OrderFault { point, index, problem, choices }: OrderFault| {
+        manifest.fault_in_order(&point, index, problem, &choices)
+    };
+    faults.into_iter().map(told).collect()
 }
 
 /// The roots of a manifest, without symlinks.
@@ -189,10 +248,17 @@ fn assemble(
     entry: &PluginEntry,
     descriptor: Descriptor,
     source: Source,
+    granted: Result<Grants, Vec<Fault>>,
     overrides: &Overrides,
 ) -> Result<Assembled, Vec<Fault>> {
-    let settings = manifest.settings_for(entry, &descriptor.settings)?;
-    let mut plugin = Assembled { entry: entry.clone(), descriptor, settings, source };
+    let (settings, grants) = match (manifest.settings_for(entry, &descriptor.settings), granted) {
+        (Ok(settings), Ok(grants)) => (settings, grants),
+        (settings, granted) => {
+            let faults = settings.err().into_iter().chain(granted.err());
+            return Err(faults.flatten().collect());
+        }
+    };
+    let mut plugin = Assembled { entry: entry.clone(), descriptor, settings, grants, source };
     if let Some(listen) = &overrides.listen
         && plugin.is_transport()
         && plugin.descriptor.settings["properties"]["listen"].is_object()

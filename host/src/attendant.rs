@@ -1,9 +1,11 @@
 //! [`Attendant`]: a thread on which no plugin ever runs. It hears signals, answers the control socket and watches for
 //! handlers that do not come back, so all of that works when every other thread is blocked.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::UnixListener;
+use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Interval, MissedTickBehavior, interval};
@@ -11,6 +13,7 @@ use transom_kernel::{Kernel, LongRunning, Watch};
 
 use crate::control;
 use crate::program::{INTERRUPTED, STUCK};
+use crate::reload::Reloader;
 use crate::terminal::complain;
 
 /// How often it looks at what runs.
@@ -22,6 +25,9 @@ const LONG: Duration = Duration::from_secs(1);
 /// What the attendant does for a host that runs.
 pub(crate) struct Duty {
     pub(crate) kernel: Kernel,
+    pub(crate) reloader: Arc<Reloader>,
+    /// Where plugins run.
+    pub(crate) runtime: Handle,
     /// The control socket; `None` when it could not be made.
     pub(crate) socket: Option<UnixListenerToBe>,
     /// Where the host can be reached.
@@ -86,7 +92,7 @@ async fn hear(mut signals: Signals, interrupted: watch::Sender<u32>) {
 }
 
 async fn serve(given: oneshot::Receiver<Duty>) {
-    let Ok(Duty { kernel, socket, address, watchdog }) = given.await else { return };
+    let Ok(Duty { kernel, reloader, runtime, socket, address, watchdog }) = given.await else { return };
     let socket = socket.and_then(|socket| match UnixListener::from_std(socket) {
         Ok(socket) => Some(socket),
         Err(error) => {
@@ -97,7 +103,8 @@ async fn serve(given: oneshot::Receiver<Duty>) {
     let watching = watch_handlers(kernel.watch(), watchdog);
     match socket {
         Some(socket) => {
-            tokio::join!(watching, control::serve(&socket, &kernel, address.as_deref()));
+            let desk = control::Desk::new(kernel, reloader, runtime, address);
+            tokio::join!(watching, control::serve(&socket, Arc::new(desk)));
         }
         None => watching.await,
     }

@@ -1,12 +1,17 @@
 //! One file per command. Each prints for people or, with `--json`, for programs, and answers an exit code.
 
+mod capability;
 pub(crate) mod chat;
 pub(crate) mod check;
+pub(crate) mod dev;
 pub(crate) mod explain;
 pub(crate) mod graph;
 pub(crate) mod inspect;
+mod lanes;
 pub(crate) mod lock;
+pub(crate) mod log;
 pub(crate) mod plugins;
+pub(crate) mod reload;
 pub(crate) mod status;
 pub(crate) mod up;
 

@@ -7,23 +7,31 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener as StdListener, UnixStream as StdStream};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use transom_kernel::{Kernel, LongRunning};
 use transom_plugin_api::CallError;
 use transom_plugin_api::sabotage::sabotaged;
 
 use crate::footprint::Footprint;
+use crate::log;
+use crate::reload::{ReloadRequest, Reloader};
 
 /// The longest question, in bytes.
 const LONGEST: u64 = 64 * 1024;
 
 /// How long either side waits for the other.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How many may ask at the same time.
+const MOST_ASKING: usize = 16;
 
 /// Between the two looks of a status: what still runs at the second was not just passing.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
@@ -44,6 +52,29 @@ pub(crate) enum Question {
         /// The plugin.
         plugin: String,
     },
+    /// Brings plugins to what the manifest and their files say now.
+    Reload {
+        /// The plugins; none for all that have changed.
+        plugins: Vec<String>,
+        /// Milliseconds that calls under way may go on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        drain_ms: Option<u64>,
+        /// Whether it is only told what would be done.
+        #[serde(default)]
+        dry_run: bool,
+    },
+    /// Sets a level of the log, or lists all of them.
+    Log {
+        /// Whose, and which.
+        set: Option<(String, String)>,
+    },
+}
+
+impl Question {
+    /// How long the answer may take; `None` when that is up to what is asked for.
+    const fn patience(&self) -> Option<Duration> {
+        if matches!(self, Self::Reload { .. }) { None } else { Some(PATIENCE) }
+    }
 }
 
 fn path_in(data: &Path) -> PathBuf {
@@ -79,7 +110,7 @@ pub(crate) fn ask(data: &Path, question: &Question) -> Result<Value, String> {
     let mut stream =
         connected.map_err(|_| format!("no host runs on the data folder `{}`", data.display()))?;
     let asked = (|| {
-        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(question.patience())?;
         stream.set_write_timeout(Some(PATIENCE))?;
         writeln!(stream, "{}", serde_json::to_string(question)?)?;
         let mut answer = String::new();
@@ -89,41 +120,81 @@ pub(crate) fn ask(data: &Path, question: &Question) -> Result<Value, String> {
     asked.map_err(|error| format!("the host at `{}` did not answer: {error}", path.display()))
 }
 
-/// Answers whoever asks, one after the other.
-pub(crate) async fn serve(socket: &UnixListener, kernel: &Kernel, address: Option<&str>) {
-    let began = Instant::now();
+/// What is needed to answer.
+pub(crate) struct Desk {
+    kernel: Kernel,
+    reloader: Arc<Reloader>,
+    /// Where plugins run: what runs their code runs there, and not on this thread.
+    runtime: Handle,
+    address: Option<String>,
+    began: Instant,
+    seats: Semaphore,
+}
+
+impl Desk {
+    pub(crate) fn new(
+        kernel: Kernel,
+        reloader: Arc<Reloader>,
+        runtime: Handle,
+        address: Option<String>,
+    ) -> Self {
+        let seats = Semaphore::new(MOST_ASKING);
+        Self { kernel, reloader, runtime, address, began: Instant::now(), seats }
+    }
+
+    async fn answer(self: Arc<Self>, mut stream: UnixStream) -> io::Result<()> {
+        let Ok(_seat) = self.seats.try_acquire() else {
+            let full = json!({ "error": "too many are asking: try again" });
+            return stream.write_all(format!("{full}\n").as_bytes()).await;
+        };
+        let mut question = String::new();
+        let (read, mut write) = stream.split();
+        let mut read = tokio::io::BufReader::new(read.take(LONGEST));
+        // Who asks and does not go on must not keep others waiting for long; who has left does not matter.
+        tokio::time::timeout(PATIENCE, read.read_line(&mut question)).await.map_err(io::Error::other)??;
+        let answer = match serde_json::from_str(&question) {
+            Err(error) => json!({ "error": format!("the question is not understood: {error}") }),
+            Ok(question) => self.reply(question).await,
+        };
+        let answer = format!("{answer}\n");
+        tokio::time::timeout(PATIENCE, write.write_all(answer.as_bytes())).await.map_err(io::Error::other)?
+    }
+
+    async fn reply(&self, question: Question) -> Value {
+        match question {
+            Question::Status => self.status().await,
+            Question::Quarantine { plugin } => {
+                outcome(self.kernel.quarantine(&plugin, "the operator asked for it"))
+            }
+            Question::Release { plugin } => outcome(self.kernel.release(&plugin)),
+            Question::Log { set } => {
+                levels(&self.kernel, set).unwrap_or_else(|problem| json!({ "error": problem }))
+            }
+            Question::Reload { plugins, drain_ms, dry_run } => {
+                let request = ReloadRequest { plugins, drain: drain_ms.map(Duration::from_millis), dry_run };
+                let reloader = Arc::clone(&self.reloader);
+                let reloading = self.runtime.spawn(async move { reloader.reload(&request).await });
+                match reloading.await {
+                    Ok(Ok(outcome)) => outcome.document(),
+                    Ok(Err(refused)) => json!({ "error": refused.to_string().trim_start_matches("error: ") }),
+                    Err(error) => json!({ "error": error.to_string() }),
+                }
+            }
+        }
+    }
+}
+
+/// Answers whoever asks.
+pub(crate) async fn serve(socket: &UnixListener, desk: Arc<Desk>) {
     loop {
         match socket.accept().await {
-            Ok((stream, _)) => {
-                // Who asks and does not go on must not keep others waiting for long; who has left does not matter.
-                let _ = tokio::time::timeout(PATIENCE, answer(stream, kernel, address, began)).await;
-            }
+            Ok((stream, _)) => drop(tokio::spawn(Arc::clone(&desk).answer(stream))),
             Err(error) => {
                 tracing::warn!("the control socket: {error}");
                 tokio::time::sleep(LOOK_AGAIN).await;
             }
         }
     }
-}
-
-async fn answer(
-    mut stream: UnixStream,
-    kernel: &Kernel,
-    address: Option<&str>,
-    began: Instant,
-) -> io::Result<()> {
-    let mut question = String::new();
-    let (read, mut write) = stream.split();
-    tokio::io::BufReader::new(read.take(LONGEST)).read_line(&mut question).await?;
-    let answer = match serde_json::from_str(&question) {
-        Err(error) => json!({ "error": format!("the question is not understood: {error}") }),
-        Ok(Question::Status) => status(kernel, address, began).await,
-        Ok(Question::Quarantine { plugin }) => {
-            outcome(kernel.quarantine(&plugin, "the operator asked for it"))
-        }
-        Ok(Question::Release { plugin }) => outcome(kernel.release(&plugin)),
-    };
-    write.write_all(format!("{answer}\n").as_bytes()).await
 }
 
 fn outcome(done: Result<(), CallError>) -> Value {
@@ -133,50 +204,65 @@ fn outcome(done: Result<(), CallError>) -> Value {
     }
 }
 
-async fn status(kernel: &Kernel, address: Option<&str>, began: Instant) -> Value {
-    let mut watch = kernel.watch();
-    watch.look();
-    tokio::time::sleep(LOOK_AGAIN).await;
-    let running: Vec<Value> = watch.look().iter().map(running_document).collect();
-    let points = kernel.metrics().into_iter().filter(|point| point.count > 0);
-    let points: Vec<Value> = points
-        .map(|point| {
-            json!({
-                "point": point.point,
-                "count": point.count,
-                "timed": point.timed,
-                "meanNs": (point.timed > 0).then(|| nanos(point.mean_ns)),
+fn levels(kernel: &Kernel, set: Option<(String, String)>) -> Result<Value, String> {
+    let plugins = kernel.plugins();
+    if let Some((who, level)) = set {
+        if who != log::HOST && !plugins.iter().any(|plugin| *plugin.id == *who) {
+            return Err(format!("there is no plugin `{}`", who.escape_debug()));
+        }
+        log::set(&who, &level)?;
+    }
+    log::listed(plugins.iter().map(|plugin| &*plugin.id))
+}
+
+impl Desk {
+    async fn status(&self) -> Value {
+        let Self { kernel, address, began, .. } = self;
+        let mut watch = kernel.watch();
+        watch.look();
+        tokio::time::sleep(LOOK_AGAIN).await;
+        let running: Vec<Value> = watch.look().iter().map(running_document).collect();
+        let points = kernel.metrics().into_iter().filter(|point| point.count > 0);
+        let points: Vec<Value> = points
+            .map(|point| {
+                json!({
+                    "point": point.point,
+                    "count": point.count,
+                    "timed": point.timed,
+                    "meanNs": (point.timed > 0).then(|| nanos(point.mean_ns)),
+                })
             })
-        })
-        .collect();
-    let bridges: Vec<Value> = kernel
-        .bridges()
-        .into_iter()
-        .map(|bridge| {
-            json!({
-                "point": bridge.point,
-                "plugin": bridge.plugin,
-                "name": bridge.name,
-                "values": bridge.values,
-                "nanos": bridge.nanos,
+            .collect();
+        let bridges: Vec<Value> = kernel
+            .bridges()
+            .into_iter()
+            .map(|bridge| {
+                json!({
+                    "point": bridge.point,
+                    "plugin": bridge.plugin,
+                    "name": bridge.name,
+                    "values": bridge.values,
+                    "nanos": bridge.nanos,
+                })
             })
-        })
-        .collect();
-    let footprint = Footprint::of_this_process();
-    json!({
-        "host": {
-            "pid": std::process::id(),
-            "version": env!("CARGO_PKG_VERSION"),
-            "address": address,
-            "uptimeMs": u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+            .collect();
+        let footprint = Footprint::of_this_process();
+        json!({
+            "host": {
+                "pid": std::process::id(),
+                "version": env!("CARGO_PKG_VERSION"),
+                "address": address,
+                "uptimeMs": u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
             "threads": footprint.map(|footprint| footprint.threads),
             "residentBytes": footprint.map(|footprint| footprint.resident_bytes),
-        },
-        "plugins": kernel.plugins(),
-        "points": points,
-        "bridges": bridges,
-        "running": running,
-    })
+            },
+            "plugins": kernel.plugins(),
+            "points": points,
+            "bridges": bridges,
+            "running": running,
+            "images": self.reloader.images(),
+        })
+    }
 }
 
 /// Whole nanoseconds; what stands behind the point is noise.

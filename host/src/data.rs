@@ -114,10 +114,10 @@ impl DataFolder {
         &self.path
     }
 
-    /// Where a plugin keeps its files; not made here.
+    /// Where plugins keep their files, each in a folder of its id; not made here.
     #[must_use]
-    pub fn of_plugin(&self, id: &str) -> PathBuf {
-        self.path.join("plugins").join(id)
+    pub fn plugins(&self) -> PathBuf {
+        self.path.join("plugins")
     }
 
     /// Where the private copies of plugin files are.

@@ -8,8 +8,12 @@
 //! | [`manifest`] | `transom.toml`, and everything that can be wrong in it |
 //! | [`assembly`] | the plugins of a manifest, found, read, checked and put in order |
 //! | [`running`] | an assembly that runs: kernel, residents, ready, stop |
+//! | [`reload`] | a running host brought to what its manifest says now |
+//! | `images` | the plugin files that were opened, and what they take |
+//! | `sockets` | listening sockets that outlive a generation |
 //! | [`data`] | the data folder: lock, run file, images |
 //! | [`lock`] | which plugins a manifest was found with |
+//! | `log` | the log: levels, floods, lines, trace ids |
 //! | [`crash`] | the last line of a process that native code brings down |
 //! | `attendant` | a thread for signals, the control socket and the watchdog |
 //! | `control` | the control socket, both ends |
@@ -21,6 +25,7 @@ pub mod data;
 pub mod lock;
 pub mod manifest;
 pub mod program;
+pub mod reload;
 pub mod running;
 
 mod attendant;
@@ -28,5 +33,8 @@ mod client;
 mod command;
 mod control;
 mod footprint;
+mod images;
+mod log;
 mod residents;
+mod sockets;
 mod terminal;

@@ -80,6 +80,18 @@ impl Lock {
     /// # Errors
     /// Everything that differs, or that there is no lock to compare with.
     pub fn check(manifest: &Manifest, plugins: &[Assembled]) -> Result<(), Faults> {
+        Self::check_some(manifest, plugins, true)
+    }
+
+    /// As [`check`](Self::check); `are_all` says whether there are no others.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn check_some(
+        manifest: &Manifest,
+        plugins: &[Assembled],
+        are_all: bool,
+    ) -> Result<(), Faults> {
         let path = Self::path_of(manifest);
         let locked = Self::read(&path)?.plugins;
         let locked: BTreeMap<&str, &Locked> = locked.iter().map(|one| (one.id.as_str(), one)).collect();
@@ -97,7 +109,7 @@ impl Lock {
                 difference.map(|message| manifest.fault_at(entry, key, message, Some(help.to_owned()))),
             );
         }
-        let gone = locked.keys().filter(|id| !found.iter().any(|now| now.id == **id));
+        let gone = locked.keys().filter(|id| are_all && !found.iter().any(|now| now.id == **id));
         faults.extend(gone.map(|id| {
             let message = format!("plugin `{id}` is locked, and not in the manifest");
             fault(&path, message, "write the lock again with `transom lock` when it is meant")

@@ -19,8 +19,11 @@
 mod editor;
 mod environment;
 mod fault;
+mod grants;
+mod order;
 mod plugins;
 mod schema;
+mod secrets;
 mod tables;
 mod tree;
 mod validate;
@@ -29,6 +32,7 @@ mod wording;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -43,9 +47,11 @@ pub use editor::manifest_schema;
 pub use environment::Environment;
 pub use fault::{Fault, Faults, Position};
 pub use plugins::PluginEntry;
-pub use tables::{Attach, HostSettings};
+pub use tables::{Attach, HostSettings, LogFormat, LogLevel};
+pub(crate) use wording::{listed, nearest};
 
 use fault::Report;
+use order::Order;
 use schema::Schema;
 use tables::{ManifestTable, default_of, schema_of};
 use tree::{Content, Located};
@@ -62,7 +68,12 @@ pub struct Manifest {
     pub host: HostSettings,
     /// The plugins to run, in the order of the file.
     pub plugins: Vec<PluginEntry>,
+    /// Secrets that plugins may be granted, by name. Debug output hides their values.
+    pub secrets: BTreeMap<String, Secret>,
+    order: Order,
     file: String,
+    /// Where it was read from; none when it was a text.
+    path: Option<PathBuf>,
     folder: PathBuf,
     environment: Environment,
     /// Where the values of `host.roots` stand; none when they are the default.
@@ -88,7 +99,20 @@ impl Manifest {
     pub fn salvage(path: &Path) -> Result<Self, Faults> {
         let file = path.display().to_string();
         let text = text_of(path, &file)?;
-        Self::read(&text, &file, folder_of(path), Environment::of_process())
+        let manifest = Self::read(&text, &file, folder_of(path), Environment::of_process())?;
+        // It may be read again when the process is in another folder.
+        Ok(Self { path: Some(std::path::absolute(path).unwrap_or_else(|_| path.to_owned())), ..manifest })
+    }
+
+    /// Reads it again as its file is now; one that was a text is what it was.
+    ///
+    /// # Errors
+    /// As [`Manifest::salvage`].
+    pub fn again(&self) -> Result<Self, Faults> {
+        let Some(path) = &self.path else { return Ok(self.clone()) };
+        let text = text_of(path, &self.file)?;
+        let manifest = Self::read(&text, &self.file, &self.folder, Environment::of_process())?;
+        Ok(Self { path: self.path.clone(), ..manifest })
     }
 
     /// Reads a manifest from its text, with the environment of this process. Paths are relative to the folder of
@@ -116,7 +140,7 @@ impl Manifest {
         let schema = schema_of::<ManifestTable>();
         let root_positions = positions_of_roots(&tree);
         let mut reader = Reader { folder, environment: &environment, report: &mut report };
-        let (host, tables) = reader.split(tree, Schema(&schema));
+        let Parts { host, tables, secrets, order } = reader.split(tree, Schema(&schema));
         let host = host.unwrap_or_else(|| reader.in_folder(default_of()));
         let listed = tables.len();
         let plugins = reader.plugins(tables, Schema(&schema));
@@ -125,7 +149,10 @@ impl Manifest {
         Ok(Self {
             host,
             plugins,
+            secrets,
+            order,
             file: file.to_owned(),
+            path: None,
             folder: folder.to_owned(),
             environment,
             root_positions,
@@ -195,6 +222,20 @@ impl Manifest {
         }
     }
 
+    /// A fault at the item of that index in the list under `key` of a plugin's table.
+    #[must_use]
+    pub fn fault_at_item(
+        &self,
+        plugin: &PluginEntry,
+        key: &str,
+        index: usize,
+        message: String,
+        help: String,
+    ) -> Fault {
+        let position = plugin.position_of_item(key, index);
+        Fault { position: Some(position), ..self.fault_at(plugin, key, message, Some(help)) }
+    }
+
     /// How long `plugin` has to start.
     #[must_use]
     pub fn start_deadline(&self, plugin: &PluginEntry) -> Duration {
@@ -221,14 +262,24 @@ struct Reader<'a, 'f> {
     report: &'a mut Report<'f>,
 }
 
+/// A manifest in its parts, of which the plugins' tables are not read yet.
+struct Parts {
+    /// `None` when there are faults outside of those tables.
+    host: Option<HostSettings>,
+    tables: Vec<Located>,
+    secrets: BTreeMap<String, Secret>,
+    order: Order,
+}
+
 impl Reader<'_, '_> {
-    /// The plugins' tables, and the host's settings unless there are faults outside of those tables.
-    fn split(&mut self, mut root: Located, schema: Schema<'_>) -> (Option<HostSettings>, Vec<Located>) {
+    /// The plugins' tables, and the rest unless there are faults in it.
+    fn split(&mut self, mut root: Located, schema: Schema<'_>) -> Parts {
         let plugins = root.take_if("plugin", |content| matches!(content, Content::List(_)));
-        let plugins = plugins.map_or_else(Vec::new, Located::into_items);
+        let tables = plugins.map_or_else(Vec::new, Located::into_items);
         let mut value = self.check(Subject::Manifest, &root, schema);
+        self.report_secrets(&root);
         if self.report.count() > 0 {
-            return (None, plugins);
+            return Parts { host: None, tables, secrets: BTreeMap::new(), order: Order::default() };
         }
         let host = match value.get_mut("host").map(Value::take) {
             Some(host) => self.read(&root, host),
@@ -237,7 +288,12 @@ impl Reader<'_, '_> {
         if let (Some(table), Some(host)) = (root.get("host"), &host) {
             self.report_unusable(table, host);
         }
-        (host.map(|host| self.in_folder(host)), plugins)
+        Parts {
+            host: host.map(|host| self.in_folder(host)),
+            tables,
+            secrets: self.secrets(&root, &mut value),
+            order: self.order(&root, &mut value),
+        }
     }
 
     fn check(&mut self, subject: Subject, root: &Located, schema: Schema<'_>) -> Value {

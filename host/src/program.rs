@@ -14,15 +14,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use tracing_subscriber::filter::Targets;
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
 use transom_plugin_api::abi::guard::install_panic_hook;
 
-use crate::command::{chat, check, explain, graph, inspect, lock, plugins, status, up};
+use crate::command::{chat, check, dev, explain, graph, inspect, lock, log, plugins, reload, status, up};
 use crate::crash::tell_crashes;
 use crate::data::default_folder;
-use crate::manifest::{Fault, Faults, Manifest, log_levels};
+use crate::manifest::{Fault, Faults, Manifest};
 use crate::terminal::{complain, lost_output};
 
 /// It did what was asked.
@@ -87,6 +84,12 @@ enum Command {
     /// Put the handlers of a quarantined plugin back on the bus
     #[command(after_help = "Example:\n  transom release skills")]
     Release(status::OnePlugin),
+    /// Bring the running host to what its manifest and plugin files say now, while it serves
+    Reload(reload::Arguments),
+    /// Build a plugin, run it, and reload it whenever its sources change
+    Dev(dev::Arguments),
+    /// Show or set who logs at which level in the running host
+    Log(log::Arguments),
     /// List the plugins: of the running host, else of the manifest
     #[command(after_help = "Example:\n  transom plugins --json")]
     Plugins,
@@ -124,10 +127,14 @@ pub fn main(bundled: &[&str]) -> ExitCode {
             Command::Status => status::status(&common),
             Command::Quarantine(one) => status::quarantine(&common, &one),
             Command::Release(one) => status::release(&common, &one),
+            Command::Reload(arguments) => reload::run(&common, &arguments),
+            Command::Dev(arguments) => dev::run(&common, &arguments).await,
+            Command::Log(arguments) => log::run(&common, &arguments),
             Command::Plugins => plugins::run(&common).await,
             Command::Chat(arguments) => chat::run(&common, arguments).await,
         }
     });
+    crate::log::finish();
     let code = if code == DONE && lost_output() { FAILED } else { code };
     // A plugin's thread that was left behind must not hold up the end; whatever mattered has been stopped by now.
     std::process::exit(i32::from(code))
@@ -156,6 +163,11 @@ impl Common {
         }
         let here = Path::new("transom.toml");
         if here.exists() { Manifest::salvage(here) } else { built_in() }
+    }
+
+    /// Whether a manifest was named.
+    pub(crate) const fn manifest_was_named(&self) -> bool {
+        self.manifest.is_some()
     }
 
     /// The data folder: `--data`, else the manifest's, else the user's.
@@ -207,12 +219,4 @@ pub(crate) fn built_in() -> Result<Manifest, Faults> {
         text = text.replace(orchestrator, &with_model);
     }
     Manifest::parse(&text, "built-in default")
-}
-
-/// Sends the log to standard error. `levels` is what [`log_levels`] accepts.
-pub(crate) fn log_to_stderr(levels: &str) {
-    let filter = log_levels(levels).unwrap_or_else(|_| Targets::new().with_default(tracing::Level::INFO));
-    let format = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
-    // A second call finds the first one's subscriber in place, which is as good.
-    let _ = tracing_subscriber::registry().with(filter).with(format).try_init();
 }

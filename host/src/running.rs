@@ -1,20 +1,22 @@
 //! An assembly that runs: kernel, residents, start, ready, stop.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::broadcast::error::RecvError;
-use transom_kernel::{Descriptor, Kernel, KernelConfig, PluginToStart, StopReport};
-use transom_loader::load;
-use transom_plugin_api::abi::plugin_table::open_header;
+use transom_kernel::{Descriptor, Kernel, KernelConfig, Lender, StopReport};
 use transom_plugin_api::hosting::PluginState;
 
-use crate::assembly::{Assembled, Assembly, Overrides, Source, canonical_roots};
+use crate::assembly::{Assembled, Assembly, Overrides, canonical_roots};
 use crate::attendant::Duty;
 use crate::control;
 use crate::data::DataFolder;
 use crate::lock::Lock;
+use crate::log;
 use crate::manifest::{Faults, Manifest};
+use crate::reload::{ReloadOutcome, ReloadRequest, Reloader};
 use crate::residents::Residents;
+use crate::sockets::LentSockets;
 
 /// How long a transport may take from the end of start-up until it listens.
 const OPEN_DEADLINE: Duration = Duration::from_secs(10);
@@ -24,6 +26,7 @@ pub struct Running {
     kernel: Kernel,
     residents: Residents,
     data: DataFolder,
+    reloader: Arc<Reloader>,
     /// Where it can be reached; `None` when it has no transport.
     pub address: Option<String>,
     /// Whether those who reach it there need a token.
@@ -31,7 +34,6 @@ pub struct Running {
     /// Plugins that could not start, with the reason.
     pub disabled: Vec<(String, String)>,
     stop_deadline: Duration,
-    required: Vec<String>,
     watchdog: Option<Duration>,
 }
 
@@ -106,21 +108,24 @@ impl Running {
         let config = KernelConfig {
             roots: roots.iter().map(|root| root.display().to_string()).collect(),
             start_deadline: Duration::from_secs(manifest.host.start_deadline_s),
+            sockets: Lender::of(Arc::new(LentSockets::default())),
+            order: manifest.order(),
             ..KernelConfig::default()
         };
         let kernel = Kernel::new(config, tokio::runtime::Handle::current());
         let residents = Residents::seat(&kernel).map_err(|error| Refused::Host(error.to_string()))?;
-        let Assembly { manifest, plugins, plan } = Assembly::of(manifest, &kernel.residents(), overrides)?;
+        let assembly = Assembly::of(manifest, &kernel.residents(), overrides)?;
+        let Assembly { manifest, plugins, plan } = &assembly;
         if overrides.locked {
-            Lock::check(&manifest, &plugins)?;
+            Lock::check(manifest, plugins)?;
         }
+        log::introduce(plugins);
         let strict = strict || manifest.host.strict;
         let stop_deadline = Duration::from_secs(manifest.host.stop_deadline_s);
-        let vital = Vital::of(&plugins, strict);
-        let required = vital.required.clone();
+        let vital = Vital::of(plugins, strict);
         let watchdog = manifest.host.watchdog_s.map(Duration::from_secs);
-        let starting = plugins.into_iter().map(|plugin| to_start(&manifest, plugin, &data));
-        let starting = starting.collect::<Result<Vec<_>, _>>()?;
+        let plan = plan.clone();
+        let (reloader, starting) = Reloader::of(kernel.clone(), &data, overrides.clone(), assembly)?;
         let report = kernel.start(starting, &plan).await;
         let mut running = Self {
             kernel,
@@ -130,7 +135,7 @@ impl Running {
             needs_token: false,
             disabled: report.disabled,
             stop_deadline,
-            required,
+            reloader: Arc::new(reloader),
             watchdog,
         };
         if let Some((plugin, reason)) = vital.failed(&running.disabled) {
@@ -177,19 +182,31 @@ impl Running {
         });
         Duty {
             kernel: self.kernel.clone(),
+            reloader: Arc::clone(&self.reloader),
+            runtime: tokio::runtime::Handle::current(),
             socket: socket.ok(),
             address: self.address.clone(),
             watchdog: self.watchdog,
         }
     }
 
+    /// Brings plugins to what the manifest and their files say now, while everything else goes on.
+    ///
+    /// # Errors
+    /// Everything that is wrong with what is found now; then nothing has changed. Or why a plugin could not be replaced,
+    /// and what runs in its place.
+    pub async fn reload(&self, request: &ReloadRequest) -> Result<ReloadOutcome, Refused> {
+        self.reloader.reload(request).await
+    }
+
     /// Waits until a required plugin is quarantined; answers which, and why.
     pub async fn required_is_lost(&self) -> (String, String) {
         let mut changes = self.kernel.changes();
         loop {
+            let required = self.reloader.required();
             // Asked each time, so that nothing is missed between two changes, or by a reader that is behind.
             let lost = self.kernel.plugins().into_iter().find(|plugin| {
-                plugin.state == PluginState::Quarantined && self.required.iter().any(|id| *id == *plugin.id)
+                plugin.state == PluginState::Quarantined && required.iter().any(|id| *id == *plugin.id)
             });
             if let Some(lost) = lost {
                 let reason = lost.reason.as_ref().map(ToString::to_string).unwrap_or_default();
@@ -252,26 +269,4 @@ impl Vital {
         };
         disabled.iter().find(|(id, _)| ends(id)).cloned()
     }
-}
-
-fn to_start(manifest: &Manifest, plugin: Assembled, data: &DataFolder) -> Result<PluginToStart, Refused> {
-    let attach = plugin.attach();
-    let Assembled { entry, descriptor, settings, source } = plugin;
-    let fault = |message: String| Faults::from(manifest.fault_at(&entry, "source", message, None));
-    let table = match source {
-        Source::Linked(linked) => open_header(linked.header)
-            .map_err(|error| fault(format!("plugin `{}` cannot be entered: {error}", entry.id)))?,
-        Source::File(file) => {
-            load(&file.bytes, &entry.id, &data.images()).map_err(|error| fault(error.to_string()))?.table
-        }
-    };
-    Ok(PluginToStart {
-        table,
-        settings: settings.expose().to_owned(),
-        attach,
-        data_folder: data.of_plugin(&entry.id).display().to_string(),
-        start_deadline: Some(manifest.start_deadline(&entry)),
-        faults: entry.faults,
-        descriptor,
-    })
 }

@@ -8,11 +8,15 @@ mod host {
     mod conversation;
     mod crash;
     mod faults;
+    mod grants;
     mod guards;
     mod lock;
+    mod log;
     mod misdeeds;
     mod native;
     mod provider;
+    mod reloading;
+    mod secrets;
     mod starting;
     pub(crate) mod support;
 }

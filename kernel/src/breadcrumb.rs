@@ -187,6 +187,12 @@ pub fn is_dispatching() -> bool {
     SLOT.get().is_some_and(|slot| slot.depth.get() > 0)
 }
 
+/// The plugin whose handler runs on this thread, if one does.
+#[must_use]
+pub fn running_plugin() -> Option<&'static str> {
+    crate::whereabouts::whereabouts().map(|here| here.plugin)
+}
+
 /// One dispatch on this thread: counted, perhaps timed, and ended when it is dropped.
 pub(crate) struct Dispatch<'a> {
     slot: &'static Slot,

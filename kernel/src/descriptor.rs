@@ -18,6 +18,9 @@ pub struct Descriptor {
     pub version: String,
     /// One sentence.
     pub about: String,
+    /// The module that exports it, to know what it logs when it is linked; empty when it does not say.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub module: String,
     /// Revision of the ABI it was built with.
     pub abi: u32,
     /// Version of the plugin API it was built with.

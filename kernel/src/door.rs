@@ -3,6 +3,8 @@
 //! Every function takes a seat first. The pointer came from [`raw_host`](crate::kernel::raw_host) and is held by whoever
 //! passes it, so it is valid; a retired seat is refused by what it reaches.
 
+mod trace;
+
 use std::mem::MaybeUninit;
 use std::os::fd::IntoRawFd;
 use std::sync::{Arc, OnceLock};
@@ -11,7 +13,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use abi_prelude::*;
 use transom_plugin_api::abi::host_table::MailboxTerms;
 use transom_plugin_api::port::Role;
-use transom_plugin_api::{CallError, CallErrorKind};
+use transom_plugin_api::{CallError, CallErrorKind, Text};
 
 use crate::bridge::emission::Emission;
 use crate::bus::emit::{Clones, SharedPayload};
@@ -20,6 +22,7 @@ use crate::bus::{self, fail};
 use crate::kernel::declared_role;
 use crate::seat::Seat;
 use crate::table::{About, Contribution, QueuedRoute};
+use crate::trace::Teller;
 
 mod abi_prelude {
     pub(super) use transom_plugin_api::abi::host_table::{
@@ -58,7 +61,11 @@ pub(crate) fn table() -> HostTableRef {
             listen,
             is_dispatching,
             now_ms,
-            log,
+            // Work that blocks.
+            run_blocking,
+            secret,
+            trace: trace::FUNCTIONS,
+            log: trace::line,
         }
         .leak()
     })
@@ -128,8 +135,13 @@ unsafe extern "C" fn emit_paced(
     // SAFETY: held seat; the payload is borrowed for the call, and only its clone is kept.
     unsafe {
         let held = held_seat(seat);
+        // Around both parts, so that the event is written once.
+        let begun = held.shared.on_routes(point, |_, routes| {
+            if routes.is_bridged { Emission::over(routes, payload) } else { None }
+        });
         bus::emit::emit(&held, point, payload);
         let waiting = waiting_mailboxes(&held, point, payload);
+        drop(begun);
         if waiting.is_empty() {
             return READY;
         }
@@ -178,7 +190,7 @@ async fn push_all(seat: &Seat, point: u32, waiting: Vec<WaitingMailbox>) -> Resu
     };
     tokio::pin!(deadline);
     for (mailbox, event) in waiting {
-        let push = push_when_free(&mailbox, Mail { event, caller: seat.id });
+        let push = push_when_free(&mailbox, Mail { event, teller: Teller::of(seat.id) });
         tokio::select! {
             () = push => {}
             () = &mut deadline => {
@@ -361,6 +373,11 @@ unsafe extern "C" fn spawn(seat: *const (), task: RawTask) {
     unsafe { seat_of(seat) }.spawn(task);
 }
 
+unsafe extern "C" fn run_blocking(seat: *const (), task: RawTask) {
+    // SAFETY: held seat.
+    unsafe { held_seat(seat) }.run_blocking(task);
+}
+
 unsafe extern "C" fn sleep(seat: *const (), nanos: u64) -> RawTask {
     // SAFETY: held seat.
     let seat = unsafe { seat_of(seat) };
@@ -417,15 +434,20 @@ unsafe extern "C" fn now_ms(_: *const ()) -> i64 {
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
-unsafe extern "C" fn log(seat: *const (), level: u8, target: RStr<'_>, message: RStr<'_>) {
-    // SAFETY: held seat; the texts are borrowed for the call.
-    let plugin = unsafe { seat_of(seat) }.id;
-    let (target, message) = (target.as_str(), message.as_str());
-    match level {
-        1 => tracing::error!(plugin, from = target, "{message}"),
-        2 => tracing::warn!(plugin, from = target, "{message}"),
-        3 => tracing::info!(plugin, from = target, "{message}"),
-        4 => tracing::debug!(plugin, from = target, "{message}"),
-        _ => tracing::trace!(plugin, from = target, "{message}"),
+unsafe extern "C" fn secret(
+    seat: *const (),
+    name: RStr<'_>,
+    text: *mut MaybeUninit<Text>,
+    failure: FailurePlace,
+) -> Step {
+    // SAFETY: held seat; the name is borrowed for the call, the places are free.
+    unsafe {
+        match seat_of(seat).secret(name.as_str()) {
+            Ok(secret) => {
+                (*text).write(secret.expose().into());
+                READY
+            }
+            Err(error) => fail(failure, error),
+        }
     }
 }

@@ -6,14 +6,17 @@ use std::sync::Arc;
 use transom_plugin_api::CallError;
 use transom_plugin_api::abi::host_table::PortRequest;
 use transom_plugin_api::abi::payload::PayloadType;
+use transom_plugin_api::point::PointKind;
 use transom_plugin_api::port::Role;
 use transom_plugin_api::sabotage::sabotaged;
 
 use crate::breadcrumb::PointMetrics;
 use crate::bridge::BridgeStatus;
 use crate::bridge::fit::{Dialects, Shapes};
-use crate::bridge::lane::{Lane, Traffic};
+use crate::bridge::lane::{Lane, Traffic, unreachable};
 use crate::descriptor::{Descriptor, PortDescriptor};
+use crate::grants::denied_point;
+use crate::operator::OperatorOrder;
 use crate::seat::{Seat, intern};
 use crate::table::{Contribution, Point, PointTypes, RouteTable, Routes, Visible};
 use crate::whereabouts::PointNames;
@@ -33,6 +36,9 @@ pub(crate) struct Draft {
     contributions: Vec<Arc<Contribution>>,
     lanes: HashMap<LaneKey, Option<BuiltLane>>,
     shapes: Shapes,
+    order: OperatorOrder,
+    /// Where the calls of ports lead that are not granted and that their plugins do without.
+    voids: HashMap<(String, Fingerprints), u32>,
 }
 
 struct Dialect {
@@ -51,7 +57,15 @@ struct BuiltLane {
     traffic: Arc<Traffic>,
 }
 
+/// The family of what stands in for points that are not granted: nobody contributes there.
+const VOID: usize = usize::MAX;
+
 impl Draft {
+    /// An empty one, in which plugins will stand in the operator's order.
+    pub(crate) fn ordered(order: OperatorOrder) -> Self {
+        Self { order, ..Self::default() }
+    }
+
     /// Makes the dialects that `descriptor` touches, as far as they are not there.
     pub(crate) fn admit(&mut self, descriptor: &Descriptor) {
         self.shapes.add(descriptor);
@@ -70,11 +84,11 @@ impl Draft {
     }
 
     /// The dialect in which `seat` speaks at a declared point, and whether its types were not known before.
-    pub(crate) fn resolve(&self, seat: &Seat, request: &PortRequest) -> Result<(u32, bool), CallError> {
+    pub(crate) fn resolve(&mut self, seat: &Seat, request: &PortRequest) -> Result<(u32, bool), CallError> {
         let name = request.point.as_str();
         let declared = seat.descriptor.ports.get(request.port as usize).filter(|port| port.point == name);
         let Some(declared) = declared else {
-            return Err(CallError::failed(format!(
+            return Err(CallError::denied(format!(
                 "plugin `{}` asks for `{name}`, which its descriptor does not declare",
                 seat.id
             )));
@@ -89,11 +103,19 @@ impl Draft {
                 seat.id, asked.name
             )));
         }
-        let Some(&index) = self.indices.get(&(name.to_owned(), fingerprints)) else {
-            return Err(CallError::failed(format!("there is no point `{name}`")));
+        let is_granted = seat.grants.cover(name) || sabotaged("resolve-what-is-not-granted");
+        if !is_granted && !declared.optional {
+            return Err(denied_point(seat.id, name));
+        }
+        let index = if is_granted {
+            let index = self.indices.get(&(name.to_owned(), fingerprints));
+            let index = *index.ok_or_else(|| CallError::failed(format!("there is no point `{name}`")))?;
+            self.check_kind(seat, declared, self.dialects[index as usize].family)?;
+            index
+        } else {
+            self.void(declared)
         };
         let dialect = &self.dialects[index as usize];
-        self.check_kind(seat, declared, dialect.family)?;
         let is_new = dialect.point.types.get().is_none();
         dialect.point.types.get_or_init(|| PointTypes {
             input: request.input,
@@ -101,6 +123,20 @@ impl Draft {
             about: request.about,
         });
         Ok((index, is_new))
+    }
+
+    /// The point at which nobody ever is, in place of the one of `port`. So a plugin that does without the point calls as it
+    /// always does, and no call is looked at: it finds nobody, and is told why.
+    fn void(&mut self, port: &PortDescriptor) -> u32 {
+        let key = (port.point.clone(), fingerprints(port));
+        if let Some(&index) = self.voids.get(&key) {
+            return index;
+        }
+        let index = u32::try_from(self.dialects.len()).expect("fewer points than fit into memory");
+        let point = Arc::new(Point { is_void: true, ..Point::of(port) });
+        self.dialects.push(Dialect { point, family: VOID, fingerprints: key.1.clone() });
+        self.voids.insert(key, index);
+        index
     }
 
     fn check_kind(&self, seat: &Seat, declared: &PortDescriptor, family: usize) -> Result<(), CallError> {
@@ -172,10 +208,16 @@ impl Draft {
         }
         let routes = (0u32..).take(self.dialects.len()).map(|index| {
             let family = self.dialects[index as usize].family;
-            let visible =
-                by_family[family].iter().filter_map(|contribution| self.visible(contribution, index));
+            let visible = by_family
+                .get(family)
+                .into_iter()
+                .flatten()
+                .filter_map(|contribution| self.visible(contribution, index));
             let visible = visible.collect();
-            Routes::new(Arc::clone(&self.dialects[index as usize].point), visible)
+            let unreached = self.unreached(&by_family[family], index);
+            let point = Arc::clone(&self.dialects[index as usize].point);
+            let listed = self.order.at(&point.name);
+            Routes { unreached, ..Routes::new(point, visible, listed) }
         });
         RouteTable::new(routes.collect())
     }
@@ -197,6 +239,17 @@ impl Draft {
         Some(Visible { contribution: lane.contribution, bridged: Some((lane.reads, lane.traffic)) })
     }
 
+    /// A plugin whose link no value of the dialect `index` can reach, where that fails the chain.
+    fn unreached(&self, family: &[Arc<Contribution>], index: u32) -> Option<&'static str> {
+        if self.dialects[index as usize].point.kind != PointKind::ClosedFilter {
+            return None;
+        }
+        let is_refused = |link: &&Arc<Contribution>| {
+            matches!(self.lanes.get(&(address_of(link), index)), Some(None)) && link.does(Role::Links)
+        };
+        family.iter().find(is_refused).map(|link| link.seat.id)
+    }
+
     fn build(
         &self,
         inner: &Arc<Contribution>,
@@ -210,6 +263,10 @@ impl Draft {
             own: of(inner.point).each_ref().map(String::as_str),
         };
         if let Err(misfit) = self.shapes.fit(inner.info.kind, &dialects) {
+            if inner.info.kind == PointKind::OpenFilter {
+                // Values go on without it from now on, so this is told once.
+                inner.seat.fault(&inner.info.name, &unreachable(inner.seat.id, &inner.info.name));
+            }
             tracing::warn!(
                 plugin = inner.seat.id,
                 point = inner.info.name,
@@ -237,7 +294,7 @@ impl Draft {
     pub(crate) fn metrics(&self) -> Vec<PointMetrics> {
         let mut all: Vec<PointMetrics> = Vec::new();
         let mut places = HashMap::new();
-        for Dialect { point, family, .. } in &self.dialects {
+        for Dialect { point, family, .. } in self.dialects.iter().filter(|dialect| !dialect.point.is_void) {
             let new = point.times.metrics(&point.name, point.counter);
             match places.get(family) {
                 Some(&place) => {

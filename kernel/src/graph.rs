@@ -6,6 +6,7 @@ use transom_plugin_api::point::PointKind;
 use transom_plugin_api::port::Role;
 
 use crate::descriptor::{Descriptor, PortDescriptor};
+use crate::operator::{OperatorOrder, arranged};
 use crate::order::places;
 use crate::plan::place;
 
@@ -36,9 +37,9 @@ pub struct PointUse {
     pub reason: String,
 }
 
-/// Every point that is touched, by name.
+/// Every point that is touched, by name, with plugins in the order that runs: theirs, and then the operator's.
 #[must_use]
-pub fn graph(residents: &[Descriptor], plugins: &[Descriptor]) -> Vec<PointGraph> {
+pub fn graph(residents: &[Descriptor], plugins: &[Descriptor], order: &OperatorOrder) -> Vec<PointGraph> {
     let mut by_point: BTreeMap<&str, Vec<(&str, &PortDescriptor)>> = BTreeMap::new();
     for plugin in residents.iter().chain(plugins) {
         for port in &plugin.ports {
@@ -48,16 +49,16 @@ pub fn graph(residents: &[Descriptor], plugins: &[Descriptor]) -> Vec<PointGraph
     let point = |(point, uses): (&str, Vec<(&str, &PortDescriptor)>)| PointGraph {
         point: point.to_owned(),
         kind: uses[0].1.kind,
-        uses: uses_in_order(uses),
+        uses: uses_in_order(uses, order.at(point)),
     };
     by_point.into_iter().map(point).collect()
 }
 
-fn uses_in_order(mut uses: Vec<(&str, &PortDescriptor)>) -> Vec<PointUse> {
+fn uses_in_order(mut uses: Vec<(&str, &PortDescriptor)>, listed: &[String]) -> Vec<PointUse> {
     uses.sort_by_key(|(id, port)| (rank(port.role), *id));
     let (ordered, others): (Vec<_>, Vec<_>) =
         uses.into_iter().partition(|(_, port)| matches!(port.role, Role::Hears | Role::Links));
-    let reasons = reasons(&ordered);
+    let reasons = reasons(&ordered, listed);
     let mut found: Vec<PointUse> =
         others.into_iter().map(|(id, port)| used(id, port, String::new())).collect();
     let serving = found.iter().position(|used| used.role == Role::Serves).unwrap_or(found.len());
@@ -69,6 +70,9 @@ fn uses_in_order(mut uses: Vec<(&str, &PortDescriptor)>) -> Vec<PointUse> {
     found.splice(serving..serving, ordered);
     found
 }
+
+/// Why somebody stands where the operator has put it.
+const BY_OPERATOR: &str = "the manifest's `[order]`";
 
 const fn rank(role: Role) -> u8 {
     match role {
@@ -88,7 +92,20 @@ fn stage_of(port: &PortDescriptor) -> &str {
 }
 
 /// The places of those that run one after the other, as indices, each with its reason.
-fn reasons(ordered: &[(&str, &PortDescriptor)]) -> Vec<(usize, String)> {
+fn reasons(ordered: &[(&str, &PortDescriptor)], listed: &[String]) -> Vec<(usize, String)> {
+    let natural = natural_reasons(ordered);
+    let order: Vec<&str> = natural.iter().map(|(index, _)| ordered[*index].0).collect();
+    let place_of = |id: &str| natural.iter().find(|(index, _)| ordered[*index].0 == id).cloned();
+    let told = |id: &str| {
+        let (index, reason) = place_of(id)?;
+        let is_listed = listed.iter().any(|other| other == id);
+        Some((index, if is_listed { BY_OPERATOR.to_owned() } else { reason }))
+    };
+    arranged(order, listed).into_iter().filter_map(told).collect()
+}
+
+/// As the plugins themselves ask for it.
+fn natural_reasons(ordered: &[(&str, &PortDescriptor)]) -> Vec<(usize, String)> {
     let wishes: Vec<_> = ordered.iter().map(|(id, port)| place(id, port)).collect();
     let Ok(order) = places(&wishes) else {
         let reason = "by its id, because the wishes about this point form a cycle".to_owned();
@@ -149,7 +166,13 @@ mod tests {
     }
 
     fn check(plugins: &[Descriptor], expected: &[(&str, &str)]) {
-        let graph = graph(&[], plugins);
+        check_ordered(plugins, &[], expected);
+    }
+
+    fn check_ordered(plugins: &[Descriptor], listed: &[&str], expected: &[(&str, &str)]) {
+        let listed = listed.iter().map(|id| (*id).to_owned()).collect();
+        let order = OperatorOrder::new([("a/wording".to_owned(), listed)].into());
+        let graph = graph(&[], plugins, &order);
         assert_eq!(graph.len(), 1);
         let found: Vec<_> =
             graph[0].uses.iter().map(|used| (used.plugin.as_str(), used.reason.as_str())).collect();
@@ -172,6 +195,21 @@ mod tests {
                 ("c", "stage `draft`, `d` asks to come before it"),
                 ("a", "stage `polish`, nothing asks to come before it"),
             ],
+        );
+    }
+
+    #[test]
+    fn the_operator_s_order_is_a_reason_across_stages() {
+        let plugins = [
+            plugin("a", &link("polish", &[], &[])),
+            plugin("b", &link("", &[], &[])),
+            plugin("c", &link("", &[], &[])),
+        ];
+        let listed = "the manifest's `[order]`";
+        check_ordered(
+            &plugins,
+            &["a", "b"],
+            &[("a", listed), ("c", "stage `draft`, by its id, since nobody asks for more"), ("b", listed)],
         );
     }
 

@@ -16,8 +16,10 @@ use crate::breadcrumb::PointMetrics;
 use crate::bridge::BridgeStatus;
 use crate::descriptor::{Descriptor, Handover, PanicStrategy, types_of};
 use crate::draft::Draft;
+use crate::grants::Grants;
 use crate::lend::Lender;
 use crate::lives::Lives;
+use crate::operator::OperatorOrder;
 use crate::reaper::Reaper;
 use crate::seat::{Lineage, Seat, intern};
 use crate::snapshot::Published;
@@ -36,6 +38,8 @@ pub struct KernelConfig {
     pub start_deadline: Duration,
     /// Where plugins get listening sockets from.
     pub sockets: Lender,
+    /// The order in which the operator wants plugins to stand at points.
+    pub order: OperatorOrder,
 }
 
 impl Default for KernelConfig {
@@ -45,6 +49,7 @@ impl Default for KernelConfig {
             roots: Vec::new(),
             start_deadline: Duration::from_secs(10),
             sockets: Lender::default(),
+            order: OperatorOrder::default(),
         }
     }
 }
@@ -85,7 +90,7 @@ impl Kernel {
             roots: Box::leak(roots.into_boxed_slice()),
             start_deadline: config.start_deadline,
             lender: config.sockets,
-            draft: Mutex::default(),
+            draft: Mutex::new(Draft::ordered(config.order)),
             lives: Lives::default(),
         };
         Self { shared: Arc::new(shared) }
@@ -101,6 +106,7 @@ impl Kernel {
             id: id.to_owned(),
             version: self.shared.host_version.to_owned(),
             about: String::new(),
+            module: String::new(),
             abi: ABI_REVISION,
             sdk: env!("CARGO_PKG_VERSION").to_owned(),
             target: String::new(),
@@ -114,7 +120,8 @@ impl Kernel {
             settings: serde_json::Value::Null,
         };
         self.shared.admit(&descriptor);
-        let seat = Seat::new(&self.shared, descriptor.clone(), "", None, Lineage::first());
+        let (lineage, grants) = (Lineage::first(), Grants::default());
+        let seat = Seat::new(&self.shared, descriptor.clone(), "", None, lineage, grants);
         self.shared.lives.add_resident(Arc::clone(&seat), descriptor);
         let host = Host::from_raw(raw_host(seat), Runtime::default());
         let ports = P::connect(&host)?;

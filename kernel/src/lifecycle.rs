@@ -19,6 +19,7 @@ use transom_plugin_api::sabotage::sabotaged;
 use crate::breadcrumb::{Phase, during, polled_during};
 use crate::descriptor::Descriptor;
 use crate::faults::FaultBudget;
+use crate::grants::Grants;
 use crate::kernel::{Shared, raw_host};
 use crate::plan::Plan;
 use crate::seat::{Lineage, Seat};
@@ -46,6 +47,8 @@ pub struct PluginToStart {
     pub start_deadline: Option<Duration>,
     /// How many faults it may have before it is quarantined.
     pub faults: FaultBudget,
+    /// What it is granted of what it asks for.
+    pub grants: Grants,
 }
 
 /// How a start went.
@@ -154,12 +157,13 @@ pub(crate) async fn activate(
     lineage: Lineage,
     seated: impl FnOnce(&Arc<Seat>),
 ) -> Result<Arc<Seat>, NotStarted> {
-    let PluginToStart { descriptor, table, settings, data_folder, start_deadline, faults, .. } = plugin;
+    let PluginToStart { descriptor, table, settings, data_folder, start_deadline, faults, grants, .. } =
+        plugin;
     let mut limit = start_deadline.unwrap_or(shared.start_deadline);
     if sabotaged("wait-for-start-without-end") {
         limit = Duration::from_secs(3600);
     }
-    let seat = Seat::new(shared, descriptor.clone(), data_folder, Some(*faults), lineage);
+    let seat = Seat::new(shared, descriptor.clone(), data_folder, Some(*faults), lineage, grants.clone());
     seated(&seat);
     let (sender, receiver) = oneshot::channel();
     let thread = std::thread::Builder::new().name(format!("start-{}", seat.id));

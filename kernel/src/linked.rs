@@ -5,7 +5,7 @@ use transom_plugin_api::hosting::Attach;
 use transom_plugin_api::plugin::LinkedPlugin;
 
 use crate::lifecycle::{PluginToStart, StartReport};
-use crate::{FaultBudget, Kernel, plan};
+use crate::{FaultBudget, Grants, Kernel, plan};
 
 impl PluginToStart {
     /// A plugin that is compiled into this program, with its settings as JSON: `{}` for what they are by default. They are
@@ -26,6 +26,7 @@ impl PluginToStart {
             data_folder: String::new(),
             start_deadline: None,
             faults: FaultBudget::default(),
+            grants: Grants::default(),
         })
     }
 }

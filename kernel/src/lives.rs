@@ -78,7 +78,7 @@ impl Lives {
 
     pub(crate) fn set(&self, id: &str, state: PluginState, reason: Option<String>) {
         if let Some(life) = self.lock().plugins.iter_mut().find(|life| life.is(id)) {
-            life.state = state;
+            life.state = state.clone();
             life.reason.clone_from(&reason);
         }
         let reason = reason.map(Text::from).into();
@@ -183,10 +183,11 @@ pub(crate) fn statuses(shared: &Shared) -> Vec<PluginStatus> {
         id: life.origin.descriptor.id.as_str().into(),
         version: life.origin.descriptor.version.as_str().into(),
         about: life.origin.descriptor.about.as_str().into(),
-        attach: life.origin.attach,
-        state: life.state,
+        attach: life.origin.attach.clone(),
+        state: life.state.clone(),
         generation: life.seat.as_ref().map_or(0, |seat| seat.generation),
         draining: life.draining,
+        capabilities: life.origin.descriptor.capabilities.iter().map(|asked| asked.as_str().into()).collect(),
         reason: life.reason.as_deref().map(Into::into).into(),
         contributions: life.seat.as_ref().map_or(0, |seat| shared.contributions_of(seat)),
         faults: life.seat.iter().flat_map(|seat| seat.faults.by_point()).map(point_faults).collect(),

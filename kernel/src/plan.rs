@@ -48,8 +48,19 @@ pub struct PlanFault {
     pub help: String,
     /// Whether a service has no provider, which may be the consequence of another fault.
     pub is_missing_provider: bool,
-    /// All there is to say, where the problem is told in short.
-    pub explanation: Option<String>,
+    /// All there is to say, where the problem is that two plugins do not fit.
+    pub explanation: Option<Box<LaneRefusal>>,
+}
+
+/// Two plugins between which no lane can lead at a point.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LaneRefusal {
+    /// The point.
+    pub point: String,
+    /// Both, in the order of their ids.
+    pub plugins: [String; 2],
+    /// Why, with every field, and the rules.
+    pub text: String,
 }
 
 impl PlanFault {
@@ -241,8 +252,14 @@ fn refusal(point: &str, owner: &Use<'_>, ends: [&Use<'_>; 2], unfit: &Unfit) -> 
         plugin_reads: unfit.handler_reads == own_is_at_fault,
         misfits: &unfit.misfits,
     };
+    let mut plugins = ends.map(|end| end.plugin.id.clone());
+    plugins.sort();
     PlanFault {
-        explanation: Some(explanation.long()),
+        explanation: Some(Box::new(LaneRefusal {
+            point: point.to_owned(),
+            plugins,
+            text: explanation.long(),
+        })),
         ..PlanFault::new(&guest.plugin.id, explanation.problem(), explanation.help())
     }
 }

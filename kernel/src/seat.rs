@@ -1,25 +1,30 @@
 //! The record of one activation of a plugin: who it is, what it may resolve, what it contributed.
 
+mod blocking;
+
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use transom_plugin_api::abi::RStr;
 use transom_plugin_api::abi::host_table::{StartFacts, TaskMaker};
 use transom_plugin_api::abi::payload::Encoded;
 use transom_plugin_api::abi::task::{RawTask, resumed};
 use transom_plugin_api::sabotage::sabotaged;
-use transom_plugin_api::{CallError, CallErrorKind};
+use transom_plugin_api::{CallError, CallErrorKind, Secret};
 
 use crate::breadcrumb::{Phase, polled_during};
 use crate::descriptor::{Descriptor, PortDescriptor};
 use crate::faults::{FaultBudget, Faults};
+use crate::grants::Grants;
 use crate::kernel::Shared;
 use crate::lifecycle;
+use crate::quiet::{Quiet, Running, running};
 use crate::table::Contribution;
+use crate::trace::Origin;
 use crate::whereabouts::enrol;
 
 /// One activation. Its address is what a plugin holds; a retired seat refuses whatever comes through it.
@@ -37,6 +42,8 @@ pub(crate) struct Seat {
     pub(crate) descriptor: Descriptor,
     pub(crate) shared: Arc<Shared>,
     pub(crate) facts: StartFacts,
+    /// What the operator lets it have.
+    pub(crate) grants: Grants,
     closed: AtomicBool,
     /// Wakes the calls under way when the seat is closed.
     pub(crate) closing: Notify,
@@ -44,7 +51,7 @@ pub(crate) struct Seat {
     tasks: Mutex<JoinSet<()>>,
     on_stop: Mutex<Vec<RawTask>>,
     running: Mutex<Option<Arc<Running>>>,
-    quiet: watch::Receiver<bool>,
+    quiet: Quiet,
     pub(crate) faults: Faults,
     /// `None` for the host's own parts, which are never quarantined.
     budget: Option<FaultBudget>,
@@ -97,15 +104,6 @@ enum Stage {
     Closed,
 }
 
-/// Held by everything of an activation that runs or may run. When the last holder is gone the activation is quiet.
-pub(crate) struct Running(watch::Sender<bool>);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.send(true);
-    }
-}
-
 /// Ids, folders and versions live as long as the process: plugins keep them in their contexts.
 pub(crate) fn intern(text: &str) -> &'static str {
     static KNOWN: Mutex<Option<HashSet<&'static str>>> = Mutex::new(None);
@@ -126,12 +124,13 @@ impl Seat {
         data_folder: &str,
         budget: Option<FaultBudget>,
         lineage: Lineage,
+        grants: Grants,
     ) -> Arc<Self> {
         // The host's own parts are visible at once.
         let live = budget.is_none();
         let Lineage { generation, succeeds, inheritance } = lineage;
         let id = intern(&descriptor.id);
-        let (sender, quiet) = watch::channel(false);
+        let (running, quiet) = running();
         Arc::new(Self {
             id,
             number: enrol(id, shared.point_names()),
@@ -146,13 +145,14 @@ impl Seat {
                 host_version: RStr::from_str(shared.host_version),
             },
             descriptor,
+            grants,
             shared: Arc::clone(shared),
             closed: AtomicBool::new(false),
             closing: Notify::new(),
             stage: Mutex::new(if live { Stage::Live } else { Stage::Staged(Vec::new()) }),
             tasks: Mutex::new(JoinSet::new()),
             on_stop: Mutex::new(Vec::new()),
-            running: Mutex::new(Some(Arc::new(Running(sender)))),
+            running: Mutex::new(Some(running)),
             quiet,
             faults: Faults::default(),
             budget,
@@ -170,6 +170,11 @@ impl Seat {
 
     pub(crate) fn retired(&self) -> CallError {
         CallError::new(CallErrorKind::Retired, format!("plugin `{}` has been stopped", self.id)).at(self.id)
+    }
+
+    /// The operator's secret of that name, when this plugin may have it.
+    pub(crate) fn secret(&self, name: &str) -> Result<&Secret, CallError> {
+        if self.is_closed() { Err(self.retired()) } else { self.grants.secret(&self.descriptor, name) }
     }
 
     /// A holder for a new contribution; `None` once the seat is closed.
@@ -304,9 +309,7 @@ impl Seat {
 
     /// Waits until nothing of this activation runs.
     pub(crate) async fn until_quiet(&self) {
-        let mut quiet = self.quiet.clone();
-        // The sender is gone only after it said `true`.
-        let _ = quiet.wait_for(|quiet| *quiet).await;
+        self.quiet.reached().await;
     }
 
     /// Ends calls under way and refuses everything from now on.
@@ -363,7 +366,7 @@ impl Seat {
                 tracing::error!(plugin = id, "background task: {}", error.message);
             }
         };
-        tasks.spawn_on(run, &self.shared.runtime);
+        tasks.spawn_on(Origin::here().around(run), &self.shared.runtime);
     }
 
     pub(crate) fn on_stop(&self, task: RawTask) {

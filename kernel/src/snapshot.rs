@@ -12,15 +12,16 @@ use std::cell::Cell;
 use std::marker::PhantomData;
 use std::ops::Deref;
 use std::ptr::null_mut;
-use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering, compiler_fence, fence};
-use std::sync::{Mutex, OnceLock, PoisonError};
 
 use transom_plugin_api::sabotage::sabotaged;
 
 use crate::reaper::Reaper;
+use crate::sync::{
+    AtomicPtr, AtomicUsize, Mutex, Ordering, PoisonError, compiler_fence, fence, per_thread, shared,
+};
 
 /// How many snapshots one thread may hold at once: two for every level that handlers may nest.
-const HAZARDS: usize = 128;
+const HAZARDS: usize = if cfg!(loom) { 2 } else { 128 };
 
 /// A thread's hazards. The first `held` of them are in use.
 struct Reader {
@@ -31,21 +32,22 @@ struct Reader {
 // SAFETY: `held` is touched by the one thread that has taken the reader; others read the hazards only.
 unsafe impl Sync for Reader {}
 
-/// All readers there ever were, and those whose thread has ended.
-static READERS: Mutex<Readers> = Mutex::new(Readers { all: Vec::new(), free: Vec::new() });
-
-/// Snapshots beyond [`HAZARDS`]: while there is one, nothing is dropped.
-static UNNOTED: AtomicUsize = AtomicUsize::new(0);
+shared! {
+    /// All readers there ever were, and those whose thread has ended.
+    static READERS: Mutex<Readers> = Mutex::new(Readers { all: Vec::new(), free: Vec::new() });
+    /// Snapshots beyond [`HAZARDS`]: while there is one, nothing is dropped.
+    static UNNOTED: AtomicUsize = AtomicUsize::new(0);
+}
 
 struct Readers {
     all: Vec<&'static Reader>,
     free: Vec<&'static Reader>,
 }
 
-thread_local! {
+per_thread! {
     /// Without a destructor, so that reading it is one load; [`RETURN`] does what is to be done at the end.
-    static READER: Cell<Option<&'static Reader>> = const { Cell::new(None) };
-    static RETURN: Cell<Option<Return>> = const { Cell::new(None) };
+    static READER: Cell<Option<&'static Reader>> = Cell::new(None);
+    static RETURN: Cell<Option<Return>> = Cell::new(None);
 }
 
 /// Gives a reader back when its thread ends.
@@ -53,7 +55,7 @@ struct Return(&'static Reader);
 
 impl Drop for Return {
     fn drop(&mut self) {
-        READER.set(None);
+        READER.with(|own| own.set(None));
         READERS.lock().unwrap_or_else(PoisonError::into_inner).free.push(self.0);
     }
 }
@@ -70,8 +72,10 @@ fn take_reader() -> &'static Reader {
         reader
     });
     drop(readers);
-    READER.set(Some(reader));
-    RETURN.set(Some(Return(reader)));
+    READER.with(|own| own.set(Some(reader)));
+    if !cfg!(loom) {
+        RETURN.with(|at_end| at_end.set(Some(Return(reader))));
+    }
     reader
 }
 
@@ -92,7 +96,7 @@ impl<T: Send + Sync + 'static> Published<T> {
     /// they were taken.
     #[inline]
     pub(crate) fn load(&self) -> Snapshot<'_, T> {
-        let reader = READER.get().unwrap_or_else(take_reader);
+        let reader = READER.with(Cell::get).unwrap_or_else(take_reader);
         let held = reader.held.get();
         reader.held.set(held + 1);
         let Some(hazard) = reader.hazards.get(held) else {
@@ -211,7 +215,7 @@ impl Retired {
 /// Whether [`barrier`] reaches into the other threads, so that readers need no fence of their own.
 #[inline]
 fn barrier_is_remote() -> bool {
-    static REMOTE: OnceLock<bool> = OnceLock::new();
+    static REMOTE: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
     *REMOTE.get_or_init(membarrier::register)
 }
 
@@ -224,7 +228,7 @@ fn barrier() {
     }
 }
 
-#[cfg(all(target_os = "linux", not(miri)))]
+#[cfg(all(target_os = "linux", not(miri), not(loom)))]
 mod membarrier {
     const PRIVATE_EXPEDITED: libc::c_int = 1 << 3;
     const REGISTER_PRIVATE_EXPEDITED: libc::c_int = 1 << 4;
@@ -244,7 +248,7 @@ mod membarrier {
     }
 }
 
-#[cfg(not(all(target_os = "linux", not(miri))))]
+#[cfg(not(all(target_os = "linux", not(miri), not(loom))))]
 mod membarrier {
     pub(super) fn register() -> bool {
         false
@@ -253,7 +257,7 @@ mod membarrier {
     pub(super) fn issue() {}
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, AtomicU64};

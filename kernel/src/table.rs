@@ -1,5 +1,6 @@
 //! The one immutable table of routes. Whoever changes it makes a new one.
 
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -17,7 +18,8 @@ use crate::breadcrumb::{Times, next_counter};
 use crate::bridge::lane::Traffic;
 use crate::bus::gate::Gate;
 use crate::bus::mailbox::Mailbox;
-use crate::order::places;
+use crate::operator::arranged;
+use crate::order::{Place, places};
 use crate::plan::place;
 use crate::seat::Seat;
 
@@ -30,6 +32,8 @@ pub(crate) struct Point {
     pub(crate) budget_ns: u64,
     /// How to handle the payloads, as the first plugin that resolved the point knows it.
     pub(crate) types: OnceLock<PointTypes>,
+    /// Whether nobody can be there, because it stands in for a point that a plugin was not granted.
+    pub(crate) is_void: bool,
     pub(crate) counter: u32,
     pub(crate) times: Times,
 }
@@ -54,6 +58,7 @@ impl Point {
             kind: port.kind,
             budget_ns: port.deadline_ms.saturating_mul(1_000_000),
             types: OnceLock::new(),
+            is_void: false,
             counter: next_counter(),
             times: Times::default(),
         }
@@ -77,7 +82,7 @@ pub(crate) struct Contribution {
     /// Set where it only keeps the place of a handler whose plugin is being handed over.
     pub(crate) waiting: Option<Waiting>,
     /// Counts as running until dropped.
-    pub(crate) _running: Arc<crate::seat::Running>,
+    pub(crate) _running: Arc<crate::quiet::Running>,
 }
 
 /// A boxed value of the plugin's that says what a name is about; null where there is none.
@@ -222,13 +227,16 @@ pub(crate) struct Routes {
     pub(crate) links: Arc<[Arc<Contribution>]>,
     /// Closed while the plugin of a link is being handed over.
     pub(crate) gate: Option<Arc<Gate>>,
+    /// At a fail-closed filter, a plugin with a link to which no lane leads from here: nothing may pass without it.
+    pub(crate) unreached: Option<&'static str>,
     /// Providers by name, in byte order; a service without names has one, under the empty name.
     pub(crate) providers: Box<[Arc<Contribution>]>,
 }
 
 impl Routes {
-    pub(crate) fn new(point: Arc<Point>, mut here: Vec<Visible>) -> Self {
-        order(&mut here, &point.name);
+    /// `listed` are the plugins that the operator wants to stand in that order.
+    pub(crate) fn new(point: Arc<Point>, mut here: Vec<Visible>, listed: &[String]) -> Self {
+        order(&mut here, &point.name, listed);
         let is_bridged = here.iter().any(|visible| visible.bridged.is_some());
         let queued = here.iter().filter_map(QueuedRoute::of).collect();
         let here: Vec<Arc<Contribution>> = here.into_iter().map(|visible| visible.contribution).collect();
@@ -242,6 +250,7 @@ impl Routes {
             is_bridged,
             links: pick(Role::Links).filter(|link| link.waiting.is_none()).collect(),
             gate,
+            unreached: None,
             providers: providers.into(),
             point,
         }
@@ -260,17 +269,21 @@ impl Routes {
 }
 
 // The plan has refused cycles already; should one be left, the order is that of the ids.
-fn order(here: &mut [Visible], point: &str) {
+fn order(here: &mut [Visible], point: &str, listed: &[String]) {
     let seats: Vec<&Arc<Seat>> = here.iter().map(|visible| &visible.contribution.seat).collect();
     let wishes: Vec<_> = seats.iter().filter_map(|seat| Some(place(seat.id, seat.port_at(point)?))).collect();
-    let rank: std::collections::HashMap<String, usize> = match places(&wishes) {
-        Ok(order) => order.iter().enumerate().map(|(rank, id)| ((*id).to_owned(), rank)).collect(),
-        Err(_) => std::collections::HashMap::new(),
-    };
+    let natural = places(&wishes).unwrap_or_else(|_| by_id(&wishes));
+    let order = arranged(natural, listed);
+    let rank: HashMap<String, usize> =
+        order.iter().enumerate().map(|(rank, id)| ((*id).to_owned(), rank)).collect();
     here.sort_by_key(|visible| {
         let id = visible.contribution.seat.id;
         (rank.get(id).copied().unwrap_or(usize::MAX), id)
     });
+}
+
+fn by_id<'a>(wishes: &[Place<'a>]) -> Vec<&'a str> {
+    wishes.iter().map(|wish| wish.plugin).collect::<BTreeSet<&str>>().into_iter().collect()
 }
 
 /// All routes at one moment.

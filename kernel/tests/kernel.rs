@@ -1,13 +1,18 @@
 //! The kernel with real plugins on it, linked into this binary.
 
 mod kernel {
+    mod allocations;
+    mod background;
     mod events;
     mod faults;
     mod filters;
+    mod grants;
     mod lanes;
     mod lifecycle;
+    mod refused_links;
     mod reload;
     mod services;
     mod streams;
     pub(crate) mod support;
+    mod written_once;
 }

@@ -12,6 +12,7 @@
 //! | `handover` | what one generation leaves to the next |
 //! | `host_table` | what a plugin may ask of its host |
 //! | `plugin_table` | what a host may ask of a plugin |
+//! | `trace` | spans and events of a plugin's log |
 
 pub mod facade;
 pub mod guard;
@@ -20,6 +21,7 @@ pub mod host_table;
 pub mod payload;
 pub mod plugin_table;
 pub mod task;
+pub mod trace;
 
 pub use abi_stable::std_types::{RSlice, RStr, RVec};
 

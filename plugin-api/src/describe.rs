@@ -95,6 +95,8 @@ pub struct Description {
     pub version: &'static str,
     /// One sentence: the first line of the crate's description.
     pub about: &'static str,
+    /// The module that exports it: what it logs when it is linked is known by that.
+    pub module: &'static str,
     /// The runtime it asks for.
     pub runtime: RuntimeChoice,
     /// Whether its panics abort the process.

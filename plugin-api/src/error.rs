@@ -19,6 +19,9 @@ pub struct CallError {
 }
 
 /// The sorts of failure a caller can tell apart.
+///
+/// It does not grow: it crosses in the tables themselves, whose layouts are equal on both sides or do not meet, so a
+/// further sort is a further ABI revision, and no side ever sees one that it does not know.
 #[contract]
 #[derive(Copy, Eq, abi_stable::StableAbi)]
 pub enum CallErrorKind {
@@ -42,6 +45,8 @@ pub enum CallErrorKind {
     Deadline,
     /// The handler panicked.
     Panicked,
+    /// The operator did not grant it to the plugin that asked, or the plugin's descriptor does not ask for it.
+    Denied,
 }
 
 impl CallError {
@@ -79,6 +84,12 @@ impl CallError {
     #[must_use]
     pub fn unavailable(message: impl fmt::Display) -> Self {
         Self::new(CallErrorKind::Unavailable, message)
+    }
+
+    /// [`CallErrorKind::Denied`]: name what is missing, and where it would be granted.
+    #[must_use]
+    pub fn denied(message: impl fmt::Display) -> Self {
+        Self::new(CallErrorKind::Denied, message)
     }
 
     /// The same failure, attributed to `plugin` unless someone nearer to it was named already.

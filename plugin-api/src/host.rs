@@ -11,12 +11,14 @@ use std::task::Poll;
 use std::time::Duration;
 
 use crate::abi::host_table::StartFacts;
-use crate::abi::plugin_table::RawHost;
+use crate::abi::plugin_table::{RawHost, no_failure};
 use crate::abi::task::{RawTask, resumed, task};
 use crate::abi::{READY, RStr, handover};
+use crate::background::Background;
+use crate::blocking::Job;
 use crate::contract::Contract;
 use crate::runtime::Runtime;
-use crate::{CallError, StartError, codec};
+use crate::{CallError, Secret, StartError, codec};
 
 /// What a plugin's host does for it, apart from the bus. Cheap to clone; usable from any thread.
 pub struct Host {
@@ -76,6 +78,26 @@ impl Host {
         Ok(folder)
     }
 
+    /// The secret of that name in the operator's `[secrets]`. It is looked up anew each time, so it need not be kept; its
+    /// text shows wherever the plugin writes it, and nowhere else.
+    ///
+    /// # Errors
+    /// [`Denied`](crate::CallErrorKind::Denied) unless the plugin's export asks for the [capability](crate::capability)
+    /// `secrets:NAME` and the operator grants it; [`NotFound`](crate::CallErrorKind::NotFound) when there is no such secret,
+    /// naming the manifest's key; [`Retired`](crate::CallErrorKind::Retired) when the plugin has been stopped.
+    pub fn secret(&self, name: &str) -> Result<Secret, CallError> {
+        let (mut text, mut failure) = (MaybeUninit::uninit(), no_failure());
+        let (raw, name) = (&self.raw, RStr::from_str(name));
+        // SAFETY: the seat is held, the name is borrowed for the call, both places are free.
+        let step = unsafe { (raw.table.secret())(raw.seat, name, &raw mut text, &raw mut failure) };
+        if step == READY {
+            // SAFETY: the step says that the text was written.
+            return Ok(Secret::new(unsafe { text.assume_init() }));
+        }
+        // SAFETY: the step says that the failure was written.
+        Err(unsafe { failure.assume_init() })
+    }
+
     /// The folders in which the operator lets agents work: absolute, symlinks resolved.
     pub fn roots(&self) -> impl Iterator<Item = &Path> {
         self.facts().roots.iter().map(|root| Path::new(root.as_str()))
@@ -114,11 +136,45 @@ impl Host {
         .await
     }
 
-    /// Runs `future` in the background, on the host's threads. It is dropped when the plugin is stopped.
-    pub fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
+    /// Runs `future` in the background, on the host's threads. It is dropped when the plugin is stopped, or before by
+    /// [`Background::cancel`]; who does not need that drops the handle. A panic in it is logged.
+    pub fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) -> Background {
+        let (background, future) = Background::over(future);
         let task = self.task(future);
         // SAFETY: the seat is held; the task moves over.
         unsafe { (self.raw.table.spawn())(self.raw.seat, task) }
+        background
+    }
+
+    /// Runs `work` on one of the host's threads that may block, with the plugin's runtime entered: for files, long
+    /// computations, libraries that wait. It begins after the future is first polled, and then it runs to its end, whether
+    /// anybody still waits for it or not; when the future is dropped before, `work` is dropped too. How much of it may run at
+    /// once is for the plugin to limit. A plugin that is stopped is not quiet before its work is done.
+    ///
+    /// # Errors
+    /// [`Panicked`](crate::CallErrorKind::Panicked) when `work` does; [`Retired`](crate::CallErrorKind::Retired) when the
+    /// plugin was stopped before it began.
+    ///
+    /// ```
+    /// use transom_plugin_api::prelude::*;
+    ///
+    /// async fn size(host: &Host, path: std::path::PathBuf) -> Result<u64, CallError> {
+    ///     Ok(host.blocking(move || std::fs::metadata(path)).await??.len())
+    /// }
+    /// ```
+    pub fn blocking<F, R>(&self, work: F) -> impl Future<Output = Result<R, CallError>> + Send + use<F, R>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        let host = self.clone();
+        async move {
+            let (job, outcome) = Job::of(work);
+            let task = host.task(job.run());
+            // SAFETY: the seat is held; the task moves over.
+            unsafe { (host.raw.table.run_blocking())(host.raw.seat, task) };
+            outcome.await
+        }
     }
 
     /// Registers what runs when the plugin is stopped, after its contributions have left the bus. Last registered,
@@ -207,7 +263,7 @@ impl Host {
         unsafe { (self.raw.table.is_dispatching())(self.raw.seat) }
     }
 
-    /// For the SDK: hands a log line over.
+    /// For the SDK: hands a log line over that has no callsite.
     pub(crate) fn log(&self, level: u8, target: &str, message: &str) {
         // SAFETY: the seat is held; the texts are borrowed for the call.
         unsafe {

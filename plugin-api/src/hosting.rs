@@ -23,6 +23,8 @@ pub struct PluginStatus {
     pub reason: Maybe<Text>,
     /// Handlers it has on the bus.
     pub contributions: u64,
+    /// The [capabilities](crate::capability) it asks for.
+    pub capabilities: List<Text>,
     /// What went wrong in it, by point.
     pub faults: List<PointFaults>,
 }
@@ -40,8 +42,8 @@ pub struct PointFaults {
 }
 
 /// The ways to attach a plugin.
-#[contract]
-#[derive(Copy, Eq)]
+#[contract(grows)]
+#[derive(Eq)]
 pub enum Attach {
     /// Compiled into the host's binary.
     Linked,
@@ -50,8 +52,8 @@ pub enum Attach {
 }
 
 /// The stations of a plugin's life that others can see.
-#[contract]
-#[derive(Copy, Eq)]
+#[contract(grows)]
+#[derive(Eq)]
 pub enum PluginState {
     /// It is about to be started.
     Waiting,

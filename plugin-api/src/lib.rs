@@ -10,6 +10,7 @@
 //! | declare a point, and share it with other plugins | [`point`] |
 //! | use points | [`port`], with a line for each attribute |
 //! | be configured | [`settings`], and [below](#settings) |
+//! | use a secret that the operator keeps for several plugins | [`Host::secret`], [`capability`] |
 //! | sleep, spawn, stop, keep files | [`Host`] |
 //! | fail well | [`StartError`], [`CallError`], [`Refusal`] |
 //! | talk to models, tools and conversations | [`transom_agent`](../transom_agent/index.html) |
@@ -52,11 +53,11 @@
 //!
 //! * **They must not block.** A link and a service's handler are polled on the task of whoever applies or calls; a queued
 //!   listener on a task of its own; an inline listener runs inside the `emit` that it hears. All of these share the
-//!   host's few threads. Files, long computations and blocking libraries belong on a thread:
-//!   [`std::thread::spawn`] and a channel, or `tokio::task::spawn_blocking` with `runtime = "tokio"`.
+//!   host's few threads. Files, long computations and blocking libraries belong into
+//!   [`Host::blocking`], which has threads for that.
 //! * **They may be dropped at any `.await`**: when the deadline of the point or of the caller has passed, when the caller
 //!   went away, when the plugin is stopped. What must be undone then is undone in a `Drop`. What must be finished
-//!   runs under [`Host::spawn`] or on a thread, and the handler waits for it.
+//!   runs under [`Host::spawn`] or [`Host::blocking`], and the handler waits for it.
 //! * **A deadline acts between two polls.** Nothing interrupts a handler that blocks.
 //! * **A panic is caught** in the plugin and becomes [`CallErrorKind::Panicked`] for who called; the host goes on. A
 //!   crate built with `panic = "abort"` is refused.
@@ -90,14 +91,16 @@
 //!
 //! # Files, network, processes
 //!
-//! A native plugin runs in the host's process with the host's rights; `capabilities = ["net", "fs"]` in its export
-//! says what it uses and is not enforced. A plugin that uses tokio's sockets, timers or tasks says `runtime = "tokio"` in
-//! its export and takes the feature `tokio` of this crate; the host's own timers and tasks ([`Host::sleep`],
-//! [`Host::spawn`]) need neither.
+//! A native plugin runs in the host's process with the host's rights. `capabilities = ["net", "fs"]` in its export
+//! says what it uses: declared, not enforced, but an operator who loads it from a file has to repeat it. The list is closed:
+//! see [`capability`]. A plugin that uses tokio's sockets, timers or tasks says `runtime = "tokio"` in
+//! its export and takes the feature `tokio` of this crate; the host's own timers, tasks and threads ([`Host::sleep`],
+//! [`Host::spawn`], [`Host::blocking`]) need neither.
 
 extern crate self as transom_plugin_api;
 
 pub mod abi;
+pub mod capability;
 pub mod codec;
 pub mod contract;
 pub mod describe;
@@ -110,12 +113,16 @@ pub mod runtime;
 pub mod sabotage;
 pub mod settings;
 
+mod background;
+mod blocking;
 mod context;
 mod error;
 mod host;
 mod log;
+mod trace_id;
 
 pub use abi::facade::{Json, List, Map, Maybe, Opaque, Shared, Text};
+pub use background::Background;
 pub use context::CallContext;
 pub use contract::{Contract, Fingerprint};
 pub use error::{CallError, CallErrorKind, Refusal, StartError};
@@ -127,6 +134,7 @@ pub use port::{
     StreamCaller, StreamServer,
 };
 pub use settings::{Secret, Settings, SettingsError};
+pub use trace_id::TraceId;
 pub use transom_plugin_macros::{Ports, Settings, export_plugin};
 
 /// Makes a struct or an enum a payload that may cross a point.

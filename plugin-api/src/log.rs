@@ -1,85 +1,50 @@
-//! The log of a dylib, handed to the host line by line.
+//! The log of a dylib, handed to the host.
 //!
-//! A dylib has a `tracing` of its own, so its events would vanish. This bridge forwards them with level, target
-//! and fields; the host adds the plugin's id. Spans do not cross yet.
+//! A dylib has a `tracing` of its own, so what it logs would vanish. The bridge is that image's subscriber: it forwards
+//! spans and events with their fields to the host, where they are dispatched with the plugin's id beside them. What the
+//! host does not want is switched off here, at its callsite.
 
-use std::fmt::{self, Write};
+mod bridge;
+mod fields;
+#[cfg(feature = "log")]
+mod records;
 
-use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Level, Metadata, Subscriber};
+use tracing::Level;
 
 use crate::Host;
-
-pub(crate) const ERROR: u8 = 1;
+use crate::abi::guard::swallow_panic;
+use crate::abi::trace::Sink;
+use bridge::Bridge;
 
 /// Makes the bridge this image's subscriber. A plugin that installed one before keeps its own.
 pub(crate) fn install(host: Host) {
-    let _ = tracing::subscriber::set_global_default(Bridge { host });
+    #[cfg(feature = "log")]
+    records::install(Sink::of(host.clone()));
+    let sink = Sink::of(host);
+    sink.attach(levels_changed);
+    let _ = tracing::subscriber::set_global_default(Bridge::over(sink));
 }
 
-struct Bridge {
-    host: Host,
+/// Tells of a panic that nobody catches, also where the plugin has a subscriber of its own.
+pub(crate) fn report_panic(host: &Host, message: &str) {
+    host.log(level_number(Level::ERROR), "panic", message);
 }
 
-impl Subscriber for Bridge {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.is_event() && *metadata.level() <= Level::INFO
-    }
-
-    fn max_level_hint(&self) -> Option<tracing::level_filters::LevelFilter> {
-        Some(tracing::level_filters::LevelFilter::INFO)
-    }
-
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-
-    fn event(&self, event: &Event<'_>) {
-        let mut line = Line::default();
-        event.record(&mut line);
-        self.host.log(level_number(*event.metadata().level()), event.metadata().target(), &line.finish());
-    }
-
-    fn enter(&self, _: &Id) {}
-
-    fn exit(&self, _: &Id) {}
+extern "C" fn levels_changed() {
+    swallow_panic(|| {
+        tracing::callsite::rebuild_interest_cache();
+        #[cfg(feature = "log")]
+        records::levels_changed();
+    });
 }
 
-const fn level_number(level: Level) -> u8 {
+/// The level as a number: 1 error … 5 trace.
+pub(crate) const fn level_number(level: Level) -> u8 {
     match level {
-        Level::ERROR => ERROR,
+        Level::ERROR => 1,
         Level::WARN => 2,
         Level::INFO => 3,
         Level::DEBUG => 4,
         Level::TRACE => 5,
-    }
-}
-
-/// The message, then the other fields as `name=value`.
-#[derive(Default)]
-struct Line {
-    message: String,
-    fields: String,
-}
-
-impl Line {
-    fn finish(self) -> String {
-        self.message + &self.fields
-    }
-}
-
-impl Visit for Line {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        // Writing to a `String` cannot fail.
-        let _ = if field.name() == "message" {
-            write!(self.message, "{value:?}")
-        } else {
-            write!(self.fields, " {}={value:?}", field.name())
-        };
     }
 }

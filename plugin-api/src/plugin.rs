@@ -177,7 +177,7 @@ fn furnish_image(host: &Host) {
         let (asked, told) = (host.clone(), host.clone());
         guard::install_panic_hook(
             move || asked.is_dispatching(),
-            move |message| told.log(log::ERROR, "panic", message),
+            move |message| log::report_panic(&told, message),
         );
     });
 }

@@ -17,7 +17,7 @@
 //!
 //! | in the attribute | where | meaning |
 //! |---|---|---|
-//! | `optional` | `calls` | the plugin also runs when nobody provides the service; without it `check` refuses a manifest in which nobody does |
+//! | `optional` | `calls` | the plugin also runs when nobody provides the service, or the operator does not grant the point; without it `check` refuses a manifest in which nobody does |
 //! | `names = ["a", "b"]` | `serves` | the names it may answer under, known before it runs; two plugins that declare the same one are refused |
 //! | `names = "dynamic"` | `serves` | further names show only when it runs; the first plugin to take one has it |
 //! | `stage = "…"` | `links` | one of the stages that the filter names; its first when left out |

@@ -1,9 +1,9 @@
 //! Counts the words of conversations.
 //!
 //! Hears [`SETTLED`] and counts the words of each answer; links [`INPUT`] and adds to each message how long it is;
-//! serves the tool `count_words` and the route `GET /x/word-count`. Does not keep its counts over a restart.
+//! serves the tool `count_words` and the route `GET /x/word-count`. When it is reloaded it hands its counts over; it does not
+//! keep them over a restart.
 
-use std::collections::BTreeMap;
 use std::future::ready;
 use std::sync::{Arc, Mutex};
 
@@ -37,8 +37,11 @@ pub struct WordCountPorts {
 impl Plugin for WordCount {
     type Ports = WordCountPorts;
 
-    async fn start(self, ports: WordCountPorts, _host: Host) -> Result<(), StartError> {
-        let counts = Arc::new(Counts::default());
+    async fn start(self, ports: WordCountPorts, host: Host) -> Result<(), StartError> {
+        let tally = host.handed_over::<Tally>()?.unwrap_or_default();
+        let counts = Arc::new(Counts::new(tally));
+        let left = Arc::clone(&counts);
+        host.hand_over(move || ready(Ok(left.lock().expect("counting does not panic").clone())));
         let heard = Arc::clone(&counts);
         ports.settled.inline(move |turn, _| add(&heard, turn))?;
         if self.annotate {
@@ -78,17 +81,26 @@ fn counted(input: &Json) -> ToolOutput {
     }
 }
 
-/// Words by conversation.
-type Counts = Mutex<BTreeMap<String, u64>>;
+/// Words of the answers so far; what one generation leaves to the next.
+#[contract]
+#[derive(Default)]
+pub struct Tally {
+    /// By conversation.
+    pub words: Map<u64>,
+}
+
+type Counts = Mutex<Tally>;
 
 fn add(counts: &Counts, turn: &TurnSettled) {
     let mut counts = counts.lock().expect("counting does not panic");
-    *counts.entry(String::from(&turn.conversation_id)).or_default() += words(&turn.answer);
+    let so_far = counts.words.get(&turn.conversation_id).copied().unwrap_or_default();
+    counts.words.insert(turn.conversation_id.clone(), so_far + words(&turn.answer));
 }
 
 fn report(counts: &Counts) -> HttpReply {
     let counts = counts.lock().expect("counting does not panic");
-    HttpReply::ok(json!({"conversations": *counts, "total": counts.values().sum::<u64>()}))
+    let total: u64 = counts.words.iter().map(|(_, words)| words).sum();
+    HttpReply::ok(json!({"conversations": counts.words, "total": total}))
 }
 
 #[cfg(test)]

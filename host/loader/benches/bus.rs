@@ -14,7 +14,7 @@ use std::time::Duration;
 use criterion::Criterion;
 use serde_json::Value;
 use tokio::runtime::Runtime;
-use transom_kernel::{FaultBudget, Kernel, KernelConfig, PluginToStart, plan};
+use transom_kernel::{FaultBudget, Grants, Kernel, KernelConfig, PluginToStart, plan};
 use transom_loader::{PluginFile, load};
 use transom_pace::{Parcel, RAW, RUN, Run};
 use transom_plugin_api::hosting::Attach;
@@ -84,6 +84,7 @@ async fn started(images: &std::path::Path) -> (Kernel, Stopwatch) {
         data_folder: String::new(),
         start_deadline: None,
         faults: FaultBudget::default(),
+        grants: Grants::default(),
     };
     let report = kernel.start(vec![plugin], &plan).await;
     assert!(report.disabled.is_empty(), "{report:?}");

@@ -6,6 +6,7 @@
 use std::fmt;
 
 use transom_plugin_api::abi::ABI_REVISION;
+use transom_plugin_api::capability::{KNOWN, is_capability};
 use transom_plugin_api::sabotage::sabotaged;
 
 use crate::{Contents, Descriptor, PanicStrategy};
@@ -45,6 +46,13 @@ pub enum Mismatch {
     Aborts {
         /// The plugin.
         id: String,
+    },
+    /// It asks for something that this host cannot grant.
+    Capability {
+        /// The plugin.
+        id: String,
+        /// What it asks for.
+        found: String,
     },
     /// It touches more points than anything sensible would, and comparing them would take hours.
     TooManyPorts {
@@ -88,6 +96,7 @@ impl Mismatch {
             | Self::Abi { id, .. }
             | Self::Target { id, .. }
             | Self::Aborts { id }
+            | Self::Capability { id, .. }
             | Self::TooManyPorts { id, .. }
             | Self::NotShared { id }
             | Self::NoEntry { id, .. }
@@ -107,6 +116,9 @@ impl Mismatch {
             Self::Abi { .. } => "build the plugin again with the plugin API of this host".into(),
             Self::Target { .. } => format!("build it with `cargo build --target {TARGET}`"),
             Self::Aborts { .. } => "remove `panic = \"abort\"` from its profile and build it again".into(),
+            Self::Capability { .. } => {
+                format!("this host knows {KNOWN}: update it, or use an older plugin")
+            }
             Self::TooManyPorts { .. } => "use names at one point, or split it into several plugins".into(),
             Self::NotShared { .. } | Self::NoEntry { .. } => {
                 "build the crate that exports it with `crate-type = [\"cdylib\", \"rlib\"]`".into()
@@ -136,6 +148,13 @@ impl fmt::Display for Mismatch {
             }
             Self::Aborts { .. } => {
                 write!(f, "plugin `{id}` was built so that its panics end the whole process")
+            }
+            Self::Capability { found, .. } => {
+                write!(
+                    f,
+                    "plugin `{id}` asks for the capability `{}`, which there is not",
+                    found.escape_debug()
+                )
             }
             Self::TooManyPorts { found, .. } => {
                 write!(f, "plugin `{id}` has {found} ports, expected at most {MOST_PORTS}")
@@ -182,6 +201,8 @@ pub fn check(descriptor: &Descriptor) -> Vec<Mismatch> {
     if descriptor.panic == PanicStrategy::Abort {
         found.push(Mismatch::Aborts { id: id() });
     }
+    let strange = descriptor.capabilities.iter().filter(|asked| !is_capability(asked));
+    found.extend(strange.map(|asked| Mismatch::Capability { id: id(), found: asked.clone() }));
     if descriptor.ports.len() > MOST_PORTS {
         found.push(Mismatch::TooManyPorts { id: id(), found: descriptor.ports.len() });
     }
@@ -239,6 +260,7 @@ mod tests {
         contents.descriptors[0].abi = ABI_REVISION + 1;
         contents.descriptors[0].target = "aarch64-apple-darwin".into();
         contents.descriptors[0].panic = PanicStrategy::Abort;
+        contents.descriptors[0].capabilities.push("gpu".into());
         contents.entries.clear();
         let expected = [
             format!(
@@ -249,6 +271,7 @@ mod tests {
                 "plugin `parrot` was built for `aarch64-apple-darwin`, but this host for `{TARGET}`\n  help: build it with `cargo build --target {TARGET}`"
             ),
             "plugin `parrot` was built so that its panics end the whole process\n  help: remove `panic = \"abort\"` from its profile and build it again".into(),
+            "plugin `parrot` asks for the capability `gpu`, which there is not\n  help: this host knows `fs`, `net`, `process` and `secrets:NAME`: update it, or use an older plugin".into(),
             "the file of plugin `parrot` does not export its entry, symbol `transom_plugin_parrot`\n  help: build the crate that exports it with `crate-type = [\"cdylib\", \"rlib\"]`".into(),
         ];
         assert_eq!(messages(&contents, "parrot"), expected);

@@ -10,8 +10,9 @@ use super::refuse;
 use crate::assembly::Overrides;
 use crate::client::{Client, Frames};
 use crate::data::{DataError, DataFolder, Guest};
+use crate::log;
 use crate::manifest::Manifest;
-use crate::program::{Common, DONE, FAILED, INTERRUPTED, log_to_stderr};
+use crate::program::{Common, DONE, FAILED, INTERRUPTED};
 use crate::running::{Refused, Running};
 use crate::terminal::{aside, complain, counted, note, print, shown};
 
@@ -112,7 +113,7 @@ async fn reach(common: &Common, give_up: Instant) -> Result<Asked, Refused> {
 }
 
 async fn own_host(manifest: Manifest, data: DataFolder) -> Result<Asked, Refused> {
-    log_to_stderr("warn");
+    log::install(&log::Options::quiet(&manifest.host));
     let overrides = Overrides { listen: Some("127.0.0.1:0".to_owned()), ..Overrides::default() };
     let running = Running::start(manifest, data, &overrides, false).await?;
     match running.address.clone() {

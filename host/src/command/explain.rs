@@ -19,8 +19,11 @@ pub(crate) async fn run(common: &Common) -> u8 {
         Err(Refused::Faults(faults)) => faults,
         Err(refused) => return refuse(&refused, common.json),
     };
-    let explanations: Vec<&str> =
-        faults.as_slice().iter().filter_map(|fault| fault.explanation.as_deref()).collect();
+    let explanations: Vec<&str> = faults
+        .as_slice()
+        .iter()
+        .filter_map(|fault| Some(fault.explanation.as_ref()?.text.as_str()))
+        .collect();
     if explanations.is_empty() {
         // Whether contracts fit shows only when everything else is right.
         return refuse(&Refused::Faults(faults), common.json);

@@ -9,6 +9,7 @@ use transom_plugin_api::port::Role;
 
 use super::check::assembled;
 use super::refuse;
+use crate::assembly::Assembled;
 use crate::program::{Common, DONE, FAILED};
 use crate::running::{Refused, resident_descriptors};
 use crate::terminal::{print, shown};
@@ -52,8 +53,8 @@ pub(crate) async fn run(common: &Common, arguments: &Arguments) -> u8 {
 async fn found(common: &Common) -> Result<Vec<PointGraph>, Refused> {
     let residents = resident_descriptors().await?;
     let assembly = assembled(common).await?;
-    let plugins: Vec<Descriptor> = assembly.plugins.into_iter().map(|plugin| plugin.descriptor).collect();
-    Ok(graph(&residents, &plugins))
+    let plugins: Vec<Descriptor> = assembly.plugins.iter().map(Assembled::on_the_bus).collect();
+    Ok(graph(&residents, &plugins, &assembly.manifest.order()))
 }
 
 fn described(point: &PointGraph, why: bool) -> String {

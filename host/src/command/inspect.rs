@@ -10,7 +10,7 @@ use transom_kernel::descriptor::PortDescriptor;
 use transom_loader::{PluginFile, check};
 use transom_plugin_api::sabotage::sabotaged;
 
-use super::refuse;
+use super::{capability, refuse};
 use crate::manifest::Fault;
 use crate::program::{Common, DONE, REFUSED};
 use crate::running::Refused;
@@ -45,13 +45,21 @@ pub(crate) fn run(common: &Common, arguments: &Arguments) -> u8 {
         let _ = transom_loader::load(&file.bytes, id, &folder);
     }
     if common.json {
-        print(&format!("{}\n", serde_json::json!({ "plugins": file.contents.descriptors })));
+        let note = note(&file.contents.descriptors);
+        print(&format!("{}\n", serde_json::json!({ "plugins": file.contents.descriptors, "note": note })));
         return DONE;
     }
     for descriptor in &file.contents.descriptors {
         print(&shown(&described(descriptor)));
     }
+    if let Some(note) = note(&file.contents.descriptors) {
+        print(&format!("{note}\n"));
+    }
     DONE
+}
+
+fn note(plugins: &[Descriptor]) -> Option<String> {
+    capability::note(plugins.iter().flat_map(|plugin| &plugin.capabilities).map(String::as_str))
 }
 
 fn described(plugin: &Descriptor) -> String {
@@ -64,8 +72,8 @@ fn described(plugin: &Descriptor) -> String {
         plugin.target, plugin.rustc, plugin.sdk, plugin.abi
     );
     if !plugin.capabilities.is_empty() {
-        let asks = plugin.capabilities.join(", ");
-        let _ = writeln!(out, "  asks for {asks} (declared, not enforced: it runs in the host's process)");
+        let asked = capability::asked(plugin.capabilities.iter().map(String::as_str));
+        let _ = writeln!(out, "  {asked}");
     }
     for port in &plugin.ports {
         let _ = writeln!(out, "  {}", port_line(port));

@@ -1,10 +1,9 @@
 //! `transom plugins`: the plugins of the running host, else of the manifest.
 
 use serde_json::{Value, json};
-use transom_plugin_api::hosting::Attach;
 
 use super::check::assembled;
-use super::refuse;
+use super::{capability, refuse};
 use crate::client::Client;
 use crate::data::running_host;
 use crate::program::{Common, DONE, FAILED};
@@ -31,14 +30,28 @@ pub(crate) async fn run(common: &Common) -> u8 {
             Err(refused) => return refuse(&refused, common.json),
         },
     };
+    let note = note(&listed);
     if common.json {
-        print(&format!("{}\n", json!({ "plugins": listed })));
+        print(&format!("{}\n", json!({ "plugins": listed, "note": note })));
         return DONE;
     }
     for plugin in listed.as_array().into_iter().flatten() {
         print(&shown(&line(plugin)));
     }
+    if let Some(note) = note {
+        print(&shown(&format!("{note}\n")));
+    }
     DONE
+}
+
+/// The capabilities of a plugin as a listing has them.
+pub(super) fn capabilities_of(plugin: &Value) -> impl Iterator<Item = &str> {
+    plugin["capabilities"].as_array().into_iter().flatten().filter_map(Value::as_str)
+}
+
+/// What stands below a listing of plugins.
+pub(super) fn note(plugins: &Value) -> Option<String> {
+    capability::note(plugins.as_array().into_iter().flatten().flat_map(capabilities_of))
 }
 
 async fn of_manifest(common: &Common) -> Result<Value, crate::running::Refused> {
@@ -48,8 +61,9 @@ async fn of_manifest(common: &Common) -> Result<Value, crate::running::Refused> 
             "id": plugin.descriptor.id,
             "version": plugin.descriptor.version,
             "about": plugin.descriptor.about,
-            "attach": match plugin.attach() { Attach::Linked => "linked", Attach::Dylib => "dylib" },
+            "attach": plugin.attach(),
             "state": "not running",
+            "capabilities": plugin.descriptor.capabilities,
         })
     };
     Ok(assembly.plugins.iter().map(plugin).collect())
@@ -57,9 +71,11 @@ async fn of_manifest(common: &Common) -> Result<Value, crate::running::Refused> 
 
 fn line(plugin: &Value) -> String {
     let text = |key: &str| plugin[key].as_str().unwrap_or_default().to_owned();
+    let asked = Some(capability::asked(capabilities_of(plugin))).filter(|asked| !asked.is_empty());
+    let asked = asked.map(|asked| format!(" ({asked})")).unwrap_or_default();
     let reason = plugin["reason"].as_str().map(|reason| format!("\n    {reason}")).unwrap_or_default();
     format!(
-        "{:22} {:8} {:7} {:12} {}{reason}\n",
+        "{:22} {:8} {:7} {:12} {}{asked}{reason}\n",
         text("id"),
         text("version"),
         text("attach"),

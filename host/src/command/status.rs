@@ -1,9 +1,11 @@
 //! `transom status`, `quarantine` and `release`: what the operator asks of a running host.
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 use serde_json::Value;
 
-use super::refuse;
+use super::{capability, plugins, refuse};
 use crate::control::{Question, ask};
 use crate::program::{Common, DONE, FAILED};
 use crate::running::Refused;
@@ -43,7 +45,13 @@ pub(crate) fn status(common: &Common) -> u8 {
     match asked(common, &Question::Status) {
         Err(code) => code,
         Ok(answer) => {
-            let text = if common.json { format!("{answer}\n") } else { shown(&described(&answer)) };
+            let text = if common.json {
+                let mut answer = answer;
+                answer["note"] = plugins::note(&answer["plugins"]).into();
+                format!("{answer}\n")
+            } else {
+                shown(&described(&answer))
+            };
             print(&text);
             DONE
         }
@@ -51,7 +59,7 @@ pub(crate) fn status(common: &Common) -> u8 {
 }
 
 /// The answer of the running host, or the exit code of what was told instead.
-fn asked(common: &Common, question: &Question) -> Result<Value, u8> {
+pub(super) fn asked(common: &Common, question: &Question) -> Result<Value, u8> {
     let answer = ask(&common.data_folder_of_host(), question);
     let answer = answer.and_then(|answer| match answer["error"].as_str() {
         Some(error) => Err(error.to_owned()),
@@ -75,7 +83,7 @@ fn described(status: &Value) -> String {
     );
     for plugin in list(status, "plugins") {
         text += &format!(
-            "  {:22} {:8} {:7} {:12} {}\n",
+            "  {:22} {:8} {:7} {:12} {}{}\n",
             text_of(plugin, "id"),
             text_of(plugin, "version"),
             text_of(plugin, "attach"),
@@ -83,7 +91,8 @@ fn described(status: &Value) -> String {
             counted(
                 usize::try_from(plugin["contributions"].as_u64().unwrap_or_default()).unwrap_or_default(),
                 "handler"
-            )
+            ),
+            generations(plugin) + &asks_for(plugin)
         );
         if let Some(reason) = plugin["reason"].as_str() {
             text += &format!("    {reason}\n");
@@ -97,9 +106,51 @@ fn described(status: &Value) -> String {
             );
         }
     }
+    if let Some(note) = plugins::note(&status["plugins"]) {
+        text += &format!("{note}\n");
+    }
     text += &section("points, by traffic", &points(status));
     text += &section("bridged", &bridges(status));
+    text += &section("plugin files in memory", &images(status));
     text + &section("running now", &running(status))
+}
+
+/// Which generation runs, when it is not the first, and how many before it still do.
+fn generations(plugin: &Value) -> String {
+    let number = |key: &str| plugin[key].as_u64().unwrap_or_default();
+    let mut text = String::new();
+    if number("generation") > 1 {
+        text += &format!(", generation {}", number("generation"));
+    }
+    if number("draining") > 0 {
+        text += &format!(", {} before it still at work", number("draining"));
+    }
+    text
+}
+
+/// By plugin, since a host that was reloaded often has many.
+fn images(status: &Value) -> Vec<String> {
+    let mut by_plugin: BTreeMap<&str, Vec<&Value>> = BTreeMap::new();
+    for image in list(status, "images") {
+        by_plugin.entry(text_of(image, "plugin")).or_default().push(image);
+    }
+    let line = |(plugin, images): (&str, Vec<&Value>)| {
+        let left_over = images.iter().filter(|image| image["inUse"] == false).count();
+        let sum = |key: &str| images.iter().filter_map(|image| image[key].as_u64()).sum::<u64>();
+        format!(
+            "{plugin:22} {} in use, {left_over} left over; {} KiB resident, {} KiB of it shared, {} KiB mapped",
+            images.len() - left_over,
+            sum("residentKiB"),
+            sum("sharedKiB"),
+            sum("mappedKiB")
+        )
+    };
+    by_plugin.into_iter().map(line).collect()
+}
+
+fn asks_for(plugin: &Value) -> String {
+    let asked = capability::asked(plugins::capabilities_of(plugin));
+    if asked.is_empty() { asked } else { format!(", {asked}") }
 }
 
 /// What the process takes from its machine, where that is known.
@@ -144,10 +195,10 @@ fn running(status: &Value) -> Vec<String> {
     list(status, "running").map(line).collect()
 }
 
-fn list<'a>(of: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
+pub(super) fn list<'a>(of: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
     of[key].as_array().into_iter().flatten()
 }
 
-fn text_of<'a>(of: &'a Value, key: &str) -> &'a str {
+pub(super) fn text_of<'a>(of: &'a Value, key: &str) -> &'a str {
     of[key].as_str().unwrap_or_default()
 }

@@ -7,7 +7,9 @@ use super::refuse;
 use crate::assembly::Overrides;
 use crate::attendant::Attendant;
 use crate::data::DataFolder;
-use crate::program::{Common, DONE, FAILED, INTERRUPTED, REFUSED, log_to_stderr};
+use crate::log;
+use crate::manifest::LogFormat;
+use crate::program::{Common, DONE, FAILED, INTERRUPTED, REFUSED};
 use crate::running::{Refused, Running};
 use crate::terminal::{complain, note, print};
 
@@ -24,6 +26,9 @@ pub(crate) struct Arguments {
     /// Refuse plugins that differ from the lock file beside the manifest
     #[arg(long)]
     locked: bool,
+    /// How the log is written, in place of the manifest's `log_format`
+    #[arg(long, value_name = "FORMAT")]
+    log_format: Option<LogFormat>,
 }
 
 pub(crate) async fn run(common: &Common, arguments: Arguments) -> u8 {
@@ -38,7 +43,7 @@ pub(crate) async fn run(common: &Common, arguments: Arguments) -> u8 {
         Ok(manifest) => manifest,
         Err(refused) => return refuse(&refused, common.json),
     };
-    log_to_stderr(&manifest.host.log);
+    log::install(&log::Options::of(&manifest.host, arguments.log_format));
     let data = match DataFolder::hold(&common.data_folder(&manifest)) {
         Ok(data) => data,
         Err(error) => return refuse(&Refused::Host(error.to_string()), common.json),

@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use transom_kernel::FaultBudget;
+use transom_kernel::{FaultBudget, PointPattern};
 use transom_loader::is_plugin_id;
 use transom_plugin_api::sabotage::sabotaged;
 
 use super::Reader;
 use super::fault::Position;
+use super::grants::positions_in;
 use super::schema::Schema;
-use super::tables::{Attach, PluginTable};
+use super::tables::{Attach, LogLevel, PluginTable};
 use super::tree::{Content, Located};
 use super::wording::{Subject, shown};
 
@@ -26,22 +27,33 @@ pub struct PluginEntry {
     pub source: Option<PathBuf>,
     /// Whether the host ends when it does not start .
     pub required: bool,
-    /// What it is granted.
-    pub capabilities: Vec<String>,
+    /// The capabilities it is granted; `None` when the manifest does not say.
+    pub capabilities: Option<Vec<String>>,
+    /// The points it may be at; `None` for all that it declares.
+    pub points: Option<Vec<PointPattern>>,
     /// Seconds it has to start, when they are not the host's: see [`Manifest::start_deadline`](super::Manifest::start_deadline).
     pub start_deadline_s: Option<u64>,
+    /// What it logs, when that is not what the host's setting says.
+    pub log: Option<LogLevel>,
     /// How many faults it may have before it is quarantined.
     pub faults: FaultBudget,
     /// Its own settings, not checked yet.
     pub(super) settings: Located,
     at: Position,
     keys: BTreeMap<String, Position>,
+    /// Where the items of its lists stand, by key.
+    items: BTreeMap<String, Vec<Position>>,
 }
 
 impl PluginEntry {
     /// Where the value of `key` stands, or the table.
     pub(super) fn position_of(&self, key: &str) -> Position {
         self.keys.get(key).copied().unwrap_or(self.at)
+    }
+
+    /// Where the item of that index in the list under `key` stands.
+    pub(super) fn position_of_item(&self, key: &str, index: usize) -> Position {
+        self.items.get(key).and_then(|items| items.get(index)).copied().unwrap_or(self.position_of(key))
     }
 }
 
@@ -61,14 +73,31 @@ impl Reader<'_, '_> {
     fn plugin(&mut self, index: usize, mut table: Located, schema: Schema<'_>) -> Option<PluginEntry> {
         let before = self.report.count();
         let keys = table.entries().iter().map(|entry| (entry.key.clone(), entry.value.at)).collect();
+        let items = table
+            .entries()
+            .iter()
+            .map(|entry| (entry.key.clone(), positions_in(Some(&entry.value))))
+            .collect();
         let at = table.at;
         let settings = table.take_if("settings", |content| matches!(content, Content::Table(_)));
         let value = self.check(Subject::Plugin(name_of(index, &table)), &table, schema);
         if self.report.count() > before {
             return None;
         }
-        let PluginTable { id, source, attach, required, capabilities, start_deadline_s, faults, .. } =
-            self.read(&table, value)?;
+        let PluginTable {
+            id,
+            source,
+            attach,
+            required,
+            capabilities,
+            points,
+            start_deadline_s,
+            log,
+            faults,
+            ..
+        } = self.read(&table, value)?;
+        let capabilities = capabilities.map(|written| self.capabilities(&id, written, &table));
+        let points = points.map(|written| self.points(&id, &written, &table));
         let attach = attach.unwrap_or(if source.is_some() { Attach::Dylib } else { Attach::Linked });
         let faults = faults.map_or_else(FaultBudget::default, |faults| FaultBudget {
             limit: faults.limit,
@@ -81,10 +110,13 @@ impl Reader<'_, '_> {
             source: source.map(|source| self.folder.join(source)),
             required,
             capabilities,
+            points,
             start_deadline_s,
+            log,
             settings: settings.unwrap_or_else(|| Located::empty_table(at)),
             at,
             keys,
+            items,
         };
         self.report_contradictions(&entry);
         // A plugin that contradicts itself is told once, and not looked for.

@@ -57,7 +57,7 @@ fn with_settings(settings: &str) -> String {
 
 #[test]
 fn no_manifest_makes_the_host_panic() {
-    let whole = "[host]\nroots = ['.']\n[[plugin]]\nid = 'a'\nfaults = { allowed = 1 }\n[plugin.settings]\nkey = 'env:KEY'\n\
+    let whole = "[host]\nroots = ['.']\n[secrets]\nkey = 'env:KEY'\n[order]\n'a/b' = ['a']\n[[plugin]]\nid = 'a'\nfaults = { allowed = 1 }\ncapabilities = ['net']\npoints = ['a/*']\n[plugin.settings]\nkey = 'env:KEY'\n\
                  places = [{ name = '${HOME}' }]\nanything = 0.5\n";
     for (end, _) in whole.char_indices() {
         for noise in ["", "[", "'", "=", ".", "$", "9", "\n", "true", "env:", "-"] {
@@ -66,6 +66,9 @@ fn no_manifest_makes_the_host_panic() {
                 let Ok(manifest) = parse(text) else { continue };
                 for plugin in &manifest.plugins {
                     let _ = manifest.settings_for(plugin, &weather());
+                }
+                for index in [None, Some(0), Some(7)] {
+                    let _ = manifest.fault_in_order("a/b", index, String::new(), &["b".to_owned()]);
                 }
             }
         }

@@ -70,7 +70,7 @@ pub(super) fn shown(text: &str) -> String {
 }
 
 /// Words in backticks, as a list in a sentence.
-pub(super) fn listed<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+pub(crate) fn listed<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     let words: Vec<_> = words.into_iter().map(|word| format!("`{word}`")).collect();
     match words.split_last() {
         None => String::new(),
@@ -80,7 +80,7 @@ pub(super) fn listed<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
 }
 
 /// The word that was probably meant.
-pub(super) fn nearest<'a>(written: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(written: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let spelled = |word: &str| word.to_lowercase().replace('-', "_");
     let written = spelled(written);
     // A third of the letters may be wrong: enough for two typing mistakes in a usual key.

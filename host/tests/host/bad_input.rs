@@ -2,6 +2,7 @@
 //! start.
 
 mod files;
+mod grants;
 mod manifests;
 mod mutated;
 mod starts;

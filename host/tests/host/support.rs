@@ -10,7 +10,7 @@ use std::time::Duration;
 
 pub(crate) use client::{Client, text_of, types_of};
 pub(crate) use process::{Host, Outcome};
-pub(crate) use scene::{Manner, Scene};
+pub(crate) use scene::{Manner, Scene, granted};
 
 /// How long a fact is waited for until a test gives it up. A loaded machine may need seconds for what is done in
 /// milliseconds otherwise.

@@ -120,6 +120,14 @@ pub(crate) fn not_carried(plugin: &'static str, error: &CallError) -> CallError 
     CallError::new(CallErrorKind::Failed, message).at(plugin)
 }
 
+/// Says that no lane leads to the link of `plugin` at `point`.
+pub(crate) fn unreachable(plugin: &'static str, point: &str) -> CallError {
+    let message = format!(
+        "the link of `{plugin}` at `{point}` was built with another copy of the contract, to which no value can be bridged"
+    );
+    CallError::failed(message).at(plugin)
+}
+
 unsafe extern "C" fn drop_lane(state: *mut ()) {
     // SAFETY: made by `Lane::contribution`, dropped once.
     let lane = unsafe { Box::from_raw(state.cast::<Lane>()) };

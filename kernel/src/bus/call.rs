@@ -9,7 +9,7 @@ use transom_plugin_api::abi::guard::swallow_panic;
 use transom_plugin_api::abi::host_table::FailurePlace;
 use transom_plugin_api::abi::task::{AbiWaker, RawTask};
 use transom_plugin_api::abi::{FAILED, PENDING, Step};
-use transom_plugin_api::{CallContext, CallError, CallErrorKind};
+use transom_plugin_api::{CallError, CallErrorKind};
 
 use super::gate::{self, Again};
 use super::{Vigil, cancel, cut_error, fail, written};
@@ -17,6 +17,7 @@ use crate::breadcrumb::Dispatch;
 use crate::bridge::place::Place;
 use crate::seat::Seat;
 use crate::table::{Contribution, Routes};
+use crate::trace;
 
 /// Calls the provider under `name`.
 ///
@@ -60,7 +61,8 @@ pub(crate) unsafe fn call(
             return fail(failure, error);
         },
     };
-    let context = CallContext::stamped(seat.id, budget_ns);
+    let budget_ns = if budget_ns > 0 { budget_ns } else { routes.point.budget_ns };
+    let context = trace::stamped(seat.id, budget_ns);
     let Some(dispatch) = Dispatch::begin(routes.point.counter, &routes.point.times) else {
         // SAFETY: as above.
         unsafe {
@@ -163,6 +165,11 @@ pub(crate) fn provider<'a>(routes: &'a Routes, name: &str) -> Result<&'a Arc<Con
 #[cold]
 fn no_provider(routes: &Routes, name: &str) -> CallError {
     let point = &routes.point.name;
+    if routes.point.is_void {
+        return CallError::denied(format!(
+            "the plugin that calls `{point}` is not granted it: add it to its `points` in the manifest"
+        ));
+    }
     let message = if name.is_empty() {
         format!("no plugin provides the service `{point}`")
     } else {

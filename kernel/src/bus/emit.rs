@@ -6,7 +6,7 @@ use std::sync::Arc;
 use transom_plugin_api::abi::READY;
 use transom_plugin_api::abi::host_table::RawReceived;
 use transom_plugin_api::abi::payload::{Encoded, PayloadType};
-use transom_plugin_api::{CallContext, CallError, CallErrorKind};
+use transom_plugin_api::{CallError, CallErrorKind};
 
 use super::mailbox::Mail;
 use super::written;
@@ -16,6 +16,7 @@ use crate::bridge::lane::not_carried;
 use crate::bridge::place::{Place, encode};
 use crate::seat::Seat;
 use crate::table::{QueuedRoute, Routes};
+use crate::trace::{self, Teller};
 
 /// Tells every listener of the point: inline ones now, queued ones through their mailboxes.
 ///
@@ -38,7 +39,7 @@ pub(crate) unsafe fn emit(seat: &Seat, point: u32, payload: *const ()) {
         None
     };
     if !routes.inline.is_empty() {
-        let context = CallContext::stamped(seat.id, 0);
+        let context = trace::stamped(seat.id, 0);
         for listener in &routes.inline {
             dispatch.runs(listener.plugin, point);
             let mut failure = MaybeUninit::uninit();
@@ -56,7 +57,7 @@ pub(crate) unsafe fn emit(seat: &Seat, point: u32, payload: *const ()) {
     for route in routes.queued.iter().filter(|route| !route.mailbox.waits()) {
         // SAFETY: by this function's contract.
         if let Some(event) = unsafe { clones.event_for(routes, route, payload) } {
-            route.mailbox.push(Mail { event, caller: seat.id });
+            route.mailbox.push(Mail { event, teller: Teller::of(seat.id) });
         }
     }
 }

@@ -20,9 +20,11 @@ use transom_plugin_api::{CallContext, CallError, CallErrorKind};
 use super::gate::{self, Again};
 use super::{Vigil, cancel, cut_error, fail, written};
 use crate::breadcrumb::Dispatch;
+use crate::bridge::lane::unreachable;
 use crate::bridge::place::Place;
 use crate::seat::Seat;
 use crate::table::{Contribution, Point};
+use crate::trace;
 
 /// The value from before a link, for a fail-open point.
 struct Backup {
@@ -192,7 +194,16 @@ pub(crate) unsafe fn apply(
             gate::wait((&seat.shared, gate), limit, held, value, failure, waker, pending)
         };
     }
-    let context = CallContext::stamped(seat.id, routes.point.budget_ns);
+    if let Some(plugin) = routes.unreached
+        && !sabotaged("pass-refused-links-by")
+    {
+        // SAFETY: as above.
+        return unsafe {
+            drop_value(&routes.point, value);
+            fail(failure, unreachable(plugin, &routes.point.name))
+        };
+    }
+    let context = trace::stamped(seat.id, routes.point.budget_ns);
     // SAFETY: by this function's contract.
     match unsafe { run(&routes.point, &routes.links, 0, value, &context, waker) } {
         Progress::Done => READY,

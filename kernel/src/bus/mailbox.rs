@@ -17,14 +17,15 @@ use crate::breadcrumb::{Dispatch, polled_at};
 use crate::bridge::lane::not_carried;
 use crate::bridge::place::Place;
 use crate::table::Contribution;
+use crate::trace::{self, Teller};
 
 /// Events on their way to one listener, in order.
 pub(crate) type Mailbox = Queue<Mail>;
 
-/// An event and who emitted it.
+/// An event and who told it.
 pub(crate) struct Mail {
     pub(crate) event: Arc<SharedPayload>,
-    pub(crate) caller: &'static str,
+    pub(crate) teller: Teller,
 }
 
 /// A mailbox by the terms of its listener.
@@ -72,7 +73,8 @@ pub(crate) fn attend(contribution: &Arc<Contribution>, predecessor: Option<Arc<M
             poll_fn(|context| predecessor.poll_left(context)).await;
         }
         while let Some((mail, lost)) = poll_fn(|context| mailbox.poll_next(context)).await {
-            handle(&contribution, mail, lost).await;
+            let Mail { event, teller: Teller { id, origin } } = mail;
+            origin.around(handle(&contribution, event, id, lost)).await;
         }
     };
     let until_closed = async move {
@@ -93,11 +95,11 @@ pub(crate) fn attend(contribution: &Arc<Contribution>, predecessor: Option<Arc<M
     });
 }
 
-async fn handle(contribution: &Contribution, mail: Mail, lost: u64) {
+async fn handle(contribution: &Contribution, event: Arc<SharedPayload>, caller: &'static str, lost: u64) {
     let Some(handler) = contribution.asynchronous() else { return };
     let handler: &AsyncHandler = handler;
-    let context = CallContext::stamped(mail.caller, 0);
-    let event = match readable(contribution, mail.event) {
+    let context = trace::stamped(caller, 0);
+    let event = match readable(contribution, event) {
         Ok(event) => event.received(lost),
         Err(error) => {
             let error = not_carried(contribution.seat.id, &error);

@@ -4,11 +4,11 @@ use std::mem::MaybeUninit;
 use std::sync::Arc;
 use std::task::Poll;
 
+use transom_plugin_api::CallError;
 use transom_plugin_api::abi::guard::swallow_panic;
 use transom_plugin_api::abi::host_table::FailurePlace;
 use transom_plugin_api::abi::task::{AbiWaker, RawStream};
 use transom_plugin_api::abi::{FAILED, PENDING, READY, Step};
-use transom_plugin_api::{CallContext, CallError};
 
 use super::call::{blamed, drop_request, provider};
 use super::gate::{self, OpenAgain};
@@ -17,6 +17,7 @@ use crate::breadcrumb::Dispatch;
 use crate::bridge::place::Place;
 use crate::seat::Seat;
 use crate::table::{Contribution, Point};
+use crate::trace;
 
 /// Opens a stream of the provider under `name`.
 ///
@@ -63,7 +64,7 @@ pub(crate) unsafe fn open(
         },
     };
     dispatch.runs(provider.seat.number, point);
-    let context = CallContext::stamped(seat.id, 0);
+    let context = trace::stamped(seat.id, 0);
     let mut error = MaybeUninit::uninit();
     let mut inner = MaybeUninit::uninit();
     // SAFETY: the handler was attached to this point, so the request is of its type.

@@ -15,6 +15,7 @@ use transom_plugin_api::sabotage::sabotaged;
 
 use super::{ReloadError, ReloadTerms, Reloaded, SETTLE, drain, legacy, refused};
 use crate::bus::gate::Gate;
+use crate::grants::Grants;
 use crate::kernel::Shared;
 use crate::lifecycle::{NotStarted, PluginToStart, STOP_SHARE, activate, discard, rest, run_on_stop};
 use crate::lives::Active;
@@ -120,7 +121,7 @@ async fn start(
 fn keep(shared: &Arc<Shared>, old: &Arc<Seat>) -> Result<Kept, String> {
     let gate = Gate::closed(old.id);
     let lineage = Lineage { generation: old.generation, ..Lineage::first() };
-    let keeper = Seat::new(shared, old.descriptor.clone(), "", None, lineage);
+    let keeper = Seat::new(shared, old.descriptor.clone(), "", None, lineage, Grants::default());
     let was_live = old.pause();
     let there = shared.draft().of_seat(old);
     let places = there.iter().filter_map(|handler| place(&keeper, &gate, handler)).collect();

@@ -162,3 +162,17 @@ async fn waiting_for_room_is_refused_where_the_point_is_not_paced() {
     let message = refused.expect_err("the point is not paced").to_string();
     assert!(message.contains("depot/parcel.arrived") && message.contains("paced"), "{message}");
 }
+
+#[tokio::test]
+async fn who_runs_on_a_thread_is_known_there_while_it_does() {
+    let (kernel, diary) = (kernel(), Diary::default());
+    let (_, says) = kernel.resident::<Says>("depot").expect("seats");
+    let (_, hears) = kernel.resident::<Hears>("a-listener").expect("seats");
+    let seen = diary.clone();
+    let hear =
+        move |_: &Parcel, _: &CallContext| seen.write(transom_kernel::running_plugin().unwrap_or("nobody"));
+    hears.arrived.inline(hear).expect("attaches");
+    assert_eq!(transom_kernel::running_plugin(), None);
+    says.arrived.emit(&Parcel::default());
+    assert_eq!((diary.lines(), transom_kernel::running_plugin()), (vec!["a-listener".to_owned()], None));
+}

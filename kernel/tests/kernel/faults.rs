@@ -4,12 +4,10 @@ use std::time::Duration;
 
 use tokio::sync::broadcast::Receiver;
 use transom_kernel::{FaultBudget, Kernel, PluginToStart, plan};
-use transom_plugin_api::abi::plugin_table::open_header;
-use transom_plugin_api::hosting::{Attach, PluginChange, PluginState, PluginStatus};
-use transom_plugin_api::plugin::linked_plugins;
+use transom_plugin_api::hosting::{PluginChange, PluginState, PluginStatus};
 use transom_plugin_api::prelude::*;
 
-use super::support::{Diary, kernel};
+use super::support::{Diary, kernel, linked};
 
 const ASK: Service<Text, Text> = Service::new("clumsy/ask").deadline_ms(20);
 const SAID: Event<Text> = Event::new("clumsy/said");
@@ -125,23 +123,8 @@ async fn started(faults: FaultBudget) -> (Kernel, Probe, Diary) {
     let diary = Diary::default();
     let written = diary.clone();
     probe.answered.inline(move |word, _| written.write(word.as_str())).expect("attaches");
-    let linked = linked_plugins().find_map(|linked| {
-        let table = open_header(linked.header).expect("the tables agree");
-        let descriptor: transom_kernel::Descriptor =
-            serde_json::from_str(table.describe()().as_str()).expect("the record is JSON");
-        (descriptor.id == "clumsy").then_some((descriptor, table))
-    });
-    let (descriptor, table) = linked.expect("it is linked in");
-    let plan = plan(&kernel.residents(), std::slice::from_ref(&descriptor)).expect("nothing is wrong");
-    let plugin = PluginToStart {
-        descriptor,
-        table,
-        settings: "{}".to_owned(),
-        attach: Attach::Linked,
-        data_folder: String::new(),
-        start_deadline: None,
-        faults,
-    };
+    let plugin = PluginToStart { faults, ..linked("clumsy") };
+    let plan = plan(&kernel.residents(), std::slice::from_ref(&plugin.descriptor)).expect("nothing is wrong");
     let report = kernel.start(vec![plugin], &plan).await;
     assert!(report.disabled.is_empty(), "{report:?}");
     (kernel, probe, diary)

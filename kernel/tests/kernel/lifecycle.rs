@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use transom_kernel::{Descriptor, FaultBudget, Kernel, Plan, PluginToStart, plan};
+use transom_kernel::{Descriptor, FaultBudget, Grants, Kernel, Plan, PluginToStart, plan};
 use transom_plugin_api::abi::plugin_table::open_header;
 use transom_plugin_api::hosting::{Attach, PluginState};
 use transom_plugin_api::plugin::linked_plugins;
@@ -129,6 +129,7 @@ fn described(kernel: &Kernel, settings: &str) -> (Vec<Descriptor>, Plan, Vec<Plu
                 data_folder: String::new(),
                 start_deadline: Some(Duration::from_millis(300)),
                 faults: FaultBudget::default(),
+                grants: Grants::default(),
             }
         })
         .filter(|plugin| ["pinger", "a-needy"].contains(&plugin.descriptor.id.as_str()))

@@ -251,7 +251,7 @@ async fn the_new_generation_answers_links_and_hears_and_knows_what_it_was_handed
     let parcel = heard.recv().await.expect("it is heard");
     assert_eq!((parcel.id, parcel.label.as_str()), (5, "second"));
     let mill = &kernel.plugins()[0];
-    assert_eq!((mill.generation, mill.draining, mill.state), (2, 0, PluginState::Running));
+    assert_eq!((mill.generation, mill.draining, &mill.state), (2, 0, &PluginState::Running));
     kernel.stop(Duration::from_secs(5)).await;
 }
 

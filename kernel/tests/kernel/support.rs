@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use transom_kernel::{Descriptor, FaultBudget, Kernel, KernelConfig, PluginToStart};
+use transom_kernel::{Descriptor, FaultBudget, Grants, Kernel, KernelConfig, PluginToStart};
 use transom_plugin_api::abi::plugin_table::open_header;
 use transom_plugin_api::hosting::Attach;
 use transom_plugin_api::plugin::linked_plugins;
@@ -29,6 +29,12 @@ pub(crate) fn kernel() -> Kernel {
     Kernel::new(KernelConfig::default(), tokio::runtime::Handle::current())
 }
 
+/// The plugin with that id, which is linked into this binary.
+pub(crate) fn linked(id: &str) -> PluginToStart {
+    let found = linked_plugins().find(|linked| linked.id() == id).expect("it is linked in");
+    PluginToStart::linked(&found, "{}").expect("the tables agree")
+}
+
 /// What happened, in order, told by many.
 #[derive(Clone, Default)]
 pub(crate) struct Diary(Arc<Mutex<Vec<String>>>);
@@ -43,23 +49,8 @@ impl Diary {
     }
 }
 
-/// A plugin of this binary, with 300 ms to start.
+/// A plugin of this binary with settings, and 300 ms to start.
 pub(crate) fn plugin_to_start(id: &str, settings: &str) -> PluginToStart {
-    let plugins = linked_plugins().map(|linked| {
-        let table = open_header(linked.header).expect("the tables agree");
-        let descriptor: Descriptor =
-            serde_json::from_str(table.describe()().as_str()).expect("the record is JSON");
-        (descriptor, table)
-    });
-    let (descriptor, table) =
-        plugins.into_iter().find(|(descriptor, _)| descriptor.id == id).expect("it is linked");
-    PluginToStart {
-        descriptor,
-        table,
-        settings: settings.to_owned(),
-        attach: Attach::Linked,
-        data_folder: String::new(),
-        start_deadline: Some(Duration::from_millis(300)),
-        faults: FaultBudget::default(),
-    }
+    let start_deadline = Some(Duration::from_millis(300));
+    PluginToStart { settings: settings.to_owned(), start_deadline, ..linked(id) }
 }

@@ -6,8 +6,8 @@ use crate::message::{Chunk, Message, Role};
 use crate::turn::TurnRecord;
 
 /// What a conversation is doing.
-#[contract]
-#[derive(Copy, Eq)]
+#[contract(grows)]
+#[derive(Eq)]
 pub enum Status {
     /// A turn is running.
     Active,

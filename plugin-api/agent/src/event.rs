@@ -17,8 +17,8 @@ pub struct AgentEvent {
     pub what: AgentEventKind,
 }
 
-/// What can happen in a turn.
-#[contract]
+/// What can happen in a turn. Who shows it leaves out what it does not know.
+#[contract(grows)]
 pub enum AgentEventKind {
     /// The person's message; the first frame of every turn.
     UserMessage {

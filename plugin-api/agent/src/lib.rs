@@ -26,6 +26,10 @@
 //! | [`conversation`]`::APPEND`, `HISTORY`, `READ`, `LIST`, `FIND`, `UPDATE` | service | the conversation store answers |
 //! | [`reach::HTTP_ROUTE`], [`reach::HTTP_STREAM`] | named service, named streaming service | plugins answer, one name for each route; transports call |
 //!
+//! Enums that will get further variants [grow](macro@transom_plugin_api::contract#enums-that-grow): kinds of chunks, frames
+//! and events, classes, reasons, efforts and states. What a plugin does not know of them it passes on unchanged. Who speaks,
+//! a [`Role`](message::Role), is one of four for good.
+//!
 //! What a constant says last about itself is: its name on the bus, its kind, the time one handler may take, and whether
 //! it has stages. No point here has stages yet.
 //!

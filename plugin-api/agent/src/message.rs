@@ -16,8 +16,9 @@ pub enum Role {
     Tool,
 }
 
-/// A piece of a message. The order of chunks is the order in which they came.
-#[contract]
+/// A piece of a message. The order of chunks is the order in which they came. What is not known is kept in its place; a
+/// provider does not send it to its model.
+#[contract(grows)]
 pub enum Chunk {
     /// Words for the other side.
     Text {

@@ -19,9 +19,9 @@ pub struct ModelInfo {
     pub vision: bool,
 }
 
-/// How hard a model is to think. Providers map it to what they have.
-#[contract]
-#[derive(Copy, Eq, Default)]
+/// How hard a model is to think. Providers map it to what they have, and what they do not know to the model's own default.
+#[contract(grows)]
+#[derive(Eq, Default)]
 pub enum ReasoningEffort {
     /// Barely.
     Low,
@@ -71,9 +71,10 @@ pub struct ModelRequest {
     pub conversation_id: Text,
 }
 
-/// The classes of failure a caller can tell apart. Which of them deserve a retry is the caller's rule.
-#[contract]
-#[derive(Copy, Eq)]
+/// The classes of failure a caller can tell apart. Which of them deserve a retry is the caller's rule; one that it does
+/// not know deserves none.
+#[contract(grows)]
+#[derive(Eq)]
 pub enum FailureClass {
     /// The provider could not be reached, or the connection broke.
     Network,
@@ -97,8 +98,9 @@ pub enum FailureClass {
     UnknownModel,
 }
 
-/// What a provider streams. After `finish` or `error` nothing follows.
-#[contract]
+/// What a provider streams. After `finish` or `error` nothing follows. What the orchestrator does not know goes on to viewers
+/// and into the log as it is, unless frames or chunks have something else by that name.
+#[contract(grows)]
 pub enum ProviderEvent {
     /// More text.
     TextDelta {
@@ -142,9 +144,9 @@ pub enum ProviderEvent {
     },
 }
 
-/// Why a model stopped.
-#[contract]
-#[derive(Copy, Eq)]
+/// Why a model stopped. A reason that is not known is an end like [`Stop`](Self::Stop).
+#[contract(grows)]
+#[derive(Eq)]
 pub enum FinishReason {
     /// It had said what it wanted to say.
     Stop,

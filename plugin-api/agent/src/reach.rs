@@ -14,7 +14,7 @@
 //! | [`CallErrorKind`](transom_plugin_api::CallErrorKind) | status |
 //! |---|---|
 //! | `InvalidInput` | 400 |
-//! | `Refused` | 403 |
+//! | `Refused`, `Denied` | 403 |
 //! | `NotFound` | 404 |
 //! | `Conflict` | 409 |
 //! | `Failed`, `Panicked` | 500; the text of a panic is only logged |
@@ -98,8 +98,8 @@ impl HttpReply {
 /// `http/route` · named service · 30 s · plugins answer, transports call
 pub const HTTP_ROUTE: Service<HttpRequest, HttpReply, HttpRoute> = Service::named("http/route");
 
-/// A piece of a streamed answer.
-#[contract]
+/// A piece of a streamed answer. What a transport does not know it writes as a document.
+#[contract(grows)]
 pub enum HttpFrame {
     /// Status and headers; the first piece, once.
     Head {

@@ -94,9 +94,9 @@ pub struct TurnStatus {
 /// `agent/turn.status` · service · 30 s · the orchestrator answers
 pub const STATUS: Service<Text, TurnStatus> = Service::new("agent/turn.status");
 
-/// Why a turn ended. Every turn ends exactly once.
-#[contract]
-#[derive(Copy, Eq)]
+/// Why a turn ended. Every turn ends exactly once; a reason that is not known is an end, too.
+#[contract(grows)]
+#[derive(Eq)]
 pub enum EndReason {
     /// The model had said what it wanted to say.
     Stop,

@@ -1,7 +1,7 @@
 //! `export_plugin!`.
 
-use proc_macro2::TokenStream;
-use quote::quote;
+use proc_macro2::{Span, TokenStream};
+use quote::{quote, quote_spanned};
 use syn::parse::{Parse, ParseStream};
 use syn::{Error, Expr, ExprArray, ExprLit, Ident, Lit, LitStr, Path, Token};
 
@@ -10,6 +10,7 @@ const SYMBOL_PREFIX: &str = "transom_plugin_";
 
 pub(crate) fn expand(arguments: TokenStream) -> syn::Result<TokenStream> {
     let Export { plugin, id, runtime, exclusive, capabilities } = syn::parse2(arguments)?;
+    let capabilities = checked_capabilities(&capabilities);
     let symbol = format!("{SYMBOL_PREFIX}{}", id.value().replace('-', "_"));
     Ok(quote! {
         const _: () = {
@@ -21,10 +22,11 @@ pub(crate) fn expand(arguments: TokenStream) -> syn::Result<TokenStream> {
                 id: #id,
                 version: ::core::env!("CARGO_PKG_VERSION"),
                 about: ::core::env!("CARGO_PKG_DESCRIPTION"),
+                module: ::core::module_path!(),
                 runtime: ::transom_plugin_api::runtime::RuntimeChoice::#runtime,
                 aborts: ::core::cfg!(panic = "abort"),
                 exclusive: #exclusive,
-                capabilities: &[#(#capabilities),*],
+                capabilities: #capabilities,
                 ports: <<#plugin as plugin::Plugin>::Ports as ::transom_plugin_api::Ports>::DECLARED,
                 settings: <#plugin as ::transom_plugin_api::settings::Setting>::SCHEMA,
             };
@@ -117,6 +119,15 @@ fn checked_id(id: LitStr) -> syn::Result<LitStr> {
         return Ok(id);
     }
     Err(Error::new(id.span(), "an id is lower-case words joined by `-`, at most 64 characters"))
+}
+
+/// The list in a constant of its own, so that an error in it points there.
+fn checked_capabilities(capabilities: &[LitStr]) -> TokenStream {
+    let span = capabilities.first().map_or_else(Span::call_site, LitStr::span);
+    quote_spanned! {span=> {
+        const ASKED: &[&str] = ::transom_plugin_api::capability::checked(&[#(#capabilities),*]);
+        ASKED
+    }}
 }
 
 fn texts(array: &ExprArray) -> syn::Result<Vec<LitStr>> {

@@ -50,7 +50,7 @@ pub fn settings(item: TokenStream) -> TokenStream {
 /// |---|---|
 /// | `id = "…"` | the plugin's id: lower-case words joined by `-` |
 /// | `runtime = "tokio"` | its futures use tokio's sockets, timers or tasks; needs the feature `tokio` |
-/// | `capabilities = ["net", "fs", "process"]` | what it asks the operator to grant |
+/// | `capabilities = ["net", "fs", "process", "secrets:NAME"]` | what it asks the operator to grant |
 #[proc_macro]
 pub fn export_plugin(arguments: TokenStream) -> TokenStream {
     export::expand(arguments.into()).unwrap_or_else(|error| error.into_compile_error()).into()

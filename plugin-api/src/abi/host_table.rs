@@ -7,8 +7,9 @@ use abi_stable::std_types::RSlice;
 
 use super::payload::PayloadType;
 use super::task::{AbiWaker, RawStream, RawTask};
+use super::trace::TraceFunctions;
 use super::{RStr, Step};
-use crate::{CallContext, CallError};
+use crate::{CallContext, CallError, Text};
 
 /// A free place for a failure.
 pub type FailurePlace = *mut MaybeUninit<CallError>;
@@ -99,7 +100,16 @@ pub struct HostTable {
     pub is_dispatching: unsafe extern "C" fn(*const ()) -> bool,
     /// Milliseconds since the epoch.
     pub now_ms: unsafe extern "C" fn(*const ()) -> i64,
-    /// Logs: level (1 error … 5 trace), target, message with its fields.
+    // Work that blocks.
+    /// Polls a task once on a thread that may block, and drops it there; unpolled once the plugin is stopped.
+    pub run_blocking: unsafe extern "C" fn(*const (), RawTask),
+    // Secrets.
+    /// Writes the text of the operator's secret of that name, or a failure.
+    pub secret: unsafe extern "C" fn(*const (), RStr<'_>, *mut MaybeUninit<Text>, FailurePlace) -> Step,
+    // Spans and events.
+    /// Takes the plugin's spans and events.
+    pub trace: TraceFunctions,
+    /// Logs a line that has no callsite, such as a panic: level (1 error … 5 trace), target, message.
     #[sabi(last_prefix_field)]
     pub log: unsafe extern "C" fn(*const (), u8, RStr<'_>, RStr<'_>),
 }

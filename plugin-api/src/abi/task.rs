@@ -20,6 +20,7 @@ use abi_stable::StableAbi;
 use super::guard::{guarded, guarded_anywhere, swallow_panic};
 use super::{ENDED, FAILED, PENDING, READY, Step};
 use crate::CallError;
+use crate::sabotage::sabotaged;
 
 /// A borrowed waker on its way across. Valid for the call it is passed to.
 #[repr(C)]
@@ -134,6 +135,7 @@ impl WakerCache {
     pub fn with<R>(&mut self, lent: &AbiWaker, poll: impl FnOnce(&mut Context<'_>) -> R) -> R {
         if let Some((key, waker)) = &self.0
             && *key == lent.key
+            && !sabotaged("keep-no-waker")
         {
             return poll(&mut Context::from_waker(waker));
         }

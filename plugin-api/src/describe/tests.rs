@@ -36,6 +36,7 @@ const fn describe(ports: &'static [PortDecl]) -> Description {
         id: "post",
         version: "0.1.0",
         about: "Says \"parcel\"\tand \\",
+        module: "post::plugin",
         runtime: RuntimeChoice::Tokio,
         aborts: false,
         exclusive: false,
@@ -59,6 +60,7 @@ fn a_record_begins_with_its_mark_and_its_length() {
 fn a_description_is_written_as_it_is() {
     let document = document();
     assert_eq!(document["about"], DESCRIPTION.about);
+    assert_eq!(document["module"], "post::plugin");
     assert_eq!(document["runtime"], "tokio");
     assert_eq!(document["capabilities"], json!(["net", "fs"]));
 }

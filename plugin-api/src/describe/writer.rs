@@ -53,6 +53,8 @@ impl<const N: usize> Writer<N> {
         self.text(description.version);
         self.comma_key("about");
         self.text(description.about);
+        self.comma_key("module");
+        self.text(description.module);
         self.comma_key("abi");
         self.number(ABI_REVISION as u64);
         self.comma_key("sdk");

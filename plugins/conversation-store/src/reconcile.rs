@@ -54,8 +54,9 @@ fn says_something(message: &Message) -> bool {
     match message.role {
         Role::Assistant => message.chunks.iter().any(|chunk| match chunk {
             Chunk::Text { text } => !text.is_empty(),
-            Chunk::ToolCall { .. } => true,
-            _ => false,
+            // What is not known here may be what the model goes by; who asks it leaves out what it does not know.
+            Chunk::ToolCall { .. } | Chunk::Unknown(_) => true,
+            Chunk::Thinking { .. } | Chunk::ToolResult { .. } | Chunk::Error { .. } => false,
         }),
         _ => !message.chunks.is_empty(),
     }

@@ -59,7 +59,7 @@ impl Answer {
 
     /// The provider has closed the stream, or said that it is done.
     pub(crate) fn end(&mut self) {
-        match self.finish {
+        match self.finish.take() {
             _ if self.is_over => {}
             Some(reason) => self.conclude(reason),
             None => self.fail(Failure::new(FailureClass::Protocol, "ended in the middle of its answer")),
@@ -68,7 +68,7 @@ impl Answer {
 
     /// The stream cannot be read on. That is no failure when the model had finished and only the end was missing.
     pub(crate) fn break_off(&mut self, failure: Failure) {
-        match self.finish {
+        match self.finish.take() {
             _ if self.is_over => {}
             Some(reason) => self.conclude(reason),
             None => self.fail(failure),

@@ -67,7 +67,7 @@ impl Failure {
     pub(crate) fn event(&self, provider: &str, key: Option<&Secret>) -> ProviderEvent {
         ProviderEvent::Error {
             message: self.message(provider, key).into(),
-            class: self.class,
+            class: self.class.clone(),
             code: Maybe::from(self.code.as_ref().map(|code| Text::from(readable(code, key)))),
             retry_after_ms: Maybe::from(self.retry_after_ms),
         }
@@ -222,7 +222,7 @@ mod tests {
             (529, FailureClass::Overloaded),
             (302, FailureClass::InvalidRequest),
         ] {
-            check(status, "", class, &status.to_string());
+            check(status, "", class.clone(), &status.to_string());
             check(status, "<html>no</html>", class, &status.to_string());
         }
     }

@@ -55,7 +55,7 @@ impl Models {
                 Err(failure) => failure,
             };
             let message = self.endpoint.message(&failure);
-            if !catalogue::may_pass(failure.class) {
+            if !catalogue::may_pass(&failure.class) {
                 return tracing::warn!("models are not listed: {message}");
             }
             let wait_ms = catalogue::backoff_ms(attempt).max(failure.retry_after_ms.unwrap_or(0));

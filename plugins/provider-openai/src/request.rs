@@ -58,7 +58,7 @@ pub(crate) fn body(request: &ModelRequest, dialect: &Dialect) -> Result<Vec<u8>,
         tools: request.tools.iter().map(Tool::of).collect(),
         max_tokens: request.max_tokens.into_option(),
         temperature: request.temperature.into_option(),
-        reasoning_effort: dialect.sends_reasoning_effort.then(|| effort(request.reasoning_effort)),
+        reasoning_effort: effort(&request.reasoning_effort).filter(|_| dialect.sends_reasoning_effort),
         extra: &dialect.extra,
     })
 }
@@ -107,12 +107,13 @@ impl<'a> Tool<'a> {
     }
 }
 
-/// Endpoints know three efforts.
-const fn effort(effort: ReasoningEffort) -> &'static str {
+/// Endpoints know three efforts. What is not known here is not sent, and their own default holds.
+const fn effort(effort: &ReasoningEffort) -> Option<&'static str> {
     match effort {
-        ReasoningEffort::Low => "low",
-        ReasoningEffort::Medium => "medium",
-        ReasoningEffort::High | ReasoningEffort::Xhigh | ReasoningEffort::Max => "high",
+        ReasoningEffort::Low => Some("low"),
+        ReasoningEffort::Medium => Some("medium"),
+        ReasoningEffort::High | ReasoningEffort::Xhigh | ReasoningEffort::Max => Some("high"),
+        ReasoningEffort::Unknown(_) => None,
     }
 }
 
@@ -184,9 +185,10 @@ mod tests {
     }
 
     #[test]
-    fn efforts_are_capped() {
-        let efforts =
-            [ReasoningEffort::Low, ReasoningEffort::Medium, ReasoningEffort::High, ReasoningEffort::Xhigh];
-        assert_eq!(json!(efforts.map(effort)), json!(["low", "medium", "high", "high"]));
+    fn efforts_are_capped_and_those_of_a_later_revision_left_out() {
+        let sent = |word| effort(&serde_json::from_value(json!(word)).expect("an effort may be unknown"));
+        let sent = ["low", "medium", "high", "xhigh", "max", "endless"].map(sent);
+        let expected = [Some("low"), Some("medium"), Some("high"), Some("high"), Some("high"), None];
+        assert_eq!(sent, expected);
     }
 }

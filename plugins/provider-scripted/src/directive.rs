@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use transom_agent::provider::Usage;
+use transom_agent::provider::{FailureClass, FinishReason, Usage};
 use transom_plugin_api::{Json, Maybe};
 
 use crate::script::{Action, Fail};
@@ -110,6 +110,7 @@ fn meaning(name: &str, argument: &str) -> Result<Read, String> {
         "pace" => Action::Pace(number(argument, "milliseconds between two pieces")?),
         "finish" => Action::Finish(
             choice(argument)
+                .filter(|reason| !matches!(reason, FinishReason::Unknown(_)))
                 .ok_or_else(|| unexpected(argument, "one of stop, tool-calls, length, content-filter"))?,
         ),
         "fail" => Action::Fail(fail(argument)?),
@@ -169,7 +170,8 @@ fn usage(argument: &str) -> Result<Usage, String> {
 fn fail(argument: &str) -> Result<Fail, String> {
     let mut words = argument.split_whitespace();
     let class = words.next().unwrap_or_default();
-    let class = choice(class).ok_or_else(|| unexpected(class, &format!("one of {CLASSES}")))?;
+    let known = choice(class).filter(|class| !matches!(class, FailureClass::Unknown(_)));
+    let class = known.ok_or_else(|| unexpected(class, &format!("one of {CLASSES}")))?;
     let retry_after_ms = words.next().map(|word| number(word, "milliseconds to wait")).transpose()?;
     let times = words.next().map(|word| number(word, "attempts that fail")).transpose()?;
     match words.next() {
@@ -180,8 +182,6 @@ fn fail(argument: &str) -> Result<Fail, String> {
 
 #[cfg(test)]
 mod tests {
-    use transom_agent::provider::{FailureClass, FinishReason};
-
     use super::*;
 
     #[track_caller]

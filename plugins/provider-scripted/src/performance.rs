@@ -85,9 +85,9 @@ impl<'a> Performance<'a> {
                 }
                 Action::Use(numbers) => usage = Some(*numbers),
                 Action::Pace(ms) => self.pace_ms = *ms,
-                Action::Finish(given) => reason = *given,
+                Action::Finish(given) => reason = given.clone(),
                 Action::Fail(fail) if fail.times.is_none_or(|times| attempt < times) => {
-                    return self.fail(*fail);
+                    return self.fail(fail);
                 }
                 Action::Fail(_) => {}
                 Action::Hang => return self.beats.push(Beat::Hang),
@@ -123,8 +123,8 @@ impl<'a> Performance<'a> {
         self.spoke = true;
     }
 
-    fn fail(&mut self, fail: Fail) {
-        self.send(failure(fail.class, "the script says to fail here", fail.retry_after_ms));
+    fn fail(&mut self, fail: &Fail) {
+        self.send(failure(fail.class.clone(), "the script says to fail here", fail.retry_after_ms));
     }
 
     fn counted(&self) -> Usage {

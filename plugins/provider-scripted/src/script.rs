@@ -38,7 +38,7 @@ pub(crate) enum Action {
 }
 
 /// A failure by appointment.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Fail {
     pub(crate) class: FailureClass,
     /// Milliseconds the caller is asked to wait.

@@ -64,7 +64,7 @@ fn words_of_chunk(chunk: &Chunk) -> u64 {
         Chunk::Text { text } | Chunk::Thinking { text } => words(text),
         Chunk::ToolCall { input, .. } => words(input.as_str()),
         Chunk::ToolResult { content, .. } => words(content),
-        Chunk::Error { .. } => 0,
+        Chunk::Error { .. } | Chunk::Unknown(_) => 0,
     }
 }
 

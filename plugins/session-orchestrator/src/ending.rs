@@ -7,7 +7,7 @@ use transom_plugin_api::Maybe;
 use crate::step::Outcome;
 
 /// What follows when the model's part of a step is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
     /// The tools it asked for are run.
     RunTools,
@@ -16,7 +16,8 @@ pub(crate) enum Next {
 }
 
 /// The rule behind a model's answer. An interrupted answer has no outcome; a failed or withheld one ends the turn even
-/// when it asked for tools, for nobody knows what else it would have said.
+/// when it asked for tools, for nobody knows what else it would have said. A finish for a reason of a later revision is
+/// one like any other.
 pub(crate) fn after_model(outcome: Option<&Outcome>, asks_for_tools: bool) -> Next {
     match outcome {
         None => Next::End(EndReason::Aborted),
@@ -24,7 +25,9 @@ pub(crate) fn after_model(outcome: Option<&Outcome>, asks_for_tools: bool) -> Ne
         Some(Outcome::Finished(FinishReason::ContentFilter)) => Next::End(EndReason::ContentFilter),
         Some(Outcome::Finished(_)) if asks_for_tools => Next::RunTools,
         Some(Outcome::Finished(FinishReason::Length)) => Next::End(EndReason::Length),
-        Some(Outcome::Finished(FinishReason::Stop | FinishReason::ToolCalls)) => Next::End(EndReason::Stop),
+        Some(Outcome::Finished(FinishReason::Stop | FinishReason::ToolCalls | FinishReason::Unknown(_))) => {
+            Next::End(EndReason::Stop)
+        }
     }
 }
 
@@ -65,6 +68,7 @@ mod tests {
     fn every_outcome_has_one_next() {
         let finished = |reason| Some(Outcome::Finished(reason));
         let failed = Some(Outcome::Failed(Failure::new("network", "gone")));
+        let unknown: FinishReason = serde_json::from_value("bored".into()).unwrap();
         for (outcome, asks, next) in [
             (None, false, Next::End(EndReason::Aborted)),
             (None, true, Next::End(EndReason::Aborted)),
@@ -78,6 +82,8 @@ mod tests {
             (finished(FinishReason::Length), true, Next::RunTools),
             (finished(FinishReason::ContentFilter), false, Next::End(EndReason::ContentFilter)),
             (finished(FinishReason::ContentFilter), true, Next::End(EndReason::ContentFilter)),
+            (finished(unknown.clone()), false, Next::End(EndReason::Stop)),
+            (finished(unknown), true, Next::RunTools),
         ] {
             assert_eq!(after_model(outcome.as_ref(), asks), next, "{outcome:?} {asks}");
         }

@@ -27,6 +27,7 @@ mod ending;
 mod folder;
 mod hub;
 mod orchestrator;
+mod relay;
 mod request;
 mod routes;
 mod step;

@@ -48,7 +48,7 @@ impl Prefix {
             system_prompt: self.system_prompt.clone(),
             messages: messages.clone(),
             tools: self.tools.clone(),
-            reasoning_effort: self.reasoning_effort,
+            reasoning_effort: self.reasoning_effort.clone(),
             max_tokens: Maybe::None,
             temperature: Maybe::None,
             conversation_id: self.conversation_id.clone(),

@@ -4,7 +4,10 @@ use serde::Serialize;
 use transom_agent::event::AgentEventKind;
 use transom_agent::message::{Chunk, Message, Role};
 use transom_agent::provider::{FinishReason, ProviderEvent, Usage};
+use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{CallError, Json, List, Maybe, Text};
+
+use crate::relay;
 
 /// One request to a model and what came of it.
 #[derive(Clone, Debug)]
@@ -142,6 +145,11 @@ impl Step {
             ProviderEvent::Finish { reason } => {
                 self.outcome = Some(Outcome::Finished(reason));
                 None
+            }
+            ProviderEvent::Unknown(_) if sabotaged("drop-what-is-not-known") => None,
+            ProviderEvent::Unknown(unknown) => {
+                self.chunks.extend(relay::chunk(&unknown));
+                relay::frame(&unknown)
             }
             ProviderEvent::Error { message, class, .. } => self.fail(Failure::new(&word(&class), message)),
         }

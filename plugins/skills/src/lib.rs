@@ -15,12 +15,14 @@ mod library;
 mod offer;
 mod tree;
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use transom_agent::tool::{TOOL, TOOLS, ToolAssembly, ToolCall, ToolDefinition, ToolOutput};
 use transom_plugin_api::prelude::*;
 
 use crate::aside::Aside;
+use crate::catalogue::Catalogue;
 use crate::library::Library;
 use crate::offer::LOAD_SKILL;
 
@@ -58,10 +60,10 @@ pub struct SkillsPorts {
 impl Plugin for Skills {
     type Ports = SkillsPorts;
 
-    async fn start(self, ports: SkillsPorts, _host: Host) -> Result<(), StartError> {
+    async fn start(self, ports: SkillsPorts, host: Host) -> Result<(), StartError> {
         let home = std::env::var_os("HOME");
         let library = Library::new(self.cwd_folders, self.folders, home.as_deref().map(Path::new))?;
-        let aside = Aside::with_threads(READERS);
+        let aside = Aside::with_threads(host, READERS);
         serve(&ports.load, &library, &aside)?;
         link(&ports.tools, &library, &aside)
     }
@@ -86,17 +88,22 @@ fn link(tools: &Link<ToolAssembly>, library: &Library, aside: &Aside) -> Result<
     let (library, aside) = (library.clone(), aside.clone());
     tools.link(move |assembly, _| {
         let (library, aside) = (library.clone(), aside.clone());
-        async move { Ok(told(assembly, library, &aside).await) }
+        async move {
+            let catalogue = |cwd: Text| async move { aside.work(move || library.catalogue(&cwd)).await };
+            Ok(told(assembly, catalogue).await)
+        }
     })
 }
 
 /// The assembly with the skills told in it; as it was when they cannot be read.
-async fn told(mut assembly: ToolAssembly, library: Library, aside: &Aside) -> ToolAssembly {
+async fn told<F>(mut assembly: ToolAssembly, catalogue: impl FnOnce(Text) -> F) -> ToolAssembly
+where
+    F: Future<Output = Result<io::Result<Catalogue>, CallError>>,
+{
     if !assembly.tools.iter().any(|tool| tool.name == LOAD_SKILL) {
         return assembly;
     }
-    let cwd = assembly.cwd.clone();
-    match aside.work(move || library.catalogue(&cwd)).await {
+    match catalogue(assembly.cwd.clone()).await {
         Ok(Ok(skills)) => offer::offer(&mut assembly.tools, &skills),
         Ok(Err(error)) => warn(&error),
         Err(error) => warn(&error),

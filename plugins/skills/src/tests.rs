@@ -7,7 +7,8 @@ use super::*;
 fn told_in(cwd: &Path) -> ToolAssembly {
     let library = Library::new(vec![".skills".into()], Vec::new(), None).expect("valid");
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    runtime.block_on(told(assembly(cwd), library, &Aside::with_threads(1)))
+    let catalogue = |cwd: Text| std::future::ready(Ok(library.catalogue(&cwd)));
+    runtime.block_on(told(assembly(cwd), catalogue))
 }
 
 fn assembly(cwd: &Path) -> ToolAssembly {

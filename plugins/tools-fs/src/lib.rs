@@ -59,15 +59,15 @@ pub struct FileToolsPorts {
 impl Plugin for FileTools {
     type Ports = FileToolsPorts;
 
-    async fn start(self, ports: FileToolsPorts, _host: Host) -> Result<(), StartError> {
+    async fn start(self, ports: FileToolsPorts, host: Host) -> Result<(), StartError> {
         let limits =
             Limits { answer_bytes: self.max_bytes as usize, file_bytes: self.max_file_bytes as usize };
-        let readers = Desk::with_seats(READERS);
+        let readers = Desk::with_seats(host.clone(), READERS);
         serve(&ports.tools, &readers, limits, read_file::definition(), read_file::run)?;
         serve(&ports.tools, &readers, limits, list_dir::definition(), list_dir::run)?;
         if self.write {
             // One seat: turns of other conversations may change the same file.
-            let writer = Desk::with_seats(1);
+            let writer = Desk::with_seats(host, 1);
             serve(&ports.tools, &writer, limits, write_file::definition(), write_file::run)?;
             serve(&ports.tools, &writer, limits, edit_file::definition(), edit_file::run)?;
         }

@@ -12,6 +12,7 @@ use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
+use tracing::{Instrument, Span};
 use transom_agent::reach::HttpRequest;
 use transom_plugin_api::hosting::PluginState;
 use transom_plugin_api::{CallError, Json, Map, Text};
@@ -34,7 +35,15 @@ pub(crate) fn app<R: Routes>(desk: Arc<Desk<R>>) -> Router {
 }
 
 async fn answer<R: Routes>(State(desk): State<Arc<Desk<R>>>, request: Request) -> Response {
-    desk.answer(request).await.unwrap_or_else(IntoResponse::into_response)
+    let span = span_of(&request);
+    desk.answer(request).instrument(span).await.unwrap_or_else(IntoResponse::into_response)
+}
+
+/// The span of a request. It goes on with the trace of a client that has one.
+fn span_of(request: &Request) -> Span {
+    let traceparent = request.headers().get("traceparent").and_then(|value| value.to_str().ok());
+    let (method, path) = (request.method().as_str(), request.uri().path());
+    tracing::info_span!("request", method, path, traceparent)
 }
 
 async fn guarded<R: Routes>(State(desk): State<Arc<Desk<R>>>, request: Request, next: Next) -> Response {

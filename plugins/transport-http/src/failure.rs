@@ -68,7 +68,7 @@ fn status_of(kind: CallErrorKind) -> StatusCode {
         CallErrorKind::InvalidInput => StatusCode::BAD_REQUEST,
         CallErrorKind::NotFound => StatusCode::NOT_FOUND,
         CallErrorKind::Conflict => StatusCode::CONFLICT,
-        CallErrorKind::Refused => StatusCode::FORBIDDEN,
+        CallErrorKind::Refused | CallErrorKind::Denied => StatusCode::FORBIDDEN,
         CallErrorKind::Unavailable | CallErrorKind::NoProvider | CallErrorKind::Retired => {
             StatusCode::SERVICE_UNAVAILABLE
         }
@@ -98,6 +98,7 @@ mod tests {
             (CallErrorKind::NotFound, 404),
             (CallErrorKind::Conflict, 409),
             (CallErrorKind::Refused, 403),
+            (CallErrorKind::Denied, 403),
             (CallErrorKind::Unavailable, 503),
             (CallErrorKind::NoProvider, 503),
             (CallErrorKind::Retired, 503),

@@ -34,7 +34,7 @@ pub(crate) async fn response<F: Frames>(
     let head = match poll_fn(|context| frames.poll_next(context)).await {
         Some(Ok(HttpFrame::Head { status, headers })) => (status, headers),
         Some(Err(error)) => return Err(Failure::of_call(&route.name, &error)),
-        Some(Ok(HttpFrame::Data { .. })) | None => {
+        Some(Ok(HttpFrame::Data { .. } | HttpFrame::Unknown(_))) | None => {
             return Err(Failure::of_contract(&route.name, &route.plugin, "answered without a head"));
         }
     };
@@ -68,6 +68,10 @@ impl<F: Frames> FrameBody<F> {
             let piece = match frames.poll_next(context) {
                 Poll::Pending => return self.poll_keep_alive(context),
                 Poll::Ready(Some(Ok(HttpFrame::Data { data }))) => Some(self.format.written(data.as_str())),
+                // A document by a name of a later revision; who reads it may know more.
+                Poll::Ready(Some(Ok(HttpFrame::Unknown(frame)))) => {
+                    Some(self.format.written(frame.content().as_str()))
+                }
                 Poll::Ready(Some(Ok(HttpFrame::Head { .. }))) => {
                     tracing::warn!("route `{}` sends a second head, which is left out", self.route);
                     continue;
@@ -181,6 +185,19 @@ mod tests {
         sender.send(head()).unwrap();
         sender.send(data(1)).unwrap();
         assert_eq!(next(&mut body(frames, Format::Lines)).await.as_deref(), Some("1\n"));
+    }
+
+    #[tokio::test]
+    async fn a_frame_of_a_later_revision_is_written_as_it_came() {
+        for (format, written) in [
+            (Format::Lines, "{\"type\":\"trailer\",\"b\":[1,null],\"a\":-7}\n"),
+            (Format::Events, "data: {\"type\":\"trailer\",\"b\":[1,null],\"a\":-7}\n\n"),
+        ] {
+            let (sender, frames) = fake_frames();
+            let trailer = json!({ "type": "trailer", "b": [1, null], "a": -7 });
+            sender.send(Ok(serde_json::from_value(trailer).unwrap())).unwrap();
+            assert_eq!(next(&mut body(frames, format)).await.as_deref(), Some(written));
+        }
     }
 
     #[tokio::test]

@@ -72,17 +72,42 @@ async fn a_queued_listener_hears_an_event_in_its_own_words() {
 }
 
 #[tokio::test]
+async fn a_paced_event_is_heard_in_its_own_words_inline_and_from_a_mailbox_that_is_waited_for() {
+    for_all_ways(async |stage, way| {
+        let before = stage.heard_paced(way.to, 0).await;
+        let own_before = stage.heard_paced(way.from, 0).await.len();
+        // More than a mailbox holds, so that the emitter waits.
+        for _ in 0..3 {
+            stage.told(way.from, "emit-paced", &sample(way.from)).await;
+        }
+        let own = stage.heard_paced(way.from, own_before + 3).await;
+        assert_eq!(own[own_before..], [(); 3].map(|()| sample(way.from)), "an emitter hears itself as it is");
+        let mut expected = before;
+        if !way.is_refused(Kind::Event) {
+            expected.extend([(); 3].map(|()| as_read_by(way.to, sample(way.from))));
+        }
+        assert_eq!(stage.heard_paced(way.to, expected.len()).await, expected, "{} → {}", way.from, way.to);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_link_changes_what_it_knows_and_keeps_the_rest() {
     for_all_ways(async |stage, way| {
         // The applier's own link is one of the chain.
-        let mut expected = touched(sample(way.from));
-        if !way.is_refused(Kind::Filter) {
-            expected = touched(expected);
+        let alone = touched(sample(way.from));
+        let (closed, open) = if way.is_refused(Kind::Filter) {
+            (None, alone)
+        } else {
+            (Some(touched(alone.clone())), touched(alone))
+        };
+        let names = format!("{} → {}", way.from, way.to);
+        match (stage.drive(way.from, "polish", "", &sample(way.from)).await, closed) {
+            (Ok(polished), Some(expected)) => assert_eq!(polished, expected, "{names}"),
+            (Err(error), None) => assert_eq!(&*error.plugin, id(way.to), "{names}: {error}"),
+            (polished, _) => panic!("{names}: {polished:?}"),
         }
-        for what in ["polish", "polish-open"] {
-            let polished = stage.told(way.from, what, &sample(way.from)).await;
-            assert_eq!(polished, expected, "{what}: {} → {}", way.from, way.to);
-        }
+        assert_eq!(stage.told(way.from, "polish-open", &sample(way.from)).await, open, "{names}");
     })
     .await;
 }

@@ -44,11 +44,12 @@ pub(super) enum Kind {
 }
 
 /// Every point, with its kind.
-pub(super) const POINTS: [(&str, Kind); 6] = [
+pub(super) const POINTS: [(&str, Kind); 7] = [
     ("dialect/ask", Kind::Service),
     ("dialect/heard", Kind::Event),
     ("dialect/heard-later", Kind::Event),
     ("dialect/list", Kind::Service),
+    ("dialect/paced", Kind::Event),
     ("dialect/polish", Kind::Filter),
     ("dialect/polish-open", Kind::Filter),
 ];

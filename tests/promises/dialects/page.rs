@@ -25,8 +25,8 @@ fn the_guide_shows_a_refusal_as_it_is_printed() {
 
 #[test]
 fn the_guide_says_of_a_lane_what_the_command_says() {
-    let command = text_of(&root().join("host/src/command/check.rs"));
-    for part in [" have different copies of its contract; ", "each value is encoded on its way"] {
+    let command = text_of(&root().join("host/src/command/lanes.rs"));
+    for part in [" have different copies of what crosses ", "each value is encoded on its way"] {
         assert!(command.contains(part) && page().contains(part), "{part}");
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tokio::runtime::Handle;
-use transom_kernel::{Descriptor, FaultBudget, Kernel, KernelConfig, Plan, PluginToStart, plan};
+use transom_kernel::{Descriptor, FaultBudget, Grants, Kernel, KernelConfig, Plan, PluginToStart, plan};
 use transom_loader::{PluginFile, load};
 use transom_plugin_api::hosting::Attach;
 use transom_plugin_api::prelude::*;
@@ -94,9 +94,18 @@ impl Stage {
 
     /// What both queued listeners of a dialect received, once it is that many.
     pub(super) async fn heard_later(&self, who: &str, count: usize) -> Vec<Value> {
+        self.heard_at_last(who, "heard-later", count).await
+    }
+
+    /// What both listeners of a dialect to a paced event received, once it is that many.
+    pub(super) async fn heard_paced(&self, who: &str, count: usize) -> Vec<Value> {
+        self.heard_at_last(who, "heard-paced", count).await
+    }
+
+    async fn heard_at_last(&self, who: &str, what: &str, count: usize) -> Vec<Value> {
         let heard = async {
             loop {
-                let heard = self.told(who, "heard-later", &Value::Null).await;
+                let heard = self.told(who, what, &Value::Null).await;
                 let heard = heard.as_array().cloned().unwrap_or_default();
                 if heard.len() >= count {
                     return heard;
@@ -132,6 +141,7 @@ fn plugin(name: &str, images: &std::path::Path) -> PluginToStart {
         data_folder: String::new(),
         start_deadline: None,
         faults: FaultBudget::default(),
+        grants: Grants::default(),
     }
 }
 

@@ -18,10 +18,19 @@ fn a_whole_manifest_is_read() {
         data = "${HOME}/data"
         roots = ["work", "/srv"]
         log = "debug"
+        log_format = "json"
+        log_limit = 50
+        traces = false
         stop_deadline_s = 3
         watchdog_s = 9
         start_deadline_s = 4
         strict = true
+
+        [secrets]
+        openai = "env:KEY"
+
+        [order]
+        "agent/turn.input" = ["skills", "audit"]
 
         [[plugin]]
         id = "skills"
@@ -31,23 +40,43 @@ fn a_whole_manifest_is_read() {
         source = "plugins/libaudit.so"
         required = true
         capabilities = ["net", "fs"]
+        points = ["agent/*", "audit/said"]
         start_deadline_s = 60
+        log = "trace"
         faults = { limit = 7 }
         settings.level = 3
     "#;
     let manifest = Manifest::parse_in(text, "/etc/transom/transom.toml", environment()).expect("it is sound");
-    let HostSettings { data, roots, log, stop_deadline_s, start_deadline_s, watchdog_s, strict } =
-        manifest.host.clone();
+    let HostSettings {
+        data,
+        roots,
+        log,
+        stop_deadline_s,
+        start_deadline_s,
+        watchdog_s,
+        retired_images,
+        strict,
+        log_format,
+        log_limit,
+        traces,
+    } = manifest.host.clone();
+    assert_eq!((log_format, log_limit, traces), (LogFormat::Json, 50, Some(false)));
     assert_eq!((data, log), (Some("/home/ada/data".into()), "debug".into()));
     assert_eq!(roots, [Path::new("/etc/transom/work"), Path::new("/srv")]);
     assert_eq!((stop_deadline_s, start_deadline_s, strict), (3, 4, true));
-    assert_eq!(watchdog_s, Some(9));
+    assert_eq!((watchdog_s, retired_images), (Some(9), 200));
     let [skills, audit] = &manifest.plugins[..] else { panic!("two plugins") };
     assert_eq!((skills.attach, &skills.source, skills.required), (Attach::Linked, &None, false));
     assert_eq!(manifest.start_deadline(skills).as_secs(), 4);
+    assert_eq!((skills.log, audit.log), (None, Some(LogLevel::Trace)));
     assert_eq!(audit.attach, Attach::Dylib);
     assert_eq!(audit.source.as_deref(), Some(Path::new("/etc/transom/plugins/libaudit.so")));
-    assert_eq!(audit.capabilities, ["net", "fs"]);
+    assert_eq!(audit.capabilities, Some(vec!["net".to_owned(), "fs".to_owned()]));
+    assert_eq!(skills.capabilities, None);
+    let points = audit.points.as_ref().expect("it has some").iter().map(|point| point.as_str());
+    assert_eq!((points.collect::<Vec<_>>(), &skills.points), (vec!["agent/*", "audit/said"], &None));
+    assert_eq!(manifest.secrets["openai"], Secret::new("s3cret-value"));
+    assert_eq!(manifest.order().at("agent/turn.input"), ["skills", "audit"]);
     assert_eq!((audit.faults.limit, audit.faults.within.as_secs()), (7, 60));
     assert_eq!(manifest.start_deadline(audit).as_secs(), 60);
     let level = manifest.settings_for(audit, &json!({"type": "object"})).expect("the settings are sound");
@@ -67,12 +96,12 @@ fn an_unknown_key_comes_with_a_suggestion() {
 fn an_unknown_key_without_a_likeness_comes_with_those_that_are_known() {
     check(
         "colour = 1\n",
-        "error: unknown key `colour`\n  --> transom.toml:1:1\n  help: known here: `host` and `plugin`",
+        "error: unknown key `colour`\n  --> transom.toml:1:1\n  help: known here: `host`, `plugin`, `secrets` and `order`",
     );
     check(
         "[[plugin]]\nid = \"weather\"\nevery_s = 5\n",
         "error: unknown key `every_s` of plugin `weather`\n  --> transom.toml:3:1\n  help: known here: `id`, `source`, \
-         `attach`, `required`, `capabilities`, `start_deadline_s`, `faults` and `settings`; the plugin's own go under \
+         `attach`, `required`, `capabilities`, `points`, `start_deadline_s`, `log`, `faults` and `settings`; the plugin's own go under \
          `[plugin.settings]`",
     );
 }
@@ -265,5 +294,19 @@ fn folders_that_are_nowhere_are_told() {
     check(
         "[host]\nroots = [\"\"]\n",
         "error: `host.roots` has an empty path\n  --> transom.toml:2:9\n  help: write `.` for the manifest's folder",
+    );
+}
+
+#[test]
+fn a_secret_never_shows() {
+    let manifest = sound("[secrets]\nopenai = \"env:KEY\"\nhome = \"a${HOME}b\"\n");
+    assert_eq!(manifest.secrets["home"].expose(), "a/home/adab");
+    let shown = format!("{manifest:?}");
+    assert!(shown.contains("openai") && !shown.contains("s3cret-value"), "{shown}");
+    check(
+        "[secrets]\nopenai = [\"s3cret-value\"]\nother = \"s3cret-value\"\n",
+        "error: `secrets.openai` is a list, expected text\n  --> transom.toml:2:10\n\
+         error: the secret `other` is written into the manifest\n  --> transom.toml:3:9\n  \
+         help: write `env:NAME` or `file:PATH`, so that the manifest can be shown to others",
     );
 }

@@ -125,7 +125,7 @@ async fn a_file_with_other_plugins_is_told_with_those_it_has() {
     check(
         "parrot",
         &fs::read(dylib("unruly")).expect("it can be read"),
-        "the file does not hold plugin `parrot`, but `follower`, `unruly` (`./parrot.so`) | \
+        "the file does not hold plugin `parrot`, but `follower`, `keeper`, `meddler`, `restless`, `unruly` (`./parrot.so`) | \
          correct the id, or the path of the file",
     )
     .await;

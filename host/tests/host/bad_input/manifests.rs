@@ -1,6 +1,6 @@
 //! Manifests that are wrong in themselves, or name plugins that do not go together.
 
-use super::super::support::{Outcome, dylib};
+use super::super::support::{Outcome, dylib, granted};
 use super::{Court, plugin};
 
 async fn check(manifest: &str, expected: &[&str]) {
@@ -55,10 +55,10 @@ async fn settings_are_checked_against_the_plugins_own_schema() {
     check(
         &format!("{}[plugin.settings]\n{settings}", built("transport-http", "transport-http")),
         &[
-            "5:10 setting `listen` of plugin `transport-http` is a whole number, expected text | put it in quotes",
-            "6:20 setting `body_limit_bytes` of plugin `transport-http` is 0, expected 1 to 1073741824 | \
+            "6:10 setting `listen` of plugin `transport-http` is a whole number, expected text | put it in quotes",
+            "7:20 setting `body_limit_bytes` of plugin `transport-http` is 0, expected 1 to 1073741824 | \
              `body_limit_bytes`: Bytes the body of a request may have",
-            "7:1 unknown setting `tokn` of plugin `transport-http` | did you mean `token`?",
+            "8:1 unknown setting `tokn` of plugin `transport-http` | did you mean `token`?",
         ],
     )
     .await;
@@ -71,7 +71,7 @@ async fn a_secret_that_is_not_in_the_environment_is_told_by_its_name() {
             "{}[plugin.settings]\ntoken = \"env:NO_SUCH_TOKEN\"\n",
             built("transport-http", "transport-http")
         ),
-        &["5:9 setting `token` of plugin `transport-http` needs environment variable `NO_SUCH_TOKEN`, \
+        &["6:9 setting `token` of plugin `transport-http` needs environment variable `NO_SUCH_TOKEN`, \
            which is not set | set `NO_SUCH_TOKEN` before the host starts"],
     )
     .await;
@@ -168,5 +168,5 @@ async fn faults_of_the_manifest_its_settings_its_files_and_its_order_are_told_at
 
 /// The table of a plugin from the file of the crate it was built in.
 fn built(id: &str, crate_name: &str) -> String {
-    plugin(id, &dylib(crate_name).display().to_string())
+    plugin(id, &dylib(crate_name).display().to_string()) + granted(id)
 }

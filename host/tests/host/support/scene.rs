@@ -59,6 +59,15 @@ const PLUGINS: [(&str, &str); 6] = [
     ("transport-http", ""),
 ];
 
+/// What a bundled plugin has to be granted when it comes from a file.
+pub(crate) fn granted(plugin: &str) -> &'static str {
+    match plugin {
+        "provider-openai" | "transport-http" => "capabilities = [\"net\"]\n",
+        "skills" | "tools-fs" => "capabilities = [\"fs\"]\n",
+        _ => "",
+    }
+}
+
 /// A folder in which hosts can be started, one after the other or side by side.
 pub(crate) struct Scene {
     manner: Manner,
@@ -168,6 +177,7 @@ impl Scene {
             write!(text, "\n[[plugin]]\nid = \"{id}\"\n").expect("a string takes everything");
             if self.manner.attach(id) == "dylib" {
                 writeln!(text, "source = \"{}\"", dylib(id).display()).expect("a string takes everything");
+                text += granted(id);
             }
             write!(text, "[plugin.settings]\n{settings}\n").expect("a string takes everything");
         }

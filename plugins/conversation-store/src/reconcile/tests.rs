@@ -57,6 +57,7 @@ fn script(messages: &[Message]) -> String {
             Chunk::ToolCall { tool_call_id, .. } => format!(" call:{tool_call_id}"),
             Chunk::ToolResult { tool_call_id, is_error: true, .. } => format!(" interrupted:{tool_call_id}"),
             Chunk::ToolResult { tool_call_id, .. } => format!(" result:{tool_call_id}"),
+            Chunk::Unknown(unknown) => format!(" {}", unknown.tag()),
         });
         role.to_owned() + &words.collect::<String>()
     });

@@ -48,7 +48,7 @@ fn statuses(names: &str) -> Result<List<Status>, CallError> {
     if unknown.is_empty() {
         return Ok(names.filter_map(status::named).collect());
     }
-    let known = quoted(status::ALL.into_iter().map(status::name_of));
+    let known = quoted(status::ALL.iter().map(status::name_of));
     Err(CallError::invalid_input(format!("`status` contains {unknown}, expected only {known}")))
 }
 

@@ -76,8 +76,10 @@ pub(crate) fn list(connection: &Connection, query: &Query) -> rusqlite::Result<C
          WHERE id >= ?1 AND id < ?1 || char(0x10FFFF) AND status IN (?2, ?3, ?4)
          ORDER BY last_activity_at DESC, id"
     );
-    let wanted = |status: Status| query.status.is_empty() || query.status.contains(&status);
-    let [active, idle, closed] = status::ALL.map(|status| wanted(status).then(|| status::name_of(status)));
+    let wanted = |status: &Status| query.status.is_empty() || query.status.contains(status);
+    // No row says what is not among them, so a status of a later revision finds nothing.
+    let [active, idle, closed] =
+        status::ALL.each_ref().map(|status| wanted(status).then(|| status::name_of(status)));
     let mut statement = connection.prepare_cached(&sql)?;
     let rows = statement.query_map((query.prefix.as_str(), active, idle, closed), known)?;
     let conversations = rows.map(|row| Ok(row?.conversation)).collect::<rusqlite::Result<_>>()?;
@@ -104,7 +106,7 @@ pub(crate) fn store(connection: &Connection, changed: &KnownConversation) -> rus
     let KnownConversation { number, conversation } = changed;
     let sql = "UPDATE conversations SET status = ?2, cwd = ?3, model = ?4 WHERE number = ?1";
     let (cwd, model) = (conversation.cwd.as_deref(), conversation.model.as_deref());
-    let values = (number, status::name_of(conversation.status), cwd, model);
+    let values = (number, status::name_of(&conversation.status), cwd, model);
     connection.prepare_cached(sql)?.execute(values).map(|_| ())
 }
 

@@ -19,6 +19,7 @@ pub(crate) struct UpdateWrite {
 impl UpdateWrite {
     pub(crate) fn prepare(update: Update, now: i64) -> Result<Self, CallError> {
         check_conversation_id("conversationId", &update.conversation_id)?;
+        update.status.as_ref().map_or(Ok(()), status::check)?;
         Ok(Self { update, now })
     }
 }
@@ -29,8 +30,8 @@ impl Write for UpdateWrite {
     fn apply(&self, connection: &Connection) -> Result<Conversation, Failure> {
         let mut known = conversations::find_or_make(connection, &self.update.conversation_id, self.now)?;
         let conversation = &mut known.conversation;
-        if let Maybe::Some(wanted) = self.update.status {
-            conversation.status = status::next(conversation.status, wanted);
+        if let Maybe::Some(wanted) = &self.update.status {
+            conversation.status = status::next(&conversation.status, wanted);
         }
         change(&mut conversation.cwd, &self.update.cwd);
         change(&mut conversation.model, &self.update.model);

@@ -35,7 +35,7 @@ impl<'a> WireMessage<'a> {
     }
 }
 
-/// The system prompt, then the conversation. Thoughts and errors stay at home; every result is a message of its own.
+/// The system prompt, then the conversation. Thoughts, errors and what is not known stay at home; every result is a message of its own.
 pub(super) fn wire_messages<'a>(
     system_prompt: Option<&str>,
     messages: &'a [Message],
@@ -62,7 +62,7 @@ fn joined(message: &Message, between: &str) -> String {
     texts.collect::<Vec<_>>().join(between)
 }
 
-/// None for a message that holds only thoughts: endpoints refuse one without content.
+/// None for a message that holds neither words nor calls: endpoints refuse one without content.
 fn assistant(message: &Message) -> Option<WireMessage<'_>> {
     // The pieces between calls are one stream of text, so nothing is put between them.
     let text = joined(message, "");
@@ -144,11 +144,12 @@ mod tests {
     }
 
     #[test]
-    fn thoughts_and_errors_are_not_sent() {
+    fn thoughts_errors_and_what_is_not_known_are_not_sent() {
         let error = Chunk::Error { message: "broke".into(), code: Maybe::None };
-        let chunks = [thought("hm"), text("Hel"), thought("so"), text("lo"), error];
+        let unknown: Chunk = serde_json::from_value(json!({"type": "hologram"})).expect("a chunk");
+        let chunks = [thought("hm"), text("Hel"), thought("so"), unknown.clone(), text("lo"), error];
         check(Role::Assistant, chunks, json!([{"role": "assistant", "content": "Hello"}]));
-        check(Role::Assistant, [thought("hm")], json!([]));
+        check(Role::Assistant, [thought("hm"), unknown], json!([]));
     }
 
     #[test]

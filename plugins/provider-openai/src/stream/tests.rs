@@ -40,7 +40,7 @@ async fn events(endpoint: Endpoint) -> Vec<ProviderEvent> {
 fn error(events: Vec<ProviderEvent>) -> (FailureClass, Text, Option<u64>) {
     match &events[..] {
         [ProviderEvent::Error { class, message, retry_after_ms, .. }] => {
-            (*class, message.clone(), retry_after_ms.into_option())
+            (class.clone(), message.clone(), retry_after_ms.into_option())
         }
         other => panic!("expected one error, found {other:?}"),
     }

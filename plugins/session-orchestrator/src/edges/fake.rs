@@ -127,7 +127,7 @@ impl World {
     }
 
     pub(crate) fn status(&self) -> Option<Status> {
-        self.conversation.lock().unwrap().as_ref().map(|conversation| conversation.status)
+        self.conversation.lock().unwrap().as_ref().map(|conversation| conversation.status.clone())
     }
 }
 
@@ -286,7 +286,9 @@ impl Edges for Fake {
             cwd: Maybe::None,
             model: Maybe::None,
         });
-        conversation.status = update.status.into_option().unwrap_or(conversation.status);
+        if let Maybe::Some(status) = update.status {
+            conversation.status = status;
+        }
         if update.cwd.is_some() {
             conversation.cwd = update.cwd;
         }

@@ -49,6 +49,7 @@ impl Frame {
             AgentEventKind::ToolOutput { data, .. } => data.len(),
             AgentEventKind::ToolResult { content, .. } => content.len(),
             AgentEventKind::Error { message, .. } => message.len(),
+            AgentEventKind::Unknown(unknown) => unknown.content().as_str().len(),
             _ => 0,
         };
         size_of::<Self>() + texts

@@ -79,12 +79,13 @@ fn text_of<'a>(body: &'a Value, field: &str) -> Result<Option<&'a str>, CallErro
 
 fn effort_of(effort: Option<&str>) -> Result<Maybe<ReasoningEffort>, CallError> {
     let Some(effort) = effort else { return Ok(Maybe::None) };
-    let read = ReasoningEffort::deserialize(Value::from(effort));
-    let read = read.map_err(|_| {
-        let known = EFFORTS.map(|effort| format!("`{effort}`")).join(", ");
-        refused(format!("field `reasoningEffort` is `{effort}`, expected one of {known}"))
-    })?;
-    Ok(Maybe::Some(read))
+    match ReasoningEffort::deserialize(Value::from(effort)) {
+        Ok(ReasoningEffort::Unknown(_)) | Err(_) => {
+            let known = EFFORTS.map(|effort| format!("`{effort}`")).join(", ");
+            Err(refused(format!("field `reasoningEffort` is `{effort}`, expected one of {known}")))
+        }
+        Ok(effort) => Ok(Maybe::Some(effort)),
+    }
 }
 
 fn kind_of(value: &Value) -> &'static str {

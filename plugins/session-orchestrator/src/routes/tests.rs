@@ -20,6 +20,7 @@ impl FrameSink for Seen {
                 self.heads.push((status, id));
             }
             HttpFrame::Data { data } => self.data.push(data.value()),
+            HttpFrame::Unknown(frame) => panic!("{frame:?}"),
         }
     }
 }

@@ -45,6 +45,7 @@ fn words_of(message: &Message) -> Vec<(&'static str, String)> {
         Chunk::ToolCall { tool_call_id, .. } => ("call", tool_call_id.to_string()),
         Chunk::ToolResult { content, .. } => ("result", content.to_string()),
         Chunk::Error { code, .. } => ("error", code.as_deref().unwrap_or_default().to_owned()),
+        Chunk::Unknown(unknown) => ("unknown", unknown.tag().to_owned()),
     });
     words.collect()
 }
@@ -88,6 +89,23 @@ fn calls_without_an_id_or_with_one_that_is_taken_get_one_of_their_own() {
     assert_eq!(ids, ["1", "call-turn-x-2-1", "call-turn-x-2-2"]);
     assert!(matches!(&frames[2], AgentEventKind::ToolCall { tool_call_id, step_id, .. }
             if tool_call_id == "call-turn-x-2-2" && step_id == "turn-x#2"));
+}
+
+#[test]
+fn what_is_not_known_keeps_its_place_among_what_is() {
+    let unknown: ProviderEvent =
+        serde_json::from_value(serde_json::json!({ "type": "citation", "url": "x" })).unwrap();
+    let (step, frames) = fed([text("a"), unknown, text("b")]);
+    assert!(matches!(&frames[1], AgentEventKind::Unknown(unknown) if unknown.tag() == "citation"));
+    let expected = pairs(&[("text", "a"), ("unknown", "citation"), ("text", "b")]);
+    assert_eq!(words_of(&messages(step, &[])[0]), expected);
+}
+
+#[test]
+fn a_failure_of_a_later_class_is_told_by_that_name() {
+    let error = serde_json::json!({ "type": "error", "message": "no", "class": "moonstruck" });
+    let (step, _) = fed([serde_json::from_value(error).unwrap()]);
+    assert_eq!(step.outcome(), Some(&Outcome::Failed(Failure::new("moonstruck", "no"))));
 }
 
 #[test]

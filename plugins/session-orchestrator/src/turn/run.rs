@@ -69,7 +69,8 @@ impl<E: Edges> Turn<E> {
         let tools = self.offered_tools().await;
         let history = self.edges.history(conversation_id).await?;
         let terms = &self.terms;
-        let prefix = Prefix::new(conversation_id, &terms.model, &prompt, tools, terms.reasoning_effort);
+        let effort = terms.reasoning_effort.clone();
+        let prefix = Prefix::new(conversation_id, &terms.model, &prompt, tools, effort);
         Ok(Prepared { prefix, messages: history.messages })
     }
 

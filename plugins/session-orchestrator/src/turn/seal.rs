@@ -45,7 +45,7 @@ impl<E: Edges> Turn<E> {
         };
         self.update(idle).await;
         self.claim.show(AgentEventKind::Done {
-            reason: record.reason,
+            reason: record.reason.clone(),
             duration_ms: record.duration_ms,
             usage: record.usage,
             context_size: finished.context_size.into(),

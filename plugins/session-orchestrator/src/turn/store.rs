@@ -43,6 +43,7 @@ fn deserves_another(kind: CallErrorKind) -> bool {
         CallErrorKind::InvalidInput
         | CallErrorKind::NotFound
         | CallErrorKind::Conflict
-        | CallErrorKind::Refused => false,
+        | CallErrorKind::Refused
+        | CallErrorKind::Denied => false,
     }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use transom_agent::conversation::Status;
 use transom_agent::event::AgentEventKind;
 use transom_agent::message::{Chunk, Role};
-use transom_agent::provider::{FailureClass, FinishReason};
+use transom_agent::provider::{FailureClass, FinishReason, ProviderEvent};
 use transom_agent::tool::ToolOutput;
 use transom_agent::turn::EndReason;
 use transom_plugin_api::{CallError, CallErrorKind};
@@ -26,7 +26,7 @@ fn ended(scene: &Scene, frames: &[AgentEventKind], reason: EndReason) {
     let records = scene.world.records();
     let settled = scene.world.settled.lock().unwrap();
     assert_eq!((ends, records.len(), settled.len()), (1, 1, 1));
-    assert_eq!((*told, records[0].reason, settled[0].record.reason), (reason, reason, reason));
+    assert_eq!([told, &records[0].reason, &settled[0].record.reason], [&reason; 3]);
     assert_eq!(settled[0].record, records[0]);
     assert_eq!(scene.world.status(), Some(Status::Idle));
 }
@@ -41,6 +41,7 @@ fn stored(scene: &Scene) -> Vec<String> {
             Chunk::ToolCall { tool_call_id, .. } => format!("call {tool_call_id}"),
             Chunk::ToolResult { tool_call_id, content, .. } => format!("{tool_call_id} gave {content}"),
             Chunk::Error { code, .. } => format!("error {}", code.as_deref().unwrap_or_default()),
+            Chunk::Unknown(unknown) => format!("unknown {}", unknown.content()),
         });
         let role = match message.role {
             Role::System => "system",
@@ -88,6 +89,26 @@ async fn a_plain_answer_is_shown_stored_and_told() {
     let AgentEventKind::Done { context_size, duration_ms, .. } = &frames[7] else { panic!() };
     assert_eq!((context_size.into_option(), *duration_ms), (Some(15), 50));
     assert_eq!(scene.world.started.lock().unwrap()[0].model, "a/one");
+}
+
+#[tokio::test]
+async fn what_only_a_later_revision_knows_reaches_viewers_the_log_and_the_next_request_unchanged() {
+    let document = r#"{"type":"citation","b":[1,null],"a":-7}"#;
+    let citation: ProviderEvent = serde_json::from_str(document).unwrap();
+    let scene = scene();
+    scene.world.tool("x", true, |_| async { Ok(ToolOutput::ok("")) });
+    scene.world.script([Beat::Event(citation), calls("1", "x", "{}"), finishes(FinishReason::ToolCalls)]);
+    scene.world.script([finishes(FinishReason::Stop)]);
+    let viewer = scene.start("hi").await;
+    let mut shown = Vec::new();
+    while let Some(frame) = viewer.next().await {
+        shown.push(frame.unwrap().json().as_str().to_owned());
+    }
+    assert!(shown.iter().any(|frame| frame.ends_with(&document[1..])), "{shown:?}");
+    assert_eq!(stored(&scene)[1], format!("assistant: unknown {document}, call 1"));
+    let requests = scene.world.requests.lock().unwrap();
+    let chunk = &requests[1].messages[1].chunks[0];
+    assert_eq!(serde_json::to_string(chunk).unwrap(), document);
 }
 
 #[tokio::test]
@@ -270,7 +291,7 @@ async fn a_turn_whose_end_cannot_be_stored_is_told_as_failed_and_still_sealed() 
     else {
         panic!("{:?}", types(&frames));
     };
-    assert_eq!((code.as_deref(), *reason), (Some("conflict"), EndReason::Error));
+    assert_eq!((code.as_deref(), reason), (Some("conflict"), &EndReason::Error));
     assert_eq!(scene.world.settled.lock().unwrap().len(), 1);
     assert_eq!(scene.world.status(), Some(Status::Idle));
 }

@@ -51,7 +51,7 @@ fn stored_ids(scene: &Scene) -> Vec<String> {
 
 fn reason(frames: &[AgentEventKind]) -> EndReason {
     let done = frames.iter().find_map(|frame| match frame {
-        AgentEventKind::Done { reason, .. } => Some(*reason),
+        AgentEventKind::Done { reason, .. } => Some(reason.clone()),
         _ => None,
     });
     done.unwrap()

@@ -154,6 +154,7 @@ fn status(id: &str, state: PluginState) -> PluginStatus {
         draining: 0,
         reason: Maybe::default(),
         contributions: 0,
+        capabilities: List::new(),
         faults: List::new(),
     }
 }

@@ -168,8 +168,9 @@ async fn closed_wins_over_idle_until_a_turn_begins() {
         (Status::Idle, Status::Idle),
     ];
     for (wanted, expected) in steps {
+        let said = format!("{wanted:?}");
         assert_eq!(store.update(update("c", wanted)).await.expect("updated").status, expected);
-        store.append(append("c", [user(&format!("{wanted:?}"), "hi")])).await.expect("appended");
+        store.append(append("c", [user(&said, "hi")])).await.expect("appended");
         assert_eq!(store.find("c").await.expect("is there").status, expected, "an append changes no status");
     }
 }

@@ -94,6 +94,20 @@ async fn a_history_is_repaired_and_the_log_is_not() {
 }
 
 #[tokio::test]
+async fn a_chunk_of_a_later_revision_is_read_back_and_loaded_unchanged() {
+    let folder = folder();
+    let store = open(folder.path());
+    let document = r#"{"type":"hologram","b":[1.5,{"a":null}],"a":-7}"#;
+    let hologram: Chunk = serde_json::from_str(document).expect("a chunk may be unknown");
+    let shown = Message { id: "2".into(), role: Role::Assistant, chunks: List::from([hologram.clone()]) };
+    let messages = [user("1", "hi"), shown];
+    store.append(append("c", messages.clone())).await.expect("appended");
+    store.append(append("c", messages.clone())).await.expect("it is the same");
+    assert_eq!(serde_json::to_string(&chunks(&store, "c").await[1].chunk).expect("encodes"), document);
+    assert_eq!(**store.history("c").await.expect("loads").messages, messages);
+}
+
+#[tokio::test]
 async fn an_unreadable_row_keeps_its_place_and_the_rest_is_read() {
     let folder = folder();
     let store = open(folder.path());
@@ -137,4 +151,6 @@ async fn listings_are_sorted_by_activity_and_filtered_by_status_and_prefix() {
     assert_eq!(listed(&[Status::Closed], "").await, ["a1"]);
     assert_eq!(listed(&[Status::Idle, Status::Closed, Status::Idle], "a1").await, ["a1"]);
     assert_eq!(listed(&[Status::Active], "").await, [""; 0]);
+    let asleep = serde_json::from_value("asleep".into()).expect("a status may be unknown");
+    assert_eq!(listed(&[asleep], "").await, [""; 0], "what is not known is not everything");
 }

@@ -1,0 +1,384 @@
+//! [`Reloader`]: brings a running host to what its manifest and plugin files say now.
+
+mod difference;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use transom_kernel::{Descriptor, Kernel, PluginToStart, ReloadTerms, Reloaded};
+use transom_loader::load;
+use transom_plugin_api::abi::plugin_table::open_header;
+use transom_plugin_api::hosting::Attach;
+
+pub use self::difference::Difference;
+
+use self::difference::Known;
+use crate::assembly::{Assembled, Assembly, Overrides, Source};
+use crate::data::DataFolder;
+use crate::images::Images;
+use crate::lock::Lock;
+use crate::manifest::{Fault, Faults, Manifest};
+use crate::running::Refused;
+
+/// What a reload is to do.
+#[derive(Clone, Debug, Default)]
+pub struct ReloadRequest {
+    /// These plugins, whether or not anything of them has changed; none for everything that has.
+    pub plugins: Vec<String>,
+    /// How long calls under way may go on; 10 s when left out.
+    pub drain: Option<Duration>,
+    /// Whether nothing is done, and only told what would be.
+    pub dry_run: bool,
+}
+
+/// What a reload has done.
+#[derive(Clone, Debug, Default)]
+pub struct ReloadOutcome {
+    /// What was different.
+    pub difference: Difference,
+    /// What was replaced.
+    pub reloaded: Vec<Reloaded>,
+    /// Plugins that were replaced because contracts that they share have changed.
+    pub taken_along: Vec<String>,
+    /// Plugins that could not be started, with the reason.
+    pub disabled: Vec<(String, String)>,
+    /// What an operator should know besides.
+    pub notes: Vec<String>,
+}
+
+/// Replaces plugins of one host.
+pub(crate) struct Reloader {
+    kernel: Kernel,
+    /// Where private copies of plugin files are made.
+    images: PathBuf,
+    /// Where plugins keep their files.
+    plugins: PathBuf,
+    overrides: Overrides,
+    state: Mutex<State>,
+    /// Held while something changes.
+    changing: tokio::sync::Mutex<()>,
+}
+
+struct State {
+    manifest: Manifest,
+    known: Vec<Known>,
+    images: Images,
+}
+
+/// What is found in the manifest and its files, and what it changes.
+struct Found {
+    assembly: Assembly,
+    difference: Difference,
+    taken_along: Vec<String>,
+}
+
+impl Reloader {
+    /// For a host that is about to start the plugins of `assembly`; they come back ready to be started.
+    ///
+    /// # Errors
+    /// When a plugin's file cannot be opened.
+    pub(crate) fn of(
+        kernel: Kernel,
+        data: &DataFolder,
+        overrides: Overrides,
+        assembly: Assembly,
+    ) -> Result<(Self, Vec<PluginToStart>), Refused> {
+        let Assembly { manifest, plugins, .. } = assembly;
+        let known = plugins.iter().map(Known::of).collect();
+        let state = State { manifest, known, images: Images::default() };
+        let changing = tokio::sync::Mutex::default();
+        let (images, folders) = (data.images(), data.plugins());
+        let reloader =
+            Self { kernel, images, plugins: folders, overrides, state: Mutex::new(state), changing };
+        let manifest = reloader.state().manifest.clone();
+        let opened: Result<Vec<_>, _> =
+            plugins.into_iter().map(|plugin| reloader.open(&manifest, plugin)).collect();
+        let starting = opened?;
+        starting.iter().for_each(|plugin| reloader.settle(&plugin.descriptor.id, &plugin.attach));
+        Ok((reloader, starting))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Plugins that the host cannot do without.
+    pub(crate) fn required(&self) -> Vec<String> {
+        let state = self.state();
+        state.known.iter().filter(|known| known.required).map(|known| known.id().to_owned()).collect()
+    }
+
+    /// The plugin files that this process has opened.
+    pub(crate) fn images(&self) -> Value {
+        self.state().images.document()
+    }
+
+    /// Opens a plugin that was found.
+    fn open(&self, manifest: &Manifest, plugin: Assembled) -> Result<PluginToStart, Refused> {
+        let attach = plugin.attach();
+        let Assembled { entry, descriptor, settings, grants, source } = plugin;
+        let fault = |message: String| Faults::from(manifest.fault_at(&entry, "source", message, None));
+        let table = match source {
+            Source::Linked(linked) => open_header(linked.header)
+                .map_err(|error| fault(format!("plugin `{}` cannot be entered: {error}", entry.id)))?,
+            Source::File(file) => {
+                let loaded = load(&file.bytes, &entry.id, &self.images);
+                let loaded = loaded.map_err(|error| fault(error.to_string()))?;
+                self.state().images.opened(&entry.id, loaded.image);
+                loaded.table
+            }
+        };
+        Ok(PluginToStart {
+            table,
+            settings: settings.expose().to_owned(),
+            attach,
+            data_folder: self.plugins.join(&entry.id).display().to_string(),
+            start_deadline: Some(manifest.start_deadline(&entry)),
+            faults: entry.faults,
+            grants,
+            descriptor,
+        })
+    }
+
+    fn settle(&self, plugin: &str, attach: &Attach) {
+        self.state().images.settle(plugin, *attach == Attach::Dylib);
+    }
+
+    /// Does what `request` says, one request after the other.
+    ///
+    /// # Errors
+    /// Everything that is wrong with what is found now; then nothing has changed. Or why a plugin could not be replaced.
+    pub(crate) async fn reload(self: &Arc<Self>, request: &ReloadRequest) -> Result<ReloadOutcome, Refused> {
+        let _only = self.changing.lock().await;
+        let (finding, wanted) = (Arc::clone(self), request.plugins.clone());
+        // It reads and hashes files.
+        let found = tokio::task::spawn_blocking(move || finding.find(&wanted)).await;
+        let found = found.map_err(|error| Refused::Host(error.to_string()))??;
+        let mut outcome = ReloadOutcome {
+            difference: found.difference.clone(),
+            taken_along: found.taken_along.clone(),
+            notes: notes(&found),
+            ..ReloadOutcome::default()
+        };
+        if request.dry_run || found.difference.is_empty() {
+            return Ok(outcome);
+        }
+        self.apply(found, request, &mut outcome).await?;
+        Ok(outcome)
+    }
+
+    fn find(&self, wanted: &[String]) -> Result<Found, Refused> {
+        let (before, known) = {
+            let state = self.state();
+            (state.manifest.clone(), state.known.clone())
+        };
+        let manifest = before.again()?;
+        if wanted.is_empty() {
+            let assembly = self.assembly(manifest, None, &known)?;
+            let now: Vec<Known> = assembly.plugins.iter().map(Known::of).collect();
+            let mut difference = Difference::between(&known, &now);
+            difference.note_host(&before.host, &assembly.manifest.host);
+            return Ok(Found { assembly, difference, taken_along: Vec::new() });
+        }
+        let named: BTreeSet<&str> = wanted.iter().map(String::as_str).collect();
+        let (assembly, taken_along) = match self.assembly(manifest.clone(), Some(&named), &known) {
+            Ok(assembly) => (assembly, Vec::new()),
+            Err(faults) => self.with_dependents(manifest, &named, &known, faults)?,
+        };
+        let now: Vec<Known> = assembly.plugins.iter().map(Known::of).collect();
+        let mut difference = Difference::between(&known, &now);
+        // Who is named is replaced, changed or not; who is not in this assembly stays.
+        difference.removed.clear();
+        for known in &now {
+            let is_listed = difference.added.iter().any(|id| id == known.id())
+                || difference.changed.iter().any(|(id, _)| id == known.id());
+            if !is_listed {
+                difference.changed.push((known.id().to_owned(), Vec::new()));
+            }
+        }
+        Ok(Found { assembly, difference, taken_along })
+    }
+
+    fn assembly(
+        &self,
+        manifest: Manifest,
+        only: Option<&BTreeSet<&str>>,
+        known: &[Known],
+    ) -> Result<Assembly, Faults> {
+        let residents = self.kernel.residents();
+        let assembly = match only {
+            None => Assembly::of(manifest, &residents, &self.overrides)?,
+            Some(only) => {
+                let stay = known.iter().filter(|known| !only.contains(known.id()));
+                let stay: Vec<Descriptor> = stay.map(|known| known.on_the_bus.clone()).collect();
+                Assembly::of_some(manifest, only, &stay, &residents, &self.overrides)?
+            }
+        };
+        if self.overrides.locked {
+            Lock::check_some(&assembly.manifest, &assembly.plugins, only.is_none())?;
+        }
+        Ok(assembly)
+    }
+
+    /// A contract may have changed in such a way that its owner fits only to new builds of those who share it: those whose
+    /// files have changed are taken along.
+    fn with_dependents(
+        &self,
+        manifest: Manifest,
+        named: &BTreeSet<&str>,
+        known: &[Known],
+        faults: Faults,
+    ) -> Result<(Assembly, Vec<String>), Faults> {
+        let Ok(all) = self.assembly(manifest.clone(), None, known) else { return Err(faults) };
+        let now: Vec<Known> = all.plugins.iter().map(Known::of).collect();
+        let changed: Vec<String> =
+            Difference::between(known, &now).changed.into_iter().map(|(id, _)| id).collect();
+        let along: Vec<String> = changed.into_iter().filter(|id| !named.contains(id.as_str())).collect();
+        if along.is_empty() {
+            return Err(faults);
+        }
+        let together = named.iter().copied().chain(along.iter().map(String::as_str)).collect();
+        let assembly = self.assembly(manifest, Some(&together), known).map_err(|_| faults)?;
+        Ok((assembly, along))
+    }
+
+    async fn apply(
+        self: &Arc<Self>,
+        found: Found,
+        request: &ReloadRequest,
+        outcome: &mut ReloadOutcome,
+    ) -> Result<(), Refused> {
+        let Found { assembly, difference, .. } = found;
+        let Assembly { manifest, plugins, plan } = assembly;
+        let most = manifest.host.retired_images;
+        if self.state().images.left_over() >= usize::try_from(most).unwrap_or(usize::MAX) {
+            return Err(Refused::Host(format!(
+                "{most} images of earlier generations are in memory, which is as many as `host.retired_images` allows: nothing was changed\n  help: restart the host, or allow more"
+            )));
+        }
+        for id in &difference.removed {
+            if let Err(doing) = self.kernel.remove(id, REMOVE_LIMIT).await {
+                outcome.notes.push(format!("plugin `{id}` was cut off: {doing}"));
+            }
+            self.settle(id, &Attach::Linked);
+            self.state().known.retain(|known| known.id() != id);
+        }
+        let (opening, reading) = (Arc::clone(self), manifest.clone());
+        let is_changed = |id: &str| difference.changed.iter().any(|(changed, _)| changed == id);
+        let is_meant = |id: &str| is_changed(id) || difference.added.iter().any(|added| added == id);
+        let meant: Vec<Assembled> = plugins.into_iter().filter(|plugin| is_meant(&plugin.entry.id)).collect();
+        let known: Vec<Known> = meant.iter().map(Known::of).collect();
+        // Opening runs the constructors of a file.
+        let opened = tokio::task::spawn_blocking(move || {
+            meant.into_iter().map(|plugin| opening.open(&reading, plugin)).collect::<Result<Vec<_>, _>>()
+        });
+        let opened = opened.await.map_err(|error| Refused::Host(error.to_string()))??;
+        let (changed, added): (Vec<_>, Vec<_>) =
+            opened.into_iter().partition(|plugin| is_changed(&plugin.descriptor.id));
+        let terms = request.drain.map_or_else(ReloadTerms::default, |drain| ReloadTerms { drain });
+        let reloaded = match self.kernel.reload(changed, &terms).await {
+            Ok(report) => report.reloaded,
+            Err(error) => {
+                self.note(&error.before, &known);
+                return Err(Refused::Host(error.to_string()));
+            }
+        };
+        self.note(&reloaded, &known);
+        outcome.reloaded = reloaded;
+        if !added.is_empty() {
+            let ids: Vec<String> = added.iter().map(|plugin| plugin.descriptor.id.clone()).collect();
+            outcome.disabled = self.kernel.start(added, &plan).await.disabled;
+            ids.iter().for_each(|id| self.learn(id, &known));
+        }
+        self.state().manifest = manifest;
+        Ok(())
+    }
+
+    fn note(&self, reloaded: &[Reloaded], known: &[Known]) {
+        reloaded.iter().for_each(|reloaded| self.learn(&reloaded.plugin, known));
+    }
+
+    /// Notes that a plugin runs as it was found now.
+    fn learn(&self, id: &str, found: &[Known]) {
+        let Some(now) = found.iter().find(|known| known.id() == id) else { return };
+        let mut state = self.state();
+        state.known.retain(|known| known.id() != id);
+        state.known.push(now.clone());
+        state.images.settle(id, now.attach == Attach::Dylib);
+    }
+}
+
+/// How long a plugin that is taken out may take to stop.
+const REMOVE_LIMIT: Duration = Duration::from_secs(10);
+
+fn notes(found: &Found) -> Vec<String> {
+    let Found { assembly, difference, .. } = found;
+    let mut notes = Vec::new();
+    for (id, changes) in &difference.changed {
+        let plugin = assembly.plugins.iter().find(|plugin| plugin.entry.id == *id);
+        let is_linked = plugin.is_some_and(|plugin| plugin.attach() == Attach::Linked);
+        if is_linked && changes.is_empty() {
+            notes.push(format!(
+                "plugin `{id}` is linked into the program: it is started again, but new code needs a new program"
+            ));
+        }
+    }
+    if !difference.host.is_empty() {
+        let settings = difference.host.join("`, `host.");
+        notes.push(format!("`host.{settings}` changed, which needs a restart of the host"));
+    }
+    notes
+}
+
+impl ReloadOutcome {
+    /// The outcome for programs.
+    #[must_use]
+    pub fn document(&self) -> Value {
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let reloaded: Vec<Value> = self
+            .reloaded
+            .iter()
+            .map(|one| {
+                json!({
+                    "plugin": one.plugin,
+                    "generation": one.generation,
+                    "longestWaitMs": one.longest_wait.map(millis),
+                    "cutOff": one.cut_off,
+                })
+            })
+            .collect();
+        let disabled: Vec<Value> = self
+            .disabled
+            .iter()
+            .map(|(plugin, reason)| json!({ "plugin": plugin, "reason": reason }))
+            .collect();
+        json!({
+            "ok": true,
+            "difference": self.difference.document(),
+            "reloaded": reloaded,
+            "takenAlong": self.taken_along,
+            "disabled": disabled,
+            "notes": self.notes,
+        })
+    }
+}
+
+/// A plugin that nobody knows, for an answer.
+pub(crate) fn unknown(manifest: &Manifest, id: &str) -> Fault {
+    let near = manifest.plugins.iter().map(|entry| entry.id.as_str());
+    let near = near.min_by_key(|known| strsim::damerau_levenshtein(known, id));
+    let help = match near.filter(|near| strsim::damerau_levenshtein(near, id) <= 3) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "`transom plugins` lists those that there are".to_owned(),
+    };
+    Fault {
+        file: manifest.file().to_owned(),
+        position: None,
+        message: format!("no plugin `{id}` is in the manifest"),
+        help: Some(help),
+        explanation: None,
+    }
+}
