@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use many::relabel::Template;
 use tokio::runtime::Runtime;
-use transom_kernel::{FaultBudget, Kernel, KernelConfig, PluginToStart};
+use transom_kernel::{FaultBudget, Grants, Kernel, KernelConfig, PluginToStart};
 use transom_loader::{PluginFile, check, load};
 use transom_plugin_api::hosting::Attach;
 
@@ -69,6 +69,7 @@ fn to_start(id: &str, file: &PluginFile, images: &Path) -> PluginToStart {
         data_folder: String::new(),
         start_deadline: None,
         faults: FaultBudget::default(),
+        grants: Grants::default(),
     }
 }
 
