@@ -8,6 +8,7 @@ mod promises {
     mod fingerprints;
     mod links;
     mod logs;
+    mod pages;
     mod reachable;
     mod repository;
     mod restless;

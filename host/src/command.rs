@@ -10,6 +10,7 @@ pub(crate) mod inspect;
 mod lanes;
 pub(crate) mod lock;
 pub(crate) mod log;
+pub(crate) mod new;
 pub(crate) mod plugins;
 pub(crate) mod reload;
 pub(crate) mod status;

@@ -16,7 +16,9 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use transom_plugin_api::abi::guard::install_panic_hook;
 
-use crate::command::{chat, check, dev, explain, graph, inspect, lock, log, plugins, reload, status, up};
+use crate::command::{
+    chat, check, dev, explain, graph, inspect, lock, log, new, plugins, reload, status, up,
+};
 use crate::crash::tell_crashes;
 use crate::data::default_folder;
 use crate::manifest::{Fault, Faults, Manifest};
@@ -95,6 +97,8 @@ enum Command {
     Plugins,
     /// Send a message to the running host, or to one of its own when none runs
     Chat(chat::Arguments),
+    /// Make something new: a plugin
+    New(new::Arguments),
 }
 
 /// Runs the program and says how it ended. `bundled` are the ids of the plugins that this binary names in its list;
@@ -132,6 +136,7 @@ pub fn main(bundled: &[&str]) -> ExitCode {
             Command::Log(arguments) => log::run(&common, &arguments),
             Command::Plugins => plugins::run(&common).await,
             Command::Chat(arguments) => chat::run(&common, arguments).await,
+            Command::New(arguments) => new::run(&common, arguments),
         }
     });
     crate::log::finish();

@@ -11,7 +11,7 @@ use transom_plugin_api::hosting::{
     LISTENING, Listening, PLUGIN_CHANGED, PLUGINS, PluginChange, PluginList, Ready, STARTED_UP, STOPPING,
     Stopping,
 };
-use transom_plugin_api::{CallError, Caller, Emitter, Host, Listener, Map, Ports, Server, StartError};
+use transom_plugin_api::{CallError, Caller, Emitter, Host, Listener, Ports, Server, StartError};
 
 #[derive(Ports)]
 struct HostPorts {
@@ -82,13 +82,7 @@ impl Residents {
 
     /// The model that answers when nobody names one, as the route `GET /models` tells it.
     pub(crate) async fn default_model(&self) -> Option<String> {
-        let request = HttpRequest {
-            method: "GET".into(),
-            path: "/models".into(),
-            params: Map::new(),
-            query: Map::new(),
-            body: transom_plugin_api::Json::default(),
-        };
+        let request = HttpRequest::new("GET", "/models");
         let reply = self.routes.call_named("GET /models", request).await.ok()?;
         reply.body.value()["default"].as_str().map(str::to_owned)
     }

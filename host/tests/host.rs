@@ -14,6 +14,7 @@ mod host {
     mod log;
     mod misdeeds;
     mod native;
+    mod new;
     mod provider;
     mod reload;
     mod reloading;

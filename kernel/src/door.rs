@@ -8,7 +8,7 @@ mod trace;
 use std::mem::MaybeUninit;
 use std::os::fd::IntoRawFd;
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use abi_prelude::*;
 use transom_plugin_api::abi::host_table::MailboxTerms;
@@ -429,9 +429,9 @@ unsafe extern "C" fn is_dispatching(_: *const ()) -> bool {
     crate::breadcrumb::is_dispatching()
 }
 
-unsafe extern "C" fn now_ms(_: *const ()) -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+unsafe extern "C" fn now_ms(seat: *const ()) -> i64 {
+    // SAFETY: held seat.
+    unsafe { seat_of(seat) }.shared.clock.now_ms()
 }
 
 unsafe extern "C" fn secret(

@@ -1,8 +1,10 @@
 //! [`Kernel`], what a host holds.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::runtime::Handle;
 use tokio::sync::broadcast;
 use transom_plugin_api::abi::plugin_table::RawHost;
@@ -14,7 +16,8 @@ use transom_plugin_api::{CallError, Host, Ports, StartError};
 
 use crate::breadcrumb::PointMetrics;
 use crate::bridge::BridgeStatus;
-use crate::descriptor::{Descriptor, Handover, PanicStrategy, types_of};
+use crate::clock::Clock;
+use crate::descriptor::{Descriptor, Handover, PanicStrategy, PortDescriptor, types_of};
 use crate::draft::Draft;
 use crate::grants::Grants;
 use crate::lend::Lender;
@@ -40,6 +43,8 @@ pub struct KernelConfig {
     pub sockets: Lender,
     /// The order in which the operator wants plugins to stand at points.
     pub order: OperatorOrder,
+    /// What time it is for plugins.
+    pub clock: Clock,
 }
 
 impl Default for KernelConfig {
@@ -50,6 +55,7 @@ impl Default for KernelConfig {
             start_deadline: Duration::from_secs(10),
             sockets: Lender::default(),
             order: OperatorOrder::default(),
+            clock: Clock::default(),
         }
     }
 }
@@ -70,6 +76,7 @@ pub(crate) struct Shared {
     pub(crate) roots: &'static [RStr<'static>],
     pub(crate) start_deadline: Duration,
     pub(crate) lender: Lender,
+    pub(crate) clock: Clock,
     /// What the next table is made of.
     pub(crate) draft: Mutex<Draft>,
     pub(crate) lives: Lives,
@@ -91,6 +98,7 @@ impl Kernel {
             start_deadline: config.start_deadline,
             lender: config.sockets,
             draft: Mutex::new(Draft::ordered(config.order)),
+            clock: config.clock,
             lives: Lives::default(),
         };
         Self { shared: Arc::new(shared) }
@@ -102,6 +110,14 @@ impl Kernel {
     /// # Errors
     /// When a port's types contradict those of a point that is there already.
     pub fn resident<P: Ports>(&self, id: &str) -> Result<(Host, P), StartError> {
+        let host = self.seat(id, P::DECLARED.iter().map(Into::into).collect(), types_of(P::DECLARED));
+        let ports = P::connect(&host)?;
+        Ok((host, ports))
+    }
+
+    /// As [`resident`](Self::resident), for ports that are known only now; `types` are their shapes by fingerprint. Ports
+    /// are connected by [`HandleFor::connect`](transom_plugin_api::port::HandleFor::connect), each with its place here.
+    pub fn seat(&self, id: &str, ports: Vec<PortDescriptor>, types: BTreeMap<String, Value>) -> Host {
         let descriptor = Descriptor {
             id: id.to_owned(),
             version: self.shared.host_version.to_owned(),
@@ -115,17 +131,15 @@ impl Kernel {
             runtime: "none".to_owned(),
             handover: Handover::default(),
             capabilities: Vec::new(),
-            ports: P::DECLARED.iter().map(Into::into).collect(),
-            types: types_of(P::DECLARED),
-            settings: serde_json::Value::Null,
+            ports,
+            types,
+            settings: Value::Null,
         };
         self.shared.admit(&descriptor);
         let (lineage, grants) = (Lineage::first(), Grants::default());
         let seat = Seat::new(&self.shared, descriptor.clone(), "", None, lineage, grants);
         self.shared.lives.add_resident(Arc::clone(&seat), descriptor);
-        let host = Host::from_raw(raw_host(seat), Runtime::default());
-        let ports = P::connect(&host)?;
-        Ok((host, ports))
+        Host::from_raw(raw_host(seat), Runtime::default())
     }
 
     /// The descriptors of the residents, for planning.

@@ -31,6 +31,7 @@
 //! | [`trace`] | plugins' spans and events in the host's log; traces across the bus |
 //! | `whereabouts` | which plugin a thread is in, for those who may not wait |
 //! | `roll` | a list that only grows, read without a lock |
+//! | `clock` | what time it is |
 //! | `breadcrumb` | who is running on each thread; counts and sampled times |
 
 pub mod descriptor;
@@ -45,6 +46,7 @@ pub mod trace;
 mod breadcrumb;
 mod bridge;
 mod bus;
+mod clock;
 mod door;
 mod draft;
 mod faults;
@@ -66,6 +68,7 @@ mod whereabouts;
 
 pub use breadcrumb::{PointMetrics, is_dispatching, running_plugin};
 pub use bridge::BridgeStatus;
+pub use clock::Clock;
 pub use descriptor::Descriptor;
 pub use faults::FaultBudget;
 pub use grants::{Grants, PointPattern};

@@ -206,6 +206,10 @@ pub(crate) async fn discard(seat: &Arc<Seat>, plugin: &PluginToStart) {
     seat.withdraw_all();
     seat.end_tasks().await;
     seat.close();
+    // What would have run at the stop of a plugin that runs holds what its `start` made.
+    if !sabotaged("keep-what-would-have-stopped-it") {
+        let _ = tokio::time::timeout(REST_LIMIT, seat.shared.reaper.dropped(seat.take_on_stop())).await;
+    }
     seat.shared.take_back(seat);
     // What it holds is let go of before anybody else may want it.
     let _ = tokio::time::timeout(REST_LIMIT, seat.until_quiet()).await;
@@ -261,6 +265,8 @@ pub(crate) async fn stop(shared: &Arc<Shared>, deadline: Duration) -> StopReport
         seat.abort_tasks();
         seat.close();
     }
+    // A seat holds the kernel: one that keeps its seats would never end.
+    drop(shared.lives.take_seats());
     report
 }
 

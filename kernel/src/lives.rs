@@ -126,6 +126,11 @@ impl Lives {
         self.lock().plugins.iter().filter(is_active).filter_map(|life| life.seat.clone()).collect()
     }
 
+    /// The seats of all plugins, which are kept no longer.
+    pub(crate) fn take_seats(&self) -> Vec<Arc<Seat>> {
+        self.lock().plugins.iter_mut().filter_map(|life| life.seat.take()).collect()
+    }
+
     pub(crate) fn take_residents(&self) -> Vec<Arc<Seat>> {
         self.lock().residents.drain(..).map(|(seat, _)| seat).collect()
     }

@@ -6,6 +6,7 @@ use std::any::Any;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
+use tokio::sync::oneshot;
 use transom_plugin_api::abi::guard::swallow_panic;
 
 use crate::snapshot::Retired;
@@ -36,6 +37,15 @@ impl Reaper {
         if let Err(unsent) = self.0.send(Work::Drop(Box::new(gone))) {
             swallow_panic(|| drop(unsent));
         }
+    }
+
+    /// Drops `gone`, and waits until it is.
+    pub(crate) async fn dropped(&self, gone: impl Any + Send) {
+        self.take(gone);
+        let (asked, answered) = oneshot::channel::<()>();
+        // It works in the order in which it is asked.
+        self.take(asked);
+        let _ = answered.await;
     }
 
     /// Drops a retired value once nobody reads it.

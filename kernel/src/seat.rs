@@ -5,10 +5,11 @@ mod blocking;
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use transom_plugin_api::abi::RStr;
 use transom_plugin_api::abi::host_table::{StartFacts, TaskMaker};
 use transom_plugin_api::abi::payload::Encoded;
@@ -370,7 +371,10 @@ impl Seat {
     }
 
     pub(crate) fn on_stop(&self, task: RawTask) {
-        lock(&self.on_stop).push(task);
+        let mut tasks = lock(&self.on_stop);
+        if !self.is_closed() {
+            tasks.push(task);
+        }
     }
 
     /// What runs at the stop, the last registered first.
@@ -386,7 +390,12 @@ impl Seat {
     pub(crate) fn fault(&self, point: &str, error: &CallError) {
         tracing::error!(plugin = self.id, point, kind = ?error.kind, "{}", error.message);
         let Some(budget) = self.budget else { return };
-        let is_over = self.faults.count(point, &error.message, budget, Instant::now());
+        let now = {
+            // Timers and budgets go by one clock, which belongs to the host's runtime.
+            let _entered = self.shared.runtime.enter();
+            Instant::now().into_std()
+        };
+        let is_over = self.faults.count(point, &error.message, budget, now);
         if sabotaged("forgive-every-fault") || !is_over || self.is_over_budget.swap(true, Ordering::Relaxed) {
             return;
         }

@@ -15,8 +15,11 @@
 //! | fail well | [`StartError`], [`CallError`], [`Refusal`] |
 //! | talk to models, tools and conversations | [`transom_agent`](../transom_agent/index.html) |
 //! | ask about the host's other plugins | [`hosting`] |
+//! | be tested | the crate `transom-testkit`, and `docs/guide/testing.md` |
 //!
 //! # The crate
+//!
+//! `transom new plugin parrot` writes one. By hand it begins like this:
 //!
 //! ```toml
 //! [package]
@@ -32,6 +35,9 @@
 //! transom-plugin-api = { path = "../transom/plugin-api" }
 //! transom-agent = { path = "../transom/plugin-api/agent" }      # for turns, tools, models and routes
 //! tracing = { version = "0.1", default-features = false }        # for a log
+//!
+//! [dev-dependencies]
+//! transom-testkit = { path = "../transom/plugin-api/testkit" }
 //! ```
 //!
 //! `export_plugin!(Parrot, id = "parrot")` stands once in it. `cargo build --release` makes

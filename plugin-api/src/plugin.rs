@@ -115,11 +115,17 @@ pub fn linked_plugins() -> impl Iterator<Item = LinkedPlugin> {
 }
 
 /// For the export macro: what a plugin's type says at compile time.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not exported as a plugin",
+    note = "write `export_plugin!({Self}, id = \"…\")` beside it"
+)]
 pub trait Exported: Plugin {
     /// The record in the file's section.
     const RECORD: &'static [u8];
     /// The runtime it asked for.
     const RUNTIME: RuntimeChoice;
+    /// The crate that exports it, as its file is called; empty where the compiler was not told.
+    const CRATE: &'static str;
 }
 
 /// For the export macro: the tables of `P`.

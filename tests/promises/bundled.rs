@@ -47,6 +47,17 @@ fn every_plugin_runs_by_default_unless_it_needs_an_account() {
 }
 
 #[test]
+fn every_plugin_is_checked_for_what_it_owes_its_host() {
+    for name in plugins() {
+        let file = format!("plugins/{name}/tests/plugin.rs");
+        assert!(
+            text_of(&root().join(&file)).contains("contract_check::<"),
+            "{file} does not check the contract"
+        );
+    }
+}
+
+#[test]
 fn every_plugin_is_built_both_ways() {
     for name in plugins() {
         let file = format!("plugins/{name}/Cargo.toml");

@@ -30,6 +30,11 @@ const TABLE: &[(&str, &[&str], &str)] = &[
         "a library without plugins; the bundled ones are the program's, under a feature",
     ),
     (
+        "host/src/command/new/plugin",
+        &["plugin-api", "plugin-api/agent", "test:plugin-api/testkit"],
+        "what `transom new plugin` writes: a plugin like any other",
+    ),
+    (
         "plugins/*",
         &["plugin-api", "plugin-api/agent", "plugins/*/contract", "test:plugin-api/testkit"],
         "never another plugin, the kernel or the host",

@@ -8,7 +8,7 @@ use transom_plugin_api::prelude::*;
 use super::*;
 use crate::descriptor::types_of;
 use crate::kernel::{Kernel, KernelConfig};
-use crate::seat::Seat;
+use crate::seat::{Lineage, Seat};
 
 const SAID: Event<Text> = Event::new("parrot/said");
 const COUNT: Service<Text, u64> = Service::new("abacus/count");
@@ -44,7 +44,14 @@ fn resolved(grants: Grants, port: u32, point: &'static str, output: PayloadType)
     let kernel = Kernel::new(KernelConfig::default(), runtime.handle().clone());
     let descriptor = descriptor(&[]);
     kernel.shared.admit(&descriptor);
-    let seat = Seat::new(&kernel.shared, descriptor, "", Some(crate::FaultBudget::default()), grants);
+    let seat = Seat::new(
+        &kernel.shared,
+        descriptor,
+        "",
+        Some(crate::FaultBudget::default()),
+        Lineage::first(),
+        grants,
+    );
     let (input, about) = (PayloadType::of::<Text>(), PayloadType::of::<()>());
     kernel.shared.resolve(&seat, &PortRequest { port, point: RStr::from_str(point), input, output, about })
 }

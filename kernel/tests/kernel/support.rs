@@ -3,9 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use transom_kernel::{Descriptor, FaultBudget, Grants, Kernel, KernelConfig, PluginToStart};
-use transom_plugin_api::abi::plugin_table::open_header;
-use transom_plugin_api::hosting::Attach;
+use transom_kernel::{Kernel, KernelConfig, PluginToStart};
 use transom_plugin_api::plugin::linked_plugins;
 use transom_plugin_api::prelude::*;
 

@@ -69,6 +69,20 @@ pub struct HttpReply {
 }
 
 impl HttpRequest {
+    /// A request without parameters, query and body: what a test or a plugin that asks a route begins with.
+    #[must_use]
+    pub fn new(method: impl Into<Text>, path: impl Into<Text>) -> Self {
+        let (params, query) = (Map::new(), Map::new());
+        Self { method: method.into(), path: path.into(), params, query, body: Json::default() }
+    }
+
+    /// The request with a parameter of its path.
+    #[must_use]
+    pub fn with_param(mut self, name: impl Into<Text>, value: impl Into<Text>) -> Self {
+        self.params.insert(name, value.into());
+        self
+    }
+
     /// A parameter of the path; empty when the route has none of that name.
     #[must_use]
     pub fn param(&self, name: &str) -> &str {

@@ -39,6 +39,10 @@ pub(crate) fn expand(arguments: TokenStream) -> syn::Result<TokenStream> {
             impl plugin::Exported for #plugin {
                 const RECORD: &'static [u8] = &RECORD;
                 const RUNTIME: ::transom_plugin_api::runtime::RuntimeChoice = DESCRIPTION.runtime;
+                const CRATE: &'static str = match ::core::option_env!("CARGO_CRATE_NAME") {
+                    ::core::option::Option::Some(name) => name,
+                    ::core::option::Option::None => "",
+                };
             }
 
             extern "C" fn constructor()

@@ -116,6 +116,3 @@ fn warn(error: &dyn std::error::Error) {
 }
 
 export_plugin!(Skills, id = "skills", capabilities = ["fs"]);
-
-#[cfg(test)]
-mod tests;

@@ -10,7 +10,7 @@ use transom_loader::{Contents, Flaw, Mismatch, PluginFile, ReadError, check};
 use super::original::Original;
 
 /// All that can be said about a file that is no plugin's, or not for this host.
-pub(crate) const ALL: [&str; 24] = [
+pub(crate) const ALL: [&str; 25] = [
     "not-found",
     "unreadable",
     "not-a-file",

@@ -1,0 +1,102 @@
+//! The plugin from outside: what a turn's tools look like behind its filter, and what its tool answers.
+
+use std::fs;
+use std::path::Path;
+
+use transom_agent::tool::{TOOL, TOOLS, ToolAssembly, ToolCall, ToolOutput};
+use transom_plugin_api::{Caller, Json};
+use transom_skills::Skills;
+use transom_testkit::{Stand, both_ways, contract_check, json};
+
+/// The skills of the working folder alone, whoever runs the tests.
+fn with_skills(stand: Stand) -> Stand {
+    stand.plugin::<Skills>(json!({"folders": []}))
+}
+
+fn add(cwd: &Path, name: &str, text: &str) {
+    fs::create_dir_all(cwd.join(".skills")).expect("made");
+    fs::write(cwd.join(".skills").join(name), text).expect("written");
+}
+
+/// A turn's tools as they are offered: those that are served.
+fn offered(stand: &Stand) -> ToolAssembly {
+    let served = stand.caller(TOOL).names();
+    ToolAssembly {
+        conversation_id: "conversation".into(),
+        cwd: stand.root().to_str().expect("text").into(),
+        tools: served.into_iter().map(|tool| tool.about).collect(),
+    }
+}
+
+async fn told(stand: &Stand) -> ToolAssembly {
+    stand.applier(TOOLS).apply(offered(stand)).await.expect("the filter is fail-open")
+}
+
+#[test]
+fn the_skills_of_the_working_folder_are_told() {
+    both_ways(async |stand| {
+        let stand = with_skills(stand);
+        add(&stand.root(), "pdf.md", "When there is a PDF\n---\nRead it\n");
+        stand.start().await.expect("it starts");
+        assert!(told(&stand).await.tools[0].description.ends_with("\npdf: When there is a PDF"));
+        stand.stop().await;
+    });
+}
+
+#[test]
+fn without_skills_the_tool_is_gone() {
+    both_ways(async |stand| {
+        let stand = with_skills(stand);
+        stand.start().await.expect("it starts");
+        assert_eq!(offered(&stand).tools.len(), 1);
+        assert!(told(&stand).await.tools.is_empty());
+        stand.stop().await;
+    });
+}
+
+#[test]
+fn skills_that_cannot_be_read_change_nothing() {
+    both_ways(async |stand| {
+        let stand = with_skills(stand);
+        fs::write(stand.root().join(".skills"), "a file, not a folder").expect("written");
+        stand.start().await.expect("it starts");
+        assert_eq!(told(&stand).await, offered(&stand));
+        let reason = "the model is not told which skills there are";
+        assert!(stand.log().iter().any(|line| line.message.contains(reason)), "{:#?}", stand.log());
+        stand.stop().await;
+    });
+}
+
+#[test]
+fn a_skill_is_loaded_by_its_name() {
+    both_ways(async |stand| {
+        let stand = with_skills(stand);
+        let cwd = stand.root();
+        add(&cwd, "pdf.md", "When there is a PDF\n---\nRead it\n");
+        let tool = stand.caller(TOOL);
+        stand.start().await.expect("it starts");
+        let loaded = load(&tool, &cwd, json!({"name": "pdf"}).into()).await;
+        assert!(!loaded.is_error && loaded.content.contains("Read it"), "{loaded:?}");
+        let missing = load(&tool, &cwd, json!({"name": "word"}).into()).await;
+        assert!(missing.is_error && missing.content.contains("pdf"), "{missing:?}");
+        stand.stop().await;
+    });
+}
+
+type Tool = Caller<ToolCall, ToolOutput, transom_agent::tool::ToolDefinition>;
+
+async fn load(tool: &Tool, cwd: &Path, input: Json) -> ToolOutput {
+    let call = ToolCall {
+        tool_call_id: "call".into(),
+        input,
+        conversation_id: "conversation".into(),
+        turn_id: "turn".into(),
+        cwd: cwd.to_str().expect("text").into(),
+    };
+    tool.call_named("load_skill", call).await.expect("it answers")
+}
+
+#[test]
+fn it_keeps_the_contract_of_plugins() {
+    contract_check::<Skills>(json!({}));
+}
