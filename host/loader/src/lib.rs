@@ -21,6 +21,7 @@ mod file;
 mod flaw;
 mod images;
 mod linked;
+mod memory;
 mod record;
 
 #[cfg(test)]
@@ -34,3 +35,4 @@ pub use file::PluginFile;
 pub use flaw::{Flaw, ReadError};
 pub use images::plugin_at;
 pub use linked::{Linked, linked};
+pub use memory::return_large_memory;
