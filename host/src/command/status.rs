@@ -137,8 +137,12 @@ fn images(status: &Value) -> Vec<String> {
     let line = |(plugin, images): (&str, Vec<&Value>)| {
         let left_over = images.iter().filter(|image| image["inUse"] == false).count();
         let sum = |key: &str| images.iter().filter_map(|image| image[key].as_u64()).sum::<u64>();
+        let sealed = images.iter().filter(|image| image["sealed"] == true);
+        // Sealed memory holds the whole file, mapped or not.
+        let held: u64 = sealed.filter_map(|image| image["fileBytes"].as_u64()).sum();
+        let held = if held > 0 { format!(", {} KiB sealed", held >> 10) } else { String::new() };
         format!(
-            "{plugin:22} {} in use, {left_over} left over; {} KiB resident, {} KiB of it shared, {} KiB mapped",
+            "{plugin:22} {} in use, {left_over} left over; {} KiB resident, {} KiB of it shared, {} KiB mapped{held}",
             images.len() - left_over,
             sum("residentKiB"),
             sum("sharedKiB"),
