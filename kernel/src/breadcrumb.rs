@@ -16,6 +16,8 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+use transom_plugin_api::sabotage::sabotaged;
+
 /// Points that are counted one by one; the rest share the last place.
 pub(crate) const COUNTED: usize = 1024;
 
@@ -92,7 +94,10 @@ impl Slot {
 
 /// Ticks until the next dispatch that is timed. It varies, so that of what a thread does over and over every part is timed.
 #[cold]
-const fn pause_after(tick: u32) -> u32 {
+fn pause_after(tick: u32) -> u32 {
+    if sabotaged("time-in-step") {
+        return SAMPLE;
+    }
     SAMPLE / 2 + (tick.wrapping_mul(0x9E37_79B9) >> 24) * SAMPLE / 256
 }
 

@@ -112,9 +112,8 @@ const fn told(place: usize) -> u64 {
         return place as u64;
     }
     let (power, quarter) = (place / 4 + 1, place as u64 % 4);
-    let from = (4 + quarter) << (power - 2);
-    let to = (5 + quarter) << (power - 2);
-    2 * from * to / (from + to)
+    let (from, to) = (4 + quarter, 5 + quarter);
+    ((2 * from * to) << (power - 2)) / (from + to)
 }
 
 #[cfg(test)]
