@@ -38,7 +38,7 @@ use transom_kernel::trace;
 
 use crate::assembly::{Assembled, Source};
 use crate::manifest::{HostSettings, LogFormat, log_levels};
-use filter::{Filter, Gate};
+use filter::{Filter, FloodLimiter};
 use floods::Floods;
 use levels::Levels;
 use lines::Lines;
@@ -103,7 +103,7 @@ pub(crate) fn install(options: &Options<'_>) {
     if layers.try_init().is_err() {
         return;
     }
-    trace::set_gate(Box::new(Gate(Arc::clone(&log))));
+    trace::set_limiter(Box::new(FloodLimiter(Arc::clone(&log))));
     if options.traces {
         trace::follow(Some(traces::current));
     }

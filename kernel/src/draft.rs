@@ -209,13 +209,11 @@ impl Draft {
         }
         let routes = (0u32..).take(self.dialects.len()).map(|index| {
             let family = self.dialects[index as usize].family;
-            let visible = by_family
-                .get(family)
-                .into_iter()
-                .flatten()
-                .filter_map(|contribution| self.visible(contribution, index));
+            // Of a point that is not granted there is no family.
+            let there = by_family.get(family).map_or(&[][..], Vec::as_slice);
+            let visible = there.iter().filter_map(|contribution| self.visible(contribution, index));
             let visible = visible.collect();
-            let unreached = self.unreached(&by_family[family], index);
+            let unreached = self.unreached(there, index);
             let point = Arc::clone(&self.dialects[index as usize].point);
             let listed = self.order.at(&point.name);
             Routes { unreached, ..Routes::new(point, visible, listed) }

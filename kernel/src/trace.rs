@@ -8,7 +8,7 @@
 //! |---|---|
 //! | [`plugin_of`] | tells whose callsite it looks at, to give each plugin a level of its own |
 //! | [`levels_changed`] | makes a change of levels known to the dylibs |
-//! | [`set_gate`] | decides about each event of a dylib before it is formatted |
+//! | [`set_limiter`] | decides about each event of a dylib before it is formatted |
 //! | [`follow`] | has traces follow events through mailboxes and into `CallContext`s |
 
 pub(crate) mod callsite;
@@ -17,7 +17,7 @@ pub(crate) mod images;
 pub(crate) mod origin;
 
 pub use callsite::plugin_of;
-pub use forward::{Gate, set_gate};
+pub use forward::{Limiter, set_limiter};
 pub use images::levels_changed;
 pub use origin::{CurrentTrace, follow};
 

@@ -54,6 +54,7 @@ const TABLE: &[(&str, &[&str], &str)] = &[
     ),
     ("tests/fixtures/*", &["plugin-api", "plugin-api/agent"], "plugins like any other"),
     ("tests/fixtures/dialects/*", &["plugin-api"], "plugins whose copies of a contract differ"),
+    ("tests/loom", &[], "the kernel's own files, compiled with the model's primitives"),
     ("tests", &["*", "*/*", "*/*/*", "*/*/*/*"], "anything"),
 ];
 

@@ -107,7 +107,7 @@ async fn a_level_that_is_off_is_off_in_the_plugin_until_it_is_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_gate_stops_is_not_even_formatted() {
+async fn what_the_limiter_stops_is_not_even_formatted() {
     let _alone = ALONE.lock().await;
     let stage = Stage::new("").await;
     WARNINGS_STOPPED.store(true, Ordering::Relaxed);

@@ -70,15 +70,30 @@ pub(super) struct Use {
 
 /// The packages of the workspace, as cargo tells them.
 pub(super) fn packages() -> Vec<Package> {
+    let packages = packages_in(root());
+    assert!(packages.len() > 10, "the workspace has more than {} packages", packages.len());
+    packages
+}
+
+/// The packages that are workspaces of their own, so that the other one does not need what they need.
+pub(super) fn packages_apart() -> Vec<Package> {
+    let manifests = files_with("toml")
+        .into_iter()
+        .filter(|file| file.ends_with("Cargo.toml") && file.parent() != Some(Path::new("")));
+    let apart =
+        manifests.filter(|file| text_of(&root().join(file)).lines().any(|line| line == "[workspace]"));
+    let folders = apart.filter_map(|file| Some(root().join(file.parent()?)));
+    folders.flat_map(|folder| packages_in(&folder)).collect()
+}
+
+fn packages_in(folder: &Path) -> Vec<Package> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["metadata", "--no-deps", "--offline", "--format-version", "1"]).current_dir(root());
+    command.args(["metadata", "--no-deps", "--offline", "--format-version", "1"]).current_dir(folder);
     let output = command.output().expect("cargo runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let metadata: Value = serde_json::from_slice(&output.stdout).expect("cargo writes JSON");
-    let packages: Vec<Package> = list(&metadata["packages"]).map(package).collect();
-    assert!(packages.len() > 10, "the workspace has more than {} packages", packages.len());
-    packages
+    list(&metadata["packages"]).map(package).collect()
 }
 
 fn package(package: &Value) -> Package {

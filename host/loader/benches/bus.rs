@@ -3,6 +3,10 @@
 //! `cargo bench -p transom-loader` prints criterion's report and then the table of ratios that
 //! `docs/performance.md` keeps. Everything runs as in production: breadcrumbs, counts and sampled timing are on.
 
+mod bus {
+    pub(crate) mod broadcast;
+}
+
 use std::hint::black_box;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,6 +19,8 @@ use transom_loader::{PluginFile, load};
 use transom_pace::{Parcel, RAW, RUN, Run};
 use transom_plugin_api::hosting::Attach;
 use transom_plugin_api::{Caller, Ports};
+
+use bus::broadcast;
 
 #[derive(Ports)]
 struct Stopwatch {
@@ -55,6 +61,7 @@ fn main() {
             bench(&mut criterion, &runtime, &stopwatch, what, 2);
         }
     }
+    broadcast::bench(&mut criterion);
     criterion.final_summary();
     runtime.block_on(kernel.stop(Duration::from_secs(5)));
     let _ = std::fs::remove_dir_all(images);
@@ -119,6 +126,11 @@ fn print_ratios() {
             if let Some(nanos) = mean_ns(&format!("{what}-on-{threads}")) {
                 println!("| {what} | {threads} | {nanos:.1} | {:.1} |", nanos / raw);
             }
+        }
+    }
+    for receivers in broadcast::RECEIVERS {
+        if let Some(nanos) = mean_ns(&broadcast::name(receivers)) {
+            println!("| `tokio::sync::broadcast`, {receivers} | 1 | {nanos:.1} | {:.1} |", nanos / raw);
         }
     }
 }

@@ -20,6 +20,7 @@ pub(crate) fn descriptor_json(id: &str) -> Value {
         "rustc": "1.95.0",
         "panic": "unwind",
         "runtime": "none",
+        "handover": "beside",
         "capabilities": ["net"],
         "ports": [{
             "role": "serves",

@@ -30,7 +30,7 @@ const START_LIMIT: Duration = Duration::from_secs(120);
 
 /// Build a plugin, run it, and reload it whenever its sources change
 #[derive(Args)]
-#[command(after_help = "Example:\n  transom new plugin parrot && cd parrot && transom dev\n\n\
+#[command(after_help = "Example:\n  transom dev --path plugins/parrot\n\n\
                   The manifest must list the plugin with the file that cargo builds as its `source`.")]
 pub(crate) struct Arguments {
     /// The plugin's crate [default: this folder]

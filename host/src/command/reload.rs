@@ -13,7 +13,7 @@ use crate::terminal::{complain, note, print, shown};
 /// Replace plugins of the running host while it serves
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  transom reload word-count\n  transom reload --dry-run\n  transom reload --yes\n\n\
+    after_help = "Example:\n  transom reload word-count\n  transom reload --dry-run\n  transom reload --yes\n\n\
                   Without an ID the manifest is read again: what has changed is shown, and done once that is confirmed."
 )]
 pub(crate) struct Arguments {

@@ -38,7 +38,7 @@ impl<S: Subscriber> Layer<S> for Filter {
 
     fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
         let metadata = event.metadata();
-        // What comes from a dylib has passed the gate.
+        // What comes from a dylib has passed the limiter.
         if trace::plugin_of(metadata).is_some() {
             return true;
         }
@@ -47,9 +47,9 @@ impl<S: Subscriber> Layer<S> for Filter {
 }
 
 /// Stands before the events of dylibs, which it stops before they are formatted.
-pub(super) struct Gate(pub(super) Arc<Log>);
+pub(super) struct FloodLimiter(pub(super) Arc<Log>);
 
-impl trace::Gate for Gate {
+impl trace::Limiter for FloodLimiter {
     fn admits(&self, plugin: &'static str, level: Level) -> bool {
         self.0.floods.admit(plugin, level)
     }

@@ -143,7 +143,6 @@ async fn what_is_wrong_is_told_and_everything_goes_on() {
     copy(&scene, "word-count", "libwords.so");
     write(&scene, "", &unruly("error"));
     refused(&scene, &["reload", "unruly"], "the old generation goes on: does not feel like it").await;
-    refused(&scene, &["reload", "unruly", "--json"], "").await;
     assert_eq!(host.client.ask("/x/word-count").await.0, 200);
     assert_eq!(host.client.ask("/x/unruly").await.0, 500);
     host.client.turn("c", "[[say: aye]]").await;

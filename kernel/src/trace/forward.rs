@@ -13,20 +13,20 @@ use transom_plugin_api::sabotage::sabotaged;
 use super::callsite::{Callsite, Description, MOST_FIELDS, of_metadata, register};
 
 /// Decides about each event of a dylib before it is formatted, and before any subscriber sees it.
-pub trait Gate: Send + Sync {
+pub trait Limiter: Send + Sync {
     /// Whether the plugin may log one more event of this level now.
     fn admits(&self, plugin: &'static str, level: Level) -> bool;
 }
 
-static GATE: OnceLock<Box<dyn Gate>> = OnceLock::new();
+static LIMITER: OnceLock<Box<dyn Limiter>> = OnceLock::new();
 
-/// Puts a gate before the events of dylibs; without one all are admitted. A process has one: answers whether this is it.
-pub fn set_gate(gate: Box<dyn Gate>) -> bool {
-    GATE.set(gate).is_ok()
+/// Puts a limiter before the events of dylibs; without one all are admitted. A process has one: answers whether this is it.
+pub fn set_limiter(limiter: Box<dyn Limiter>) -> bool {
+    LIMITER.set(limiter).is_ok()
 }
 
 pub(crate) fn admits(callsite: &'static Callsite) -> bool {
-    GATE.get().is_none_or(|gate| gate.admits(callsite.plugin, *callsite.metadata().level()))
+    LIMITER.get().is_none_or(|limiter| limiter.admits(callsite.plugin, *callsite.metadata().level()))
 }
 
 pub(crate) fn max_level() -> u8 {

@@ -34,6 +34,9 @@ struct Mill {
     /// How its start goes.
     #[setting(default = "well")]
     start: Manner,
+    /// How it hands over.
+    #[setting(default = "well")]
+    hand_over: Manner,
 }
 
 #[derive(Settings)]
@@ -74,18 +77,25 @@ impl Plugin for Mill {
     async fn start(self, ports: MillPorts, host: Host) -> Result<(), StartError> {
         let ground: Option<Ground> = host.handed_over()?;
         let answers = Arc::new(AtomicU64::new(ground.map_or(0, |ground| ground.answers)));
-        let left = Arc::clone(&answers);
+        let (left, manner) = (Arc::clone(&answers), Arc::new(self.hand_over));
         host.hand_over(move || {
-            let answers = left.load(Ordering::SeqCst);
-            async move { Ok(Ground { answers }) }
+            let (answers, manner) = (left.load(Ordering::SeqCst), Arc::clone(&manner));
+            async move {
+                manner.begin().await.map_err(|error| CallError::failed(error.to_string()))?;
+                Ok(Ground { answers })
+            }
         });
         let MillPorts { sent, heard, wrap, ask, count } = ports;
         let label = Text::from(self.label.as_str());
         let by = label.clone();
         sent.queued(Mailbox::drop_oldest(1 << 16), move |parcel, _| {
-            let parcel = Parcel { label: by.clone(), ..parcel.clone() };
-            heard.emit(&parcel);
-            async {}
+            let (parcel, heard) = (Parcel { label: by.clone(), ..parcel.clone() }, heard.clone());
+            async move {
+                if parcel.id == HEAVY {
+                    CARRIED.notified().await;
+                }
+                heard.emit(&parcel);
+            }
         })?;
         let by = label.clone();
         wrap.link(move |text, _| {
@@ -109,6 +119,10 @@ impl Plugin for Mill {
 }
 
 export_plugin!(Mill, id = "mill");
+
+/// A parcel that the mill is busy with until it is carried.
+const HEAVY: u64 = 77;
+static CARRIED: Notify = Notify::const_new();
 
 /// Holds the streams of the mill open.
 static HELD: Notify = Notify::const_new();
@@ -272,6 +286,52 @@ async fn a_generation_that_does_not_start_leaves_the_old_one_untouched() {
     let error = kernel.reload(vec![plugin_to_start("mill", r#"{"label":7}"#)], &terms()).await;
     assert!(error.expect_err("the settings are wrong").old_runs);
     kernel.stop(Duration::from_secs(5)).await;
+}
+
+#[tokio::test]
+async fn the_next_generation_does_not_hear_before_the_old_one_has_done_what_it_heard() {
+    let _one = ONE_WELL.lock().await;
+    let Scene { kernel, town, mut heard } = scene().await;
+    town.sent.emit(&Parcel { id: HEAVY, ..Parcel::default() });
+    town.sent.emit(&Parcel { id: 1, ..Parcel::default() });
+    let terms = ReloadTerms::default();
+    let reloading = kernel.reload(vec![mill("second", "well")], &terms);
+    let looking = async {
+        while !town.ask.call(1).await.expect("it answers").starts_with("second") {
+            tokio::task::yield_now().await;
+        }
+        // Whoever would read now has had every occasion to.
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        assert!(heard.try_recv().is_err(), "the old generation is still busy with what came before");
+        CARRIED.notify_one();
+    };
+    let (report, ()) = tokio::join!(reloading, looking);
+    assert!(report.expect("it is replaced").reloaded[0].cut_off.is_none());
+    for expected in [(HEAVY, "first"), (1, "second")] {
+        let parcel = heard.recv().await.expect("it is heard");
+        assert_eq!((parcel.id, parcel.label.as_str()), expected);
+    }
+    kernel.stop(Duration::from_secs(5)).await;
+}
+
+#[tokio::test]
+async fn a_generation_that_does_not_hand_over_is_not_replaced() {
+    let _one = ONE_WELL.lock().await;
+    for (manner, words) in [
+        ("error", "the stone broke"),
+        ("panic", "panicked: the wheel jammed"),
+        ("hang", "did not say within"),
+    ] {
+        let Scene { kernel, town, .. } = scene().await;
+        let settings = format!(r#"{{"label":"second","hand_over":"{manner}"}}"#);
+        kernel.reload(vec![plugin_to_start("mill", &settings)], &terms()).await.expect("it is replaced");
+        let error = kernel.reload(vec![mill("third", "well")], &terms()).await.expect_err("it is refused");
+        assert!(error.old_runs && error.reason.contains(words), "{error}");
+        assert!(town.ask.call(1).await.expect("it answers").starts_with("second 1"));
+        kernel.stop(Duration::from_secs(5)).await;
+    }
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ mod testkit {
     mod attachment;
     mod clock;
     mod contract;
+    mod failed_start;
     mod parrot;
     mod stubs;
     mod traces;

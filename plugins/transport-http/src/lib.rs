@@ -46,8 +46,7 @@ use std::time::Duration;
 use transom_agent::reach::{HTTP_ROUTE, HTTP_STREAM, HttpFrame, HttpReply, HttpRequest, HttpRoute};
 use transom_plugin_api::hosting::{self, Listening, PluginList, Ready};
 use transom_plugin_api::{
-    Caller, Emitter, Host, Plugin, Ports, Secret, Settings, StartError, StreamCaller,
-    export_plugin,
+    Caller, Emitter, Host, Plugin, Ports, Secret, Settings, StartError, StreamCaller, export_plugin,
 };
 
 use crate::app::Limits;

@@ -1,3 +1,5 @@
+//! What must hold in every interleaving.
+
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex as StdMutex;

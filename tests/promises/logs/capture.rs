@@ -18,7 +18,7 @@ use transom_kernel::trace;
 
 /// Whether everything of the unruly plugin is logged, and not only down to `info`.
 pub(super) static VERBOSE: AtomicBool = AtomicBool::new(false);
-/// Whether the gate lets no warning pass.
+/// Whether the limiter lets no warning pass.
 pub(super) static WARNINGS_STOPPED: AtomicBool = AtomicBool::new(false);
 
 static SAID: Mutex<Vec<Heard>> = Mutex::new(Vec::new());
@@ -43,7 +43,7 @@ pub(super) fn begin() {
     BEGUN.call_once(|| {
         let log = tracing_subscriber::registry().with(Capture);
         tracing::subscriber::set_global_default(log).expect("nobody else in this program has a log");
-        assert!(trace::set_gate(Box::new(Gate)));
+        assert!(trace::set_limiter(Box::new(Limiter)));
     });
 }
 
@@ -68,9 +68,9 @@ pub(super) async fn eventually(is_meant: impl Fn(&Heard) -> bool, count: usize) 
     found.unwrap_or_else(|_| panic!("it was not said: {:#?}", said(|_| true)))
 }
 
-struct Gate;
+struct Limiter;
 
-impl trace::Gate for Gate {
+impl trace::Limiter for Limiter {
     fn admits(&self, plugin: &'static str, level: Level) -> bool {
         plugin != "unruly" || level != Level::WARN || !WARNINGS_STOPPED.load(Ordering::Relaxed)
     }

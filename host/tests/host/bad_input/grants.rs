@@ -103,7 +103,7 @@ async fn an_order_that_cannot_be_is_told_with_what_could() {
         &format!("{order}{}", unruly("meddler", "")),
         &[
             "2:1 nothing runs in an order at `http/route`: it is no filter, and no event that is heard | \
-             remove it, or name one of `agent/turn.input`",
+             remove it, or name one of `agent/turn.input`, `unruly/nudged`, `unruly/poked`",
             "3:1 no plugin here touches a point `agent/turn.inputs` | did you mean `agent/turn.input`?",
             "4:34 there is no plugin `medler` | remove it",
             "4:44 plugin `unruly` neither hears nor links `agent/turn.input` | remove it",

@@ -1,8 +1,8 @@
 //! A bounded queue of jobs in front of threads of the store's own.
 
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::io;
 
 use tokio::sync::mpsc;
 use transom_plugin_api::CallError;
