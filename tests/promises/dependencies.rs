@@ -54,6 +54,7 @@ const TABLE: &[(&str, &[&str], &str)] = &[
     ),
     ("tests/fixtures/*", &["plugin-api", "plugin-api/agent"], "plugins like any other"),
     ("tests/fixtures/dialects/*", &["plugin-api"], "plugins whose copies of a contract differ"),
+    ("tests/loom", &[], "files of the kernel, compiled once more under a model of all interleavings"),
     ("tests", &["*", "*/*", "*/*/*", "*/*/*/*"], "anything"),
 ];
 

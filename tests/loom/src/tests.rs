@@ -1,3 +1,5 @@
+//! Each test runs in every interleaving of its threads, and again with a break that has to be found.
+
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex as StdMutex;
