@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 use sha2::{Digest, Sha256};
 use transom_kernel::while_loading;
+use transom_plugin_api::abi::ABI_REVISION;
 use transom_plugin_api::abi::plugin_table::{PluginTableRef, open_symbol};
 use transom_plugin_api::sabotage::sabotaged;
 
@@ -190,9 +191,30 @@ fn one_line(text: &str) -> String {
     text.lines().map(str::trim).collect::<Vec<_>>().join(" ")
 }
 
-/// The tables' layout errors run over hundreds of lines; the first that says something is kept.
-fn first_line(text: &str) -> String {
-    text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("its tables are others").to_owned()
+/// The layout errors of tables run over hundreds of lines, of which the last says what is wrong.
+fn other_tables(error: &str) -> String {
+    let last = error.lines().filter_map(|line| line.trim().strip_prefix("Error:")).next_back();
+    let what = last.map_or_else(String::new, |what| format!(" ({what})"));
+    format!(
+        "its tables of functions are others than this host's{what}, although both call it ABI revision {ABI_REVISION}\n  \
+         help: build the plugin again with the plugin API of this host"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_that_differ_are_told_in_two_lines() {
+        let long = "Compared <this>:\n  fields\n\n0 error(s).\n\nError:too many fields\nExpected:\n    3\nFound:\n    2\n";
+        let expected = format!(
+            "its tables of functions are others than this host's (too many fields), although both call it ABI revision \
+             {ABI_REVISION}\n  help: build the plugin again with the plugin API of this host"
+        );
+        assert_eq!(other_tables(long), expected);
+        assert_eq!(other_tables("no word of it").lines().count(), 2);
+    }
 }
 
 #[cfg(test)]
