@@ -285,13 +285,21 @@ fn from_file(
     let at = |message: String, help: String| manifest.fault_at(entry, "source", message, Some(help));
     let file =
         PluginFile::read(path).map_err(|error| vec![at(error.to_string(), error.flaw.help().to_owned())])?;
-    let descriptor = check::check_file(&file.contents, &entry.id).map_err(|mismatches| {
-        let fault = |mismatch: &transom_loader::Mismatch| {
-            at(format!("{mismatch} (`{}`)", path.display()), mismatch.help())
-        };
-        mismatches.iter().map(fault).collect::<Vec<_>>()
-    })?;
-    Ok((descriptor.clone(), Source::File(file)))
+    let distrust = manifest.trusted_keys.as_ref().and_then(|keys| file.signed_by(keys).err());
+    let distrust = distrust.map(|flaw| {
+        let message = format!("plugin `{}` is not trusted: `{}`: {flaw}", entry.id, path.display());
+        at(message, flaw.help().to_owned())
+    });
+    let descriptor = match check::check_file(&file.contents, &entry.id) {
+        Ok(descriptor) => descriptor.clone(),
+        Err(mismatches) => {
+            let fault = |mismatch: &transom_loader::Mismatch| {
+                at(format!("{mismatch} (`{}`)", path.display()), mismatch.help())
+            };
+            return Err(distrust.into_iter().chain(mismatches.iter().map(fault)).collect());
+        }
+    };
+    distrust.map_or(Ok((descriptor, Source::File(file))), |fault| Err(vec![fault]))
 }
 
 fn from_inside(

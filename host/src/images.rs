@@ -4,6 +4,21 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
+use transom_loader::{Loaded, Opening};
+
+use crate::assembly::Overrides;
+use crate::manifest::Manifest;
+
+/// What plugin files are opened from. Where somebody says which bytes may run, nobody is to change them afterwards.
+pub(crate) fn opening(manifest: &Manifest, overrides: &Overrides) -> Opening {
+    if manifest.host.sealed {
+        Opening::Sealed { or_copy: false }
+    } else if overrides.locked || manifest.trusted_keys.is_some() {
+        Opening::Sealed { or_copy: true }
+    } else {
+        Opening::Copy
+    }
+}
 
 /// What was opened, in that order.
 #[derive(Debug, Default)]
@@ -12,18 +27,23 @@ pub(crate) struct Images(Vec<Image>);
 #[derive(Debug)]
 struct Image {
     plugin: String,
-    /// The private copy that was opened.
+    /// The name it was opened by.
     path: PathBuf,
-    /// Bytes of that file.
-    bytes: u64,
+    /// What the system calls it where it lists what is mapped.
+    mapping: PathBuf,
+    /// Whether it was opened from sealed memory.
+    sealed: bool,
+    /// Bytes of its file.
+    bytes: usize,
     /// Whether the generation that runs uses it.
     in_use: bool,
 }
 
 impl Images {
-    pub(crate) fn opened(&mut self, plugin: &str, path: PathBuf) {
-        let bytes = std::fs::metadata(&path).map_or(0, |file| file.len());
-        self.0.push(Image { plugin: plugin.to_owned(), path, bytes, in_use: false });
+    pub(crate) fn opened(&mut self, plugin: &str, loaded: &Loaded, bytes: usize) {
+        let Loaded { image, mapping, sealed, .. } = loaded;
+        let (path, mapping, sealed) = (image.clone(), mapping.clone(), *sealed);
+        self.0.push(Image { plugin: plugin.to_owned(), path, mapping, sealed, bytes, in_use: false });
     }
 
     /// Notes that the generation that runs now uses the newest image of its plugin, or none.
@@ -45,11 +65,12 @@ impl Images {
         let taken = memory_by_path(&maps);
         let image = |image: &Image| {
             let Memory { mapped, resident, shared } =
-                taken.get(&*image.path.to_string_lossy()).copied().unwrap_or_default();
+                taken.get(&*image.mapping.to_string_lossy()).copied().unwrap_or_default();
             json!({
                 "plugin": image.plugin,
                 "file": image.path.file_name().map(|name| name.to_string_lossy()),
                 "inUse": image.in_use,
+                "sealed": image.sealed,
                 "fileBytes": image.bytes,
                 "mappedKiB": mapped,
                 "residentKiB": resident,
@@ -115,11 +136,16 @@ Shared_Clean:          0 kB
         assert_eq!(memory_by_path(maps).get("/data dir/images/a-1.so"), Some(&expected));
     }
 
+    fn image(name: &str) -> Image {
+        let (plugin, path, mapping) = ("parrot".to_owned(), PathBuf::from(name), PathBuf::from(name));
+        Image { plugin, path, mapping, sealed: false, bytes: 0, in_use: false }
+    }
+
     #[test]
     fn what_runs_now_is_the_newest_image_and_the_others_are_left_over() {
         let mut images = Images::default();
         for name in ["one", "two", "three"] {
-            images.opened("parrot", PathBuf::from(name));
+            images.0.push(image(name));
         }
         images.settle("parrot", true);
         assert_eq!(images.0.iter().map(|image| image.in_use).collect::<Vec<_>>(), [false, false, true]);

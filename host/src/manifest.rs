@@ -20,6 +20,7 @@ mod editor;
 mod environment;
 mod fault;
 mod grants;
+mod keys;
 mod order;
 mod plugins;
 mod schema;
@@ -40,6 +41,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tracing_subscriber::filter::{LevelFilter, Targets};
+use transom_loader::TrustedKey;
 use transom_plugin_api::Secret;
 use transom_plugin_api::settings::Setting;
 
@@ -70,6 +72,8 @@ pub struct Manifest {
     pub plugins: Vec<PluginEntry>,
     /// Secrets that plugins may be granted, by name. Debug output hides their values.
     pub secrets: BTreeMap<String, Secret>,
+    /// Whose signatures make a plugin's file one that may run; `None` when files need none.
+    pub trusted_keys: Option<Vec<TrustedKey>>,
     order: Order,
     file: String,
     /// Where it was read from; none when it was a text.
@@ -140,7 +144,7 @@ impl Manifest {
         let schema = schema_of::<ManifestTable>();
         let root_positions = positions_of_roots(&tree);
         let mut reader = Reader { folder, environment: &environment, report: &mut report };
-        let Parts { host, tables, secrets, order } = reader.split(tree, Schema(&schema));
+        let Parts { host, tables, secrets, trusted_keys, order } = reader.split(tree, Schema(&schema));
         let host = host.unwrap_or_else(|| reader.in_folder(default_of()));
         let listed = tables.len();
         let plugins = reader.plugins(tables, Schema(&schema));
@@ -150,6 +154,7 @@ impl Manifest {
             host,
             plugins,
             secrets,
+            trusted_keys,
             order,
             file: file.to_owned(),
             path: None,
@@ -268,6 +273,7 @@ struct Parts {
     host: Option<HostSettings>,
     tables: Vec<Located>,
     secrets: BTreeMap<String, Secret>,
+    trusted_keys: Option<Vec<TrustedKey>>,
     order: Order,
 }
 
@@ -279,7 +285,8 @@ impl Reader<'_, '_> {
         let mut value = self.check(Subject::Manifest, &root, schema);
         self.report_secrets(&root);
         if self.report.count() > 0 {
-            return Parts { host: None, tables, secrets: BTreeMap::new(), order: Order::default() };
+            let (secrets, order) = (BTreeMap::new(), Order::default());
+            return Parts { host: None, tables, secrets, trusted_keys: None, order };
         }
         let host = match value.get_mut("host").map(Value::take) {
             Some(host) => self.read(&root, host),
@@ -292,6 +299,7 @@ impl Reader<'_, '_> {
             host: host.map(|host| self.in_folder(host)),
             tables,
             secrets: self.secrets(&root, &mut value),
+            trusted_keys: self.trusted_keys(&root),
             order: self.order(&root, &mut value),
         }
     }

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use transom_kernel::{Descriptor, Kernel, PluginToStart, ReloadTerms, Reloaded};
-use transom_loader::load;
 use transom_plugin_api::abi::plugin_table::open_header;
 use transom_plugin_api::hosting::Attach;
 
@@ -18,7 +17,7 @@ pub use self::difference::Difference;
 use self::difference::Known;
 use crate::assembly::{Assembled, Assembly, Overrides, Source};
 use crate::data::DataFolder;
-use crate::images::Images;
+use crate::images::{Images, opening};
 use crate::lock::Lock;
 use crate::manifest::{Fault, Faults, Manifest};
 use crate::running::Refused;
@@ -120,14 +119,22 @@ impl Reloader {
     fn open(&self, manifest: &Manifest, plugin: Assembled) -> Result<PluginToStart, Refused> {
         let attach = plugin.attach();
         let Assembled { entry, descriptor, settings, grants, source } = plugin;
-        let fault = |message: String| Faults::from(manifest.fault_at(&entry, "source", message, None));
+        let fault = |message: String, help: Option<&str>| {
+            Faults::from(manifest.fault_at(&entry, "source", message, help.map(str::to_owned)))
+        };
         let table = match source {
             Source::Linked(linked) => open_header(linked.header)
-                .map_err(|error| fault(format!("plugin `{}` cannot be entered: {error}", entry.id)))?,
+                .map_err(|error| fault(format!("plugin `{}` cannot be entered: {error}", entry.id), None))?,
             Source::File(file) => {
-                let loaded = load(&file.bytes, &entry.id, &self.images);
-                let loaded = loaded.map_err(|error| fault(error.to_string()))?;
-                self.state().images.opened(&entry.id, loaded.image);
+                let loaded = file.load(&entry.id, &self.images, opening(manifest, &self.overrides));
+                let loaded = loaded.map_err(|error| fault(error.to_string(), error.help))?;
+                if let Some(problem) = &loaded.unsealed {
+                    tracing::warn!(
+                        "plugin `{}` runs from a private copy, since there is no sealed memory for it: {problem}",
+                        entry.id
+                    );
+                }
+                self.state().images.opened(&entry.id, &loaded, file.bytes.len());
                 loaded.table
             }
         };

@@ -19,6 +19,7 @@ mod host {
     mod reload;
     mod reloading;
     mod secrets;
+    mod signatures;
     mod starting;
     pub(crate) mod support;
 }

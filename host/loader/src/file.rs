@@ -5,8 +5,12 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use crate::dylib::sha256_of;
-use crate::{Contents, Flaw, ReadError};
+use transom_plugin_api::sabotage::sabotaged;
+
+use crate::dylib::{Request, sha256_of};
+use crate::{
+    Contents, Flaw, KeyId, LoadError, Loaded, Opening, ReadError, Signature, SignatureFlaw, TrustedKey,
+};
 
 /// A plugin's file in memory.
 #[derive(Clone, PartialEq)]
@@ -38,6 +42,28 @@ impl PluginFile {
         let bytes = bytes_of(path).map_err(flawed)?;
         let contents = Contents::of(&bytes).map_err(flawed)?;
         Ok(Self { path: path.to_owned(), bytes, contents })
+    }
+
+    /// Whose signature stands beside the file, if it is one of these bytes with one of `keys`.
+    ///
+    /// # Errors
+    /// When there is none, or it says nothing for these bytes.
+    pub fn signed_by(&self, keys: &[TrustedKey]) -> Result<KeyId, SignatureFlaw> {
+        Signature::beside(&self.path)?.verify(&self.bytes, keys)
+    }
+
+    /// Opens its plugin `id` from these bytes, by a name in `images` that this process never used before. Constructors in
+    /// the file run here, so everything that can be refused was refused before.
+    ///
+    /// # Errors
+    /// When what it is to be opened from cannot be made, the linker refuses it, or the tables behind its entry are others
+    /// than this host's.
+    pub fn load(&self, id: &str, images: &Path, opening: Opening) -> Result<Loaded, LoadError> {
+        if sabotaged("load-the-file-again") {
+            let bytes = fs::read(&self.path).unwrap_or_default();
+            return Request::of(&bytes, id, images, opening).load();
+        }
+        Request::of(&self.bytes, id, images, opening).load()
     }
 }
 

@@ -9,7 +9,8 @@
 //! | records of its section, symbols it exports | [`Contents::of`] |
 //! | what one record says | [`Descriptor`] |
 //! | whether this host can load it | [`check`](check::check) |
-//! | the plugin's entry, from exactly the bytes that were read | [`load`] |
+//! | whether somebody who is trusted signed those bytes | [`PluginFile::signed_by`] |
+//! | the plugin's entry, from exactly the bytes that were read | [`PluginFile::load`], [`load`] |
 //! | whose code lies at an address | [`plugin_at`] |
 
 pub mod check;
@@ -23,6 +24,8 @@ mod images;
 mod linked;
 mod memory;
 mod record;
+mod sealed;
+mod signature;
 
 #[cfg(test)]
 mod testing;
@@ -30,9 +33,10 @@ mod testing;
 pub use check::{Mismatch, TARGET, is_plugin_id};
 pub use contents::Contents;
 pub use descriptor::{Descriptor, PanicStrategy, PayloadDescriptor, PortDescriptor, symbol_of};
-pub use dylib::{LoadError, Loaded, load};
+pub use dylib::{LoadError, Loaded, Opening, load};
 pub use file::PluginFile;
 pub use flaw::{Flaw, ReadError};
 pub use images::plugin_at;
 pub use linked::{Linked, linked};
 pub use memory::return_large_memory;
+pub use signature::{KeyId, Signature, SignatureFlaw, TrustedKey};

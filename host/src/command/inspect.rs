@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::Value;
 use transom_kernel::Descriptor;
 use transom_kernel::descriptor::PortDescriptor;
-use transom_loader::{PluginFile, check};
+use transom_loader::{PluginFile, Signature, SignatureFlaw, check};
 use transom_plugin_api::sabotage::sabotaged;
 
 use super::{capability, refuse};
@@ -46,16 +46,42 @@ pub(crate) fn run(common: &Common, arguments: &Arguments) -> u8 {
     }
     if common.json {
         let note = note(&file.contents.descriptors);
-        print(&format!("{}\n", serde_json::json!({ "plugins": file.contents.descriptors, "note": note })));
+        let signature = signature_document(&file);
+        let document =
+            serde_json::json!({ "plugins": file.contents.descriptors, "signature": signature, "note": note });
+        print(&format!("{document}\n"));
         return DONE;
     }
     for descriptor in &file.contents.descriptors {
         print(&shown(&described(descriptor)));
     }
+    print(&shown(&signature_line(&file)));
     if let Some(note) = note(&file.contents.descriptors) {
         print(&format!("{note}\n"));
     }
     DONE
+}
+
+/// Whose signature stands beside the file. Whether it is one of this file is for who has keys to say.
+fn signature_line(file: &PluginFile) -> String {
+    match Signature::beside(&file.path) {
+        Ok(Signature { path, key, .. }) => {
+            format!(
+                "`{}` beside it names key {key}; it is verified where the manifest trusts keys\n",
+                path.display()
+            )
+        }
+        Err(SignatureFlaw::Missing { .. }) => "it is not signed\n".to_owned(),
+        Err(flaw) => format!("{flaw}\n"),
+    }
+}
+
+fn signature_document(file: &PluginFile) -> Value {
+    match Signature::beside(&file.path) {
+        Ok(Signature { path, key, .. }) => serde_json::json!({ "file": path, "key": key.to_string() }),
+        Err(SignatureFlaw::Missing { .. }) => Value::Null,
+        Err(flaw) => serde_json::json!({ "problem": flaw.to_string() }),
+    }
 }
 
 fn note(plugins: &[Descriptor]) -> Option<String> {

@@ -62,6 +62,12 @@ pub struct HostSettings {
     /// Whether a plugin that does not start ends the host.
     #[setting(default = false)]
     pub strict: bool,
+    /// Public keys of minisign, each as it is (`RW…`) or as `file:PATH`: a plugin's `source` must have a signature with one of
+    /// them beside it, `SOURCE.minisig`. Left out, no signature is looked at.
+    pub trusted_keys: Option<Vec<String>>,
+    /// Whether plugin files run only from sealed memory, never from a private copy.
+    #[setting(default = false)]
+    pub sealed: bool,
 }
 
 /// One plugin to run.
@@ -218,6 +224,8 @@ mod tests {
             watchdog_s: None,
             retired_images: 200,
             strict: false,
+            trusted_keys: None,
+            sealed: false,
         };
         assert_eq!(default_of::<HostSettings>(), expected);
     }

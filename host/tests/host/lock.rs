@@ -49,6 +49,8 @@ async fn a_host_runs_locked_and_a_file_that_changes_afterwards_is_refused() {
     let mut command = scene.bare_command(&["up", "--locked", "--listen", "127.0.0.1:0", "--json"]);
     command.args(["--manifest", "team.toml", "--data"]).arg(scene.data());
     let host = Host::start(command).await;
+    let maps = std::fs::read_to_string(format!("/proc/{}/maps", host.pid())).expect("it runs");
+    assert!(maps.contains("/memfd:transom-word-count-"), "what is pinned is sealed: {maps}");
     host.stop().await;
 
     let copy = scene.work().join("libwords.so");

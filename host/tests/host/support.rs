@@ -3,6 +3,7 @@
 mod client;
 mod process;
 mod scene;
+mod signer;
 
 use std::fmt::Debug;
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use std::time::Duration;
 pub(crate) use client::{Client, text_of, types_of};
 pub(crate) use process::{Host, Outcome};
 pub(crate) use scene::{Manner, Scene, granted};
+pub(crate) use signer::Signer;
 
 /// How long a fact is waited for until a test gives it up. A loaded machine may need seconds for what is done in
 /// milliseconds otherwise.

@@ -2,6 +2,9 @@
 
 use super::*;
 
+/// A public key of minisign.
+const KEY: &str = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3";
+
 #[test]
 fn an_empty_manifest_is_all_defaults() {
     let manifest = sound("");
@@ -25,6 +28,8 @@ fn a_whole_manifest_is_read() {
         watchdog_s = 9
         start_deadline_s = 4
         strict = true
+        trusted_keys = ["RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3"]
+        sealed = true
 
         [secrets]
         openai = "env:KEY"
@@ -59,8 +64,12 @@ fn a_whole_manifest_is_read() {
         log_format,
         log_limit,
         traces,
+        trusted_keys,
+        sealed,
     } = manifest.host.clone();
     assert_eq!((log_format, log_limit, traces), (LogFormat::Json, 50, Some(false)));
+    assert_eq!((trusted_keys, sealed), (Some(vec![KEY.to_owned()]), true));
+    assert_eq!(manifest.trusted_keys.as_ref().map(Vec::len), Some(1));
     assert_eq!((data, log), (Some("/home/ada/data".into()), "debug".into()));
     assert_eq!(roots, [Path::new("/etc/transom/work"), Path::new("/srv")]);
     assert_eq!((stop_deadline_s, start_deadline_s, strict), (3, 4, true));
@@ -295,6 +304,34 @@ fn folders_that_are_nowhere_are_told() {
         "[host]\nroots = [\"\"]\n",
         "error: `host.roots` has an empty path\n  --> transom.toml:2:9\n  help: write `.` for the manifest's folder",
     );
+}
+
+#[test]
+fn keys_that_are_none_are_told_and_not_shown() {
+    check(
+        "[host]\ntrusted_keys = []\n",
+        "error: `host.trusted_keys` is empty\n  --> transom.toml:2:16\n  help: name the keys whose signatures count, or leave it out",
+    );
+    check(
+        "[host]\ntrusted_keys = [\"s3cret\", \"file:nowhere.pub\"]\n",
+        "error: `host.trusted_keys[0]` is no public key of minisign\n  --> transom.toml:2:17\n  \
+         help: write the key as `minisign -G` shows it, `RW…`, or `file:` and the path of its file\n\
+         error: `host.trusted_keys[1]` needs file `./nowhere.pub`, which does not exist\n  --> transom.toml:2:27\n  \
+         help: a path is relative to the manifest's folder",
+    );
+}
+
+#[test]
+fn a_key_is_read_from_its_file() {
+    let folder = tempfile::tempdir().expect("a folder for temporary files");
+    std::fs::write(folder.path().join("key.pub"), format!("untrusted comment: ours\n{KEY}\n"))
+        .expect("it is written");
+    let file = folder.path().join("transom.toml");
+    let text = "[host]\ntrusted_keys = [\"file:key.pub\"]\n";
+    let manifest = Manifest::parse(text, &file.display().to_string()).expect("it is sound");
+    let ids: Vec<String> = manifest.trusted_keys.iter().flatten().map(|key| key.id().to_string()).collect();
+    assert_eq!(ids, ["E7620F1842B4E81F"]);
+    assert_eq!(sound("").trusted_keys, None);
 }
 
 #[test]
