@@ -160,7 +160,7 @@ impl<'a> Request<'a> {
         // Nothing is ever unmapped: the handle is given up, not closed.
         std::mem::forget(library);
         // SAFETY: the address is that of the plugin's exported header, and the image stays mapped.
-        let table = unsafe { open_symbol(address) }.map_err(|error| self.failed(first_line(&error)))?;
+        let table = unsafe { open_symbol(address) }.map_err(|error| self.failed(other_tables(&error)))?;
         Ok(Loaded { table, image, mapping, sealed, unsealed })
     }
 
