@@ -204,6 +204,7 @@ fn other_tables(error: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::PluginFile;
 
     #[test]
     fn tables_that_differ_are_told_in_two_lines() {
@@ -215,12 +216,6 @@ mod tests {
         assert_eq!(other_tables(long), expected);
         assert_eq!(other_tables("no word of it").lines().count(), 2);
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::PluginFile;
 
     /// A system that lets no code run from memory.
     fn refuse(_name: &str, _bytes: &[u8]) -> io::Result<OwnedFd> {
