@@ -3,10 +3,10 @@
 //! Every function takes a seat first. The pointer came from [`raw_host`](crate::kernel::raw_host) and is held by whoever
 //! passes it, so it is valid; a retired seat is refused by what it reaches.
 
+mod handover;
 mod trace;
 
 use std::mem::MaybeUninit;
-use std::os::fd::IntoRawFd;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -27,9 +27,8 @@ use crate::trace::Teller;
 mod abi_prelude {
     pub(super) use transom_plugin_api::abi::host_table::{
         Contribution as RawContribution, FailurePlace, Handler, HostTable, HostTableRef, NameVisitor,
-        PortRequest, StartFacts, TaskMaker,
+        PortRequest, StartFacts,
     };
-    pub(super) use transom_plugin_api::abi::payload::Encoded;
     pub(super) use transom_plugin_api::abi::task::{AbiWaker, RawStream, RawTask, Surroundings, task};
     pub(super) use transom_plugin_api::abi::{IMAGE, READY, RStr, Step};
 }
@@ -56,10 +55,10 @@ pub(crate) fn table() -> HostTableRef {
             on_stop,
             spawn,
             sleep,
-            on_hand_over,
-            on_drain,
-            handed_over,
-            listen,
+            on_hand_over: handover::on_hand_over,
+            on_drain: handover::on_drain,
+            handed_over: handover::handed_over,
+            listen: handover::listen,
             is_dispatching,
             now_ms,
             // Work that blocks.
@@ -389,40 +388,6 @@ unsafe extern "C" fn sleep(seat: *const (), nanos: u64) -> RawTask {
         sleep.await;
         Ok(())
     })
-}
-
-unsafe extern "C" fn on_hand_over(seat: *const (), maker: TaskMaker) {
-    // SAFETY: held seat.
-    unsafe { seat_of(seat) }.on_hand_over(maker);
-}
-
-unsafe extern "C" fn on_drain(seat: *const (), maker: TaskMaker) {
-    // SAFETY: held seat.
-    unsafe { seat_of(seat) }.on_drain(maker);
-}
-
-unsafe extern "C" fn handed_over(seat: *const ()) -> Encoded {
-    // SAFETY: held seat.
-    unsafe { seat_of(seat) }.take_inheritance()
-}
-
-unsafe extern "C" fn listen(
-    seat: *const (),
-    address: RStr<'_>,
-    descriptor: *mut i32,
-    failure: FailurePlace,
-) -> Step {
-    // SAFETY: held seat; the places are the caller's.
-    unsafe {
-        let seat = seat_of(seat);
-        match seat.shared.lend(seat, address.as_str()) {
-            Ok(socket) => {
-                descriptor.write(socket.into_raw_fd());
-                READY
-            }
-            Err(error) => fail(failure, error),
-        }
-    }
 }
 
 unsafe extern "C" fn is_dispatching(_: *const ()) -> bool {
