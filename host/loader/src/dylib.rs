@@ -109,7 +109,7 @@ impl<'a> Request<'a> {
         let number = next_number();
         let unsealed = match self.opening {
             Opening::Copy => None,
-            Opening::Sealed { or_copy } => match self.from_memory(number) {
+            Opening::Sealed { or_copy } => match self.sealed_image(number) {
                 Ok(opened) => return self.enter(opened, true, None),
                 Err(problem) if or_copy => Some(problem),
                 Err(problem) => {
@@ -119,11 +119,11 @@ impl<'a> Request<'a> {
                 }
             },
         };
-        let opened = self.from_copy(number).map_err(|problem| self.failed(problem))?;
+        let opened = self.copied_image(number).map_err(|problem| self.failed(problem))?;
         self.enter(opened, false, unsealed)
     }
 
-    fn from_memory(&self, number: u64) -> Result<Opened, String> {
+    fn sealed_image(&self, number: u64) -> Result<Opened, String> {
         let name = format!("transom-{}-{number}", self.id);
         let memory = (self.memory)(&name, self.bytes).map_err(|error| error.to_string())?;
         let file = if sabotaged("reuse-the-name") {
@@ -136,7 +136,7 @@ impl<'a> Request<'a> {
         Ok(Opened { library, image: link.path.clone(), mapping: mapping_of(&name) })
     }
 
-    fn from_copy(&self, number: u64) -> Result<Opened, String> {
+    fn copied_image(&self, number: u64) -> Result<Opened, String> {
         let image = self.images.join(format!("{}-{number}-{}.so", self.id, sha256_of(self.bytes)));
         let written = OpenOptions::new()
             .write(true)
