@@ -1,6 +1,7 @@
 //! Promises between the crates, and rules for the repository that no compiler keeps.
 
 mod promises {
+    mod abi;
     mod bundled;
     mod dependencies;
     mod dialects;
@@ -9,6 +10,7 @@ mod promises {
     mod links;
     mod logs;
     mod pages;
+    mod pains;
     mod reachable;
     mod repository;
     mod restless;

@@ -7,7 +7,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener as StdListener, UnixStream as StdStream};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -16,12 +16,13 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
-use transom_kernel::{Kernel, LongRunning};
+use transom_kernel::{Kernel, LongRunning, PointMetrics};
 use transom_plugin_api::CallError;
 use transom_plugin_api::sabotage::sabotaged;
 
 use crate::footprint::Footprint;
 use crate::log;
+use crate::rates::Rates;
 use crate::reload::{ReloadRequest, Reloader};
 
 /// The longest question, in bytes.
@@ -128,6 +129,7 @@ pub(crate) struct Desk {
     runtime: Handle,
     address: Option<String>,
     began: Instant,
+    rates: Mutex<Rates>,
     seats: Semaphore,
 }
 
@@ -139,7 +141,8 @@ impl Desk {
         address: Option<String>,
     ) -> Self {
         let seats = Semaphore::new(MOST_ASKING);
-        Self { kernel, reloader, runtime, address, began: Instant::now(), seats }
+        let rates = Mutex::default();
+        Self { kernel, reloader, runtime, address, began: Instant::now(), rates, seats }
     }
 
     async fn answer(self: Arc<Self>, mut stream: UnixStream) -> io::Result<()> {
@@ -223,29 +226,12 @@ impl Desk {
         tokio::time::sleep(LOOK_AGAIN).await;
         let running: Vec<Value> = watch.look().iter().map(running_document).collect();
         let points = kernel.metrics().into_iter().filter(|point| point.count > 0);
-        let points: Vec<Value> = points
-            .map(|point| {
-                json!({
-                    "point": point.point,
-                    "count": point.count,
-                    "timed": point.timed,
-                    "meanNs": (point.timed > 0).then(|| nanos(point.mean_ns)),
-                })
-            })
-            .collect();
-        let bridges: Vec<Value> = kernel
-            .bridges()
-            .into_iter()
-            .map(|bridge| {
-                json!({
-                    "point": bridge.point,
-                    "plugin": bridge.plugin,
-                    "name": bridge.name,
-                    "values": bridge.values,
-                    "nanos": bridge.nanos,
-                })
-            })
-            .collect();
+        let points: Vec<Value> = points.map(|point| point_document(&point)).collect();
+        let bridges = {
+            let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
+            // Under the lock, so that looks are kept in the order of their times.
+            rates.look(began.elapsed(), &kernel.bridges())
+        };
         let footprint = Footprint::of_this_process();
         json!({
             "host": {
@@ -274,6 +260,20 @@ fn nanos(mean: f64) -> u64 {
     )]
     let whole = mean.round() as u64;
     whole
+}
+
+fn point_document(point: &PointMetrics) -> Value {
+    let known = |nanos: u64| (point.timed > 0).then_some(nanos);
+    json!({
+        "point": point.point,
+        "count": point.count,
+        "timed": point.timed,
+        "meanNs": known(nanos(point.mean_ns)),
+        "p50Ns": known(point.p50_ns),
+        "p90Ns": known(point.p90_ns),
+        "p99Ns": known(point.p99_ns),
+        "maxNs": known(point.max_ns),
+    })
 }
 
 fn running_document(one: &LongRunning) -> Value {

@@ -35,6 +35,7 @@ mod control;
 mod footprint;
 mod images;
 mod log;
+mod rates;
 mod residents;
 mod sockets;
 mod terminal;

@@ -110,6 +110,7 @@ pub fn main(bundled: &[&str]) -> ExitCode {
         complain(&format!("error: {problem}"));
         return ExitCode::from(REFUSED);
     }
+    transom_loader::return_large_memory();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

@@ -3,6 +3,12 @@
 //! Nothing shared is written on the event path: each thread has a slot of its own. Who wants to know the sum, or who
 //! runs where, reads the slots of all threads.
 
+mod histogram;
+mod times;
+
+pub use times::PointMetrics;
+pub(crate) use times::{PointTally, Times};
+
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::pin::pin;
@@ -10,10 +16,12 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+use transom_plugin_api::sabotage::sabotaged;
+
 /// Points that are counted one by one; the rest share the last place.
 pub(crate) const COUNTED: usize = 1024;
 
-/// One emission or call in so many is timed.
+/// One emission or call in so many is timed, in the mean.
 const SAMPLE: u32 = 256;
 
 /// How deep calls may nest on one thread before an emission is dropped: each level is a handler that emits.
@@ -26,6 +34,8 @@ struct Slot {
     depth: Cell<u32>,
     /// Changes with each dispatch, so that who looks twice knows whether it is still the same one.
     tick: AtomicU32,
+    /// The tick from which on the next dispatch is timed.
+    timed_next: Cell<u32>,
     counts: [AtomicU64; COUNTED],
 }
 
@@ -70,6 +80,25 @@ impl Slot {
         self.tick.store(tick, Ordering::Relaxed);
         tick
     }
+
+    /// Whether the dispatch that has this tick is timed.
+    #[inline]
+    fn is_timed(&self, tick: u32) -> bool {
+        let is_timed = tick.wrapping_sub(self.timed_next.get()) < u32::MAX / 2;
+        if is_timed {
+            self.timed_next.set(tick.wrapping_add(pause_after(tick)));
+        }
+        is_timed
+    }
+}
+
+/// Ticks until the next dispatch that is timed. It varies, so that of what a thread does over and over every part is timed.
+#[cold]
+fn pause_after(tick: u32) -> u32 {
+    if sabotaged("time-in-step") {
+        return SAMPLE;
+    }
+    SAMPLE / 2 + (tick.wrapping_mul(0x9E37_79B9) >> 24) * SAMPLE / 256
 }
 
 /// A dispatch that is under way on some thread.
@@ -137,48 +166,10 @@ pub(crate) fn next_counter() -> u32 {
     next.min(COUNTED as u32 - 1)
 }
 
-/// The sampled times of a point.
-#[derive(Debug, Default)]
-pub(crate) struct Times {
-    samples: AtomicU64,
-    nanos: AtomicU64,
-}
-
-/// What is known about the traffic of one point.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PointMetrics {
-    /// Name of the point.
-    pub point: String,
-    /// Emissions, filterings or calls so far.
-    pub count: u64,
-    /// How many of them were timed.
-    pub timed: u64,
-    /// Mean of the timed ones, in nanoseconds; of calls, until they were ready or pending.
-    pub mean_ns: f64,
-}
-
-impl PointMetrics {
-    /// Adds the traffic of another dialect of the same point.
-    pub(crate) fn add(&mut self, other: &Self) {
-        #[allow(clippy::cast_precision_loss, reason = "a mean for people")]
-        let nanos = self.mean_ns * self.timed as f64 + other.mean_ns * other.timed as f64;
-        self.count += other.count;
-        self.timed += other.timed;
-        #[allow(clippy::cast_precision_loss, reason = "a mean for people")]
-        let mean_ns = if self.timed == 0 { 0.0 } else { nanos / self.timed as f64 };
-        self.mean_ns = mean_ns;
-    }
-}
-
-impl Times {
-    pub(crate) fn metrics(&self, point: &str, counter: u32) -> PointMetrics {
-        let slots = SLOTS.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = slots.all.iter().map(|slot| slot.counts[counter as usize].load(Ordering::Relaxed)).sum();
-        let (timed, nanos) = (self.samples.load(Ordering::Relaxed), self.nanos.load(Ordering::Relaxed));
-        #[allow(clippy::cast_precision_loss, reason = "a mean for people")]
-        let mean_ns = if timed == 0 { 0.0 } else { nanos as f64 / timed as f64 };
-        PointMetrics { point: point.to_owned(), count, timed, mean_ns }
-    }
+/// Emissions, filterings or calls at a point so far.
+fn counted(counter: u32) -> u64 {
+    let slots = SLOTS.lock().unwrap_or_else(PoisonError::into_inner);
+    slots.all.iter().map(|slot| slot.counts[counter as usize].load(Ordering::Relaxed)).sum()
 }
 
 /// Whether this thread is inside a plugin's handler, where a panic will be caught.
@@ -214,7 +205,7 @@ impl<'a> Dispatch<'a> {
         // Only this thread writes it, so a load and a store are enough and cost no bus lock.
         count.store(count.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
         let tick = slot.next_tick();
-        let timed = if tick.is_multiple_of(SAMPLE) { Some((Instant::now(), times)) } else { None };
+        let timed = if slot.is_timed(tick) { Some((Instant::now(), times)) } else { None };
         Some(Self { slot, before: slot.crumb.load(Ordering::Relaxed), timed })
     }
 
@@ -293,15 +284,6 @@ impl Drop for Dispatch<'_> {
     }
 }
 
-impl Times {
-    #[cold]
-    fn note(&self, began: Instant) {
-        let nanos = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        self.samples.fetch_add(1, Ordering::Relaxed);
-        self.nanos.fetch_add(nanos, Ordering::Relaxed);
-    }
-}
-
 #[cold]
 fn take_slot() -> &'static Slot {
     let mut slots = SLOTS.lock().unwrap_or_else(PoisonError::into_inner);
@@ -310,6 +292,7 @@ fn take_slot() -> &'static Slot {
             crumb: AtomicU64::new(IDLE),
             depth: Cell::new(0),
             tick: AtomicU32::new(0),
+            timed_next: Cell::new(SAMPLE),
             counts: std::array::from_fn(|_| AtomicU64::new(0)),
         }));
         slots.all.push(slot);

@@ -32,17 +32,28 @@ mod shape;
 mod stream;
 mod tree;
 
-/// A handler that is reached by encoding, and what that has cost so far.
+/// What a plugin provides at a point and is reached there by encoding, and what that has cost so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BridgeStatus {
     /// The point.
     pub point: String,
-    /// The plugin of the handler.
+    /// The plugin that is reached.
     pub plugin: String,
     /// The name it answers under, at a named point.
     pub name: String,
-    /// Values that were carried over to it.
+    /// Values that were carried over: to each of its handlers, and back from it.
     pub values: u64,
-    /// Nanoseconds spent on that.
+    /// Nanoseconds spent on that, judged by those that were timed.
     pub nanos: u64,
+    /// Bytes of these values' documents. An event that several of its handlers hear counts for each.
+    pub bytes: u64,
+}
+
+impl BridgeStatus {
+    /// Adds what went over another lane to the same.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.values += other.values;
+        self.nanos = self.nanos.saturating_add(other.nanos);
+        self.bytes += other.bytes;
+    }
 }

@@ -29,8 +29,9 @@ mod abi_prelude {
         Contribution as RawContribution, FailurePlace, Handler, HostTable, HostTableRef, NameVisitor,
         PortRequest, StartFacts, TaskMaker,
     };
+    pub(super) use transom_plugin_api::abi::payload::Encoded;
     pub(super) use transom_plugin_api::abi::task::{AbiWaker, RawStream, RawTask, Surroundings, task};
-    pub(super) use transom_plugin_api::abi::{IMAGE, READY, RSlice, RStr, Step};
+    pub(super) use transom_plugin_api::abi::{IMAGE, READY, RStr, Step};
 }
 
 /// The one table of this kernel's functions.
@@ -400,10 +401,9 @@ unsafe extern "C" fn on_drain(seat: *const (), maker: TaskMaker) {
     unsafe { seat_of(seat) }.on_drain(maker);
 }
 
-unsafe extern "C" fn handed_over(seat: *const ()) -> RSlice<'static, u8> {
-    // SAFETY: held seat; the caller uses the bytes as long as it holds it.
-    let seat: &'static Seat = unsafe { seat_of(seat) };
-    RSlice::from_slice(seat.inheritance.as_ref().map_or(&[], |bytes| bytes.as_slice()))
+unsafe extern "C" fn handed_over(seat: *const ()) -> Encoded {
+    // SAFETY: held seat.
+    unsafe { seat_of(seat) }.take_inheritance()
 }
 
 unsafe extern "C" fn listen(

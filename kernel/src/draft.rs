@@ -1,6 +1,7 @@
 //! [`Draft`]: what the next table of routes is made of.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use transom_plugin_api::CallError;
@@ -10,10 +11,10 @@ use transom_plugin_api::point::PointKind;
 use transom_plugin_api::port::Role;
 use transom_plugin_api::sabotage::sabotaged;
 
-use crate::breadcrumb::PointMetrics;
+use crate::breadcrumb::{PointMetrics, PointTally};
 use crate::bridge::BridgeStatus;
 use crate::bridge::fit::{Dialects, Shapes};
-use crate::bridge::lane::{Lane, Traffic, unreachable};
+use crate::bridge::lane::{Carried, Lane, Traffic, unreachable};
 use crate::descriptor::{Descriptor, PortDescriptor};
 use crate::grants::denied_point;
 use crate::operator::OperatorOrder;
@@ -290,13 +291,13 @@ impl Draft {
 
     /// The traffic of every point, all its dialects together.
     pub(crate) fn metrics(&self) -> Vec<PointMetrics> {
-        let mut all: Vec<PointMetrics> = Vec::new();
+        let mut all: Vec<PointTally> = Vec::new();
         let mut places = HashMap::new();
         for Dialect { point, family, .. } in self.dialects.iter().filter(|dialect| !dialect.point.is_void) {
-            let new = point.times.metrics(&point.name, point.counter);
+            let new = PointTally::of(&point.name, point.counter, &point.times);
             match places.get(family) {
                 Some(&place) => {
-                    let known: &mut PointMetrics = &mut all[place];
+                    let known: &mut PointTally = &mut all[place];
                     known.add(&new);
                 }
                 None => {
@@ -305,13 +306,13 @@ impl Draft {
                 }
             }
         }
-        all
+        all.into_iter().map(PointTally::metrics).collect()
     }
 
-    /// The lanes that are in use.
+    /// What is reached over lanes, by point, plugin and name; the lanes of each are added up.
     pub(crate) fn bridges(&self) -> Vec<BridgeStatus> {
         let lanes = self.lanes.values().flatten().map(|lane| {
-            let (values, nanos) = lane.traffic.so_far();
+            let Carried { values, nanos, bytes } = lane.traffic.so_far();
             let handler = &lane.contribution;
             BridgeStatus {
                 point: handler.info.name.clone(),
@@ -319,11 +320,18 @@ impl Draft {
                 name: handler.name.clone(),
                 values,
                 nanos,
+                bytes,
             }
         });
-        let mut lanes: Vec<BridgeStatus> = lanes.collect();
-        lanes.sort_by(|a, b| (&a.point, &a.plugin, &a.name).cmp(&(&b.point, &b.plugin, &b.name)));
-        lanes
+        let mut by_handler: BTreeMap<(String, String, String), BridgeStatus> = BTreeMap::new();
+        for lane in lanes {
+            let key = (lane.point.clone(), lane.plugin.clone(), lane.name.clone());
+            match by_handler.entry(key) {
+                Entry::Vacant(place) => drop(place.insert(lane)),
+                Entry::Occupied(mut place) => place.get_mut().add(&lane),
+            }
+        }
+        by_handler.into_values().collect()
     }
 }
 

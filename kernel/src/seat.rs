@@ -37,8 +37,8 @@ pub(crate) struct Seat {
     pub(crate) generation: u32,
     /// The generations whose places on the bus it takes when it is committed; empty afterwards.
     succeeds: Mutex<Vec<Arc<Seat>>>,
-    /// What the generation before handed over.
-    pub(crate) inheritance: Option<Encoded>,
+    /// What the generation before handed over, until it is taken: a seat may be held for ever.
+    inheritance: Mutex<Option<Encoded>>,
     parting: Mutex<Parting>,
     pub(crate) descriptor: Descriptor,
     pub(crate) shared: Arc<Shared>,
@@ -137,7 +137,7 @@ impl Seat {
             number: enrol(id, shared.point_names()),
             generation,
             succeeds: Mutex::new(succeeds),
-            inheritance,
+            inheritance: Mutex::new(inheritance),
             parting: Mutex::default(),
             facts: StartFacts {
                 id: RStr::from_str(id),
@@ -329,6 +329,11 @@ impl Seat {
     pub(crate) async fn end_tasks(&self) {
         let mut tasks = std::mem::take(&mut *lock(&self.tasks));
         tasks.shutdown().await;
+    }
+
+    /// What the generation before handed over; empty when there is nothing.
+    pub(crate) fn take_inheritance(&self) -> Encoded {
+        lock(&self.inheritance).take().unwrap_or_default()
     }
 
     /// Registers what its successor is given; the last registered counts.

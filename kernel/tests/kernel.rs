@@ -5,6 +5,7 @@ mod kernel {
     mod background;
     mod events;
     mod faults;
+    mod figures;
     mod filters;
     mod grants;
     mod lanes;

@@ -39,6 +39,13 @@ impl Host {
         Self { raw, runtime }
     }
 
+    /// For the SDK: the same host without the plugin's runtime, for what an image keeps for ever.
+    pub(crate) fn without_runtime(&self) -> Self {
+        let mut host = self.clone();
+        host.runtime = Runtime::default();
+        host
+    }
+
     /// For the SDK: the seat and the table.
     pub(crate) const fn raw(&self) -> &RawHost {
         &self.raw
@@ -214,12 +221,12 @@ impl Host {
         unsafe { (self.raw.table.on_drain())(self.raw.seat, maker) }
     }
 
-    /// What the generation before this one handed over; `None` for the first, and where nothing was.
+    /// What the generation before this one handed over; `None` for the first, where nothing was, and once it was asked for.
     ///
     /// # Errors
     /// When it cannot be read as a `T`. A plugin that returns the error from its `start` has the reload refused.
     pub fn handed_over<T: Contract>(&self) -> Result<Option<T>, StartError> {
-        // SAFETY: the seat is held, so the bytes are there for as long as `self` is borrowed.
+        // SAFETY: the seat is held.
         let bytes = unsafe { (self.raw.table.handed_over())(self.raw.seat) };
         if bytes.is_empty() {
             return Ok(None);

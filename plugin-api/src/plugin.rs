@@ -179,8 +179,10 @@ fn start_plugin<P: Exported>(raw: RawHost, settings: &str, linked: bool) -> Resu
 fn furnish_image(host: &Host) {
     static FURNISHED: Once = Once::new();
     FURNISHED.call_once(|| {
+        // A handle of the runtime would keep the descriptors of one that has ended.
+        let host = host.without_runtime();
         log::install(host.clone());
-        let (asked, told) = (host.clone(), host.clone());
+        let (asked, told) = (host.clone(), host);
         guard::install_panic_hook(
             move || asked.is_dispatching(),
             move |message| log::report_panic(&told, message),

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 use sha2::{Digest, Sha256};
 use transom_kernel::while_loading;
+use transom_plugin_api::abi::ABI_REVISION;
 use transom_plugin_api::abi::plugin_table::{PluginTableRef, open_symbol};
 use transom_plugin_api::sabotage::sabotaged;
 
@@ -109,7 +110,7 @@ impl<'a> Request<'a> {
         let number = next_number();
         let unsealed = match self.opening {
             Opening::Copy => None,
-            Opening::Sealed { or_copy } => match self.sealed_image(number) {
+            Opening::Sealed { or_copy } => match self.open_in_memory(number) {
                 Ok(opened) => return self.enter(opened, true, None),
                 Err(problem) if or_copy => Some(problem),
                 Err(problem) => {
@@ -119,11 +120,11 @@ impl<'a> Request<'a> {
                 }
             },
         };
-        let opened = self.copied_image(number).map_err(|problem| self.failed(problem))?;
+        let opened = self.open_a_copy(number).map_err(|problem| self.failed(problem))?;
         self.enter(opened, false, unsealed)
     }
 
-    fn sealed_image(&self, number: u64) -> Result<Opened, String> {
+    fn open_in_memory(&self, number: u64) -> Result<Opened, String> {
         let name = format!("transom-{}-{number}", self.id);
         let memory = (self.memory)(&name, self.bytes).map_err(|error| error.to_string())?;
         let file = if sabotaged("reuse-the-name") {
@@ -136,7 +137,7 @@ impl<'a> Request<'a> {
         Ok(Opened { library, image: link.path.clone(), mapping: mapping_of(&name) })
     }
 
-    fn copied_image(&self, number: u64) -> Result<Opened, String> {
+    fn open_a_copy(&self, number: u64) -> Result<Opened, String> {
         let image = self.images.join(format!("{}-{number}-{}.so", self.id, sha256_of(self.bytes)));
         let written = OpenOptions::new()
             .write(true)
@@ -159,7 +160,7 @@ impl<'a> Request<'a> {
         // Nothing is ever unmapped: the handle is given up, not closed.
         std::mem::forget(library);
         // SAFETY: the address is that of the plugin's exported header, and the image stays mapped.
-        let table = unsafe { open_symbol(address) }.map_err(|error| self.failed(first_line(&error)))?;
+        let table = unsafe { open_symbol(address) }.map_err(|error| self.failed(other_tables(&error)))?;
         Ok(Loaded { table, image, mapping, sealed, unsealed })
     }
 
@@ -190,15 +191,31 @@ fn one_line(text: &str) -> String {
     text.lines().map(str::trim).collect::<Vec<_>>().join(" ")
 }
 
-/// The tables' layout errors run over hundreds of lines; the first that says something is kept.
-fn first_line(text: &str) -> String {
-    text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("its tables are others").to_owned()
+/// The layout errors of tables run over hundreds of lines, of which the last says what is wrong.
+fn other_tables(error: &str) -> String {
+    let last = error.lines().filter_map(|line| line.trim().strip_prefix("Error:")).next_back();
+    let what = last.map_or_else(String::new, |what| format!(" ({what})"));
+    format!(
+        "its tables of functions are others than this host's{what}, although both call it ABI revision {ABI_REVISION}\n  \
+         help: build the plugin again with the plugin API of this host"
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::PluginFile;
+
+    #[test]
+    fn tables_that_differ_are_told_in_two_lines() {
+        let long = "Compared <this>:\n  fields\n\n0 error(s).\n\nError:too many fields\nExpected:\n    3\nFound:\n    2\n";
+        let expected = format!(
+            "its tables of functions are others than this host's (too many fields), although both call it ABI revision \
+             {ABI_REVISION}\n  help: build the plugin again with the plugin API of this host"
+        );
+        assert_eq!(other_tables(long), expected);
+        assert_eq!(other_tables("no word of it").lines().count(), 2);
+    }
 
     /// A system that lets no code run from memory.
     fn refuse(_name: &str, _bytes: &[u8]) -> io::Result<OwnedFd> {

@@ -173,20 +173,43 @@ fn points(status: &Value) -> Vec<String> {
     let mut points: Vec<&Value> = list(status, "points").collect();
     points.sort_by_key(|point| std::cmp::Reverse(point["count"].as_u64()));
     let line = |point: &Value| {
-        let mean = point["meanNs"].as_u64().map(|mean| format!(", {mean} ns each")).unwrap_or_default();
-        format!("{:32} {:>10}{mean}", text_of(point, "point"), point["count"].to_string())
+        let time = |key: &str| point[key].as_u64();
+        let times = ["p50Ns", "p90Ns", "p99Ns", "maxNs"].map(|key| time(key).map(duration));
+        let times = match (time("meanNs"), times) {
+            (Some(mean), [Some(p50), Some(p90), Some(p99), Some(max)]) => {
+                format!(", {} each; p50 {p50}, p90 {p90}, p99 {p99}, max {max}", duration(mean))
+            }
+            _ => String::new(),
+        };
+        format!("{:32} {:>10}{times}", text_of(point, "point"), point["count"].to_string())
     };
     points.into_iter().map(line).collect()
 }
 
+/// In the unit in which it has one to five digits.
+fn duration(nanos: u64) -> String {
+    match nanos {
+        0..100_000 => format!("{nanos} ns"),
+        100_000..100_000_000 => format!("{} µs", nanos / 1000),
+        _ => format!("{} ms", nanos / 1_000_000),
+    }
+}
+
 fn bridges(status: &Value) -> Vec<String> {
     let line = |bridge: &Value| {
-        let values = bridge["values"].as_u64().unwrap_or_default();
-        let each = bridge["nanos"].as_u64().unwrap_or_default().checked_div(values).unwrap_or_default();
+        let number = |key: &str| bridge[key].as_u64().unwrap_or_default();
+        let values = number("values");
+        let each = |key: &str| number(key).checked_div(values).unwrap_or_default();
         format!(
-            "`{}` to `{}`: {values} values, {each} ns each",
+            "`{}` to `{}`: {values} values; {} and {} bytes each, {} and {} bytes in all, {} and {} bytes a second",
             text_of(bridge, "point"),
-            text_of(bridge, "plugin")
+            text_of(bridge, "plugin"),
+            duration(each("nanos")),
+            each("bytes"),
+            duration(number("nanos")),
+            number("bytes"),
+            duration(number("nanosPerSecond")),
+            number("bytesPerSecond"),
         )
     };
     list(status, "bridges").map(line).collect()

@@ -11,6 +11,7 @@ use super::support::{Host, Manner, Scene, dylib, eventually, linked_and_dylib, t
 
 linked_and_dylib![
     the_status_tells_plugins_faults_and_traffic,
+    the_status_tells_how_long_what_most_and_what_few_took,
     a_plugin_is_quarantined_and_released_by_the_operator,
     with_every_thread_blocked_the_status_names_who_blocks_them,
 ];
@@ -73,6 +74,30 @@ async fn the_status_tells_plugins_faults_and_traffic(manner: Manner) {
     let nobody = scene.run(&["status"]).await;
     assert_eq!(nobody.code, Some(1), "{nobody:?}");
     assert!(nobody.errors.starts_with("error: no host runs on the data folder"), "{}", nobody.errors);
+}
+
+async fn the_status_tells_how_long_what_most_and_what_few_took(manner: Manner) {
+    let scene = Scene::new(manner);
+    let host = scene.start().await;
+    let timed = async || {
+        // One dispatch in some hundreds is timed, so there must be many.
+        for _ in 0..64 {
+            host.client.get("/models").await;
+        }
+        let points = status(&scene).await["points"].clone();
+        let points = points.as_array().expect("a list");
+        points.iter().find(|point| point["timed"].as_u64() > Some(0)).cloned()
+    };
+    let point = eventually("a point that was timed", timed, Option::is_some).await.expect("it is there");
+    let time = |key: &str| point[key].as_u64().unwrap_or_else(|| panic!("`{key}` is a number: {point}"));
+    let times = ["p50Ns", "p90Ns", "p99Ns", "maxNs"].map(time);
+    assert!(times[0] > 0 && times.is_sorted(), "{point}");
+    assert!((1..=time("maxNs")).contains(&time("meanNs")), "{point}");
+    let shown = scene.run(&["status"]).await.output;
+    let name = point["point"].as_str().expect("text");
+    let line = shown.lines().find(|line| line.trim_start().starts_with(name) && line.contains(" each; p50 "));
+    assert!(line.is_some_and(|line| line.contains(", p99 ") && line.contains(", max ")), "{shown}");
+    host.stop().await;
 }
 
 async fn a_plugin_is_quarantined_and_released_by_the_operator(manner: Manner) {

@@ -74,8 +74,9 @@ pub(super) unsafe fn carried_request(lane: &Lane, request: *mut ()) -> Result<Pl
     let began = lane.traffic.begin();
     // SAFETY: by this function's contract.
     let request = unsafe { Place::taken(lane.outer.input, request) };
-    let carried = Place::decoded(lane.own.input, &request.encoded()?);
-    lane.traffic.end(began);
+    let document = request.encoded()?;
+    let carried = Place::decoded(lane.own.input, &document);
+    lane.traffic.end(began, document.len());
     carried
 }
 
@@ -97,8 +98,10 @@ impl Delivery for Called {
         // SAFETY: by this function's contract.
         unsafe {
             self.reply.fill();
-            let carried = self.reply.encoded().and_then(|document| decode(&self.wanted, &document, out));
-            self.traffic.end(began);
+            let document = self.reply.encoded();
+            let bytes = document.as_ref().map_or(0, |document| document.len());
+            let carried = document.and_then(|document| decode(&self.wanted, &document, out));
+            self.traffic.end(began, bytes);
             match carried {
                 Ok(()) => READY,
                 Err(error) => fail(failure, blame(&self.provider, error)),

@@ -23,7 +23,15 @@ struct Written {
     payload: *const (),
     of: PayloadType,
     document: Option<Encoded>,
-    read: Vec<Arc<SharedPayload>>,
+    read: Vec<Read>,
+}
+
+/// The event as a value of one copy of its contract.
+#[derive(Clone)]
+pub(crate) struct Read {
+    pub(crate) event: Arc<SharedPayload>,
+    /// Bytes of the document that it was read from.
+    pub(crate) bytes: usize,
 }
 
 /// Held while an event with such listeners is emitted; it stays on its thread.
@@ -62,10 +70,10 @@ impl Drop for Emission {
 ///
 /// # Errors
 /// When it cannot be written or read.
-pub(crate) fn current_as(of: &PayloadType) -> Result<Arc<SharedPayload>, CallError> {
+pub(crate) fn current_as(of: &PayloadType) -> Result<Read, CallError> {
     let known = UNDER_WAY.with_borrow(|under_way| {
         let now = under_way.last()?;
-        now.read.iter().find(|read| read.is_of(of)).cloned()
+        now.read.iter().find(|read| read.event.is_of(of)).cloned()
     });
     if let Some(known) = known
         && !sabotaged("read-per-listener")
@@ -73,13 +81,14 @@ pub(crate) fn current_as(of: &PayloadType) -> Result<Arc<SharedPayload>, CallErr
         return Ok(known);
     }
     let document = document()?;
-    let read = SharedPayload::placed(Place::decoded(*of, &document)?, *of);
+    let event = SharedPayload::placed(Place::decoded(*of, &document)?, *of);
+    let read = Read { event, bytes: document.len() };
     UNDER_WAY.with_borrow_mut(|under_way| {
         if let Some(now) = under_way.last_mut() {
             if !sabotaged("write-per-listener") {
                 now.document = Some(document);
             }
-            now.read.push(Arc::clone(&read));
+            now.read.push(read.clone());
         }
     });
     Ok(read)

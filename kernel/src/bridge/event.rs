@@ -7,7 +7,7 @@ use transom_plugin_api::abi::host_table::{FailurePlace, Handler};
 use transom_plugin_api::abi::task::{AbiWaker, RawTask};
 use transom_plugin_api::{CallContext, CallError};
 
-use super::emission::current_as;
+use super::emission::{Read, current_as};
 use super::lane::Lane;
 use crate::bus::fail;
 
@@ -29,10 +29,10 @@ pub(super) unsafe extern "C" fn hear(
     };
     let began = lane.traffic.begin();
     let event = current_as(&lane.own.input);
-    lane.traffic.end(began);
+    lane.traffic.end(began, event.as_ref().map_or(0, |read| read.bytes));
     match event {
         // SAFETY: the value is of the handler's type, and lives for the call.
-        Ok(event) => unsafe { (handler.call)(handler.state, event.value(), context, failure) },
+        Ok(Read { event, .. }) => unsafe { (handler.call)(handler.state, event.value(), context, failure) },
         // SAFETY: a free place.
         Err(error) => unsafe { fail(failure, lane.blame(error)) },
     }

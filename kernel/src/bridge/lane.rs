@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use transom_plugin_api::abi::guard::swallow_panic;
 use transom_plugin_api::abi::host_table::{AsyncHandler, Handler, InlineHandler, StreamHandler};
+use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{CallError, CallErrorKind};
 
 use super::place::Place;
@@ -21,6 +22,17 @@ pub(crate) struct Traffic {
     values: AtomicU64,
     timed: AtomicU64,
     nanos: AtomicU64,
+    bytes: AtomicU64,
+}
+
+/// What has gone over a lane so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Carried {
+    pub(crate) values: u64,
+    /// Nanoseconds that were spent on them, judged by those that were timed.
+    pub(crate) nanos: u64,
+    /// Bytes of their documents.
+    pub(crate) bytes: u64,
 }
 
 impl Traffic {
@@ -30,8 +42,11 @@ impl Traffic {
         before.is_multiple_of(SAMPLE).then(Instant::now)
     }
 
-    /// Notes that a value was carried over.
-    pub(crate) fn end(&self, began: Option<Instant>) {
+    /// Notes that a value was carried over, as a document of so many bytes; 0 when there was none.
+    pub(crate) fn end(&self, began: Option<Instant>, bytes: usize) {
+        if !sabotaged("weigh-nothing") {
+            self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        }
         if let Some(began) = began {
             let nanos = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
             self.timed.fetch_add(1, Ordering::Relaxed);
@@ -39,12 +54,12 @@ impl Traffic {
         }
     }
 
-    /// Values so far, and the nanoseconds that were spent on them, judged by those that were timed.
-    pub(crate) fn so_far(&self) -> (u64, u64) {
+    pub(crate) fn so_far(&self) -> Carried {
         let values = self.values.load(Ordering::Relaxed);
         let (timed, nanos) = (self.timed.load(Ordering::Relaxed), self.nanos.load(Ordering::Relaxed));
         let all = u128::from(nanos) * u128::from(values) / u128::from(timed.max(1));
-        (values, u64::try_from(all).unwrap_or(u64::MAX))
+        let bytes = self.bytes.load(Ordering::Relaxed);
+        Carried { values, nanos: u64::try_from(all).unwrap_or(u64::MAX), bytes }
     }
 }
 

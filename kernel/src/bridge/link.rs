@@ -74,7 +74,7 @@ impl Linked {
         let original_document = original.encoded()?;
         let value = Place::decoded(lane.own.input, &original_document)?;
         let given = value.encoded()?;
-        lane.traffic.end(began);
+        lane.traffic.end(began, original_document.len());
         Ok(Self {
             link: Arc::clone(&lane.inner),
             original: Some(original),
@@ -85,23 +85,24 @@ impl Linked {
         })
     }
 
-    /// Carries the change over to the original.
+    /// Carries the change over to the original; answers how many bytes the link's value has as a document.
     ///
     /// # Safety
     /// As [`Delivery::deliver`].
-    unsafe fn carry_over(&mut self, out: *mut ()) -> Result<(), CallError> {
+    unsafe fn carry_over(&mut self, out: *mut ()) -> Result<usize, CallError> {
         let Some(original) = self.original.take() else {
             return Err(CallError::failed("the link has ended"));
         };
         let returned = self.value.encoded()?;
+        let bytes = returned.len();
         if returned == self.given {
             // SAFETY: by this function's contract.
             unsafe { original.give(out) };
-            return Ok(());
+            return Ok(bytes);
         }
         if sabotaged("return-a-value") {
             // SAFETY: by this function's contract.
-            return unsafe { super::place::decode(original.of(), &returned, out) };
+            return unsafe { super::place::decode(original.of(), &returned, out) }.map(|()| bytes);
         }
         let changed = carry(&self.original_document, &self.given, &returned)
             .map_err(|unplaceable| CallError::failed(unplaceable.to_string()))?;
@@ -114,7 +115,7 @@ impl Linked {
         }
         // SAFETY: by this function's contract.
         unsafe { changed_value.give(out) };
-        Ok(())
+        Ok(bytes)
     }
 }
 
@@ -130,9 +131,9 @@ impl Delivery for Linked {
             self.value.fill();
             self.carry_over(out)
         };
-        self.traffic.end(began);
+        self.traffic.end(began, *carried.as_ref().unwrap_or(&0));
         match carried {
-            Ok(()) => READY,
+            Ok(_) => READY,
             // SAFETY: a free place.
             Err(error) => unsafe { fail(failure, blame(&self.link, error)) },
         }

@@ -83,11 +83,13 @@ unsafe extern "C" fn poll_next(
     }
     let began = opened.traffic.begin();
     // SAFETY: the step says that an item was written; `out` is a free place for what is wanted.
-    let carried = unsafe {
+    let (bytes, carried) = unsafe {
         item.fill();
-        item.encoded().and_then(|document| decode(&opened.wanted, &document, out))
+        let document = item.encoded();
+        let bytes = document.as_ref().map_or(0, |document| document.len());
+        (bytes, document.and_then(|document| decode(&opened.wanted, &document, out)))
     };
-    opened.traffic.end(began);
+    opened.traffic.end(began, bytes);
     match carried {
         Ok(()) => READY,
         // SAFETY: a free place.

@@ -86,8 +86,9 @@ impl Clones {
         };
         let began = traffic.begin();
         let event = current_as(reads);
-        traffic.end(began);
-        event.map_err(|error| route.seat.fault(&routes.point.name, &not_carried(route.seat.id, &error))).ok()
+        traffic.end(began, event.as_ref().map_or(0, |read| read.bytes));
+        let fault = |error| route.seat.fault(&routes.point.name, &not_carried(route.seat.id, &error));
+        event.map(|read| read.event).map_err(fault).ok()
     }
 }
 

@@ -21,7 +21,7 @@
 //! | [`turn::INPUT`], [`turn::SYSTEM_PROMPT`], [`tool::TOOLS`] | filter | the orchestrator applies, plugins link |
 //! | [`turn::STARTED`], [`turn::SETTLED`] | event | the orchestrator says |
 //! | [`tool::TOOL`] | named service | plugins answer, one name for each tool; the orchestrator calls |
-//! | [`tool::PRINTED`] | event | tools say; the orchestrator hears |
+//! | [`tool::PRINTED`] | event | tools say, and the orchestrator when a tool has answered; the orchestrator hears |
 //! | [`provider::MODEL`] | named streaming service | providers answer, one name for each model; the orchestrator calls |
 //! | [`conversation`]`::APPEND`, `HISTORY`, `READ`, `LIST`, `FIND`, `UPDATE` | service | the conversation store answers |
 //! | [`reach::HTTP_ROUTE`], [`reach::HTTP_STREAM`] | named service, named streaming service | plugins answer, one name for each route; transports call |

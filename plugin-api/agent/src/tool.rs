@@ -72,13 +72,15 @@ pub struct ToolPrinted {
     pub conversation_id: Text,
     /// Which call.
     pub tool_call_id: Text,
-    /// What.
+    /// What; empty where the tool has answered, so that nothing comes behind it.
     pub data: Text,
     /// `stdout` or `stderr`.
     pub stream: Text,
 }
 
 /// Said by a tool while it runs, for the viewers of the turn. Not part of its answer, and not kept. Nobody can refuse it.
+/// When the tool has answered the orchestrator says an empty one; what was said before is shown before the answer, unless
+/// more than some thousand pieces wait.
 ///
 /// `agent/tool.printed` · event · tools say it, the orchestrator hears it
 pub const PRINTED: Event<ToolPrinted> = Event::new("agent/tool.printed");

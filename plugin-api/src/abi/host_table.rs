@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 use abi_stable::StableAbi;
 use abi_stable::std_types::RSlice;
 
-use super::payload::PayloadType;
+use super::payload::{Encoded, PayloadType};
 use super::task::{AbiWaker, RawStream, RawTask};
 use super::trace::TraceFunctions;
 use super::{RStr, Step};
@@ -87,12 +87,12 @@ pub struct HostTable {
     /// A task that is ready after so many nanoseconds.
     pub sleep: unsafe extern "C" fn(*const (), u64) -> RawTask,
     // What one generation leaves to the next.
-    /// Registers who makes what the next generation is given: an [`Encoded`](super::payload::Encoded) contract.
+    /// Registers who makes what the next generation is given: an [`Encoded`] contract.
     pub on_hand_over: unsafe extern "C" fn(*const (), TaskMaker),
     /// Registers who brings to an end what would go on, when the generation is to be replaced.
     pub on_drain: unsafe extern "C" fn(*const (), TaskMaker),
-    /// What the generation before handed over; empty when there was nothing. Valid as long as the seat is held.
-    pub handed_over: unsafe extern "C" fn(*const ()) -> RSlice<'static, u8>,
+    /// What the generation before handed over; empty when there was nothing, and once it was taken.
+    pub handed_over: unsafe extern "C" fn(*const ()) -> Encoded,
     /// Lends a listening socket, which outlives the generations that use it: writes a descriptor that the caller owns,
     /// or a failure.
     pub listen: unsafe extern "C" fn(*const (), RStr<'_>, *mut i32, FailurePlace) -> Step,

@@ -30,6 +30,7 @@ mod not_started;
 mod patience;
 mod ports;
 mod recorded;
+mod sockets;
 mod sources;
 mod stand;
 mod time;

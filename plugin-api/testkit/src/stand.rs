@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tokio::runtime::Handle;
 use tokio::task::yield_now;
 use transom_kernel::{
-    Descriptor, FaultBudget, Grants, Kernel, KernelConfig, PluginToStart, StopReport, plan,
+    Descriptor, FaultBudget, Grants, Kernel, KernelConfig, Lender, PluginToStart, StopReport, plan,
 };
 use transom_plugin_api::hosting::{PluginStatus, PointFaults};
 use transom_plugin_api::plugin::Exported;
@@ -19,6 +19,7 @@ use crate::found::{Found, find};
 use crate::host_side::HostSide;
 use crate::logbook::Logbook;
 use crate::patience::{PATIENCE, within};
+use crate::sockets::StandSockets;
 use crate::time::{Frozen, clock};
 use crate::{LogLine, NotStarted};
 
@@ -97,6 +98,7 @@ impl Stand {
         let config = KernelConfig {
             roots: vec![root.display().to_string()],
             clock: clock(runtime.clone()),
+            sockets: Lender::of(Arc::new(StandSockets::default())),
             ..KernelConfig::default()
         };
         let log = Logbook::open(&runtime);

@@ -1,4 +1,4 @@
-//! What must hold in every interleaving.
+//! Each test runs in every interleaving of its threads, and again with a break that has to be found.
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
