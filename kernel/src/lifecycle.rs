@@ -208,7 +208,7 @@ pub(crate) async fn discard(seat: &Arc<Seat>, plugin: &PluginToStart) {
     seat.close();
     // What would have run at the stop of a plugin that runs holds what its `start` made.
     if !sabotaged("keep-what-would-have-stopped-it") {
-        let _ = tokio::time::timeout(REST_LIMIT, seat.shared.reaper.dropped(seat.take_on_stop())).await;
+        let_go_of_late(seat).await;
     }
     seat.shared.take_back(seat);
     // What it holds is let go of before anybody else may want it.
@@ -293,8 +293,17 @@ pub(crate) async fn end(seat: &Arc<Seat>, is_quiet: bool, limit: Duration) -> Re
     let stopped = run_on_stop(seat, limit).await;
     seat.abort_tasks();
     seat.close();
+    let_go_of_late(seat).await;
     seat.shared.take_back(seat);
     if is_quiet { stopped } else { Err("calls to it were still under way".to_owned()) }
+}
+
+/// Drops what was put aside for a stop that had begun by then. It may hold the seat that holds it.
+pub(crate) async fn let_go_of_late(seat: &Arc<Seat>) {
+    let late = seat.take_on_stop();
+    if !late.is_empty() {
+        let _ = tokio::time::timeout(REST_LIMIT, seat.shared.reaper.dropped(late)).await;
+    }
 }
 
 /// Runs what an activation registered for its stop, on a thread of its own.

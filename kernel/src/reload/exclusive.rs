@@ -18,7 +18,9 @@ use super::{ReloadError, ReloadTerms, Reloaded, SETTLE, drain, legacy, refused};
 use crate::bus::gate::Gate;
 use crate::grants::Grants;
 use crate::kernel::Shared;
-use crate::lifecycle::{NotStarted, PluginToStart, STOP_SHARE, activate, discard, rest, run_on_stop};
+use crate::lifecycle::{
+    NotStarted, PluginToStart, STOP_SHARE, activate, discard, let_go_of_late, rest, run_on_stop,
+};
 use crate::lives::Active;
 use crate::seat::{Lineage, Seat};
 use crate::table::{About, Contribution, Waiting, no_handler};
@@ -210,6 +212,7 @@ async fn end(shared: &Shared, old: &Active, handlers: Vec<Arc<Contribution>>) ->
     old.seat.supersede();
     old.seat.end_tasks().await;
     old.seat.close();
+    let_go_of_late(&old.seat).await;
     if tokio::time::timeout(DROP_LIMIT, old.seat.until_quiet()).await.is_err() {
         return Err("it has stopped, but something of it is still in use".to_owned());
     }

@@ -60,8 +60,7 @@ impl Door {
         let desk = Arc::new(Desk::new(self.bus, Guard::new(bound, self.token), self.limits));
         // First, so that nobody who gets in is told to wait.
         desk.set_ready(true);
-        if self.server.open(socket, app::app(desk.clone()))? {
-            self.host.on_stop(async move { desk.set_ready(false) });
+        if self.server.open(socket, app::app(desk))? {
             let address = format!("http://{bound}").into();
             self.listening.emit(&Listening { protocol: "http".into(), address, needs_token });
         }
