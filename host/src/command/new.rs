@@ -103,7 +103,7 @@ fn report(json: bool, name: &str, folder: &Path, files: &[&str]) {
     }
     let folder = folder.display();
     print(&shown(&format!(
-        "plugin `{name}` is in `{folder}`; begin reading at src/lib.rs\n  cd {folder}\n  cargo test\n  cargo build && transom up\n"
+        "plugin `{name}` is in `{folder}`; begin reading at src/lib.rs\n  cd {folder}\n  cargo test\n  transom dev\n"
     )));
 }
 

@@ -52,9 +52,10 @@ pub(super) async fn build(folder: &Path, release: bool) -> Result<Built, String>
     if release {
         cargo.arg("--release");
     }
-    cargo.stdin(Stdio::null()).stderr(Stdio::inherit()).kill_on_drop(true);
+    cargo.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit()).kill_on_drop(true);
     let began = SystemTime::now();
-    let built = cargo.output().await.map_err(|error| format!("cargo cannot be run: {error}"))?;
+    let unusable = |error: std::io::Error| format!("cargo cannot be run: {error}");
+    let built = cargo.spawn().map_err(unusable)?.wait_with_output().await.map_err(unusable)?;
     if !built.status.success() {
         return Err("the build failed".to_owned());
     }
