@@ -79,7 +79,11 @@ impl Load {
     async fn until_called_again(&self, threads: &[JoinHandle<u64>]) {
         let before = self.calls();
         while self.calls().iter().zip(before).any(|(now, before)| *now <= before) {
-            assert!(!threads.iter().any(JoinHandle::is_finished), "a thread has ended: {:?}", self.ledger.flaw());
+            assert!(
+                !threads.iter().any(JoinHandle::is_finished),
+                "a thread has ended: {:?}",
+                self.ledger.flaw()
+            );
             tokio::task::yield_now().await;
         }
     }
