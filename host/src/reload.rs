@@ -1,4 +1,4 @@
-//! [`Reloader`]: brings a running host to what its manifest and plugin files say now.
+//! `Reloader` brings a running host to what its manifest and plugin files say now.
 
 mod difference;
 
