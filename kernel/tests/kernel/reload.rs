@@ -237,11 +237,17 @@ async fn scene() -> Scene {
 }
 
 fn mill(label: &str, start: &str) -> PluginToStart {
-    plugin_to_start("mill", &format!(r#"{{"label":"{label}","start":"{start}"}}"#))
+    let settings = format!(r#"{{"label":"{label}","start":"{start}"}}"#);
+    plugin_to_start("mill", &settings, deadline(start))
 }
 
 fn the_well(start: &str) -> PluginToStart {
-    plugin_to_start("well", &format!(r#"{{"start":"{start}"}}"#))
+    plugin_to_start("well", &format!(r#"{{"start":"{start}"}}"#), deadline(start))
+}
+
+/// A start that never returns is waited for no longer than needed; any other has the time that a busy machine takes.
+fn deadline(start: &str) -> Duration {
+    if start == "hang" { Duration::from_millis(300) } else { Duration::from_secs(30) }
 }
 
 fn terms() -> ReloadTerms {
@@ -283,7 +289,8 @@ async fn a_generation_that_does_not_start_leaves_the_old_one_untouched() {
         assert!(town.ask.call(1).await.expect("it answers").starts_with("first 1"));
         assert_eq!(town.wrap.apply("x".into()).await, Ok("first(x)".into()));
     }
-    let error = kernel.reload(vec![plugin_to_start("mill", r#"{"label":7}"#)], &terms()).await;
+    let error =
+        kernel.reload(vec![plugin_to_start("mill", r#"{"label":7}"#, deadline("well"))], &terms()).await;
     assert!(error.expect_err("the settings are wrong").old_runs);
     kernel.stop(Duration::from_secs(5)).await;
 }
@@ -326,7 +333,10 @@ async fn a_generation_that_does_not_hand_over_is_not_replaced() {
     ] {
         let Scene { kernel, town, .. } = scene().await;
         let settings = format!(r#"{{"label":"second","hand_over":"{manner}"}}"#);
-        kernel.reload(vec![plugin_to_start("mill", &settings)], &terms()).await.expect("it is replaced");
+        kernel
+            .reload(vec![plugin_to_start("mill", &settings, deadline("well"))], &terms())
+            .await
+            .expect("it is replaced");
         let error = kernel.reload(vec![mill("third", "well")], &terms()).await.expect_err("it is refused");
         assert!(error.old_runs && error.reason.contains(words), "{error}");
         assert!(town.ask.call(1).await.expect("it answers").starts_with("second 1"));
@@ -338,7 +348,7 @@ async fn a_generation_that_does_not_hand_over_is_not_replaced() {
 async fn one_of_several_that_does_not_start_keeps_all_of_them() {
     let _one = ONE_WELL.lock().await;
     let Scene { kernel, town, .. } = scene().await;
-    let unknown = plugin_to_start("pinger", "{}");
+    let unknown = plugin_to_start("pinger", "{}", deadline("well"));
     let error = kernel.reload(vec![mill("second", "well"), unknown], &terms()).await;
     assert!(error.expect_err("it is not there").reason.contains("no such plugin"));
     assert!(town.ask.call(1).await.expect("it answers").starts_with("first 1"));

@@ -47,8 +47,7 @@ impl Diary {
     }
 }
 
-/// A plugin of this binary with settings, and 300 ms to start.
-pub(crate) fn plugin_to_start(id: &str, settings: &str) -> PluginToStart {
-    let start_deadline = Some(Duration::from_millis(300));
-    PluginToStart { settings: settings.to_owned(), start_deadline, ..linked(id) }
+/// A plugin of this binary with settings, and the time that it has to start.
+pub(crate) fn plugin_to_start(id: &str, settings: &str, deadline: Duration) -> PluginToStart {
+    PluginToStart { settings: settings.to_owned(), start_deadline: Some(deadline), ..linked(id) }
 }
