@@ -204,8 +204,9 @@ pub(crate) async fn activate(
 /// Ends an activation that is not to be.
 pub(crate) async fn discard(seat: &Arc<Seat>, plugin: &PluginToStart) {
     seat.withdraw_all();
-    seat.end_tasks().await;
+    // Closed first, so that no task is spawned behind those that are ended.
     seat.close();
+    seat.end_tasks().await;
     // What would have run at the stop of a plugin that runs holds what its `start` made.
     if !sabotaged("keep-what-would-have-stopped-it") {
         let_go_of_late(seat).await;

@@ -54,6 +54,10 @@ impl Life {
     fn is(&self, id: &str) -> bool {
         self.origin.descriptor.id == id
     }
+
+    const fn is_active(&self) -> bool {
+        matches!(self.state, PluginState::Running | PluginState::Quarantined)
+    }
 }
 
 /// A generation that runs, or is in quarantine.
@@ -122,8 +126,9 @@ impl Lives {
 
     /// The generations that run or are in quarantine, in the order of their start.
     pub(crate) fn all_active(&self) -> Vec<Arc<Seat>> {
-        let is_active = |life: &&Life| matches!(life.state, PluginState::Running | PluginState::Quarantined);
-        self.lock().plugins.iter().filter(is_active).filter_map(|life| life.seat.clone()).collect()
+        let inner = self.lock();
+        let active = inner.plugins.iter().filter(|life| life.is_active());
+        active.filter_map(|life| life.seat.clone()).collect()
     }
 
     /// The seats of all plugins, which are kept no longer.
@@ -160,8 +165,7 @@ impl Lives {
     /// The generation of a plugin that is to be replaced; `None` when none runs.
     pub(crate) fn active(&self, id: &str) -> Option<Active> {
         let inner = self.lock();
-        let is_active = |life: &&Life| matches!(life.state, PluginState::Running | PluginState::Quarantined);
-        let life = inner.plugins.iter().filter(is_active).find(|life| life.is(id))?;
+        let life = inner.plugins.iter().find(|life| life.is(id) && life.is_active())?;
         Some(Active { seat: life.seat.clone()?, origin: life.origin.clone() })
     }
 

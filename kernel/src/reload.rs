@@ -153,7 +153,8 @@ async fn beside(
             for Staged { origin, seat, old } in &staged {
                 shared.lives.succeed(seat, origin.clone());
                 if let Some(old) = old {
-                    old.seat.supersede();
+                    // What it contributed between that change and this moment, too.
+                    old.seat.withdraw_all();
                     shared.lives.drains(seat.id, true);
                 }
             }

@@ -274,15 +274,6 @@ impl Seat {
         *lock(&self.running) = None;
     }
 
-    /// Refuses what comes later; what it has on the bus was taken off already.
-    pub(crate) fn supersede(&self) {
-        let stage = std::mem::replace(&mut *lock(&self.stage), Stage::Closed);
-        if let Stage::Held(held) | Stage::Staged(held) = stage {
-            self.shared.let_go(held);
-        }
-        *lock(&self.running) = None;
-    }
-
     /// Keeps what it contributes from now on off the bus; whether it was on it.
     pub(crate) fn pause(&self) -> bool {
         let mut stage = lock(&self.stage);

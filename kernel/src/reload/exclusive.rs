@@ -209,9 +209,9 @@ async fn until_unheld(handlers: &[Arc<Contribution>], limit: Duration) -> bool {
 /// Drops everything of a generation that has stopped.
 async fn end(shared: &Shared, old: &Active, handlers: Vec<Arc<Contribution>>) -> Result<(), String> {
     shared.let_go(handlers);
-    old.seat.supersede();
-    old.seat.end_tasks().await;
+    old.seat.withdraw_all();
     old.seat.close();
+    old.seat.end_tasks().await;
     let_go_of_late(&old.seat).await;
     if tokio::time::timeout(DROP_LIMIT, old.seat.until_quiet()).await.is_err() {
         return Err("it has stopped, but something of it is still in use".to_owned());

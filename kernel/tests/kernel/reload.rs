@@ -223,17 +223,25 @@ struct Scene {
     kernel: Kernel,
     town: Town,
     heard: mpsc::UnboundedReceiver<Parcel>,
+    /// How many were heard so far, received here or not.
+    count: Arc<AtomicU64>,
 }
 
 async fn scene() -> Scene {
     let kernel = kernel();
     let (_, town) = kernel.resident::<Town>("town").expect("seats");
     let (sender, heard) = mpsc::unbounded_channel();
-    town.heard.inline(move |parcel, _| drop(sender.send(parcel.clone()))).expect("attaches");
+    let count = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&count);
+    let hearing = town.heard.inline(move |parcel, _| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        drop(sender.send(parcel.clone()));
+    });
+    hearing.expect("attaches");
     let plugins = vec![mill("first", "well"), the_well("well")];
     let report = kernel.start(plugins, &Plan::default()).await;
     assert!(report.disabled.is_empty(), "{report:?}");
-    Scene { kernel, town, heard }
+    Scene { kernel, town, heard, count }
 }
 
 fn mill(label: &str, start: &str) -> PluginToStart {
@@ -260,7 +268,7 @@ static ONE_WELL: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 #[tokio::test]
 async fn the_new_generation_answers_links_and_hears_and_knows_what_it_was_handed() {
     let _one = ONE_WELL.lock().await;
-    let Scene { kernel, town, mut heard } = scene().await;
+    let Scene { kernel, town, mut heard, .. } = scene().await;
     assert_eq!(town.ask.call(7).await, Ok("first 7 1".into()));
     let report = kernel.reload(vec![mill("second", "well")], &terms()).await.expect("it is replaced");
     assert_eq!((report.reloaded[0].plugin.as_str(), report.reloaded[0].generation), ("mill", 2));
@@ -298,7 +306,7 @@ async fn a_generation_that_does_not_start_leaves_the_old_one_untouched() {
 #[tokio::test]
 async fn the_next_generation_does_not_hear_before_the_old_one_has_done_what_it_heard() {
     let _one = ONE_WELL.lock().await;
-    let Scene { kernel, town, mut heard } = scene().await;
+    let Scene { kernel, town, mut heard, .. } = scene().await;
     town.sent.emit(&Parcel { id: HEAVY, ..Parcel::default() });
     town.sent.emit(&Parcel { id: 1, ..Parcel::default() });
     let terms = ReloadTerms::default();
@@ -390,16 +398,26 @@ async fn a_plugin_in_quarantine_comes_back_as_a_new_generation() {
 async fn nothing_is_lost_doubled_or_reordered_while_generations_follow_each_other() {
     const EMITTERS: u64 = 4;
     const RELOADS: u32 = 40;
+    /// Events that may be on their way: fewer than a mailbox holds.
+    const AHEAD: u64 = 1 << 15;
     let _one = ONE_WELL.lock().await;
-    let Scene { kernel, town, mut heard } = scene().await;
+    let Scene { kernel, town, mut heard, count } = scene().await;
     let (town, over) = (Arc::new(town), Arc::new(AtomicBool::new(false)));
     let (sent, called) = (Arc::new(Mutex::new(vec![0_i64; 8])), Arc::new(AtomicU64::new(0)));
+    let told = Arc::new(AtomicU64::new(0));
     let mut threads = Vec::new();
     for emitter in 0..EMITTERS {
         let (town, over, sent) = (Arc::clone(&town), Arc::clone(&over), Arc::clone(&sent));
+        let (count, told) = (Arc::clone(&count), Arc::clone(&told));
         threads.push(std::thread::spawn(move || {
             let mut number = 0;
             while !over.load(Ordering::Relaxed) {
+                // A mailbox that is full loses by its terms, which is not what this is about.
+                if told.load(Ordering::Relaxed) > count.load(Ordering::Relaxed) + AHEAD {
+                    std::thread::yield_now();
+                    continue;
+                }
+                told.fetch_add(2, Ordering::Relaxed);
                 number += 1;
                 town.sent.emit(&Parcel { id: emitter, weight: number, ..Parcel::default() });
                 town.poured.emit(&Parcel { id: EMITTERS + emitter, weight: number, ..Parcel::default() });
@@ -453,7 +471,7 @@ async fn nothing_is_lost_doubled_or_reordered_while_generations_follow_each_othe
 #[tokio::test]
 async fn calls_to_one_that_owns_something_wait_for_its_successor() {
     let _one = ONE_WELL.lock().await;
-    let Scene { kernel, town, mut heard } = scene().await;
+    let Scene { kernel, town, mut heard, .. } = scene().await;
     let held = town.draw.call("hold".into());
     let terms = ReloadTerms::default();
     let reloading = kernel.reload(vec![the_well("well")], &terms);
@@ -478,7 +496,7 @@ async fn calls_to_one_that_owns_something_wait_for_its_successor() {
 #[tokio::test]
 async fn one_that_owns_something_hears_on_until_its_calls_have_ended() {
     let _one = ONE_WELL.lock().await;
-    let Scene { kernel, town, mut heard } = scene().await;
+    let Scene { kernel, town, mut heard, .. } = scene().await;
     let held = town.draw.call("hold".into());
     let terms = ReloadTerms::default();
     let reloading = kernel.reload(vec![the_well("well")], &terms);
@@ -500,7 +518,7 @@ async fn one_that_owns_something_hears_on_until_its_calls_have_ended() {
 #[tokio::test]
 async fn one_that_does_not_let_go_is_left_where_it_is() {
     let _one = ONE_WELL.lock().await;
-    let Scene { kernel, town, mut heard } = scene().await;
+    let Scene { kernel, town, mut heard, .. } = scene().await;
     let held = town.draw.call("hold".into());
     let reloading = async {
         let error = kernel.reload(vec![the_well("well")], &terms()).await.expect_err("it is refused");
@@ -520,7 +538,7 @@ async fn one_that_does_not_let_go_is_left_where_it_is() {
 #[tokio::test]
 async fn the_old_owner_is_started_again_when_the_new_one_does_not_start() {
     let _one = ONE_WELL.lock().await;
-    let Scene { kernel, town, mut heard } = scene().await;
+    let Scene { kernel, town, mut heard, .. } = scene().await;
     let error = kernel.reload(vec![the_well("error")], &terms()).await.expect_err("it is refused");
     assert!(error.old_runs && error.reason.contains("the stone broke"), "{error}");
     assert_eq!(town.draw.call("water".into()).await, Ok(5));
