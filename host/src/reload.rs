@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use transom_kernel::{Descriptor, Kernel, PluginToStart, ReloadTerms, Reloaded};
 use transom_plugin_api::abi::plugin_table::open_header;
 use transom_plugin_api::hosting::Attach;
+use transom_plugin_api::sabotage::sabotaged;
 
 pub use self::difference::Difference;
 
@@ -260,29 +261,17 @@ impl Reloader {
     ) -> Result<(), Refused> {
         let Found { assembly, difference, .. } = found;
         let Assembly { manifest, plugins, plan } = assembly;
-        let most = manifest.host.retired_images;
-        if self.state().images.left_over() >= usize::try_from(most).unwrap_or(usize::MAX) {
-            return Err(Refused::Host(format!(
-                "{most} images of earlier generations are in memory, which is as many as `host.retired_images` allows: nothing was changed\n  help: restart the host, or allow more"
-            )));
-        }
-        for id in &difference.removed {
-            if let Err(doing) = self.kernel.remove(id, REMOVE_LIMIT).await {
-                outcome.notes.push(format!("plugin `{id}` was cut off: {doing}"));
-            }
-            self.settle(id, &Attach::Linked);
-            self.state().known.retain(|known| known.id() != id);
-        }
-        let (opening, reading) = (Arc::clone(self), manifest.clone());
+        self.check_room(&manifest)?;
         let is_changed = |id: &str| difference.changed.iter().any(|(changed, _)| changed == id);
         let is_meant = |id: &str| is_changed(id) || difference.added.iter().any(|added| added == id);
         let meant: Vec<Assembled> = plugins.into_iter().filter(|plugin| is_meant(&plugin.entry.id)).collect();
         let known: Vec<Known> = meant.iter().map(Known::of).collect();
-        // Opening runs the constructors of a file.
-        let opened = tokio::task::spawn_blocking(move || {
-            meant.into_iter().map(|plugin| opening.open(&reading, plugin)).collect::<Result<Vec<_>, _>>()
-        });
-        let opened = opened.await.map_err(|error| Refused::Host(error.to_string()))??;
+        if sabotaged("take-out-before-opening") {
+            self.take_out(&difference.removed, outcome).await;
+        }
+        // All of them before anything is taken out, so that nothing has changed when one cannot be opened.
+        let opened = self.open_all(&manifest, meant).await?;
+        self.take_out(&difference.removed, outcome).await;
         let (changed, added): (Vec<_>, Vec<_>) =
             opened.into_iter().partition(|plugin| is_changed(&plugin.descriptor.id));
         let terms = request.drain.map_or_else(ReloadTerms::default, |drain| ReloadTerms { drain });
@@ -302,6 +291,40 @@ impl Reloader {
         }
         self.state().manifest = manifest;
         Ok(())
+    }
+
+    /// Whether more images may be opened.
+    fn check_room(&self, manifest: &Manifest) -> Result<(), Refused> {
+        let most = manifest.host.retired_images;
+        if self.state().images.left_over() < usize::try_from(most).unwrap_or(usize::MAX) {
+            return Ok(());
+        }
+        Err(Refused::Host(format!(
+            "{most} images of earlier generations are in memory, which is as many as `host.retired_images` allows: nothing was changed\n  help: restart the host, or allow more"
+        )))
+    }
+
+    async fn open_all(
+        self: &Arc<Self>,
+        manifest: &Manifest,
+        plugins: Vec<Assembled>,
+    ) -> Result<Vec<PluginToStart>, Refused> {
+        let (opening, manifest) = (Arc::clone(self), manifest.clone());
+        // Opening runs the constructors of a file.
+        let opened = tokio::task::spawn_blocking(move || {
+            plugins.into_iter().map(|plugin| opening.open(&manifest, plugin)).collect()
+        });
+        opened.await.map_err(|error| Refused::Host(error.to_string()))?
+    }
+
+    async fn take_out(&self, removed: &[String], outcome: &mut ReloadOutcome) {
+        for id in removed {
+            if let Err(doing) = self.kernel.remove(id, REMOVE_LIMIT).await {
+                outcome.notes.push(format!("plugin `{id}` was cut off: {doing}"));
+            }
+            self.settle(id, &Attach::Linked);
+            self.state().known.retain(|known| known.id() != id);
+        }
     }
 
     fn note(&self, reloaded: &[Reloaded], known: &[Known]) {

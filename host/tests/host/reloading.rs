@@ -150,6 +150,28 @@ async fn what_is_wrong_is_told_and_everything_goes_on() {
 }
 
 #[tokio::test]
+async fn nothing_is_taken_out_when_a_file_cannot_be_opened() {
+    let scene = scene();
+    copy(&scene, "unruly", "libunruly.so");
+    let unruly = "[[plugin]]\nid = \"unruly\"\nsource = \"libunruly.so\"\n";
+    write(&scene, "", unruly);
+    let host = start(&scene, &[]).await;
+    write(&scene, "settings.annotate = false", "");
+    let images = scene.data().join("images");
+    std::fs::rename(&images, images.with_extension("away")).expect("it moves");
+    refused(&scene, &["reload", "--yes"], "no copy could be made").await;
+    assert_eq!(host.client.ask("/x/unruly").await.0, 500, "it is there, and panics as it should");
+    let status = document(&scene, &["status"]).await;
+    assert_eq!((generation(&status, "unruly"), generation(&status, "word-count")), (1, 1));
+
+    std::fs::rename(images.with_extension("away"), &images).expect("it moves back");
+    let done = document(&scene, &["reload", "--yes"]).await;
+    assert_eq!(done["difference"]["removed"], json!(["unruly"]), "{done}");
+    assert_eq!(done["reloaded"][0]["plugin"], "word-count", "{done}");
+    host.stop().await;
+}
+
+#[tokio::test]
 async fn a_linked_plugin_is_started_again_with_its_settings() {
     let scene = scene();
     let host = start(&scene, &[]).await;
