@@ -57,13 +57,14 @@ pub(crate) struct Reloader {
     /// Where plugins keep their files.
     plugins: PathBuf,
     overrides: Overrides,
+    /// As the host was started with it: what a reload leaves as it was, its own settings, stays different from that.
+    manifest: Manifest,
     state: Mutex<State>,
     /// Held while something changes.
     changing: tokio::sync::Mutex<()>,
 }
 
 struct State {
-    manifest: Manifest,
     known: Vec<Known>,
     images: Images,
 }
@@ -88,14 +89,12 @@ impl Reloader {
     ) -> Result<(Self, Vec<PluginToStart>), Refused> {
         let Assembly { manifest, plugins, .. } = assembly;
         let known = plugins.iter().map(Known::of).collect();
-        let state = State { manifest, known, images: Images::default() };
+        let state = Mutex::new(State { known, images: Images::default() });
         let changing = tokio::sync::Mutex::default();
         let (images, folders) = (data.images(), data.plugins());
-        let reloader =
-            Self { kernel, images, plugins: folders, overrides, state: Mutex::new(state), changing };
-        let manifest = reloader.state().manifest.clone();
+        let reloader = Self { kernel, images, plugins: folders, overrides, manifest, state, changing };
         let opened: Result<Vec<_>, _> =
-            plugins.into_iter().map(|plugin| reloader.open(&manifest, plugin)).collect();
+            plugins.into_iter().map(|plugin| reloader.open(&reloader.manifest, plugin)).collect();
         let starting = opened?;
         starting.iter().for_each(|plugin| reloader.settle(&plugin.descriptor.id, &plugin.attach));
         Ok((reloader, starting))
@@ -179,16 +178,13 @@ impl Reloader {
     }
 
     fn find(&self, wanted: &[String]) -> Result<Found, Refused> {
-        let (before, known) = {
-            let state = self.state();
-            (state.manifest.clone(), state.known.clone())
-        };
-        let manifest = before.again()?;
+        let known = self.state().known.clone();
+        let manifest = self.manifest.again()?;
         if wanted.is_empty() {
             let assembly = self.assembly(manifest, None, &known)?;
             let now: Vec<Known> = assembly.plugins.iter().map(Known::of).collect();
             let mut difference = Difference::between(&known, &now);
-            difference.note_host(&before.host, &assembly.manifest.host);
+            difference.note_host(&self.manifest.host, &assembly.manifest.host);
             return Ok(Found { assembly, difference, taken_along: Vec::new() });
         }
         let named: BTreeSet<&str> = wanted.iter().map(String::as_str).collect();
@@ -289,7 +285,6 @@ impl Reloader {
             outcome.disabled = self.kernel.start(added, &plan).await.disabled;
             ids.iter().for_each(|id| self.learn(id, &known));
         }
-        self.state().manifest = manifest;
         Ok(())
     }
 

@@ -118,6 +118,23 @@ async fn the_manifest_is_compared_before_anything_is_done() {
 }
 
 #[tokio::test]
+async fn what_needs_a_restart_is_told_by_every_reload_until_then() {
+    let scene = scene();
+    let host = start(&scene, &[]).await;
+    write(&scene, "settings.annotate = false", "[host]\nlog_limit = 7\n");
+    document(&scene, &["reload", "word-count"]).await;
+    let expected = "nothing has changed\nnote: `host.log_limit` changed, which needs a restart of the host\n";
+    for arguments in [&["reload", "--dry-run"], &["reload", "--yes"], &["reload", "--dry-run"]] {
+        let told = run(&scene, arguments).await;
+        assert_eq!((told.code, told.output.as_str()), (Some(0), expected), "{told:?}");
+    }
+    write(&scene, "settings.annotate = false", "");
+    let told = run(&scene, &["reload", "--dry-run"]).await;
+    assert_eq!(told.output, "nothing has changed\n", "it is as it was at the start");
+    host.stop().await;
+}
+
+#[tokio::test]
 async fn what_is_wrong_is_told_and_everything_goes_on() {
     let scene = scene();
     copy(&scene, "unruly", "libunruly.so");
