@@ -20,7 +20,7 @@ use crate::assembly::{Assembled, Assembly, Overrides, Source};
 use crate::data::DataFolder;
 use crate::images::{Images, opening};
 use crate::lock::Lock;
-use crate::manifest::{Fault, Faults, Manifest};
+use crate::manifest::{Faults, Manifest};
 use crate::running::Refused;
 
 /// What a reload is to do.
@@ -388,22 +388,5 @@ impl ReloadOutcome {
             "disabled": disabled,
             "notes": self.notes,
         })
-    }
-}
-
-/// A plugin that nobody knows, for an answer.
-pub(crate) fn unknown(manifest: &Manifest, id: &str) -> Fault {
-    let near = manifest.plugins.iter().map(|entry| entry.id.as_str());
-    let near = near.min_by_key(|known| strsim::damerau_levenshtein(known, id));
-    let help = match near.filter(|near| strsim::damerau_levenshtein(near, id) <= 3) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => "`transom plugins` lists those that there are".to_owned(),
-    };
-    Fault {
-        file: manifest.file().to_owned(),
-        position: None,
-        message: format!("no plugin `{id}` is in the manifest"),
-        help: Some(help),
-        explanation: None,
     }
 }
