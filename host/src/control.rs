@@ -104,7 +104,7 @@ pub(crate) fn bind(data: &Path) -> io::Result<StdListener> {
 /// Asks the host of a data folder.
 ///
 /// # Errors
-/// When there is none, or it does not answer; a sentence for a person.
+/// When there is none, it does not answer, or it refuses what is asked for; a sentence for a person.
 pub(crate) fn ask(data: &Path, question: &Question) -> Result<Value, String> {
     let path = path_in(data);
     let connected = StdStream::connect(&path);
@@ -116,9 +116,12 @@ pub(crate) fn ask(data: &Path, question: &Question) -> Result<Value, String> {
         writeln!(stream, "{}", serde_json::to_string(question)?)?;
         let mut answer = String::new();
         BufReader::new(&stream).read_line(&mut answer)?;
-        Ok::<_, io::Error>(serde_json::from_str(&answer)?)
+        Ok::<Value, io::Error>(serde_json::from_str(&answer)?)
     })();
-    asked.map_err(|error| format!("the host at `{}` did not answer: {error}", path.display()))
+    let answer =
+        asked.map_err(|error| format!("the host at `{}` did not answer: {error}", path.display()))?;
+    answer["error"].as_str().map_or(Ok(()), |refused| Err(refused.to_owned()))?;
+    Ok(answer)
 }
 
 /// What is needed to answer.
