@@ -1,19 +1,21 @@
 //! `Reloader` brings a running host to what its manifest and plugin files say now.
 
 mod difference;
+mod outcome;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use serde_json::{Value, json};
-use transom_kernel::{Descriptor, Kernel, PluginToStart, ReloadTerms, Reloaded};
+use serde_json::Value;
+use transom_kernel::{Descriptor, Kernel, PluginToStart, ReloadError, ReloadTerms, Reloaded};
 use transom_plugin_api::abi::plugin_table::open_header;
 use transom_plugin_api::hosting::Attach;
 use transom_plugin_api::sabotage::sabotaged;
 
 pub use self::difference::Difference;
+pub use self::outcome::ReloadOutcome;
 
 use self::difference::Known;
 use crate::assembly::{Assembled, Assembly, Overrides, Source};
@@ -22,6 +24,7 @@ use crate::images::{Images, opening};
 use crate::lock::Lock;
 use crate::manifest::{Faults, Manifest};
 use crate::running::Refused;
+use crate::whereabouts::{Said, Whereabouts};
 
 /// What a reload is to do.
 #[derive(Clone, Debug, Default)]
@@ -34,21 +37,6 @@ pub struct ReloadRequest {
     pub dry_run: bool,
 }
 
-/// What a reload has done.
-#[derive(Clone, Debug, Default)]
-pub struct ReloadOutcome {
-    /// What was different.
-    pub difference: Difference,
-    /// What was replaced.
-    pub reloaded: Vec<Reloaded>,
-    /// Plugins that were replaced because contracts that they share have changed.
-    pub taken_along: Vec<String>,
-    /// Plugins that could not be started, with the reason.
-    pub disabled: Vec<(String, String)>,
-    /// What an operator should know besides.
-    pub notes: Vec<String>,
-}
-
 /// Replaces plugins of one host.
 pub(crate) struct Reloader {
     kernel: Kernel,
@@ -57,6 +45,8 @@ pub(crate) struct Reloader {
     /// Where plugins keep their files.
     plugins: PathBuf,
     overrides: Overrides,
+    /// Where transports listen, which a reload may change.
+    whereabouts: Arc<Whereabouts>,
     /// As the host was started with it: what a reload leaves as it was, its own settings, stays different from that.
     manifest: Manifest,
     state: Mutex<State>,
@@ -85,6 +75,7 @@ impl Reloader {
         kernel: Kernel,
         data: &DataFolder,
         overrides: Overrides,
+        whereabouts: Arc<Whereabouts>,
         assembly: Assembly,
     ) -> Result<(Self, Vec<PluginToStart>), Refused> {
         let Assembly { manifest, plugins, .. } = assembly;
@@ -92,7 +83,8 @@ impl Reloader {
         let state = Mutex::new(State { known, images: Images::default() });
         let changing = tokio::sync::Mutex::default();
         let (images, folders) = (data.images(), data.plugins());
-        let reloader = Self { kernel, images, plugins: folders, overrides, manifest, state, changing };
+        let reloader =
+            Self { kernel, images, plugins: folders, overrides, whereabouts, manifest, state, changing };
         let opened: Result<Vec<_>, _> =
             plugins.into_iter().map(|plugin| reloader.open(&reloader.manifest, plugin)).collect();
         let starting = opened?;
@@ -173,8 +165,9 @@ impl Reloader {
         if request.dry_run || found.difference.is_empty() {
             return Ok(outcome);
         }
-        self.apply(found, request, &mut outcome).await?;
-        Ok(outcome)
+        let applied = self.apply(found, request, &mut outcome).await;
+        self.whereabouts.follow();
+        applied.map(|()| outcome)
     }
 
     fn find(&self, wanted: &[String]) -> Result<Found, Refused> {
@@ -271,10 +264,14 @@ impl Reloader {
         let (changed, added): (Vec<_>, Vec<_>) =
             opened.into_iter().partition(|plugin| is_changed(&plugin.descriptor.id));
         let terms = request.drain.map_or_else(ReloadTerms::default, |drain| ReloadTerms { drain });
+        let said = self.whereabouts.said();
         let reloaded = match self.kernel.reload(changed, &terms).await {
             Ok(report) => report.reloaded,
             Err(error) => {
                 self.note(&error.before, &known);
+                for (id, _) in &difference.changed {
+                    self.take_back(id, &error, &said);
+                }
                 return Err(Refused::Host(error.to_string()));
             }
         };
@@ -283,6 +280,7 @@ impl Reloader {
         if !added.is_empty() {
             let ids: Vec<String> = added.iter().map(|plugin| plugin.descriptor.id.clone()).collect();
             outcome.disabled = self.kernel.start(added, &plan).await.disabled;
+            outcome.disabled.iter().for_each(|(id, _)| self.whereabouts.take_back(id, &[]));
             ids.iter().for_each(|id| self.learn(id, &known));
         }
         Ok(())
@@ -318,7 +316,16 @@ impl Reloader {
                 outcome.notes.push(format!("plugin `{id}` was cut off: {doing}"));
             }
             self.settle(id, &Attach::Linked);
+            self.whereabouts.take_back(id, &[]);
             self.state().known.retain(|known| known.id() != id);
+        }
+    }
+
+    /// Takes back where a plugin said that it listens, unless it was replaced before `error`.
+    fn take_back(&self, id: &str, error: &ReloadError, said: &[Said]) {
+        let is_down = error.plugin == id && !error.old_runs;
+        if !error.before.iter().any(|reloaded| reloaded.plugin == id) {
+            self.whereabouts.take_back(id, if is_down { &[] } else { said });
         }
     }
 
@@ -356,37 +363,4 @@ fn notes(found: &Found) -> Vec<String> {
         notes.push(format!("`host.{settings}` changed, which needs a restart of the host"));
     }
     notes
-}
-
-impl ReloadOutcome {
-    /// The outcome for programs.
-    #[must_use]
-    pub fn document(&self) -> Value {
-        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        let reloaded: Vec<Value> = self
-            .reloaded
-            .iter()
-            .map(|one| {
-                json!({
-                    "plugin": one.plugin,
-                    "generation": one.generation,
-                    "longestWaitMs": one.longest_wait.map(millis),
-                    "cutOff": one.cut_off,
-                })
-            })
-            .collect();
-        let disabled: Vec<Value> = self
-            .disabled
-            .iter()
-            .map(|(plugin, reason)| json!({ "plugin": plugin, "reason": reason }))
-            .collect();
-        json!({
-            "ok": true,
-            "difference": self.difference.document(),
-            "reloaded": reloaded,
-            "takenAlong": self.taken_along,
-            "disabled": disabled,
-            "notes": self.notes,
-        })
-    }
 }

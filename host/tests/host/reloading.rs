@@ -135,6 +135,42 @@ async fn what_needs_a_restart_is_told_by_every_reload_until_then() {
 }
 
 #[tokio::test]
+async fn a_host_is_found_where_its_transport_listens_after_a_reload() {
+    let scene = scene();
+    copy(&scene, "unruly", "libunruly.so");
+    let manifest = |listen: &str, manner: &str| {
+        let unruly = "[[plugin]]\nid = \"unruly\"\nsource = \"libunruly.so\"\nsettings.manner = ";
+        write(&scene, "", &format!("settings.listen = \"{listen}\"\n{unruly}\"{manner}\"\n"));
+    };
+    manifest("127.0.0.1:0", "well");
+    let mut command = scene.bare_command(&["up", "--json", "--manifest", "team.toml", "--data"]);
+    command.arg(scene.data());
+    let host = Host::start(command).await;
+    let before = found_at(&scene).await;
+    assert_eq!(host.ready["address"], *before);
+
+    manifest("127.0.0.2:0", "error");
+    refused(&scene, &["reload", "--yes"], "does not feel like it").await;
+    assert_eq!(found_at(&scene).await, before, "the transport is not replaced without the other");
+    manifest("127.0.0.2:0", "well");
+    document(&scene, &["reload", "transport-http"]).await;
+    let now = found_at(&scene).await;
+    assert!(now.starts_with("http://127.0.0.2:"), "{now}");
+    host.stop().await;
+}
+
+/// Where the host is found, by everybody who looks for it.
+async fn found_at(scene: &Scene) -> String {
+    let status = document(scene, &["status"]).await;
+    let run_file = std::fs::read(scene.data().join("run.json")).expect("it is there");
+    let run_file: Value = serde_json::from_slice(&run_file).expect("JSON");
+    assert_eq!(status["host"]["address"], run_file["address"]);
+    let chat = run(scene, &["chat", "[[say: aye]]"]).await;
+    assert_eq!((chat.code, chat.output.starts_with("aye")), (Some(0), true), "{chat:?}");
+    run_file["address"].as_str().expect("an address").to_owned()
+}
+
+#[tokio::test]
 async fn what_is_wrong_is_told_and_everything_goes_on() {
     let scene = scene();
     copy(&scene, "unruly", "libunruly.so");
