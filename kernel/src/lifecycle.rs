@@ -257,7 +257,9 @@ pub(crate) async fn stop(shared: &Arc<Shared>, deadline: Duration) -> StopReport
     // A reload that is under way comes to its end first, if there is time for both.
     let _only = tokio::time::timeout(deadline / 2, shared.lives.changing.lock()).await;
     let mut report = StopReport::default();
+    let mut resting = Vec::new();
     for seat in shared.lives.all_active().into_iter().rev() {
+        let origin = shared.lives.active(seat.id).map(|active| active.origin);
         let left = until.saturating_duration_since(tokio::time::Instant::now()).min(STOP_SHARE);
         if let Err(doing) = stop_one(&seat, left).await {
             let limit = left.as_millis();
@@ -265,6 +267,11 @@ pub(crate) async fn stop(shared: &Arc<Shared>, deadline: Duration) -> StopReport
             report.cut_off.push((seat.id.to_owned(), doing));
         }
         shared.lives.set(seat.id, PluginState::Stopped, None);
+        resting.extend(origin.map(|origin| rest(&seat, &origin)));
+    }
+    // Each has begun already: they end side by side.
+    for rest in resting {
+        rest.await;
     }
     for seat in shared.lives.take_residents() {
         seat.withdraw_all();
