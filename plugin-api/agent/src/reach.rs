@@ -21,7 +21,9 @@
 //! | `Unavailable`, `NoProvider`, `Retired` | 503 |
 //! | `Deadline` | 504 |
 
-use transom_plugin_api::{CallError, Contract, Json, List, Map, Service, StreamService, Text, contract};
+use transom_plugin_api::{
+    CallError, Contract, Json, List, Map, Maybe, Service, StreamService, Text, contract,
+};
 
 /// What a route says of itself.
 #[contract]
@@ -55,6 +57,8 @@ pub struct HttpRequest {
     pub query: Map<Text>,
     /// The body; `null` when there is none.
     pub body: Json,
+    /// The id of the last event that a client of SSE has seen, when it says so.
+    pub last_event_id: Maybe<Text>,
 }
 
 /// The answer to a request.
@@ -73,7 +77,14 @@ impl HttpRequest {
     #[must_use]
     pub fn new(method: impl Into<Text>, path: impl Into<Text>) -> Self {
         let (params, query) = (Map::new(), Map::new());
-        Self { method: method.into(), path: path.into(), params, query, body: Json::default() }
+        Self {
+            method: method.into(),
+            path: path.into(),
+            params,
+            query,
+            body: Json::default(),
+            last_event_id: Maybe::None,
+        }
     }
 
     /// The request with a parameter of its path.
@@ -126,6 +137,14 @@ pub enum HttpFrame {
     Data {
         /// The document.
         data: Json,
+        /// The id of the event in SSE, which a client sends back as `Last-Event-ID`; none when absent.
+        id: Maybe<Text>,
+    },
+    /// The last piece: the answer goes on with the documents of another request, whose head is left out. A route that is
+    /// being replaced says so; the transport makes that request as soon as somebody answers it.
+    GoOn {
+        /// The other request.
+        request: HttpRequest,
     },
 }
 
