@@ -64,7 +64,8 @@ fn words_of_chunk(chunk: &Chunk) -> u64 {
         Chunk::Text { text } | Chunk::Thinking { text } => words(text),
         Chunk::ToolCall { input, .. } => words(input.as_str()),
         Chunk::ToolResult { content, .. } => words(content),
-        Chunk::Error { .. } | Chunk::Unknown(_) => 0,
+        // What a model is not shown.
+        _ => 0,
     }
 }
 

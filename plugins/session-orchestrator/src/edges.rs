@@ -9,7 +9,8 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use transom_agent::conversation::{Append, Appended, Conversation, History, Update};
+use transom_agent::conversation::{Conversation, Update};
+use transom_agent::log::{Append, Appended, History, HistoryOf};
 use transom_agent::provider::{ModelInfo, ModelRequest, ProviderEvent};
 use transom_agent::tool::{ToolAssembly, ToolCall, ToolDefinition, ToolOutput};
 use transom_agent::turn::{SystemPrompt, TurnInput, TurnSettled, TurnStarted};
@@ -52,7 +53,7 @@ pub(crate) trait Edges: Send + Sync + 'static {
     /// What is known about a conversation.
     fn find(&self, conversation_id: &str) -> impl Future<Output = Result<Conversation, CallError>> + Send;
     /// The messages a model may be shown.
-    fn history(&self, conversation_id: &str) -> impl Future<Output = Result<History, CallError>> + Send;
+    fn history(&self, of: HistoryOf) -> impl Future<Output = Result<History, CallError>> + Send;
     /// Appends durably.
     fn append(&self, append: Append) -> impl Future<Output = Result<Appended, CallError>> + Send;
     /// Changes what is known about a conversation.

@@ -7,6 +7,7 @@ mod channel;
 mod claim;
 pub(crate) mod frame;
 mod kept;
+mod places;
 mod replay;
 mod viewer;
 
@@ -21,6 +22,7 @@ use transom_plugin_api::{CallError, Text};
 
 pub(crate) use self::claim::Claim;
 pub(crate) use self::kept::Kept;
+pub(crate) use self::places::Places;
 pub(crate) use self::viewer::Viewer;
 
 use self::channel::{Channel, frames_are_gone};

@@ -40,10 +40,9 @@ mod turn;
 
 use std::sync::Arc;
 
-use transom_agent::conversation::{
-    APPEND, Append, Appended, Conversation, FIND, HISTORY, History, UPDATE, Update,
-};
+use transom_agent::conversation::{Conversation, FIND, UPDATE, Update};
 use transom_agent::event::AgentEvent;
+use transom_agent::log::{APPEND, Append, Appended, HISTORY, History, HistoryOf};
 use transom_agent::provider::{MODEL, ModelInfo, ModelRequest, ProviderEvent};
 use transom_agent::reach::{HTTP_ROUTE, HTTP_STREAM, HttpFrame, HttpReply, HttpRequest, HttpRoute};
 use transom_agent::tool::{
@@ -115,7 +114,7 @@ pub struct OrchestratorPorts {
     #[calls(APPEND)]
     append: Caller<Append, Appended>,
     #[calls(HISTORY)]
-    history: Caller<Text, History>,
+    history: Caller<HistoryOf, History>,
     #[calls(FIND)]
     find: Caller<Text, Conversation>,
     #[calls(UPDATE)]

@@ -5,11 +5,11 @@ mod chat;
 use std::sync::Arc;
 
 use serde_json::{Map as Object, Value, json};
-use transom_agent::event::AgentEventKind;
+use transom_agent::event::{AgentEventKind, Place};
 use transom_agent::provider::ModelInfo;
 use transom_agent::reach::{HttpFrame, HttpReply, HttpRequest, HttpRoute};
 use transom_plugin_api::{
-    CallError, CallErrorKind, Items, Json, Map, Provided, Server, StartError, StreamServer, Text,
+    CallError, CallErrorKind, Items, Json, Map, Maybe, Provided, Server, StartError, StreamServer, Text,
 };
 
 use crate::edges::Edges;
@@ -73,13 +73,13 @@ pub(crate) async fn stream_chat<E: Edges>(
         Ok((_, viewer)) => {
             frames.send(head).await;
             while let Some(frame) = viewer.next().await {
-                frames.send(HttpFrame::Data { data: frame?.json().clone() }).await;
+                frames.send(HttpFrame::Data { data: frame?.json().clone(), id: Maybe::None }).await;
             }
             Ok(())
         }
         Err(error) if error.kind == CallErrorKind::Conflict => {
             frames.send(head).await;
-            frames.send(HttpFrame::Data { data: busy(&conversation_id, error)? }).await;
+            frames.send(HttpFrame::Data { data: busy(&conversation_id, error)?, id: Maybe::None }).await;
             Ok(())
         }
         Err(error) => Err(error),
@@ -87,9 +87,9 @@ pub(crate) async fn stream_chat<E: Edges>(
 }
 
 /// A busy conversation is told in the stream, where a client that shows a conversation looks for it.
-fn busy(conversation_id: &str, error: CallError) -> Result<Json, CallError> {
+fn busy(conversation_id: &Text, error: CallError) -> Result<Json, CallError> {
     let kind = AgentEventKind::Error { message: error.message, code: Text::from("already-active").into() };
-    encoded(&kind.of(conversation_id, ""))
+    encoded(&kind.of(conversation_id, &Text::default(), Place::default()))
 }
 
 fn models_body((models, default): (Vec<Provided<ModelInfo>>, Option<Text>)) -> Value {

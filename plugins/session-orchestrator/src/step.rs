@@ -252,6 +252,7 @@ impl Step {
                 content: answer.content.clone(),
                 is_error: answer.is_error,
                 step_id: Maybe::Some(self.id.clone()),
+                duration_ms: Maybe::Some(answer.duration_ms),
             };
             messages.push(Message { id: new_id(), role: Role::Tool, chunks: List::from([result]) });
         }

@@ -67,7 +67,7 @@ impl<E: Edges> Batch<'_, E> {
             cwd: self.cwd.clone(),
         };
         let began_at = self.edges.now_ms();
-        self.claim.tool_began(&call.id);
+        self.claim.tool_began(&call.id, 0);
         let outcome = self.edges.run_tool(&call.name, request, self.timeout).await;
         self.claim.tool_ended(&call.id);
         let output = outcome.unwrap_or_else(|error| failed(&call.name, &error, self.timeout));

@@ -13,16 +13,17 @@ mod tool_tests;
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
-use transom_agent::conversation::{Append, Status, Update};
+use transom_agent::conversation::Update;
 use transom_agent::event::AgentEventKind;
-use transom_agent::message::{Message, Role};
+use transom_agent::log::{Append, Entry};
+use transom_agent::message::{Chunk, Message, Role};
 use transom_agent::provider::ReasoningEffort;
 use transom_agent::turn::TurnStarted;
 use transom_plugin_api::{CallError, List, Maybe, Text};
 
 use crate::SessionOrchestrator;
 use crate::edges::Edges;
-use crate::hub::Claim;
+use crate::hub::{Claim, Places};
 use crate::step::Failure;
 
 use self::progress::Progress;
@@ -61,7 +62,7 @@ impl<E: Edges> Turn<E> {
             let _ = accepted.send(Err(error));
             return;
         }
-        self.claim.begin();
+        self.claim.begin(Places::behind(0, 0));
         self.claim.show(AgentEventKind::UserMessage { text: self.terms.text.clone() });
         self.mark_active().await;
         let started = self.started();
@@ -84,20 +85,33 @@ impl<E: Edges> Turn<E> {
 
     async fn store_question(&self) -> Result<(), CallError> {
         let message = Message::text(new_id(), Role::User, self.terms.text.clone());
-        let append = Append {
-            conversation_id: self.claim.conversation_id().clone(),
-            messages: List::from([message]),
-            turn: Maybe::None,
+        let start = Chunk::TurnStart {
+            turn_id: self.claim.turn_id().clone(),
+            model: self.terms.model.clone(),
+            cwd: self.terms.cwd.clone(),
+            reasoning_effort: self.terms.reasoning_effort.clone(),
         };
-        store::append(&*self.edges, append).await
+        let append = self.of_turn(List::from([message, fact(start)]));
+        store::append(&*self.edges, append).await.map(drop)
+    }
+
+    /// Messages of this turn, for the log.
+    fn of_turn(&self, messages: impl IntoIterator<Item = Message>) -> Append {
+        let entry = |message| Entry {
+            message,
+            turn_id: Maybe::Some(self.claim.turn_id().clone()),
+            positions: List::new(),
+        };
+        let entries = messages.into_iter().map(entry).collect();
+        Append { conversation_id: self.claim.conversation_id().clone(), entries }
     }
 
     async fn mark_active(&self) {
         let update = Update {
             conversation_id: self.claim.conversation_id().clone(),
-            status: Maybe::Some(Status::Active),
             cwd: self.terms.chosen_cwd.clone(),
             model: self.terms.chosen_model.clone(),
+            ..Update::default()
         };
         self.update(update).await;
     }
@@ -117,6 +131,11 @@ impl<E: Edges> Turn<E> {
             cwd: self.terms.cwd.clone(),
         }
     }
+}
+
+/// A message that is a fact.
+fn fact(chunk: Chunk) -> Message {
+    Message { id: new_id(), role: Role::System, chunks: List::from([chunk]) }
 }
 
 /// A durable id for a message.

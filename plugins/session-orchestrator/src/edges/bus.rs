@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use transom_agent::conversation::{Append, Appended, Conversation, History, Update};
+use transom_agent::conversation::{Conversation, Update};
+use transom_agent::log::{Append, Appended, History, HistoryOf};
 use transom_agent::provider::{ModelInfo, ModelRequest, ProviderEvent};
 use transom_agent::tool::{ToolAssembly, ToolCall, ToolDefinition, ToolOutput};
 use transom_agent::turn::{SystemPrompt, TurnInput, TurnSettled, TurnStarted};
@@ -89,8 +90,8 @@ impl Edges for Bus {
         self.ports.find.call(conversation_id.into()).await
     }
 
-    async fn history(&self, conversation_id: &str) -> Result<History, CallError> {
-        self.ports.history.call(conversation_id.into()).await
+    async fn history(&self, of: HistoryOf) -> Result<History, CallError> {
+        self.ports.history.call(of).await
     }
 
     async fn append(&self, append: Append) -> Result<Appended, CallError> {

@@ -10,12 +10,13 @@ use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use transom_agent::conversation::{Append, Appended, Conversation, History, Status, Update};
+use transom_agent::conversation::{Conversation, CurrentTurn, Status, Update};
+use transom_agent::log::{Append, Appended, History, HistoryOf};
 use transom_agent::message::{Chunk, Message};
 use transom_agent::provider::{FailureClass, FinishReason, ModelInfo, ModelRequest, ProviderEvent, Usage};
 use transom_agent::tool::{ToolAssembly, ToolCall, ToolDefinition, ToolOutput};
-use transom_agent::turn::{SystemPrompt, TurnInput, TurnRecord, TurnSettled, TurnStarted};
-use transom_plugin_api::{CallError, Json, List, Maybe, Provided, Shared};
+use transom_agent::turn::{SystemPrompt, TurnInput, TurnRecord, TurnSettled, TurnStarted, TurnState};
+use transom_plugin_api::{CallError, Json, List, Maybe, Provided, Shared, Text};
 
 use super::{Edges, ModelStream};
 
@@ -82,7 +83,9 @@ pub(crate) struct World {
     pub(crate) ran: Mutex<Vec<ToolCall>>,
     at_work: AtomicUsize,
     pub(crate) most_at_work: AtomicUsize,
+    /// Messages; facts stand apart.
     pub(crate) stored: Mutex<Vec<Message>>,
+    pub(crate) facts: Mutex<Vec<Message>>,
     pub(crate) appends: Mutex<Vec<Append>>,
     /// What the next attempts to append come to; fine when empty.
     pub(crate) append_outcomes: Mutex<VecDeque<Result<(), CallError>>>,
@@ -122,8 +125,13 @@ impl World {
     }
 
     pub(crate) fn records(&self) -> Vec<TurnRecord> {
-        let appends = self.appends.lock().unwrap();
-        appends.iter().filter_map(|append| append.turn.clone().into_option()).collect()
+        let facts = self.facts.lock().unwrap();
+        let chunks = facts.iter().flat_map(|message| &message.chunks);
+        let records = chunks.filter_map(|chunk| match chunk {
+            Chunk::TurnEnd { record } => Some(record.clone()),
+            _ => None,
+        });
+        records.collect()
     }
 
     pub(crate) fn status(&self) -> Option<Status> {
@@ -178,6 +186,41 @@ impl ModelStream for FakeModel {
                 Beat::Flood(_) => unreachable!("stays at the front"),
             }
         }
+    }
+}
+
+/// One that nothing happened in.
+fn conversation(id: &Text) -> Conversation {
+    Conversation {
+        id: id.clone(),
+        created_at: 0,
+        last_activity_at: 0,
+        title: "".into(),
+        status: Status::Idle,
+        latest_seq: 0,
+        latest_position: 0,
+        generation: 0,
+        workspace_id: "default".into(),
+        cwd: Maybe::None,
+        model: Maybe::None,
+        reasoning_effort: Maybe::None,
+        turn: Maybe::None,
+    }
+}
+
+/// What follows from an entry.
+fn follow(conversation: &mut Conversation, chunk: &Chunk) {
+    match chunk {
+        Chunk::TurnStart { turn_id, .. } => {
+            conversation.status = Status::Active;
+            conversation.turn =
+                Maybe::Some(CurrentTurn { turn_id: turn_id.clone(), state: TurnState::Running });
+        }
+        Chunk::TurnEnd { .. } => {
+            conversation.status = Status::Idle;
+            conversation.turn = Maybe::None;
+        }
+        _ => {}
     }
 }
 
@@ -247,7 +290,7 @@ impl Edges for Fake {
         conversation.ok_or_else(|| CallError::not_found(format!("there is no conversation `{id}`")))
     }
 
-    async fn history(&self, _: &str) -> Result<History, CallError> {
+    async fn history(&self, _: HistoryOf) -> Result<History, CallError> {
         if let Some(error) = self.0.history_fails.lock().unwrap().take() {
             return Err(error);
         }
@@ -265,27 +308,25 @@ impl Edges for Fake {
             outcome?;
         }
         let mut stored = self.0.stored.lock().unwrap();
-        for message in &append.messages {
-            if !stored.iter().any(|other| other.id == message.id) {
-                stored.push(message.clone());
+        let mut facts = self.0.facts.lock().unwrap();
+        let mut known = self.0.conversation.lock().unwrap();
+        let known = known.get_or_insert_with(|| conversation(&append.conversation_id));
+        for entry in &append.entries {
+            if !stored.iter().chain(facts.iter()).any(|other| other.id == entry.message.id) {
+                let is_fact = entry.message.chunks.iter().all(Chunk::is_fact);
+                if is_fact { &mut facts } else { &mut stored }.push(entry.message.clone());
+                entry.message.chunks.iter().for_each(|chunk| follow(known, chunk));
             }
+            known.latest_position = entry.positions.iter().copied().fold(known.latest_position, i64::max);
         }
+        let conversation = known.clone();
         self.0.appends.lock().unwrap().push(append);
-        Ok(Appended { first_seq: 0, last_seq: 0 })
+        Ok(Appended { first_seq: 0, last_seq: 0, conversation })
     }
 
     async fn update(&self, update: Update) -> Result<Conversation, CallError> {
-        let mut conversation = self.0.conversation.lock().unwrap();
-        let conversation = conversation.get_or_insert_with(|| Conversation {
-            id: update.conversation_id.clone(),
-            created_at: 0,
-            last_activity_at: 0,
-            title: "".into(),
-            status: Status::Idle,
-            latest_seq: 0,
-            cwd: Maybe::None,
-            model: Maybe::None,
-        });
+        let mut known = self.0.conversation.lock().unwrap();
+        let conversation = known.get_or_insert_with(|| conversation(&update.conversation_id));
         if let Maybe::Some(status) = update.status {
             conversation.status = status;
         }

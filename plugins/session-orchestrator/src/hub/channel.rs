@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use transom_agent::event::{AgentEvent, AgentEventKind};
+use transom_agent::event::{AgentEvent, AgentEventKind, Place};
 use transom_agent::tool::ToolPrinted;
 use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{CallError, Text};
@@ -26,6 +26,8 @@ struct State {
     running: Option<Running>,
     shown: Option<Shown>,
     viewers: Vec<Attached>,
+    /// The last position that is known to be in the log.
+    logged: i64,
     /// Milliseconds since the epoch.
     used_at: i64,
 }
@@ -35,8 +37,8 @@ struct State {
 struct Running {
     turn_id: Text,
     stopper: Stopper,
-    /// Tools at work, whose prints are shown.
-    calls: Vec<Text>,
+    /// Tools at work, whose prints are shown, each with the place of its next print.
+    calls: Vec<(Text, Place)>,
 }
 
 /// The frames of the current or last turn.
@@ -102,40 +104,49 @@ impl Channel {
         self.lock().show(event);
     }
 
+    /// What is shown up to `position` can be read in the log.
+    pub(super) fn logged(&self, position: i64) {
+        let mut state = self.lock();
+        state.logged = state.logged.max(position);
+    }
+
     /// Shows the last frame of a turn and gives the conversation free, in one step: who has seen the seal can start
     /// the next turn, and no frame of that comes before it.
-    pub(super) fn seal(&self, turn_id: &Text, now_ms: i64) {
+    pub(super) fn seal(&self, turn_id: &Text, at: Place, now_ms: i64) {
         let mut state = self.lock();
-        state.show(AgentEventKind::TurnSealed {}.of(&self.conversation_id, turn_id));
+        state.show(AgentEventKind::TurnSealed {}.of(&self.conversation_id, turn_id, at));
         state.running = None;
         state.used_at = state.used_at.max(now_ms);
     }
 
-    pub(super) fn tool_began(&self, tool_call_id: &Text) {
+    pub(super) fn tool_began(&self, tool_call_id: &Text, generation: u32, position: i64) {
         if let Some(running) = &mut self.lock().running {
-            running.calls.push(tool_call_id.clone());
+            let at = Place { generation, position, offset: 0, volatile: true };
+            running.calls.push((tool_call_id.clone(), at));
         }
     }
 
     pub(super) fn tool_ended(&self, tool_call_id: &Text) {
         if let Some(running) = &mut self.lock().running {
-            running.calls.retain(|call| call != tool_call_id);
+            running.calls.retain(|(call, _)| call != tool_call_id);
         }
     }
 
     /// Shows what a tool printed while it is at work. Later prints belong to no turn any more.
     pub(super) fn printed(&self, printed: &ToolPrinted) {
         let mut state = self.lock();
-        let Some(running) = &state.running else { return };
-        if !running.calls.contains(&printed.tool_call_id) {
+        let Some(running) = &mut state.running else { return };
+        let Some((_, at)) = running.calls.iter_mut().find(|(call, _)| *call == printed.tool_call_id) else {
             return;
-        }
+        };
+        let place = *at;
+        at.offset += printed.data.len() as u64;
         let output = AgentEventKind::ToolOutput {
             tool_call_id: printed.tool_call_id.clone(),
             data: printed.data.clone(),
             stream: printed.stream.clone(),
         };
-        let output = output.of(&self.conversation_id, &running.turn_id);
+        let output = output.of(&self.conversation_id, &running.turn_id, place);
         state.show(output);
     }
 

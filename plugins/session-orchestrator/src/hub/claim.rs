@@ -1,14 +1,15 @@
 //! The claim on a conversation: whoever holds it is its only turn, and it ends exactly once on every way out.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use transom_agent::event::AgentEventKind;
+use transom_agent::event::{AgentEventKind, Place};
 use transom_agent::provider::Usage;
 use transom_agent::turn::EndReason;
 use transom_plugin_api::{CallError, Maybe, Text};
 
 use super::Hub;
 use super::channel::Channel;
+use super::places::Places;
 use super::viewer::Viewer;
 use crate::stop::Stop;
 
@@ -21,6 +22,8 @@ pub(crate) struct Claim {
     turn_id: Text,
     stop: Stop,
     stage: Stage,
+    /// Only the turn counts what it shows.
+    places: Mutex<Places>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +35,7 @@ enum Stage {
 
 impl Claim {
     pub(super) fn new(hub: Arc<Hub>, channel: Arc<Channel>, turn_id: Text, stop: Stop) -> Self {
-        Self { hub, channel, turn_id, stop, stage: Stage::Held }
+        Self { hub, channel, turn_id, stop, stage: Stage::Held, places: Mutex::default() }
     }
 
     pub(crate) fn conversation_id(&self) -> &Text {
@@ -56,20 +59,41 @@ impl Claim {
         self.channel.watch_turn(&self.turn_id)
     }
 
-    /// Begins to show the turn.
-    pub(crate) fn begin(&mut self) {
+    /// Begins to show the turn, whose frames follow those that were counted by `places`.
+    pub(crate) fn begin(&mut self, places: Places) {
         self.stage = Stage::Begun;
+        self.places = Mutex::new(places);
         self.channel.begin(&self.turn_id);
     }
 
-    /// Shows a frame to all viewers.
-    pub(crate) fn show(&self, what: AgentEventKind) {
-        self.channel.show(what.of(self.conversation_id(), &self.turn_id));
+    /// Gives a frame its place, before it is shown: what stands there is made durable first.
+    pub(crate) fn place(&self, what: &AgentEventKind) -> Place {
+        self.places().next(what)
     }
 
-    /// From now on the prints of this call are shown.
-    pub(crate) fn tool_began(&self, tool_call_id: &Text) {
-        self.channel.tool_began(tool_call_id);
+    /// Shows a frame at its place to all viewers.
+    pub(crate) fn show_at(&self, at: Place, what: AgentEventKind) {
+        self.channel.show(what.of(self.conversation_id(), &self.turn_id, at));
+    }
+
+    /// Shows a frame at the next place to all viewers.
+    pub(crate) fn show(&self, what: AgentEventKind) {
+        let at = self.place(&what);
+        self.show_at(at, what);
+    }
+
+    /// Everything up to `position` is in the log: who attaches later reads it there.
+    pub(crate) fn logged(&self, position: i64) {
+        self.channel.logged(position);
+    }
+
+    fn places(&self) -> MutexGuard<'_, Places> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on the prints of this call are shown, as what belongs to `position`.
+    pub(crate) fn tool_began(&self, tool_call_id: &Text, position: i64) {
+        self.channel.tool_began(tool_call_id, self.places().generation(), position);
     }
 
     /// From now on they are not.
@@ -81,7 +105,8 @@ impl Claim {
     pub(crate) fn seal(&mut self, now_ms: i64) {
         if self.stage != Stage::Sealed {
             self.stage = Stage::Sealed;
-            self.channel.seal(&self.turn_id, now_ms);
+            let at = self.place(&AgentEventKind::TurnSealed {});
+            self.channel.seal(&self.turn_id, at, now_ms);
         }
     }
 }

@@ -43,7 +43,7 @@ impl Frame {
     /// About how many bytes it holds.
     pub(crate) fn weight(&self) -> usize {
         let texts = match &self.event.what {
-            AgentEventKind::UserMessage { text } => text.len(),
+            AgentEventKind::UserMessage { text } | AgentEventKind::Steering { text } => text.len(),
             AgentEventKind::TextDelta { delta } | AgentEventKind::ReasoningDelta { delta } => delta.len(),
             AgentEventKind::ToolCall { input, .. } => input.as_str().len(),
             AgentEventKind::ToolOutput { data, .. } => data.len(),
@@ -101,6 +101,8 @@ fn piece_mut(what: &mut AgentEventKind) -> Option<&mut Text> {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use transom_agent::event::Place;
+
     use super::*;
 
     pub(crate) fn text(delta: &str) -> Arc<Frame> {
@@ -112,7 +114,7 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn frame(what: AgentEventKind) -> Arc<Frame> {
-        Arc::new(Frame::new(what.of("c", "t")))
+        Arc::new(Frame::new(what.of(&"c".into(), &"t".into(), Place::default())))
     }
 
     fn output(call: &str, data: &str) -> Arc<Frame> {
@@ -170,7 +172,7 @@ pub(crate) mod tests {
     fn the_encoded_form_is_flat() {
         assert_eq!(
             text("a").json().as_str(),
-            r#"{"conversationId":"c","turnId":"t","type":"text-delta","delta":"a"}"#
+            r#"{"conversationId":"c","turnId":"t","generation":0,"position":0,"offset":0,"volatile":false,"type":"text-delta","delta":"a"}"#
         );
     }
 }

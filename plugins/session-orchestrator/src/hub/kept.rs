@@ -52,13 +52,14 @@ impl Kept {
 
 #[cfg(test)]
 mod tests {
-    use transom_agent::event::AgentEventKind;
+    use transom_agent::event::{AgentEventKind, Place};
 
     use super::*;
 
     fn turn(id: &str, used_at: i64, bytes: usize) -> KeptTurn {
         let text = AgentEventKind::TextDelta { delta: "x".repeat(bytes).into() };
-        let frames = List::from([text.of("c", id), AgentEventKind::TurnSealed {}.of("c", id)]);
+        let frame = |what: AgentEventKind| what.of(&"c".into(), &id.into(), Place::default());
+        let frames = List::from([frame(text), frame(AgentEventKind::TurnSealed {})]);
         KeptTurn { conversation_id: "c".into(), turn_id: id.into(), used_at, left_out: 3, frames }
     }
 

@@ -68,7 +68,7 @@ impl Replay {
                 code: Some("replay-trimmed".into()).into(),
             };
             let first = first.event();
-            let notice = notice.of(&first.conversation_id, &first.turn_id);
+            let notice = notice.of(&first.conversation_id, &first.turn_id, first.at);
             frames.insert(HEAD.min(frames.len()), Arc::new(Frame::new(notice)));
         }
         frames

@@ -2,7 +2,7 @@
 
 use transom_agent::event::AgentEventKind;
 use transom_agent::turn::EndReason;
-use transom_plugin_api::CallErrorKind;
+use transom_plugin_api::{CallErrorKind, Maybe};
 
 use super::*;
 
@@ -12,7 +12,7 @@ fn claim(hub: &Arc<Hub>, conversation: &str, turn: &str, now_ms: i64) -> Claim {
 
 fn watch(hub: &Hub, conversation: &str, turn: Option<&str>) -> Result<Viewer, CallError> {
     let turn_id = turn.map(Text::from).into();
-    hub.watch(&Watch { conversation_id: conversation.into(), turn_id }, 0)
+    hub.watch(&Watch { conversation_id: conversation.into(), turn_id, after: Maybe::None }, 0)
 }
 
 fn says(claim: &Claim, delta: &str) {
@@ -20,7 +20,7 @@ fn says(claim: &Claim, delta: &str) {
 }
 
 fn begin(claim: &mut Claim) {
-    claim.begin();
+    claim.begin(Places::behind(0, 0));
     claim.show(AgentEventKind::UserMessage { text: "hi".into() });
 }
 
@@ -60,7 +60,7 @@ fn a_conversation_has_one_turn_and_is_free_again_when_that_is_sealed_or_dropped(
         error.message
     );
     let _other = claim(&hub, "d", "3", 0);
-    first.begin();
+    first.begin(Places::behind(0, 0));
     first.seal(0);
     drop(claim(&hub, "c", "4", 0));
     assert!(!hub.is_running("c"));
@@ -173,7 +173,7 @@ async fn the_frames_of_a_turn_go_when_the_next_begins_and_not_when_one_is_refuse
     drop(refused);
     assert_eq!(arrived(&viewer).await, ["|"]);
     assert!(watch(&hub, "c", Some("1")).is_ok());
-    claim(&hub, "c", "3", 0).begin();
+    claim(&hub, "c", "3", 0).begin(Places::behind(0, 0));
     assert_eq!(watch(&hub, "c", Some("1")).unwrap_err().kind, CallErrorKind::NotFound);
     assert_eq!(watch(&hub, "d", Some("1")).unwrap_err().kind, CallErrorKind::NotFound);
 }
@@ -194,7 +194,7 @@ async fn prints_are_shown_while_their_tool_is_at_work_and_never_else() {
     let hub = Hub::new();
     let mut turn = claim(&hub, "c", "1", 0);
     let viewer = turn.viewer().unwrap();
-    turn.begin();
+    turn.begin(Places::behind(0, 0));
     let print = |call: &str, data: &str| {
         hub.printed(&ToolPrinted {
             conversation_id: "c".into(),
@@ -204,7 +204,7 @@ async fn prints_are_shown_while_their_tool_is_at_work_and_never_else() {
         });
     };
     print("x", "early");
-    turn.tool_began(&"x".into());
+    turn.tool_began(&"x".into(), 3);
     print("x", "shown");
     print("y", "another's");
     turn.tool_ended(&"x".into());
@@ -220,7 +220,7 @@ fn unused_conversations_are_forgotten_and_used_ones_never() {
     let count = || hub.lock().by_conversation.len();
     let seal = |id: &str, now_ms| {
         let mut turn = claim(&hub, id, "1", now_ms);
-        turn.begin();
+        turn.begin(Places::behind(0, 0));
         turn.seal(now_ms);
     };
     let _watched = watch(&hub, "watched", None).unwrap();
@@ -300,6 +300,6 @@ async fn a_hub_shows_what_the_one_before_has_kept() {
     for gone in ["old", "running"] {
         assert_eq!(watch(&hub, gone, Some(gone)).unwrap_err().kind, CallErrorKind::NotFound);
     }
-    claim(&hub, "new", "next", KEPT_MS + 2).begin();
+    claim(&hub, "new", "next", KEPT_MS + 2).begin(Places::behind(0, 0));
     assert!(watch(&hub, "new", Some("new")).is_err(), "it goes when the next begins");
 }

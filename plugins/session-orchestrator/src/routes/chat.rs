@@ -65,6 +65,8 @@ pub(super) fn read(body: &Value, new_id: impl FnOnce() -> Text) -> Result<StartT
         model: text("model")?.map(Text::from).into(),
         cwd: text("cwd")?.map(Text::from).into(),
         reasoning_effort: effort_of(text("reasoningEffort")?)?,
+        workspace_id: Maybe::None,
+        message_id: Maybe::None,
     })
 }
 
@@ -122,6 +124,8 @@ mod tests {
             model: Text::from("a/one").into(),
             cwd: Text::from("/tmp").into(),
             reasoning_effort: ReasoningEffort::Xhigh.into(),
+            workspace_id: Maybe::None,
+            message_id: Maybe::None,
         };
         assert_eq!(read(body), Ok(expected));
     }

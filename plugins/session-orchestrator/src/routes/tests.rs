@@ -19,20 +19,15 @@ impl FrameSink for Seen {
                 let id = headers.get("X-Conversation-Id").unwrap().to_string();
                 self.heads.push((status, id));
             }
-            HttpFrame::Data { data } => self.data.push(data.value()),
+            HttpFrame::Data { data, .. } => self.data.push(data.value()),
+            HttpFrame::GoOn { request } => panic!("{request:?}"),
             HttpFrame::Unknown(frame) => panic!("{frame:?}"),
         }
     }
 }
 
 async fn chat(scene: &Scene, body: Value) -> (Seen, Result<(), CallError>) {
-    let request = HttpRequest {
-        method: "POST".into(),
-        path: "/chat".into(),
-        params: Map::new(),
-        query: Map::new(),
-        body: body.into(),
-    };
+    let request = HttpRequest { body: body.into(), ..HttpRequest::new("POST", "/chat") };
     let mut seen = Seen::default();
     let outcome = stream_chat(&scene.orchestrator, &request, &mut seen).await;
     (seen, outcome)

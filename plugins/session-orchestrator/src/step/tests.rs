@@ -46,6 +46,7 @@ fn words_of(message: &Message) -> Vec<(&'static str, String)> {
         Chunk::ToolResult { content, .. } => ("result", content.to_string()),
         Chunk::Error { code, .. } => ("error", code.as_deref().unwrap_or_default().to_owned()),
         Chunk::Unknown(unknown) => ("unknown", unknown.tag().to_owned()),
+        fact => panic!("{fact:?}"),
     });
     words.collect()
 }

@@ -4,12 +4,12 @@ use std::future::poll_fn;
 use std::task::Poll;
 use std::time::Duration;
 
-use transom_agent::conversation::Append;
 use transom_agent::event::AgentEventKind;
+use transom_agent::log::HistoryOf;
 use transom_agent::message::Message;
 use transom_agent::tool::{ToolAssembly, ToolDefinition};
 use transom_agent::turn::{EndReason, SystemPrompt};
-use transom_plugin_api::{CallError, List, Maybe, Shared, Text};
+use transom_plugin_api::{CallError, List, Shared, Text};
 
 use super::progress::Progress;
 use super::{Turn, new_id, store};
@@ -67,7 +67,8 @@ impl<E: Edges> Turn<E> {
         let conversation_id = self.claim.conversation_id();
         let prompt = self.system_prompt().await;
         let tools = self.offered_tools().await;
-        let history = self.edges.history(conversation_id).await?;
+        let of = HistoryOf { conversation_id: conversation_id.clone(), after_seq: 0 };
+        let history = self.edges.history(of).await?;
         let terms = &self.terms;
         let effort = terms.reasoning_effort.clone();
         let prefix = Prefix::new(conversation_id, &terms.model, &prompt, tools, effort);
@@ -155,9 +156,7 @@ impl<E: Edges> Turn<E> {
     }
 
     async fn store_step(&self, messages: List<Message>) -> Result<(), CallError> {
-        let append =
-            Append { conversation_id: self.claim.conversation_id().clone(), messages, turn: Maybe::None };
-        store::append(&*self.edges, append).await
+        store::append(&*self.edges, self.of_turn(messages)).await.map(drop)
     }
 
     fn show_all(&self, frames: impl IntoIterator<Item = AgentEventKind>) {

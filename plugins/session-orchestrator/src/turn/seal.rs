@@ -1,12 +1,12 @@
 //! The end of a turn, which is the same whatever the turn came to.
 
-use transom_agent::conversation::{Append, Status, Update};
 use transom_agent::event::AgentEventKind;
+use transom_agent::message::Chunk;
 use transom_agent::turn::{EndReason, TurnRecord, TurnSettled};
 use transom_plugin_api::Maybe;
 
 use super::progress::Progress;
-use super::{Turn, new_id, store};
+use super::{Turn, fact, new_id, store};
 use crate::edges::Edges;
 use crate::step::{Failure, between};
 
@@ -24,26 +24,18 @@ impl<E: Edges> Turn<E> {
             reason,
             usage: finished.usage,
             steps: finished.steps,
+            error_class: Maybe::None,
+            context_size: finished.context_size.into(),
             started_at: self.terms.accepted_at,
             duration_ms: between(self.terms.accepted_at, self.edges.now_ms()),
         };
-        let append = Append {
-            conversation_id: conversation_id.clone(),
-            messages: finished.messages,
-            turn: Maybe::Some(record.clone()),
-        };
+        let end = fact(Chunk::TurnEnd { record: record.clone() });
+        let append = self.of_turn(finished.messages.into_iter().chain([end]));
         if let Err(error) = store::append(&*self.edges, append).await {
             tracing::error!("the end of turn `{}` is lost: {error}", record.turn_id);
             self.claim.show(Failure::of_call("the end of the turn could not be stored", &error).frame());
             record.reason = EndReason::Error;
         }
-        let idle = Update {
-            conversation_id: conversation_id.clone(),
-            status: Maybe::Some(Status::Idle),
-            cwd: Maybe::None,
-            model: Maybe::None,
-        };
-        self.update(idle).await;
         self.claim.show(AgentEventKind::Done {
             reason: record.reason.clone(),
             duration_ms: record.duration_ms,

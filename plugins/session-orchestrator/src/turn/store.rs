@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use transom_agent::conversation::Append;
+use transom_agent::log::{Append, Appended};
 use transom_plugin_api::{CallError, CallErrorKind};
 
 use crate::edges::Edges;
@@ -14,10 +14,10 @@ const PAUSES: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(1
 ///
 /// # Errors
 /// The last attempt's.
-pub(super) async fn append<E: Edges>(edges: &E, append: Append) -> Result<(), CallError> {
+pub(super) async fn append<E: Edges>(edges: &E, append: Append) -> Result<Appended, CallError> {
     for pause in PAUSES {
         match edges.append(append.clone()).await {
-            Ok(_) => return Ok(()),
+            Ok(appended) => return Ok(appended),
             Err(error) if deserves_another(error.kind) => {
                 tracing::warn!(
                     "conversation `{}` was not stored, trying again: {error}",
@@ -28,7 +28,7 @@ pub(super) async fn append<E: Edges>(edges: &E, append: Append) -> Result<(), Ca
             Err(error) => return Err(error),
         }
     }
-    edges.append(append).await.map(|_| ())
+    edges.append(append).await
 }
 
 /// Whether the same request may succeed later.

@@ -42,6 +42,7 @@ fn stored(scene: &Scene) -> Vec<String> {
             Chunk::ToolResult { tool_call_id, content, .. } => format!("{tool_call_id} gave {content}"),
             Chunk::Error { code, .. } => format!("error {}", code.as_deref().unwrap_or_default()),
             Chunk::Unknown(unknown) => format!("unknown {}", unknown.content()),
+            fact => panic!("{fact:?}"),
         });
         let role = match message.role {
             Role::System => "system",

@@ -34,6 +34,8 @@ pub(crate) fn message(text: &str) -> StartTurn {
         model: Maybe::None,
         cwd: Maybe::None,
         reasoning_effort: Maybe::None,
+        workspace_id: Maybe::None,
+        message_id: Maybe::None,
     }
 }
 
@@ -52,7 +54,11 @@ impl Scene {
     }
 
     pub(crate) fn watch(&self, turn_id: Option<&Text>) -> Result<Viewer, CallError> {
-        self.orchestrator.watch(&Watch { conversation_id: "c".into(), turn_id: turn_id.cloned().into() })
+        self.orchestrator.watch(&Watch {
+            conversation_id: "c".into(),
+            turn_id: turn_id.cloned().into(),
+            after: Maybe::None,
+        })
     }
 
     pub(crate) fn stop(&self) -> bool {
