@@ -9,14 +9,13 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use transom_kernel::{Descriptor, Grants, OrderFault, Plan, plan};
 use transom_loader::{Linked, PluginFile, check, linked};
+use transom_plugin_api::Secret;
 use transom_plugin_api::hosting::{self, Attach};
 use transom_plugin_api::plugin::LinkedPlugin;
 use transom_plugin_api::port::Role;
 use transom_plugin_api::sabotage::sabotaged;
-use transom_plugin_api::{Secret, Text};
 
-use crate::manifest::{self, Fault, Faults, Manifest, PluginEntry};
-use crate::reload::unknown;
+use crate::manifest::{self, Fault, Faults, Manifest, PluginEntry, nearest};
 
 /// The plugins of a manifest, ready to be started.
 #[derive(Debug)]
@@ -116,7 +115,7 @@ impl Assembly {
         overrides: &Overrides,
     ) -> Result<Self, Faults> {
         let missing = only.iter().filter(|id| !manifest.plugins.iter().any(|entry| entry.id == **id));
-        let missing = missing.map(|id| unknown(&manifest, id)).collect();
+        let missing = missing.map(|id| unlisted(&manifest, id)).collect();
         Faults::of(missing).map_or(Ok(()), Err)?;
         Self::beside(manifest, Some(only), stay, residents, overrides)
     }
@@ -226,6 +225,15 @@ fn whole(manifest: &Manifest, message: String, help: String) -> Fault {
     Fault { file: manifest.file().to_owned(), position: None, message, help: Some(help), explanation: None }
 }
 
+/// A plugin that the manifest does not list.
+fn unlisted(manifest: &Manifest, id: &str) -> Fault {
+    let help = match nearest(id, manifest.plugins.iter().map(|entry| entry.id.as_str())) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "`transom plugins` lists those that there are".to_owned(),
+    };
+    whole(manifest, format!("no plugin `{id}` is in the manifest"), help)
+}
+
 fn locate(
     manifest: &Manifest,
     entry: &PluginEntry,
@@ -310,10 +318,8 @@ fn from_inside(
     if let Some(linked) = inside.iter().find(|linked| linked.descriptor.id == entry.id) {
         return Ok((linked.descriptor.clone(), Source::Linked(linked.plugin)));
     }
-    let ids: Vec<Text> = inside.iter().map(|linked| linked.descriptor.id.as_str().into()).collect();
-    let near = ids.iter().filter(|id| strsim::damerau_levenshtein(id, &entry.id) <= 3);
-    let near = near.min_by_key(|id| strsim::damerau_levenshtein(id, &entry.id));
-    let help = match near {
+    let ids: Vec<&str> = inside.iter().map(|linked| linked.descriptor.id.as_str()).collect();
+    let help = match nearest(&entry.id, ids.iter().copied()) {
         Some(near) => {
             format!("did you mean `{near}`? A plugin from a file needs `source = \"path/to/lib.so\"`")
         }

@@ -15,6 +15,7 @@ use crate::control;
 use crate::program::{INTERRUPTED, STUCK};
 use crate::reload::Reloader;
 use crate::terminal::complain;
+use crate::whereabouts::Whereabouts;
 
 /// How often it looks at what runs.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -31,7 +32,7 @@ pub(crate) struct Duty {
     /// The control socket; `None` when it could not be made.
     pub(crate) socket: Option<UnixListenerToBe>,
     /// Where the host can be reached.
-    pub(crate) address: Option<String>,
+    pub(crate) whereabouts: Arc<Whereabouts>,
     /// How long a handler may run until the process ends; `None` for ever.
     pub(crate) watchdog: Option<Duration>,
 }
@@ -92,7 +93,7 @@ async fn hear(mut signals: Signals, interrupted: watch::Sender<u32>) {
 }
 
 async fn serve(given: oneshot::Receiver<Duty>) {
-    let Ok(Duty { kernel, reloader, runtime, socket, address, watchdog }) = given.await else { return };
+    let Ok(Duty { kernel, reloader, runtime, socket, whereabouts, watchdog }) = given.await else { return };
     let socket = socket.and_then(|socket| match UnixListener::from_std(socket) {
         Ok(socket) => Some(socket),
         Err(error) => {
@@ -103,7 +104,7 @@ async fn serve(given: oneshot::Receiver<Duty>) {
     let watching = watch_handlers(kernel.watch(), watchdog);
     match socket {
         Some(socket) => {
-            let desk = control::Desk::new(kernel, reloader, runtime, address);
+            let desk = control::Desk::new(kernel, reloader, runtime, whereabouts);
             tokio::join!(watching, control::serve(&socket, Arc::new(desk)));
         }
         None => watching.await,

@@ -24,6 +24,7 @@ use crate::footprint::Footprint;
 use crate::log;
 use crate::rates::Rates;
 use crate::reload::{ReloadRequest, Reloader};
+use crate::whereabouts::Whereabouts;
 
 /// The longest question, in bytes.
 const LONGEST: u64 = 64 * 1024;
@@ -104,7 +105,7 @@ pub(crate) fn bind(data: &Path) -> io::Result<StdListener> {
 /// Asks the host of a data folder.
 ///
 /// # Errors
-/// When there is none, or it does not answer; a sentence for a person.
+/// When there is none, it does not answer, or it refuses what is asked for; a sentence for a person.
 pub(crate) fn ask(data: &Path, question: &Question) -> Result<Value, String> {
     let path = path_in(data);
     let connected = StdStream::connect(&path);
@@ -116,9 +117,12 @@ pub(crate) fn ask(data: &Path, question: &Question) -> Result<Value, String> {
         writeln!(stream, "{}", serde_json::to_string(question)?)?;
         let mut answer = String::new();
         BufReader::new(&stream).read_line(&mut answer)?;
-        Ok::<_, io::Error>(serde_json::from_str(&answer)?)
+        Ok::<Value, io::Error>(serde_json::from_str(&answer)?)
     })();
-    asked.map_err(|error| format!("the host at `{}` did not answer: {error}", path.display()))
+    let answer =
+        asked.map_err(|error| format!("the host at `{}` did not answer: {error}", path.display()))?;
+    answer["error"].as_str().map_or(Ok(()), |refused| Err(refused.to_owned()))?;
+    Ok(answer)
 }
 
 /// What is needed to answer.
@@ -127,7 +131,7 @@ pub(crate) struct Desk {
     reloader: Arc<Reloader>,
     /// Where plugins run: what runs their code runs there, and not on this thread.
     runtime: Handle,
-    address: Option<String>,
+    whereabouts: Arc<Whereabouts>,
     began: Instant,
     rates: Mutex<Rates>,
     seats: Semaphore,
@@ -138,11 +142,11 @@ impl Desk {
         kernel: Kernel,
         reloader: Arc<Reloader>,
         runtime: Handle,
-        address: Option<String>,
+        whereabouts: Arc<Whereabouts>,
     ) -> Self {
         let seats = Semaphore::new(MOST_ASKING);
         let rates = Mutex::default();
-        Self { kernel, reloader, runtime, address, began: Instant::now(), rates, seats }
+        Self { kernel, reloader, runtime, whereabouts, began: Instant::now(), rates, seats }
     }
 
     async fn answer(self: Arc<Self>, mut stream: UnixStream) -> io::Result<()> {
@@ -220,7 +224,7 @@ fn levels(kernel: &Kernel, set: Option<(String, String)>) -> Result<Value, Strin
 
 impl Desk {
     async fn status(&self) -> Value {
-        let Self { kernel, address, began, .. } = self;
+        let Self { kernel, whereabouts, began, .. } = self;
         let mut watch = kernel.watch();
         watch.look();
         tokio::time::sleep(LOOK_AGAIN).await;
@@ -237,7 +241,7 @@ impl Desk {
             "host": {
                 "pid": std::process::id(),
                 "version": env!("CARGO_PKG_VERSION"),
-                "address": address,
+                "address": whereabouts.address(),
                 "uptimeMs": u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
             "threads": footprint.map(|footprint| footprint.threads),
             "residentBytes": footprint.map(|footprint| footprint.resident_bytes),

@@ -11,6 +11,7 @@
 //! | [`reload`] | a running host brought to what its manifest says now |
 //! | `images` | the plugin files that were opened, and what they take |
 //! | `sockets` | listening sockets that outlive a generation |
+//! | `whereabouts` | where the host can be reached, and the run file that tells it |
 //! | [`data`] | the data folder: lock, run file, images |
 //! | [`lock`] | which plugins a manifest was found with |
 //! | `log` | the log: levels, floods, lines, trace ids |
@@ -39,3 +40,4 @@ mod rates;
 mod residents;
 mod sockets;
 mod terminal;
+mod whereabouts;

@@ -55,7 +55,7 @@ impl Lock {
             version: plugin.descriptor.version.clone(),
             abi: plugin.descriptor.abi,
             sha256: match &plugin.source {
-                Source::File(file) => Some(file.sha256()),
+                Source::File(file) => Some(file.sha256().to_owned()),
                 Source::Linked(_) => None,
             },
         };

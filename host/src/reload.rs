@@ -1,26 +1,30 @@
 //! `Reloader` brings a running host to what its manifest and plugin files say now.
 
 mod difference;
+mod outcome;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use serde_json::{Value, json};
-use transom_kernel::{Descriptor, Kernel, PluginToStart, ReloadTerms, Reloaded};
+use serde_json::Value;
+use transom_kernel::{Descriptor, Kernel, PluginToStart, ReloadError, ReloadTerms, Reloaded};
 use transom_plugin_api::abi::plugin_table::open_header;
 use transom_plugin_api::hosting::Attach;
+use transom_plugin_api::sabotage::sabotaged;
 
 pub use self::difference::Difference;
+pub use self::outcome::ReloadOutcome;
 
 use self::difference::Known;
 use crate::assembly::{Assembled, Assembly, Overrides, Source};
 use crate::data::DataFolder;
 use crate::images::{Images, opening};
 use crate::lock::Lock;
-use crate::manifest::{Fault, Faults, Manifest};
+use crate::manifest::{Faults, Manifest};
 use crate::running::Refused;
+use crate::whereabouts::{Said, Whereabouts};
 
 /// What a reload is to do.
 #[derive(Clone, Debug, Default)]
@@ -33,21 +37,6 @@ pub struct ReloadRequest {
     pub dry_run: bool,
 }
 
-/// What a reload has done.
-#[derive(Clone, Debug, Default)]
-pub struct ReloadOutcome {
-    /// What was different.
-    pub difference: Difference,
-    /// What was replaced.
-    pub reloaded: Vec<Reloaded>,
-    /// Plugins that were replaced because contracts that they share have changed.
-    pub taken_along: Vec<String>,
-    /// Plugins that could not be started, with the reason.
-    pub disabled: Vec<(String, String)>,
-    /// What an operator should know besides.
-    pub notes: Vec<String>,
-}
-
 /// Replaces plugins of one host.
 pub(crate) struct Reloader {
     kernel: Kernel,
@@ -56,13 +45,16 @@ pub(crate) struct Reloader {
     /// Where plugins keep their files.
     plugins: PathBuf,
     overrides: Overrides,
+    /// Where transports listen, which a reload may change.
+    whereabouts: Arc<Whereabouts>,
+    /// As the host was started with it: what a reload leaves as it was, its own settings, stays different from that.
+    manifest: Manifest,
     state: Mutex<State>,
     /// Held while something changes.
     changing: tokio::sync::Mutex<()>,
 }
 
 struct State {
-    manifest: Manifest,
     known: Vec<Known>,
     images: Images,
 }
@@ -83,18 +75,18 @@ impl Reloader {
         kernel: Kernel,
         data: &DataFolder,
         overrides: Overrides,
+        whereabouts: Arc<Whereabouts>,
         assembly: Assembly,
     ) -> Result<(Self, Vec<PluginToStart>), Refused> {
         let Assembly { manifest, plugins, .. } = assembly;
         let known = plugins.iter().map(Known::of).collect();
-        let state = State { manifest, known, images: Images::default() };
+        let state = Mutex::new(State { known, images: Images::default() });
         let changing = tokio::sync::Mutex::default();
         let (images, folders) = (data.images(), data.plugins());
         let reloader =
-            Self { kernel, images, plugins: folders, overrides, state: Mutex::new(state), changing };
-        let manifest = reloader.state().manifest.clone();
+            Self { kernel, images, plugins: folders, overrides, whereabouts, manifest, state, changing };
         let opened: Result<Vec<_>, _> =
-            plugins.into_iter().map(|plugin| reloader.open(&manifest, plugin)).collect();
+            plugins.into_iter().map(|plugin| reloader.open(&reloader.manifest, plugin)).collect();
         let starting = opened?;
         starting.iter().for_each(|plugin| reloader.settle(&plugin.descriptor.id, &plugin.attach));
         Ok((reloader, starting))
@@ -173,21 +165,19 @@ impl Reloader {
         if request.dry_run || found.difference.is_empty() {
             return Ok(outcome);
         }
-        self.apply(found, request, &mut outcome).await?;
-        Ok(outcome)
+        let applied = self.apply(found, request, &mut outcome).await;
+        self.whereabouts.follow();
+        applied.map(|()| outcome)
     }
 
     fn find(&self, wanted: &[String]) -> Result<Found, Refused> {
-        let (before, known) = {
-            let state = self.state();
-            (state.manifest.clone(), state.known.clone())
-        };
-        let manifest = before.again()?;
+        let known = self.state().known.clone();
+        let manifest = self.manifest.again()?;
         if wanted.is_empty() {
             let assembly = self.assembly(manifest, None, &known)?;
             let now: Vec<Known> = assembly.plugins.iter().map(Known::of).collect();
             let mut difference = Difference::between(&known, &now);
-            difference.note_host(&before.host, &assembly.manifest.host);
+            difference.note_host(&self.manifest.host, &assembly.manifest.host);
             return Ok(Found { assembly, difference, taken_along: Vec::new() });
         }
         let named: BTreeSet<&str> = wanted.iter().map(String::as_str).collect();
@@ -260,36 +250,28 @@ impl Reloader {
     ) -> Result<(), Refused> {
         let Found { assembly, difference, .. } = found;
         let Assembly { manifest, plugins, plan } = assembly;
-        let most = manifest.host.retired_images;
-        if self.state().images.left_over() >= usize::try_from(most).unwrap_or(usize::MAX) {
-            return Err(Refused::Host(format!(
-                "{most} images of earlier generations are in memory, which is as many as `host.retired_images` allows: nothing was changed\n  help: restart the host, or allow more"
-            )));
-        }
-        for id in &difference.removed {
-            if let Err(doing) = self.kernel.remove(id, REMOVE_LIMIT).await {
-                outcome.notes.push(format!("plugin `{id}` was cut off: {doing}"));
-            }
-            self.settle(id, &Attach::Linked);
-            self.state().known.retain(|known| known.id() != id);
-        }
-        let (opening, reading) = (Arc::clone(self), manifest.clone());
+        self.check_room(&manifest)?;
         let is_changed = |id: &str| difference.changed.iter().any(|(changed, _)| changed == id);
         let is_meant = |id: &str| is_changed(id) || difference.added.iter().any(|added| added == id);
         let meant: Vec<Assembled> = plugins.into_iter().filter(|plugin| is_meant(&plugin.entry.id)).collect();
         let known: Vec<Known> = meant.iter().map(Known::of).collect();
-        // Opening runs the constructors of a file.
-        let opened = tokio::task::spawn_blocking(move || {
-            meant.into_iter().map(|plugin| opening.open(&reading, plugin)).collect::<Result<Vec<_>, _>>()
-        });
-        let opened = opened.await.map_err(|error| Refused::Host(error.to_string()))??;
+        if sabotaged("take-out-before-opening") {
+            self.take_out(&difference.removed, outcome).await;
+        }
+        // All of them before anything is taken out, so that nothing has changed when one cannot be opened.
+        let opened = self.open_all(&manifest, meant).await?;
+        self.take_out(&difference.removed, outcome).await;
         let (changed, added): (Vec<_>, Vec<_>) =
             opened.into_iter().partition(|plugin| is_changed(&plugin.descriptor.id));
         let terms = request.drain.map_or_else(ReloadTerms::default, |drain| ReloadTerms { drain });
+        let said = self.whereabouts.said();
         let reloaded = match self.kernel.reload(changed, &terms).await {
             Ok(report) => report.reloaded,
             Err(error) => {
                 self.note(&error.before, &known);
+                for (id, _) in &difference.changed {
+                    self.take_back(id, &error, &said);
+                }
                 return Err(Refused::Host(error.to_string()));
             }
         };
@@ -298,10 +280,53 @@ impl Reloader {
         if !added.is_empty() {
             let ids: Vec<String> = added.iter().map(|plugin| plugin.descriptor.id.clone()).collect();
             outcome.disabled = self.kernel.start(added, &plan).await.disabled;
+            outcome.disabled.iter().for_each(|(id, _)| self.whereabouts.take_back(id, &[]));
             ids.iter().for_each(|id| self.learn(id, &known));
         }
-        self.state().manifest = manifest;
         Ok(())
+    }
+
+    /// Whether more images may be opened.
+    fn check_room(&self, manifest: &Manifest) -> Result<(), Refused> {
+        let most = manifest.host.retired_images;
+        if self.state().images.left_over() < usize::try_from(most).unwrap_or(usize::MAX) {
+            return Ok(());
+        }
+        Err(Refused::Host(format!(
+            "{most} images of earlier generations are in memory, which is as many as `host.retired_images` allows: nothing was changed\n  help: restart the host, or allow more"
+        )))
+    }
+
+    async fn open_all(
+        self: &Arc<Self>,
+        manifest: &Manifest,
+        plugins: Vec<Assembled>,
+    ) -> Result<Vec<PluginToStart>, Refused> {
+        let (opening, manifest) = (Arc::clone(self), manifest.clone());
+        // Opening runs the constructors of a file.
+        let opened = tokio::task::spawn_blocking(move || {
+            plugins.into_iter().map(|plugin| opening.open(&manifest, plugin)).collect()
+        });
+        opened.await.map_err(|error| Refused::Host(error.to_string()))?
+    }
+
+    async fn take_out(&self, removed: &[String], outcome: &mut ReloadOutcome) {
+        for id in removed {
+            if let Err(doing) = self.kernel.remove(id, REMOVE_LIMIT).await {
+                outcome.notes.push(format!("plugin `{id}` was cut off: {doing}"));
+            }
+            self.settle(id, &Attach::Linked);
+            self.whereabouts.take_back(id, &[]);
+            self.state().known.retain(|known| known.id() != id);
+        }
+    }
+
+    /// Takes back where a plugin said that it listens, unless it was replaced before `error`.
+    fn take_back(&self, id: &str, error: &ReloadError, said: &[Said]) {
+        let is_down = error.plugin == id && !error.old_runs;
+        if !error.before.iter().any(|reloaded| reloaded.plugin == id) {
+            self.whereabouts.take_back(id, if is_down { &[] } else { said });
+        }
     }
 
     fn note(&self, reloaded: &[Reloaded], known: &[Known]) {
@@ -338,54 +363,4 @@ fn notes(found: &Found) -> Vec<String> {
         notes.push(format!("`host.{settings}` changed, which needs a restart of the host"));
     }
     notes
-}
-
-impl ReloadOutcome {
-    /// The outcome for programs.
-    #[must_use]
-    pub fn document(&self) -> Value {
-        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        let reloaded: Vec<Value> = self
-            .reloaded
-            .iter()
-            .map(|one| {
-                json!({
-                    "plugin": one.plugin,
-                    "generation": one.generation,
-                    "longestWaitMs": one.longest_wait.map(millis),
-                    "cutOff": one.cut_off,
-                })
-            })
-            .collect();
-        let disabled: Vec<Value> = self
-            .disabled
-            .iter()
-            .map(|(plugin, reason)| json!({ "plugin": plugin, "reason": reason }))
-            .collect();
-        json!({
-            "ok": true,
-            "difference": self.difference.document(),
-            "reloaded": reloaded,
-            "takenAlong": self.taken_along,
-            "disabled": disabled,
-            "notes": self.notes,
-        })
-    }
-}
-
-/// A plugin that nobody knows, for an answer.
-pub(crate) fn unknown(manifest: &Manifest, id: &str) -> Fault {
-    let near = manifest.plugins.iter().map(|entry| entry.id.as_str());
-    let near = near.min_by_key(|known| strsim::damerau_levenshtein(known, id));
-    let help = match near.filter(|near| strsim::damerau_levenshtein(near, id) <= 3) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => "`transom plugins` lists those that there are".to_owned(),
-    };
-    Fault {
-        file: manifest.file().to_owned(),
-        position: None,
-        message: format!("no plugin `{id}` is in the manifest"),
-        help: Some(help),
-        explanation: None,
-    }
 }

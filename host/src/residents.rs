@@ -1,5 +1,6 @@
 //! The host's own seat on the bus: what it serves to plugins, and what it wants to hear.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::broadcast::error::RecvError;
@@ -12,6 +13,8 @@ use transom_plugin_api::hosting::{
     Stopping,
 };
 use transom_plugin_api::{CallError, Caller, Emitter, Host, Listener, Ports, Server, StartError};
+
+use crate::whereabouts::Whereabouts;
 
 #[derive(Ports)]
 struct HostPorts {
@@ -35,7 +38,7 @@ pub(crate) struct Residents {
     changes: JoinHandle<()>,
     _host: Host,
     ready: watch::Sender<Option<Ready>>,
-    listening: watch::Receiver<Option<Listening>>,
+    whereabouts: Arc<Whereabouts>,
     stopping: Emitter<Stopping>,
     routes: Caller<HttpRequest, HttpReply, HttpRoute>,
 }
@@ -56,10 +59,11 @@ impl Residents {
                 ready.clone().ok_or_else(|| CallError::unavailable("the host is stopping"))
             }
         })?;
-        let (heard, listening) = watch::channel(None);
-        ports.listening.inline(move |said, _| drop(heard.send(Some(said.clone()))))?;
+        let whereabouts = Arc::new(Whereabouts::default());
+        let heard = Arc::clone(&whereabouts);
+        ports.listening.inline(move |said, context| heard.hear(context.caller(), said))?;
         let changes = tell_changes(kernel.changes(), ports.changed);
-        Ok(Self { changes, _host: host, ready, listening, stopping: ports.stopping, routes: ports.routes })
+        Ok(Self { changes, _host: host, ready, whereabouts, stopping: ports.stopping, routes: ports.routes })
     }
 
     /// Says that start-up is over.
@@ -74,10 +78,9 @@ impl Residents {
         self.stopping.emit(&Stopping { deadline_ms });
     }
 
-    /// Waits until a transport listens.
-    pub(crate) async fn listening(&self) -> Option<Listening> {
-        let mut listening = self.listening.clone();
-        listening.wait_for(Option::is_some).await.ok()?.clone()
+    /// Where transports listen.
+    pub(crate) const fn whereabouts(&self) -> &Arc<Whereabouts> {
+        &self.whereabouts
     }
 
     /// The model that answers when nobody names one, as the route `GET /models` tells it.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::broadcast::error::RecvError;
+use tokio::task::JoinHandle;
 use transom_kernel::{Descriptor, Kernel, KernelConfig, Lender, StopReport};
 use transom_plugin_api::hosting::PluginState;
 
@@ -17,6 +18,7 @@ use crate::manifest::{Faults, Manifest};
 use crate::reload::{ReloadOutcome, ReloadRequest, Reloader};
 use crate::residents::Residents;
 use crate::sockets::LentSockets;
+use crate::whereabouts::Whereabouts;
 
 /// How long a transport may take from the end of start-up until it listens.
 const OPEN_DEADLINE: Duration = Duration::from_secs(10);
@@ -25,12 +27,11 @@ const OPEN_DEADLINE: Duration = Duration::from_secs(10);
 pub struct Running {
     kernel: Kernel,
     residents: Residents,
-    data: DataFolder,
+    data: Arc<DataFolder>,
     reloader: Arc<Reloader>,
-    /// Where it can be reached; `None` when it has no transport.
-    pub address: Option<String>,
-    /// Whether those who reach it there need a token.
-    pub needs_token: bool,
+    whereabouts: Arc<Whereabouts>,
+    /// Keeps the run file right when a transport speaks outside of a reload.
+    following: Option<JoinHandle<()>>,
     /// Plugins that could not start, with the reason.
     pub disabled: Vec<(String, String)>,
     stop_deadline: Duration,
@@ -125,14 +126,16 @@ impl Running {
         let vital = Vital::of(plugins, strict);
         let watchdog = manifest.host.watchdog_s.map(Duration::from_secs);
         let plan = plan.clone();
-        let (reloader, starting) = Reloader::of(kernel.clone(), &data, overrides.clone(), assembly)?;
+        let whereabouts = Arc::clone(residents.whereabouts());
+        let (reloader, starting) =
+            Reloader::of(kernel.clone(), &data, overrides.clone(), Arc::clone(&whereabouts), assembly)?;
         let report = kernel.start(starting, &plan).await;
         let mut running = Self {
             kernel,
             residents,
-            data,
-            address: None,
-            needs_token: false,
+            data: Arc::new(data),
+            whereabouts,
+            following: None,
             disabled: report.disabled,
             stop_deadline,
             reloader: Arc::new(reloader),
@@ -144,20 +147,31 @@ impl Running {
         }
         running.residents.announce_ready(&running.disabled);
         if vital.has_transports() {
-            let opened = tokio::time::timeout(OPEN_DEADLINE, running.residents.listening()).await;
-            let Ok(Some(listening)) = opened else {
+            let opened = tokio::time::timeout(OPEN_DEADLINE, running.whereabouts.known()).await;
+            if opened.is_err() {
                 running.stop().await;
                 let limit = OPEN_DEADLINE.as_secs();
                 return Err(Refused::Host(format!(
                     "no transport began to listen within {limit} s; the log says why"
                 )));
-            };
-            let written = running.data.write_run_file(&listening.address);
-            written.map_err(|error| Refused::Host(format!("the run file cannot be written: {error}")))?;
-            running.address = Some(listening.address.into());
-            running.needs_token = listening.needs_token;
+            }
         }
+        let told = running.whereabouts.tell(&running.data);
+        told.map_err(|error| Refused::Host(format!("the run file cannot be written: {error}")))?;
+        running.following = Some(tokio::spawn(Arc::clone(&running.whereabouts).follow_on()));
         Ok(running)
+    }
+
+    /// Where it can be reached now, such as `http://127.0.0.1:24203`; `None` when it has no transport.
+    #[must_use]
+    pub fn address(&self) -> Option<String> {
+        self.whereabouts.address()
+    }
+
+    /// Whether those who reach it there need a token.
+    #[must_use]
+    pub fn needs_token(&self) -> bool {
+        self.whereabouts.needs_token()
     }
 
     /// The model that answers when nobody names one.
@@ -185,7 +199,7 @@ impl Running {
             reloader: Arc::clone(&self.reloader),
             runtime: tokio::runtime::Handle::current(),
             socket: socket.ok(),
-            address: self.address.clone(),
+            whereabouts: Arc::clone(&self.whereabouts),
             watchdog: self.watchdog,
         }
     }
@@ -220,7 +234,7 @@ impl Running {
 
     /// Tells nobody any more where it can be reached. Who has found it can go on, and is a guest as long as that lasts.
     pub fn withdraw(&self) {
-        self.data.remove_run_file();
+        self.whereabouts.withdraw();
     }
 
     /// Whether somebody who found it through its data folder still uses it.
@@ -231,6 +245,9 @@ impl Running {
 
     /// Stops everything, within the manifest's deadline.
     pub async fn stop(self) -> StopReport {
+        if let Some(following) = &self.following {
+            following.abort();
+        }
         self.residents.announce_stop(self.stop_deadline);
         self.kernel.stop(self.stop_deadline).await
     }

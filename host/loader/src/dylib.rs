@@ -77,12 +77,14 @@ impl std::error::Error for LoadError {}
 /// # Errors
 /// When the copy cannot be written, the linker refuses it, or the tables behind its entry are others than this host's.
 pub fn load(bytes: &[u8], id: &str, images: &Path) -> Result<Loaded, LoadError> {
-    Request { bytes, id, images, opening: Opening::Copy, memory: memory_of }.load()
+    Request::of(bytes, &sha256_of(bytes), id, images, Opening::Copy).load()
 }
 
 /// What is to be opened, and how.
 pub(crate) struct Request<'a> {
     pub(crate) bytes: &'a [u8],
+    /// Of those bytes, in hexadecimal.
+    pub(crate) sha256: &'a str,
     pub(crate) id: &'a str,
     pub(crate) images: &'a Path,
     pub(crate) opening: Opening,
@@ -98,8 +100,14 @@ struct Opened {
 }
 
 impl<'a> Request<'a> {
-    pub(crate) fn of(bytes: &'a [u8], id: &'a str, images: &'a Path, opening: Opening) -> Self {
-        Self { bytes, id, images, opening, memory: memory_of }
+    pub(crate) fn of(
+        bytes: &'a [u8],
+        sha256: &'a str,
+        id: &'a str,
+        images: &'a Path,
+        opening: Opening,
+    ) -> Self {
+        Self { bytes, sha256, id, images, opening, memory: memory_of }
     }
 
     pub(crate) fn load(&self) -> Result<Loaded, LoadError> {
@@ -138,7 +146,7 @@ impl<'a> Request<'a> {
     }
 
     fn open_a_copy(&self, number: u64) -> Result<Opened, String> {
-        let image = self.images.join(format!("{}-{number}-{}.so", self.id, sha256_of(self.bytes)));
+        let image = self.images.join(format!("{}-{number}-{}.so", self.id, self.sha256));
         let written = OpenOptions::new()
             .write(true)
             .create_new(true)
@@ -227,8 +235,10 @@ mod tests {
         let file = PluginFile::read(&program.with_file_name("libtransom_unruly.so")).expect("it was built");
         let folder = tempfile::tempdir().expect("a folder");
         let opening = Opening::Sealed { or_copy };
-        let request =
-            Request { memory: refuse, ..Request::of(&file.bytes, "unruly", folder.path(), opening) };
+        let request = Request {
+            memory: refuse,
+            ..Request::of(&file.bytes, file.sha256(), "unruly", folder.path(), opening)
+        };
         (request.load(), std::fs::read_dir(folder.path()).expect("it is there").count())
     }
 

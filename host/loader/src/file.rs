@@ -4,6 +4,7 @@ use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use transom_plugin_api::sabotage::sabotaged;
 
@@ -13,7 +14,7 @@ use crate::{
 };
 
 /// A plugin's file in memory.
-#[derive(Clone, PartialEq)]
+#[derive(Clone)]
 pub struct PluginFile {
     /// Where it was read from.
     pub path: PathBuf,
@@ -21,16 +22,17 @@ pub struct PluginFile {
     pub bytes: Vec<u8>,
     /// What is in it.
     pub contents: Contents,
+    sha256: OnceLock<String>,
 }
 
 impl PluginFile {
     /// The most that is read of a file, in bytes: 1 GiB. A file beyond it is a mistake, not a plugin.
     pub const LIMIT: u64 = 1 << 30;
 
-    /// SHA-256 of the bytes, in hexadecimal.
+    /// SHA-256 of the bytes, in hexadecimal; worked out when it is first asked for.
     #[must_use]
-    pub fn sha256(&self) -> String {
-        sha256_of(&self.bytes)
+    pub fn sha256(&self) -> &str {
+        self.sha256.get_or_init(|| sha256_of(&self.bytes))
     }
 
     /// Reads the file and what it says of itself. Runs none of its code.
@@ -41,7 +43,7 @@ impl PluginFile {
         let flawed = |flaw| ReadError { path: path.to_owned(), flaw };
         let bytes = bytes_of(path).map_err(flawed)?;
         let contents = Contents::of(&bytes).map_err(flawed)?;
-        Ok(Self { path: path.to_owned(), bytes, contents })
+        Ok(Self { path: path.to_owned(), bytes, contents, sha256: OnceLock::new() })
     }
 
     /// Whose signature stands beside the file, if it is one of these bytes with one of `keys`.
@@ -61,9 +63,9 @@ impl PluginFile {
     pub fn load(&self, id: &str, images: &Path, opening: Opening) -> Result<Loaded, LoadError> {
         if sabotaged("load-the-file-again") {
             let bytes = fs::read(&self.path).unwrap_or_default();
-            return Request::of(&bytes, id, images, opening).load();
+            return Request::of(&bytes, self.sha256(), id, images, opening).load();
         }
-        Request::of(&self.bytes, id, images, opening).load()
+        Request::of(&self.bytes, self.sha256(), id, images, opening).load()
     }
 }
 
@@ -117,6 +119,7 @@ mod tests {
         let file = PluginFile::read(&path).expect("it is a plugin");
         assert_eq!(file.bytes, plugin_file(&["parrot"]));
         assert_eq!(file.contents.descriptors[0].id, "parrot");
+        assert_eq!(file.sha256(), sha256_of(&file.bytes));
     }
 
     #[test]

@@ -116,7 +116,7 @@ async fn own_host(manifest: Manifest, data: DataFolder) -> Result<Asked, Refused
     log::install(&log::Options::quiet(&manifest.host));
     let overrides = Overrides { listen: Some("127.0.0.1:0".to_owned()), ..Overrides::default() };
     let running = Running::start(manifest, data, &overrides, false).await?;
-    match running.address.clone() {
+    match running.address() {
         Some(address) => Ok(Asked::Own(Box::new(running), address)),
         None => {
             running.stop().await;

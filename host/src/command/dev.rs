@@ -15,6 +15,7 @@ use transom_loader::PluginFile;
 
 use self::build::{Built, build};
 use super::refuse;
+use super::reload::tell;
 use crate::control::{Question, ask};
 use crate::data::running_host;
 use crate::manifest::{Fault, Faults, Manifest};
@@ -192,19 +193,8 @@ impl<'a> Workshop<'a> {
 
     fn reload(&self) {
         let question = Question::Reload { plugins: self.plugins.clone(), drain_ms: None, dry_run: false };
-        let answer = ask(&self.data, &question);
-        let answer = answer.and_then(|answer| match answer["error"].as_str() {
-            Some(error) => Err(error.to_owned()),
-            None => Ok(answer),
-        });
-        match answer {
-            Ok(answer) if self.common.json => print(&format!("{answer}\n")),
-            Ok(answer) => {
-                for one in answer["reloaded"].as_array().into_iter().flatten() {
-                    let plugin = one["plugin"].as_str().unwrap_or_default();
-                    print(&format!("plugin `{plugin}` runs as generation {}\n", one["generation"]));
-                }
-            }
+        match ask(&self.data, &question) {
+            Ok(answer) => tell(&self.common, &answer, false),
             Err(problem) if self.common.json => print(&format!("{}\n", json!({ "error": problem }))),
             Err(problem) => complain(&format!("error: {problem}")),
         }

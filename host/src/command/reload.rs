@@ -86,7 +86,8 @@ fn confirmed() -> bool {
     std::io::stdin().read_line(&mut answer).is_ok() && matches!(answer.trim(), "y" | "Y" | "yes")
 }
 
-fn tell(common: &Common, answer: &Value, dry_run: bool) {
+/// What a reload has done, or would do.
+pub(super) fn tell(common: &Common, answer: &Value, dry_run: bool) {
     let text = if common.json { format!("{answer}\n") } else { shown(&described(answer, dry_run)) };
     print(&text);
 }

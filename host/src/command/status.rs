@@ -60,12 +60,7 @@ pub(crate) fn status(common: &Common) -> u8 {
 
 /// The answer of the running host, or the exit code of what was told instead.
 pub(super) fn asked(common: &Common, question: &Question) -> Result<Value, u8> {
-    let answer = ask(&common.data_folder_of_host(), question);
-    let answer = answer.and_then(|answer| match answer["error"].as_str() {
-        Some(error) => Err(error.to_owned()),
-        None => Ok(answer),
-    });
-    answer.map_err(|problem| {
+    ask(&common.data_folder_of_host(), question).map_err(|problem| {
         refuse(&Refused::Host(problem), common.json);
         FAILED
     })

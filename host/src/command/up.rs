@@ -88,7 +88,7 @@ async fn announce(running: &Running, json: bool) {
             .collect();
         let ready = serde_json::json!({
             "ready": true,
-            "address": running.address,
+            "address": running.address(),
             "model": model,
             "plugins": running.plugin_count(),
             "disabled": disabled,
@@ -99,10 +99,8 @@ async fn announce(running: &Running, json: bool) {
     for (plugin, reason) in &running.disabled {
         complain(&format!("plugin `{plugin}` is disabled: {reason}"));
     }
-    let at = running
-        .address
-        .as_deref()
-        .map_or("without a transport".to_owned(), |address| format!("at {address}"));
+    let address = running.address();
+    let at = address.as_ref().map_or("without a transport".to_owned(), |address| format!("at {address}"));
     let answers = match &model {
         Some(model) => format!("; model `{model}` answers"),
         None => "; no model is served".to_owned(),
@@ -112,8 +110,8 @@ async fn announce(running: &Running, json: bool) {
         down => format!(", {down} disabled"),
     };
     print(&format!("transom is ready {at}{answers}; {} plugins run{down}\n", running.plugin_count()));
-    if let (Some(address), Some(_)) = (&running.address, model) {
-        let token = if running.needs_token { " -H \"Authorization: Bearer $TRANSOM_TOKEN\"" } else { "" };
+    if let (Some(address), Some(_)) = (&address, model) {
+        let token = if running.needs_token() { " -H \"Authorization: Bearer $TRANSOM_TOKEN\"" } else { "" };
         print(&format!(
             "curl -N {address}/chat{token} -H 'Content-Type: application/json' -d '{{\"message\":\"hello\"}}'\n"
         ));

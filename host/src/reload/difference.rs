@@ -33,7 +33,7 @@ impl Known {
             attach: plugin.attach(),
             required: plugin.entry.required,
             sha256: match &plugin.source {
-                Source::File(file) => Some(file.sha256()),
+                Source::File(file) => Some(file.sha256().to_owned()),
                 Source::Linked(_) => None,
             },
             settings: plugin.settings.clone(),

@@ -118,6 +118,59 @@ async fn the_manifest_is_compared_before_anything_is_done() {
 }
 
 #[tokio::test]
+async fn what_needs_a_restart_is_told_by_every_reload_until_then() {
+    let scene = scene();
+    let host = start(&scene, &[]).await;
+    write(&scene, "settings.annotate = false", "[host]\nlog_limit = 7\n");
+    document(&scene, &["reload", "word-count"]).await;
+    let expected = "nothing has changed\nnote: `host.log_limit` changed, which needs a restart of the host\n";
+    for arguments in [&["reload", "--dry-run"], &["reload", "--yes"], &["reload", "--dry-run"]] {
+        let told = run(&scene, arguments).await;
+        assert_eq!((told.code, told.output.as_str()), (Some(0), expected), "{told:?}");
+    }
+    write(&scene, "settings.annotate = false", "");
+    let told = run(&scene, &["reload", "--dry-run"]).await;
+    assert_eq!(told.output, "nothing has changed\n", "it is as it was at the start");
+    host.stop().await;
+}
+
+#[tokio::test]
+async fn a_host_is_found_where_its_transport_listens_after_a_reload() {
+    let scene = scene();
+    copy(&scene, "unruly", "libunruly.so");
+    let manifest = |listen: &str, manner: &str| {
+        let unruly = "[[plugin]]\nid = \"unruly\"\nsource = \"libunruly.so\"\nsettings.manner = ";
+        write(&scene, "", &format!("settings.listen = \"{listen}\"\n{unruly}\"{manner}\"\n"));
+    };
+    manifest("127.0.0.1:0", "well");
+    let mut command = scene.bare_command(&["up", "--json", "--manifest", "team.toml", "--data"]);
+    command.arg(scene.data());
+    let host = Host::start(command).await;
+    let before = found_at(&scene).await;
+    assert_eq!(host.ready["address"], *before);
+
+    manifest("127.0.0.2:0", "error");
+    refused(&scene, &["reload", "--yes"], "does not feel like it").await;
+    assert_eq!(found_at(&scene).await, before, "the transport is not replaced without the other");
+    manifest("127.0.0.2:0", "well");
+    document(&scene, &["reload", "transport-http"]).await;
+    let now = found_at(&scene).await;
+    assert!(now.starts_with("http://127.0.0.2:"), "{now}");
+    host.stop().await;
+}
+
+/// Where the host is found, by everybody who looks for it.
+async fn found_at(scene: &Scene) -> String {
+    let status = document(scene, &["status"]).await;
+    let run_file = std::fs::read(scene.data().join("run.json")).expect("it is there");
+    let run_file: Value = serde_json::from_slice(&run_file).expect("JSON");
+    assert_eq!(status["host"]["address"], run_file["address"]);
+    let chat = run(scene, &["chat", "[[say: aye]]"]).await;
+    assert_eq!((chat.code, chat.output.starts_with("aye")), (Some(0), true), "{chat:?}");
+    run_file["address"].as_str().expect("an address").to_owned()
+}
+
+#[tokio::test]
 async fn what_is_wrong_is_told_and_everything_goes_on() {
     let scene = scene();
     copy(&scene, "unruly", "libunruly.so");
@@ -146,6 +199,28 @@ async fn what_is_wrong_is_told_and_everything_goes_on() {
     assert_eq!(host.client.ask("/x/word-count").await.0, 200);
     assert_eq!(host.client.ask("/x/unruly").await.0, 500);
     host.client.turn("c", "[[say: aye]]").await;
+    host.stop().await;
+}
+
+#[tokio::test]
+async fn nothing_is_taken_out_when_a_file_cannot_be_opened() {
+    let scene = scene();
+    copy(&scene, "unruly", "libunruly.so");
+    let unruly = "[[plugin]]\nid = \"unruly\"\nsource = \"libunruly.so\"\n";
+    write(&scene, "", unruly);
+    let host = start(&scene, &[]).await;
+    write(&scene, "settings.annotate = false", "");
+    let images = scene.data().join("images");
+    std::fs::rename(&images, images.with_extension("away")).expect("it moves");
+    refused(&scene, &["reload", "--yes"], "no copy could be made").await;
+    assert_eq!(host.client.ask("/x/unruly").await.0, 500, "it is there, and panics as it should");
+    let status = document(&scene, &["status"]).await;
+    assert_eq!((generation(&status, "unruly"), generation(&status, "word-count")), (1, 1));
+
+    std::fs::rename(images.with_extension("away"), &images).expect("it moves back");
+    let done = document(&scene, &["reload", "--yes"]).await;
+    assert_eq!(done["difference"]["removed"], json!(["unruly"]), "{done}");
+    assert_eq!(done["reloaded"][0]["plugin"], "word-count", "{done}");
     host.stop().await;
 }
 

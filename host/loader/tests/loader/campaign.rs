@@ -8,7 +8,7 @@ use transom_kernel::plan;
 use transom_loader::{Contents, TARGET, check, is_plugin_id};
 use transom_plugin_api::abi::ABI_REVISION;
 
-use super::errors::{ALL, name_of_flaw, name_of_mismatch, reach_directly};
+use super::errors::{ALL, IDS, name_of_flaw, name_of_mismatch, reach_directly};
 use super::mutation::Mutation;
 use super::original::Original;
 use super::random::Random;
@@ -84,7 +84,7 @@ fn judged(bytes: &[u8]) -> Vec<&'static str> {
             Some(descriptor)
         );
     }
-    let mut ids: BTreeSet<&str> = ["unruly", "follower"].into();
+    let mut ids: BTreeSet<&str> = IDS.into();
     ids.extend(contents.descriptors.iter().map(|descriptor| descriptor.id.as_str()));
     let outcomes = ids.into_iter().flat_map(|id| asked(&contents, id)).collect();
     planned(&contents);

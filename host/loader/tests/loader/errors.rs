@@ -5,9 +5,12 @@ use std::fs::{self, File};
 use std::ops::Range;
 use std::path::Path;
 
-use transom_loader::{Contents, Flaw, Mismatch, PluginFile, ReadError, check};
+use transom_loader::{Contents, Descriptor, Flaw, Mismatch, PluginFile, ReadError, check};
 
 use super::original::Original;
+
+/// Who is asked for: one that the file holds, and one that it does not.
+pub(crate) const IDS: [&str; 2] = ["veteran", "recruit"];
 
 /// All that can be said about a file that is no plugin's, or not for this host.
 pub(crate) const ALL: [&str; 25] = [
@@ -83,7 +86,7 @@ pub(crate) fn reach_directly(original: &Original, reached: &mut BTreeSet<&'stati
         match Contents::of(&bytes) {
             Err(flaw) => drop(reached.insert(name_of_flaw(&flaw))),
             Ok(contents) => {
-                for id in ["unruly", "follower"] {
+                for id in IDS {
                     let mismatches = check::check_file(&contents, id).err().into_iter().flatten();
                     reached.extend(mismatches.map(|mismatch| name_of_mismatch(&mismatch)));
                 }
@@ -126,6 +129,9 @@ fn directed(original: &Original) -> Vec<Vec<u8>> {
         with(&[(at.unwrap_or_else(|| panic!("nothing says {from}")), to.as_bytes())])
     };
     let nothing = vec![0; original.section.len()];
+    let descriptor = &original.contents.descriptors[0];
+    let crowded = Descriptor { ports: vec![descriptor.ports[0].clone(); 1025], ..descriptor.clone() };
+    let greedy = Descriptor { capabilities: vec!["sacrets:hoard".into()], ..descriptor.clone() };
     vec![
         Vec::new(),
         with(&[(0, b"MZ")]),
@@ -138,15 +144,15 @@ fn directed(original: &Original) -> Vec<Vec<u8>> {
         with(&[(record + 7, &[9])]),
         said("\"abi\":1,", "\"abi\":[,"),
         said("\"abi\":1,\"sdk\"", "\"abi\":2,\"sdx\""),
-        said("\"id\":\"unruly\"", "\"id\":\"Unruly\""),
+        said("\"id\":\"veteran\"", "\"id\":\"Veteran\""),
         said("\"abi\":1,", "\"abi\":2,"),
         said("-linux-gnu\"", "-linux-gnU\""),
         said("\"panic\":\"unwind\"", "\"panic\":\"abort\" "),
-        said("[\"secrets:", "[\"sacrets:"),
         with(&[(16, &[2, 0])]),
-        said("transom_plugin_unruly\0", "transom_plugin_unrulY\0"),
-        said("\"id\":\"follower\"", "\"id\":\"unruly\"  "),
-        with_ports(original),
+        said("transom_plugin_veteran\0", "transom_plugin_veteraN\0"),
+        with_descriptors(original, &[&greedy]),
+        with_descriptors(original, &[&crowded]),
+        with_descriptors(original, &[descriptor, descriptor]),
     ]
 }
 
@@ -167,17 +173,16 @@ fn header_of_section(original: &Original) -> usize {
         .expect("the section has a header")
 }
 
-/// A section at the end of the file, with one plugin that has too many ports.
-fn with_ports(original: &Original) -> Vec<u8> {
-    let mut descriptor = original.contents.descriptors[0].clone();
-    let port = descriptor.ports[0].clone();
-    descriptor.ports = vec![port; 1025];
-    let json = serde_json::to_vec(&descriptor).expect("it is written");
+/// A section at the end of the file, with these plugins.
+fn with_descriptors(original: &Original, descriptors: &[&Descriptor]) -> Vec<u8> {
     let mut bytes = original.bytes.clone();
     let (begin, header) = (bytes.len(), header_of_section(original));
-    bytes.extend(&original.bytes[original.section.start..original.section.start + 8]);
-    bytes.extend(u32::try_from(json.len()).expect("it is short").to_le_bytes());
-    bytes.extend(&json);
+    for descriptor in descriptors {
+        let json = serde_json::to_vec(descriptor).expect("it is written");
+        bytes.extend(&original.bytes[original.section.start..original.section.start + 8]);
+        bytes.extend(u32::try_from(json.len()).expect("it is short").to_le_bytes());
+        bytes.extend(&json);
+    }
     let length = bytes.len() - begin;
     bytes[header + 24..header + 32].copy_from_slice(&(begin as u64).to_le_bytes());
     bytes[header + 32..header + 40].copy_from_slice(&(length as u64).to_le_bytes());

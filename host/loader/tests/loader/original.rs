@@ -1,12 +1,15 @@
 //! [`Original`]: the file that is changed, and where in it the tables are that lead to its descriptors.
 
 use std::ops::Range;
-use std::path::PathBuf;
-use std::process::Command;
+use std::path::{Path, PathBuf};
 
 use transom_loader::Contents;
+use transom_plugin_api::abi::ABI_REVISION;
 
-/// A plugin's file that is sound: two plugins, with settings and ports.
+/// What the file may have at most, in bytes: less than 1 MiB, so that many a change meets what is read.
+const LARGEST: usize = (1 << 20) - 1;
+
+/// A plugin's file that is sound, with settings and a port of each kind.
 pub(crate) struct Original {
     pub(crate) bytes: Vec<u8>,
     pub(crate) contents: Contents,
@@ -17,25 +20,25 @@ pub(crate) struct Original {
 }
 
 impl Original {
-    /// The dylib as cargo built it for this test, stripped where the machine has a tool for that.
+    /// The file that is kept of this revision of the ABI: small, stripped, and the same wherever the test runs.
     pub(crate) fn read() -> Self {
-        let bytes = stripped(&dylib()).unwrap_or_else(|| std::fs::read(dylib()).expect("it can be read"));
+        let path = path();
+        let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        assert!(bytes.len() <= LARGEST, "{} bytes", bytes.len());
         let contents = Contents::of(&bytes).expect("it is sound");
         let (places, section) = places(&bytes);
         Self { bytes, contents, places, section }
     }
 }
 
-fn dylib() -> PathBuf {
-    let program = std::env::current_exe().expect("a test knows its program");
-    program.parent().expect("a program lies in a folder").join("libtransom_unruly.so")
-}
-
-fn stripped(file: &std::path::Path) -> Option<Vec<u8>> {
-    let folder = tempfile::tempdir().expect("a folder for temporary files");
-    let smaller = folder.path().join("stripped.so");
-    let done = Command::new("strip").arg("-s").arg("-o").arg(&smaller).arg(file).status();
-    done.ok().filter(std::process::ExitStatus::success).and_then(|_| std::fs::read(smaller).ok())
+/// Other crates use this file too, so their folder is no help.
+fn path() -> PathBuf {
+    let file = format!("tests/fixtures/abi/{ABI_REVISION}/veteran.so");
+    let folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    folders
+        .map(|folder| folder.join(&file))
+        .find(|path| path.is_file())
+        .expect("it is kept for each revision")
 }
 
 /// Where the header is, the section headers and what the reader finds by them; and the section of descriptors.

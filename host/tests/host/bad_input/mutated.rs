@@ -43,8 +43,8 @@ async fn two_hundred_changed_files_are_inspected_with_an_answer_each() {
 async fn a_manifest_with_a_changed_file_is_checked_with_an_answer() {
     let court = Court::new();
     let original = Original::read();
-    let settings = "[plugin.settings]\nmanner = \"well\"\nfootprint = \"here\"\n";
-    court.scene.file("bad.toml", &(plugin("unruly", "changed.so") + settings));
+    let settings = "[plugin.settings]\nburden_g = 7\n";
+    court.scene.file("bad.toml", &(plugin("veteran", "changed.so") + settings));
     for number in 200..260 {
         write(&court, &original, number, "changed.so");
         let answer = court.run("check", &["--json"]).await;

@@ -1,0 +1,35 @@
+//! What turns cost: the real program between a provider of this bench, which streams over HTTP and notes its own times, and
+//! clients that note theirs. What the host adds is what a client saw, less the time that the provider took.
+//!
+//! `cargo bench -p transom-host --bench turns` runs everything; words behind `--` choose parts by their names.
+
+#[path = "turns/client.rs"]
+mod client;
+#[path = "turns/figures.rs"]
+mod figures;
+#[path = "turns/host.rs"]
+mod host;
+#[path = "turns/parts.rs"]
+mod parts;
+#[path = "turns/provider.rs"]
+mod provider;
+
+use crate::figures::Figures;
+use crate::provider::Provider;
+
+fn main() {
+    // `cargo bench` says `--bench`; what else begins with a hyphen is meant for other benches of the workspace.
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.expect("a runtime").block_on(async {
+        let provider = Provider::start();
+        let mut figures = Figures::default();
+        for (name, part) in parts::ALL {
+            if wanted.is_empty() || wanted.iter().any(|word| name.contains(word.as_str())) {
+                eprintln!("{name} …");
+                part(&provider, &mut figures).await;
+            }
+        }
+        figures.print();
+    });
+}

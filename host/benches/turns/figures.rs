@@ -1,0 +1,39 @@
+//! What was measured, as lines for a page.
+
+use std::time::Duration;
+
+/// Lines in the order in which they were measured.
+#[derive(Default)]
+pub(crate) struct Figures(Vec<(String, String)>);
+
+impl Figures {
+    pub(crate) fn add(&mut self, what: &str, value: impl Into<String>) {
+        self.0.push((what.to_owned(), value.into()));
+    }
+
+    /// Median and 99th percentile of times.
+    pub(crate) fn times(&mut self, what: &str, times: Vec<Duration>) {
+        let [median, high] = percentiles(times, [50, 99]);
+        self.add(what, format!("p50 {:.2} ms, p99 {:.2} ms", millis(median), millis(high)));
+    }
+
+    pub(crate) fn print(&self) {
+        println!("\n| measured | value |\n|---|---|");
+        for (what, value) in &self.0 {
+            println!("| {what} | {value} |");
+        }
+    }
+}
+
+pub(crate) fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}
+
+pub(crate) fn median(times: Vec<Duration>) -> Duration {
+    percentiles(times, [50])[0]
+}
+
+fn percentiles<const N: usize>(mut times: Vec<Duration>, wanted: [usize; N]) -> [Duration; N] {
+    times.sort_unstable();
+    wanted.map(|percent| times[(times.len() * percent / 100).min(times.len() - 1)])
+}

@@ -1,0 +1,91 @@
+//! The program as an operator runs it, with its data in a folder of its own.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::provider::Provider;
+
+/// A running host.
+pub(crate) struct Host {
+    pub(crate) address: String,
+    process: Child,
+    folder: TempDir,
+}
+
+impl Host {
+    pub(crate) async fn start(provider: &Provider) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let manifest = format!(
+            "[host]\ndata = \"data\"\nlog = \"warn\"\n\n\
+             [[plugin]]\nid = \"conversation-store\"\n\n\
+             [[plugin]]\nid = \"provider-openai\"\n[plugin.settings]\nbase_url = \"http://{}/v1\"\nmodel = \"bench\"\nlist_models = false\n\n\
+             [[plugin]]\nid = \"session-orchestrator\"\n[plugin.settings]\ndefault_model = \"openai/bench\"\n\n\
+             [[plugin]]\nid = \"tools-fs\"\n\n\
+             [[plugin]]\nid = \"transport-http\"\n[plugin.settings]\nlisten = \"127.0.0.1:0\"\n",
+            provider.address
+        );
+        std::fs::write(folder.path().join("transom.toml"), manifest).expect("a manifest");
+        let mut process = Command::new(env!("CARGO_BIN_EXE_transom"))
+            .args(["up", "--json"])
+            .current_dir(folder.path())
+            .env_remove("OPENAI_API_KEY")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("the program can be run");
+        let mut lines = BufReader::new(process.stdout.take().expect("it is piped")).lines();
+        let line = lines.next_line().await.expect("text").expect("it becomes ready");
+        let ready: Value = serde_json::from_str(&line).expect("JSON");
+        Self { address: ready["address"].as_str().expect("an address").to_owned(), process, folder }
+    }
+
+    /// Its memory, in bytes.
+    pub(crate) fn resident(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("it runs");
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("its memory");
+        line.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok()).expect("a number") * 1024
+    }
+
+    /// Processor time so far, in clock ticks of 10 ms.
+    pub(crate) fn ticks(&self) -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).expect("it runs");
+        let (_, fields) = stat.rsplit_once(')').expect("a name in brackets");
+        let field =
+            |index: usize| fields.split_whitespace().nth(index).and_then(|word| word.parse::<u64>().ok());
+        field(11).expect("user time") + field(12).expect("system time")
+    }
+
+    fn pid(&self) -> u32 {
+        self.process.id().expect("it runs")
+    }
+
+    /// Bytes of its database, with what is not folded in yet.
+    pub(crate) fn stored(&self) -> u64 {
+        fn bytes(folder: PathBuf) -> u64 {
+            let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+            entries
+                .map(|entry| match entry.metadata() {
+                    Ok(about) if about.is_dir() => bytes(entry.path()),
+                    Ok(about) if entry.file_name().to_string_lossy().ends_with(".db") => about.len(),
+                    _ => 0,
+                })
+                .sum()
+        }
+        bytes(self.folder.path().join("data"))
+    }
+
+    /// Has it stop in order, which folds everything into its database.
+    pub(crate) async fn stop(mut self) -> u64 {
+        let pid = self.pid().to_string();
+        let signalled = Command::new("kill").args(["-TERM", &pid]).status().await;
+        assert!(signalled.expect("`kill`").success());
+        self.process.wait().await.expect("it ends");
+        self.stored()
+    }
+}
