@@ -10,6 +10,7 @@ mod host {
     mod faults;
     mod grants;
     mod guards;
+    mod killed;
     mod lock;
     mod log;
     mod misdeeds;
