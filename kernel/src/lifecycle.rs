@@ -169,10 +169,15 @@ pub(crate) async fn activate(
     let thread = std::thread::Builder::new().name(format!("start-{}", seat.id));
     let (runtime, starting) = (shared.runtime.clone(), Arc::clone(&seat));
     let (table, settings) = (*table, settings.clone());
+    let has_own_image = plugin.attach != Attach::Linked;
     let spawned = thread.spawn(move || {
         let _entered = runtime.enter();
         let number = starting.number;
-        let _ = sender.send(during(number, Phase::Starting, || call_start(table, &settings, starting)));
+        let outcome = during(number, Phase::Starting, || call_start(table, &settings, starting));
+        // Nobody waits any more: what its image made meanwhile was not there yet when it was told to rest.
+        if sender.send(outcome).is_err() && has_own_image {
+            during(number, Phase::Stopping, || table.rest()());
+        }
     });
     let outcome = match spawned {
         Err(error) => Err(format!("no thread could be made for its `start`: {error}").into()),
