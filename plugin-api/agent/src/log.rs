@@ -266,5 +266,4 @@ pub struct Diagnosis {
 /// conversation is examined as it is at one moment; nothing is changed, and nobody is held up.
 ///
 /// `agent/conversation.doctor` · service · 120 s · the conversation store answers
-pub const DOCTOR: Service<Doctor, Diagnosis> =
-    Service::new("agent/conversation.doctor").deadline_ms(120_000);
+pub const DOCTOR: Service<Doctor, Diagnosis> = Service::new("agent/conversation.doctor").deadline_ms(120_000);
