@@ -235,3 +235,35 @@ pub struct Located {
 ///
 /// `agent/conversation.locate` · service · 30 s · the conversation store answers
 pub const LOCATE: Service<MessageOf, Located> = Service::new("agent/conversation.locate");
+
+/// What is to be examined: everything.
+#[contract]
+#[derive(Default)]
+pub struct Doctor {}
+
+/// Something that is known about a conversation and does not follow from its log.
+#[contract]
+pub struct Fault {
+    /// Which conversation.
+    pub conversation_id: Text,
+    /// `log`, where the log itself is damaged; else what should follow from it: `conversation`, `turns`, `messages`,
+    /// `positions` or `drafts`.
+    pub projection: Text,
+    /// What stands there, and what should.
+    pub problem: Text,
+}
+
+/// What an examination found.
+#[contract]
+pub struct Diagnosis {
+    /// Conversations that were examined.
+    pub conversations: u64,
+    /// What is wrong, one for each projection of a conversation; the first 1,000.
+    pub faults: List<Fault>,
+}
+
+/// Reads every log from its beginning, and compares what follows from it with what is known about the conversation. Each
+/// conversation is examined as it is at one moment; nothing is changed, and nobody is held up.
+///
+/// `agent/conversation.doctor` · service · 120 s · the conversation store answers
+pub const DOCTOR: Service<Doctor, Diagnosis> = Service::new("agent/conversation.doctor").deadline_ms(120_000);

@@ -7,7 +7,9 @@ use tokio::sync::oneshot;
 use transom_plugin_api::CallErrorKind;
 
 use super::append::AppendWrite;
+use super::changed::Changed;
 use super::failure::Failure;
+use super::fold::Fold;
 use super::readers::Readers;
 use super::writer::{Write, Writer};
 use super::*;
@@ -26,7 +28,7 @@ fn bench(prepare: impl FnOnce(&Connection)) -> Bench {
         let connection = database.open_to_write(Durability::Full)?;
         prepare(&connection);
         let readers = Readers::start(&database)?;
-        Ok::<_, StartError>((Writer::start(connection, database)?, readers))
+        Ok::<_, StartError>((Writer::start(connection, database, |_| ())?, readers))
     };
     let (writer, readers) = build().unwrap_or_else(|error| panic!("{error}"));
     Bench { folder, writer, readers }
@@ -34,13 +36,13 @@ fn bench(prepare: impl FnOnce(&Connection)) -> Bench {
 
 impl Bench {
     async fn append(&self, conversation: &str, message: Message) -> Result<Appended, CallError> {
-        self.writer.write(AppendWrite::prepare(&append(conversation, [message]), 1).expect("prepared")).await
+        self.writer.write(AppendWrite::prepare(append(conversation, [message]), 1).expect("prepared")).await
     }
 
     async fn latest_seq(&self, conversation: &str) -> Result<i64, CallError> {
         let wanted = conversation.to_owned();
         let look = move |connection: &_| {
-            Ok(conversations::find(connection, &wanted)?.map_or(0, |row| row.conversation.latest_seq))
+            Ok(conversations::find(connection, &wanted)?.map_or(0, |known| known.latest_seq))
         };
         self.readers.read(look).await
     }
@@ -79,8 +81,8 @@ struct Hold(Mutex<(Option<oneshot::Sender<()>>, mpsc::Receiver<()>)>);
 
 impl Write for Hold {
     type Answer = ();
-    fn apply(&self, connection: &Connection) -> Result<(), Failure> {
-        conversations::find_or_make(connection, "held", 1)?;
+    fn apply(&self, connection: &Connection, _: &mut Changed) -> Result<(), Failure> {
+        Fold::open(connection, "held", 1)?;
         let mut hold = self.0.lock().expect("one thread");
         if let Some(begin) = hold.0.take() {
             begin.send(()).expect("somebody waits");
@@ -96,7 +98,7 @@ struct Ruin;
 
 impl Write for Ruin {
     type Answer = ();
-    fn apply(&self, connection: &Connection) -> Result<(), Failure> {
+    fn apply(&self, connection: &Connection, _: &mut Changed) -> Result<(), Failure> {
         connection.execute_batch("ROLLBACK")?;
         Err(CallError::failed("ruined").into())
     }
@@ -207,8 +209,8 @@ async fn an_append_happens_even_if_its_caller_goes_away() {
     bench.in_one_batch(impatient).await;
     bench.append("another", user("1", "written behind it")).await.expect("appended");
     assert_eq!(bench.latest_seq("c").await, Ok(1));
-    assert_eq!(bench.append("c", user("1", "hi")).await, Ok(Appended { first_seq: 1, last_seq: 1 }));
-    assert_eq!(bench.append("c", user("2", "again")).await, Ok(Appended { first_seq: 2, last_seq: 2 }));
+    assert_eq!(seqs(bench.append("c", user("1", "hi")).await), (1, 1));
+    assert_eq!(seqs(bench.append("c", user("2", "again")).await), (2, 2));
 }
 
 #[tokio::test]
