@@ -61,6 +61,7 @@ impl Door {
         let guard = Guard::new(bound, self.token).with_origins(self.origins);
         let desk = Arc::new(Desk::new(guard, self.connections, self.shared));
         if self.server.open(socket, app::app(desk))? {
+            tracing::info!("WebSockets are served at ws://{bound}");
             let address = format!("ws://{bound}").into();
             self.listening.emit(&Listening { protocol: "ws".into(), address, needs_token });
         }
