@@ -164,9 +164,11 @@ pub struct Verb {
     pub input: Json,
 }
 
-/// Answers one WebSocket operation; the name is the message's `type`. No bundled transport serves it yet.
+/// Answers one WebSocket operation; the name is the message's `type`, and does not begin with `chat.`. The input is the
+/// message without `type` and `id`. The answer is sent as `{"type":"reply","id"?,"op","result"}`, an error as
+/// `{"type":"error","id"?,"op","message"}`; the connection goes on after either.
 ///
-/// `ws/operation` · named service · 30 s · plugins answer; nobody calls yet
+/// `ws/operation` · named service · 30 s · plugins answer, transports call
 pub const WS_OPERATION: Service<Json, Json, Verb> = Service::named("ws/operation");
 
 /// A command line behind the command's name.

@@ -8,41 +8,69 @@ use std::net::SocketAddr;
 
 use axum::http::header::{AUTHORIZATION, HOST, HeaderMap, HeaderName, ORIGIN, WWW_AUTHENTICATE};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, Method, StatusCode};
+use axum::http::{HeaderValue, StatusCode};
 use transom_plugin_api::Secret;
 use transom_plugin_api::sabotage::sabotaged;
 
 use crate::address::is_loopback;
-use crate::failure::Failure;
+use crate::origins::Origins;
+use crate::refused::Refused;
 
 /// The rules for one listening address.
 #[derive(Debug)]
-pub(crate) struct Guard {
+pub struct Guard {
     address: SocketAddr,
     /// The values of `Host` that are served; `None` when any is, because a token protects the server.
     hosts: Option<Vec<String>>,
     token: Option<Secret>,
+    origins: Origins,
 }
 
 impl Guard {
-    /// The rules for a server that is bound to `address`.
-    pub(crate) fn new(address: SocketAddr, token: Option<Secret>) -> Self {
+    /// The rules for a server that is bound to `address`, and serves its own origin only.
+    #[must_use]
+    pub fn new(address: SocketAddr, token: Option<Secret>) -> Self {
         let hosts = (is_loopback(address) || token.is_none()).then(|| hosts_of(address));
-        Self { address, hosts, token }
+        Self { address, hosts, token, origins: Origins::default() }
     }
 
-    /// Lets a request in, or says why not.
-    pub(crate) fn admit(&self, request: &Parts) -> Result<(), Failure> {
+    /// Serves pages of other origins, too.
+    #[must_use]
+    pub fn with_origins(mut self, origins: Origins) -> Self {
+        self.origins = origins;
+        self
+    }
+
+    /// Lets a request in.
+    ///
+    /// # Errors
+    /// Why not, in the order `Host`, `Origin`, token.
+    pub fn admit(&self, request: &Parts) -> Result<(), Refused> {
+        self.admit_without_token(request)?;
+        self.check_token(sole(&request.headers, &AUTHORIZATION))
+    }
+
+    /// Lets a request in that gives nothing away, such as whether the server lives.
+    ///
+    /// # Errors
+    /// As [`admit`](Self::admit), without a token.
+    pub fn admit_without_token(&self, request: &Parts) -> Result<(), Refused> {
         let host = sole(&request.headers, &HOST);
         self.check_host(host)?;
         if let Some(authority) = request.uri.authority() {
             self.check_host(Ok(Some(authority.as_str())))?;
         }
-        check_origin(host, sole(&request.headers, &ORIGIN))?;
-        if is_health(request) { Ok(()) } else { self.check_token(sole(&request.headers, &AUTHORIZATION)) }
+        self.check_origin(host, sole(&request.headers, &ORIGIN))
     }
 
-    fn check_host(&self, host: Header<'_>) -> Result<(), Failure> {
+    /// The other origin a request comes from, when pages of that are served.
+    #[must_use]
+    pub fn foreign_origin<'a>(&self, headers: &'a HeaderMap) -> Option<&'a HeaderValue> {
+        let origin = sole(headers, &ORIGIN).ok()??;
+        if self.origins.contain(origin) { headers.get(ORIGIN) } else { None }
+    }
+
+    fn check_host(&self, host: Header<'_>) -> Result<(), Refused> {
         let Some(served) = &self.hosts else { return Ok(()) };
         if sabotaged("skip-host") {
             return Ok(());
@@ -57,7 +85,21 @@ impl Guard {
         Err(forbidden(format!("header `host` is {named}, expected `{address}` or `localhost:{port}`")))
     }
 
-    fn check_token(&self, authorization: Header<'_>) -> Result<(), Failure> {
+    fn check_origin(&self, host: Header<'_>, origin: Header<'_>) -> Result<(), Refused> {
+        if sabotaged("skip-origin") {
+            return Ok(());
+        }
+        let named = match (origin, host) {
+            (Ok(None), _) => return Ok(()),
+            (Ok(Some(origin)), Ok(Some(host))) if is_origin_of(origin, host) => return Ok(()),
+            (Ok(Some(origin)), _) if self.origins.contain(origin) => return Ok(()),
+            (Ok(Some(origin)), _) => format!("`{origin}`"),
+            (Err(Unreadable), _) => "unreadable or there twice".to_owned(),
+        };
+        Err(forbidden(format!("header `origin` is {named}, and other origins are not served")))
+    }
+
+    fn check_token(&self, authorization: Header<'_>) -> Result<(), Refused> {
         let Some(token) = &self.token else { return Ok(()) };
         if sabotaged("skip-token") {
             return Ok(());
@@ -87,26 +129,8 @@ fn hosts_of(address: SocketAddr) -> Vec<String> {
     names.iter().flat_map(|name| [(*name).to_owned(), format!("{name}:{}", address.port())]).collect()
 }
 
-fn check_origin(host: Header<'_>, origin: Header<'_>) -> Result<(), Failure> {
-    if sabotaged("skip-origin") {
-        return Ok(());
-    }
-    let named = match (origin, host) {
-        (Ok(None), _) => return Ok(()),
-        (Ok(Some(origin)), Ok(Some(host))) if is_origin_of(origin, host) => return Ok(()),
-        (Ok(Some(origin)), _) => format!("`{origin}`"),
-        (Err(Unreadable), _) => "unreadable or there twice".to_owned(),
-    };
-    Err(forbidden(format!("header `origin` is {named}, and other origins are not served")))
-}
-
 fn is_origin_of(origin: &str, host: &str) -> bool {
     origin.strip_prefix("http://").is_some_and(|authority| authority.eq_ignore_ascii_case(host))
-}
-
-/// Whoever watches over the process may ask whether it lives without knowing the token.
-fn is_health(request: &Parts) -> bool {
-    [Method::GET, Method::HEAD].contains(&request.method) && request.uri.path() == "/health"
 }
 
 /// Takes the same time wherever the two differ, so that a token cannot be guessed byte by byte.
@@ -129,12 +153,12 @@ fn sole<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Header<'a> {
     if values.next().is_some() { Err(Unreadable) } else { Ok(Some(text)) }
 }
 
-fn forbidden(message: String) -> Failure {
-    Failure::new(StatusCode::FORBIDDEN, message)
+fn forbidden(message: String) -> Refused {
+    Refused::new(StatusCode::FORBIDDEN, message)
 }
 
-fn unauthorized(message: &str) -> Failure {
-    Failure::new(StatusCode::UNAUTHORIZED, message)
+fn unauthorized(message: &str) -> Refused {
+    Refused::new(StatusCode::UNAUTHORIZED, message)
         .with(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"transom\""))
 }
 
@@ -230,7 +254,27 @@ mod tests {
     }
 
     #[test]
-    fn with_a_token_everything_but_health_needs_it() {
+    fn another_origin_may_ask_when_it_is_listed_and_only_then() {
+        let origins = Origins::parse(&["https://app.example".to_owned()]).unwrap();
+        let guard = guard(LOOPBACK, None).with_origins(origins);
+        for (origin, status) in [
+            ("https://app.example", 200),
+            ("HTTPS://App.Example", 200),
+            ("http://127.0.0.1:24203", 200),
+            ("http://app.example", 403),
+            ("https://app.example:8443", 403),
+            ("https://app.example.evil.example", 403),
+            ("null", 403),
+        ] {
+            let headers = [("host", LOOPBACK), ("origin", origin)];
+            assert_eq!(judge(&guard, "POST", "/x", &headers), status, "{origin}");
+        }
+        let elsewhere = [("host", "evil.example"), ("origin", "https://app.example")];
+        assert_eq!(judge(&guard, "POST", "/x", &elsewhere), 403, "the host is still looked at");
+    }
+
+    #[test]
+    fn with_a_token_everything_needs_it() {
         let rules = [
             ("Bearer s3cret", 200),
             ("bearer s3cret", 200),
@@ -250,8 +294,7 @@ mod tests {
             }
             assert_eq!(judge(&guard, "OPTIONS", "/x", &[("host", LOOPBACK)]), 401);
             assert_eq!(judge(&guard, "GET", "/ready", &[("host", LOOPBACK)]), 401);
-            assert_eq!(judge(&guard, "GET", "/health", &[("host", LOOPBACK)]), 200);
-            assert_eq!(judge(&guard, "POST", "/health", &[("host", LOOPBACK)]), 401);
+            assert_eq!(judge(&guard, "GET", "/health", &[("host", LOOPBACK)]), 401);
         }
     }
 

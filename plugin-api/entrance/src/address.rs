@@ -8,7 +8,10 @@ use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{Host, Secret, StartError};
 
 /// Reads the setting `listen`: an IP address and a port, or `localhost` and a port.
-pub(crate) fn parse(listen: &str) -> Result<SocketAddr, StartError> {
+///
+/// # Errors
+/// When it is neither.
+pub fn parse(listen: &str) -> Result<SocketAddr, StartError> {
     if let Some(port) = listen.strip_prefix("localhost:").and_then(|port| port.parse().ok()) {
         return Ok((Ipv4Addr::LOCALHOST, port).into());
     }
@@ -19,12 +22,16 @@ pub(crate) fn parse(listen: &str) -> Result<SocketAddr, StartError> {
 }
 
 /// Whether requests never leave the machine on their way to `address`.
-pub(crate) fn is_loopback(address: SocketAddr) -> bool {
+#[must_use]
+pub fn is_loopback(address: SocketAddr) -> bool {
     address.ip().to_canonical().is_loopback()
 }
 
 /// Refuses what would let strangers in: an address others can reach without a token, or a token nobody can send.
-pub(crate) fn permit(address: SocketAddr, token: Option<&Secret>) -> Result<(), StartError> {
+///
+/// # Errors
+/// With what to set instead. The token is never shown.
+pub fn permit(address: SocketAddr, token: Option<&Secret>) -> Result<(), StartError> {
     let Some(token) = token else {
         if is_loopback(address) || sabotaged("listen-openly") {
             return Ok(());
@@ -50,7 +57,7 @@ pub(crate) fn permit(address: SocketAddr, token: Option<&Secret>) -> Result<(), 
 ///
 /// # Errors
 /// When nobody can listen there; with what to do about it, where that is known.
-pub(crate) fn lent(host: &Host, address: SocketAddr) -> Result<TcpListener, StartError> {
+pub fn lent(host: &Host, address: SocketAddr) -> Result<TcpListener, StartError> {
     if sabotaged("close-the-port-between-generations") {
         let socket = TcpListener::bind(address)?;
         socket.set_nonblocking(true)?;
@@ -64,7 +71,7 @@ pub(crate) fn lent(host: &Host, address: SocketAddr) -> Result<TcpListener, Star
 ///
 /// # Errors
 /// When it is taken already, or cannot be; with what to do about it.
-pub(crate) fn probe(address: SocketAddr) -> Result<(), StartError> {
+pub fn probe(address: SocketAddr) -> Result<(), StartError> {
     try_bind(address).map_err(|error| {
         StartError::new(format!("address `{address}` cannot be taken: {error}")).help(remedy(&error))
     })

@@ -25,15 +25,15 @@ const LINGER: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(1
 
 /// How long the server waits for what.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Times {
+pub struct Times {
     /// For the head of a request, and for a request on a connection that was kept.
-    pub(crate) head: Duration,
+    pub head: Duration,
     /// For requests under way when the server stops; what takes longer is cut off.
-    pub(crate) grace: Duration,
+    pub grace: Duration,
 }
 
 /// A server of one socket: opened once, stopped once, and in between perhaps retired.
-pub(crate) struct Server {
+pub struct Server {
     times: Times,
     state: Mutex<State>,
 }
@@ -65,7 +65,9 @@ enum Phase {
 }
 
 impl Server {
-    pub(crate) fn new(times: Times) -> Self {
+    /// A server that is not open yet.
+    #[must_use]
+    pub fn new(times: Times) -> Self {
         Self { times, state: Mutex::new(State::Closed) }
     }
 
@@ -74,7 +76,7 @@ impl Server {
     ///
     /// # Errors
     /// When the runtime cannot watch the socket; the server is stopped then.
-    pub(crate) fn open(&self, socket: std::net::TcpListener, app: Router) -> io::Result<bool> {
+    pub fn open(&self, socket: std::net::TcpListener, app: Router) -> io::Result<bool> {
         let mut state = self.state();
         if !matches!(*state, State::Closed) {
             return Ok(false);
@@ -95,7 +97,7 @@ impl Server {
 
     /// Leaves the socket to others who accept from it, and waits for its connections, for at most about `patience`. What
     /// has been accepted is served: a request may be on its way.
-    pub(crate) async fn retire(&self, patience: Duration) {
+    pub async fn retire(&self, patience: Duration) {
         let running = match &*self.state() {
             State::Accepting(running) => running.clone(),
             State::Closed | State::Stopped => return,
@@ -109,7 +111,7 @@ impl Server {
     }
 
     /// Accepts nothing more, waits for the requests under way and cuts off those that take too long.
-    pub(crate) async fn stop(&self) {
+    pub async fn stop(&self) {
         let state = std::mem::replace(&mut *self.state(), State::Stopped);
         if let State::Accepting(running) = state {
             running.enter(Phase::Stopping);
@@ -216,7 +218,9 @@ async fn serve(stream: TcpStream, app: Router, head_time: Duration, mut phase: w
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(head_time)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(app));
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(app))
+        // One that is upgraded counts as ended: whoever took it over brings it to its end.
+        .with_upgrades();
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
