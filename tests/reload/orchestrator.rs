@@ -27,12 +27,15 @@ impl Stage {
             model: Maybe::Some("scripted/echo".into()),
             cwd: Maybe::None,
             reasoning_effort: Maybe::None,
+            workspace_id: Maybe::None,
+            message_id: Maybe::None,
         };
         soon(self.user.start.call(start)).await.expect("it begins")
     }
 
     fn watch(&self, conversation: &str, turn: Option<&Text>) -> ItemStream<AgentEvent> {
-        let watch = Watch { conversation_id: conversation.into(), turn_id: turn.cloned().into() };
+        let watch =
+            Watch { conversation_id: conversation.into(), turn_id: turn.cloned().into(), after: Maybe::None };
         self.user.watch.open(watch).expect("it opens")
     }
 
