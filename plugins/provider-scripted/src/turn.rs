@@ -97,6 +97,7 @@ mod tests {
             content: content.into(),
             is_error,
             step_id: Maybe::None,
+            duration_ms: Maybe::None,
         };
         Message { id: "r".into(), role: Role::Tool, chunks: List::from([chunk]) }
     }
