@@ -35,7 +35,8 @@ pub(crate) struct Residents {
     changes: JoinHandle<()>,
     _host: Host,
     ready: watch::Sender<Option<Ready>>,
-    listening: watch::Receiver<Option<Listening>>,
+    /// Where transports listen, each with the plugin that said so.
+    listening: watch::Receiver<Vec<(String, Listening)>>,
     stopping: Emitter<Stopping>,
     routes: Caller<HttpRequest, HttpReply, HttpRoute>,
 }
@@ -56,8 +57,13 @@ impl Residents {
                 ready.clone().ok_or_else(|| CallError::unavailable("the host is stopping"))
             }
         })?;
-        let (heard, listening) = watch::channel(None);
-        ports.listening.inline(move |said, _| drop(heard.send(Some(said.clone()))))?;
+        let (heard, listening) = watch::channel(Vec::new());
+        ports.listening.inline(move |said, context| {
+            heard.send_modify(|all: &mut Vec<(String, Listening)>| {
+                all.retain(|(plugin, _)| plugin != context.caller());
+                all.push((context.caller().to_owned(), said.clone()));
+            });
+        })?;
         let changes = tell_changes(kernel.changes(), ports.changed);
         Ok(Self { changes, _host: host, ready, listening, stopping: ports.stopping, routes: ports.routes })
     }
@@ -74,10 +80,13 @@ impl Residents {
         self.stopping.emit(&Stopping { deadline_ms });
     }
 
-    /// Waits until a transport listens.
-    pub(crate) async fn listening(&self) -> Option<Listening> {
+    /// Waits until one of these transports listens.
+    pub(crate) async fn listening(&self, transports: &[String]) -> Option<Listening> {
+        let find = |all: &Vec<(String, Listening)>| {
+            all.iter().find(|(plugin, _)| transports.contains(plugin)).map(|(_, listening)| listening.clone())
+        };
         let mut listening = self.listening.clone();
-        listening.wait_for(Option::is_some).await.ok()?.clone()
+        find(&*listening.wait_for(|all| find(all).is_some()).await.ok()?)
     }
 
     /// The model that answers when nobody names one, as the route `GET /models` tells it.
