@@ -7,6 +7,7 @@ use transom_session_orchestrator as _;
 use transom_skills as _;
 use transom_tools_fs as _;
 use transom_transport_http as _;
+use transom_transport_ws as _;
 
 /// What the list above must have linked in; compared at every start with what is there.
 pub(crate) const BUNDLED: &[&str] = &[
@@ -17,4 +18,5 @@ pub(crate) const BUNDLED: &[&str] = &[
     "skills",
     "tools-fs",
     "transport-http",
+    "transport-ws",
 ];

@@ -21,7 +21,7 @@ const LEFT_KIB: u64 = 1024;
 
 /// The plugins with a runtime of their own. Where tokio was built with signals, as it is together with the host, each image
 /// of one keeps a pair of sockets in its statics.
-const WITH_RUNTIME: [&str; 2] = ["provider-openai", "transport-http"];
+const WITH_RUNTIME: [&str; 3] = ["provider-openai", "transport-http", "transport-ws"];
 
 /// How often each plugin is replaced: few times, unless a campaign asks for more.
 fn rounds() -> usize {

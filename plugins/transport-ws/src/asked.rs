@@ -64,7 +64,7 @@ impl Asked {
     ///
     /// # Errors
     /// With what is wrong, and as much as could be read to say where.
-    pub(crate) fn read(text: &str, new_id: impl FnOnce() -> Text) -> Result<Self, Misread> {
+    pub(crate) fn read(text: &str, new_id: impl FnOnce() -> Text) -> Result<Self, Box<Misread>> {
         let message = object(text).map_err(|message| Misread { message, ..Misread::default() })?;
         let mut known = Misread::default();
         let read = (|| {
@@ -75,7 +75,7 @@ impl Asked {
         })();
         match read {
             Ok(operation) => Ok(Self { op: known.op.unwrap_or_default(), id: known.id, operation }),
-            Err(message) => Err(Misread { message, ..known }),
+            Err(message) => Err(Box::new(Misread { message, ..known })),
         }
     }
 

@@ -214,7 +214,7 @@ impl<'a, C: Conversations> Connection<'a, C> {
             Message::Text(text) => Asked::read(&text, || uuid::Uuid::new_v4().to_string().into()),
             Message::Binary(_) => {
                 let message = "the message is binary, expected text with a JSON object".to_owned();
-                Err(Misread { message, ..Misread::default() })
+                Err(Box::new(Misread { message, ..Misread::default() }))
             }
             // Pings and closes are answered below, and pongs were noticed there.
             Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => return,
@@ -231,7 +231,7 @@ impl<'a, C: Conversations> Connection<'a, C> {
     }
 
     /// A message that is none counts as an operation, so that a flood of them is read no faster than it is answered.
-    fn refuse(&mut self, misread: Misread) {
+    fn refuse(&mut self, misread: Box<Misread>) {
         let outbox = self.outbox.clone();
         self.lanes.enter_alone();
         self.running.push(Box::pin(async move {
