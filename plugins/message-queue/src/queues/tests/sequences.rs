@@ -66,7 +66,7 @@ impl Course {
             9 | 10 => self.steer_the_turn().await,
             11 | 12 => self.change().await,
             13 => self.somebody_else_begins(),
-            14 => drop(self.scene.wake().await),
+            14 => self.let_time_pass().await,
             15 | 16 => self.crash().await,
             17 => self.close().await,
             _ => self.let_something_go_wrong(),
@@ -152,6 +152,13 @@ impl Course {
         if world.running.is_none() {
             world.begin(&words, &words);
         }
+    }
+
+    async fn let_time_pass(&mut self) {
+        if self.dice.below(2) == 0 {
+            self.scene.fake.world().let_the_late_come();
+        }
+        self.scene.wake().await;
     }
 
     async fn close(&mut self) {
