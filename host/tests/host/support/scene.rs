@@ -52,6 +52,7 @@ const PASSED_ON: [&str; 3] = ["TRANSOM_SABOTAGE", "LD_PRELOAD", "GLIBC_TUNABLES"
 /// The plugins of every scene, with settings that make a turn as fast as it can be.
 const PLUGINS: [(&str, &str); 7] = [
     ("conversation-store", ""),
+    ("message-queue", ""),
     ("provider-scripted", "pace_ms = 0"),
     ("session-orchestrator", ""),
     ("skills", ""),
