@@ -27,7 +27,10 @@ async fn diagnosed(damage: &str) -> Vec<String> {
 #[track_caller]
 fn assert_names(faults: &[String], projection: &str) {
     let expected = format!("ill {projection}: ");
-    assert!(faults.len() == 1 && faults[0].starts_with(&expected), "{faults:?}, expected one of {projection}");
+    assert!(
+        faults.len() == 1 && faults[0].starts_with(&expected),
+        "{faults:?}, expected one of {projection}"
+    );
 }
 
 const ILL: &str = "(SELECT number FROM conversations WHERE id = 'ill')";
@@ -44,7 +47,10 @@ async fn a_changed_row_of_a_conversation_is_named() {
         "workspace = 'w'",
         "last_activity_at = 1000",
     ] {
-        assert_names(&diagnosed(&format!("UPDATE conversations SET {change} WHERE id = 'ill'")).await, "conversation");
+        assert_names(
+            &diagnosed(&format!("UPDATE conversations SET {change} WHERE id = 'ill'")).await,
+            "conversation",
+        );
     }
     let faults = diagnosed("UPDATE conversations SET latest_position = 9 WHERE id = 'ill'").await;
     assert!(faults.iter().any(|fault| fault.starts_with("ill positions: ")), "{faults:?}");
@@ -52,7 +58,14 @@ async fn a_changed_row_of_a_conversation_is_named() {
 
 #[tokio::test]
 async fn a_changed_row_of_a_turn_is_named() {
-    for change in ["reason = 'lost'", "ended_at = 7", "ended_seq = 1", "first_seq = 2", "started_seq = 1", "turn_id = 'x'"] {
+    for change in [
+        "reason = 'lost'",
+        "ended_at = 7",
+        "ended_seq = 1",
+        "first_seq = 2",
+        "started_seq = 1",
+        "turn_id = 'x'",
+    ] {
         let damage = format!("UPDATE turns SET {change} WHERE turn_id = 't' AND conversation = {ILL}");
         let faults = diagnosed(&damage).await;
         assert!(faults.iter().any(|fault| fault.starts_with("ill turns: ")), "{change}: {faults:?}");
@@ -105,6 +118,9 @@ async fn damage_of_the_log_itself_is_named() {
 #[tokio::test]
 async fn a_draft_that_nothing_will_take_out_is_named() {
     for change in ["position = 2", "turn = 1000"] {
-        assert_names(&diagnosed(&format!("UPDATE drafts SET {change} WHERE conversation = {ILL}")).await, "drafts");
+        assert_names(
+            &diagnosed(&format!("UPDATE drafts SET {change} WHERE conversation = {ILL}")).await,
+            "drafts",
+        );
     }
 }

@@ -13,7 +13,7 @@ use super::scripts::*;
 use super::surviving::crash;
 use super::*;
 
-const SEQUENCES: u64 = 2_000;
+const SEQUENCES: u64 = 1_000;
 const STEPS: u64 = 10;
 
 /// Sequences that share a file, so that making files is not what takes the time.
@@ -111,7 +111,11 @@ impl World {
         let append = beginning(id, &turn, position);
         let answered = self.store.append(append.clone()).await?;
         if self.chance.below(4) == 0 {
-            assert_eq!(self.store.append(append).await.as_ref(), Ok(&answered), "a retry is answered the same");
+            assert_eq!(
+                self.store.append(append).await.as_ref(),
+                Ok(&answered),
+                "a retry is answered the same"
+            );
         }
         self.conversations.entry(id.to_owned()).or_default().running = Some(turn);
         Ok(())
@@ -178,7 +182,8 @@ impl World {
         };
         let (title, cwd) = (text(&["", "a", "b"]), text(&["", "/a", "/b", "c"]));
         let workspace_id = text(&["", "w", "v"]);
-        let change = |update: &mut Update| *update = Update { status, title, cwd, workspace_id, ..update.clone() };
+        let change =
+            |update: &mut Update| *update = Update { status, title, cwd, workspace_id, ..update.clone() };
         self.store.update(update(id, change)).await.map(|_| ())
     }
 
@@ -230,7 +235,8 @@ impl World {
 
 #[tokio::test]
 async fn what_is_known_follows_from_the_log_after_every_step() {
-    let (first, sequences) = (from_environment("TRANSOM_SEED", 1), from_environment("TRANSOM_CAMPAIGN", SEQUENCES));
+    let (first, sequences) =
+        (from_environment("TRANSOM_SEED", 1), from_environment("TRANSOM_CAMPAIGN", SEQUENCES));
     let mut world = World::new(first);
     for number in 0..sequences {
         let seed = first + number;
@@ -253,10 +259,11 @@ async fn what_is_known_follows_from_the_log_after_every_step() {
 async fn however_entries_are_split_into_appends_the_log_is_the_same() {
     let folder = folder();
     let store = open_at(folder.path(), 1);
-    let entries: Vec<_> = [beginning("c", "t", 1), ending("c", "t", 3, EndReason::Stop), beginning("c", "u", 6)]
-        .into_iter()
-        .flat_map(|append| append.entries)
-        .collect();
+    let entries: Vec<_> =
+        [beginning("c", "t", 1), ending("c", "t", 3, EndReason::Stop), beginning("c", "u", 6)]
+            .into_iter()
+            .flat_map(|append| append.entries)
+            .collect();
     let mut logs = Vec::new();
     for split in 0_u32..1 << entries.len() {
         let id = format!("split-{split}");

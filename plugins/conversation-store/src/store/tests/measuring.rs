@@ -13,11 +13,23 @@ const MOST: u64 = 4_096;
 fn id(number: u64) -> String {
     let high = number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
     let low = high.rotate_left(29) ^ number;
-    format!("{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}", high >> 32, high & 0xFFFF, low & 0xFFF, low >> 48, low & 0xFFFF_FFFF_FFFF)
+    format!(
+        "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
+        high >> 32,
+        high & 0xFFFF,
+        low & 0xFFF,
+        low >> 48,
+        low & 0xFFFF_FFFF_FFFF
+    )
 }
 
 fn usage() -> Usage {
-    Usage { input_tokens: 4_321, output_tokens: 456, cache_read_tokens: Maybe::Some(4_096), cache_write_tokens: Maybe::None }
+    Usage {
+        input_tokens: 4_321,
+        output_tokens: 456,
+        cache_read_tokens: Maybe::Some(4_096),
+        cache_write_tokens: Maybe::None,
+    }
 }
 
 /// A plain turn, as an orchestrator appends it: 300 bytes of a question, 200 of thoughts, 800 of an answer.

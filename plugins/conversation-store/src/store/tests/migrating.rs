@@ -92,8 +92,12 @@ async fn everything_of_the_first_version_is_in_the_log_afterwards() {
     let history = store.history(history_of("plain")).await.expect("loads");
     assert_eq!(history.messages.len(), 2, "what cannot be read is not sent");
     let faults = store.diagnose().await.expect("examined").faults;
-    let faults: Vec<_> = faults.iter().map(|fault| (fault.projection.as_str(), fault.problem.as_str())).collect();
-    assert!(matches!(faults[..], [("log", problem)] if problem.starts_with("seq 4 cannot be read")), "{faults:?}");
+    let faults: Vec<_> =
+        faults.iter().map(|fault| (fault.projection.as_str(), fault.problem.as_str())).collect();
+    assert!(
+        matches!(faults[..], [("log", problem)] if problem.starts_with("seq 4 cannot be read")),
+        "{faults:?}"
+    );
     run_turn(&store, "plain", "t3", 0).await;
     assert_eq!(seqs(store.append(append("plain", [user("m1", "hello")])).await), (1, 1));
 }
@@ -111,8 +115,9 @@ async fn the_old_file_stays_beside_the_new_one_for_its_owner_only() {
     assert_eq!(mode, 0o600);
     let old = Connection::open(&copy).expect("opens");
     assert_eq!(schema::version(&old), Ok(1));
-    let title: String =
-        old.query_row("SELECT title FROM conversations WHERE number = 3", (), |row| row.get(0)).expect("is there");
+    let title: String = old
+        .query_row("SELECT title FROM conversations WHERE number = 3", (), |row| row.get(0))
+        .expect("is there");
     assert_eq!(title, "latest");
     let turns: i64 = old.query_row("SELECT count(*) FROM turns", (), |row| row.get(0)).expect("counted");
     assert_eq!(turns, 2);
@@ -125,7 +130,8 @@ async fn a_migration_that_fails_leaves_the_file_as_it_was_and_can_be_tried_again
     let orphan = "INSERT INTO entries VALUES (7, 1, 'm', 1, 'user', '{}', 1)";
     broken.execute(orphan, ()).expect("written");
     broken.close().expect("closed");
-    let refused = Store::open(folder.path(), Durability::Full, || 0, |_| ()).map(|_| ()).expect_err("refused");
+    let refused =
+        Store::open(folder.path(), Durability::Full, || 0, |_| ()).map(|_| ()).expect_err("refused");
     assert!(refused.to_string().contains("message `m` has no beginning"), "{refused}");
     let raw = Connection::open(folder.path().join(database::FILE)).expect("opens");
     assert_eq!(schema::version(&raw), Ok(1));
