@@ -18,12 +18,17 @@ pub(crate) enum Work {
     SameAs(usize),
     /// No such tool was offered.
     Unknown,
+    /// It runs already, or has an answer.
+    Done,
 }
 
-/// Decides what happens to each call.
-pub(crate) fn plan(calls: &[Call], offered: &[ToolDefinition]) -> Vec<Work> {
+/// Decides what happens to each call; `done` says which have an answer already.
+pub(crate) fn plan(calls: &[Call], offered: &[ToolDefinition], done: impl Fn(usize) -> bool) -> Vec<Work> {
     let mut first = HashMap::new();
     let calls = calls.iter().enumerate().map(|(index, call)| {
+        if done(index) {
+            return Work::Done;
+        }
         let Some(tool) = offered.iter().find(|tool| tool.name == call.name) else { return Work::Unknown };
         // Decoded and encoded again, so that blanks make no difference.
         match *first.entry((&call.name, call.input.value().to_string())).or_insert(index) {
@@ -105,13 +110,19 @@ mod tests {
             call("write", r#"{"a":1}"#),
             call("read", r#"{"a":1}"#),
         ];
-        assert_eq!(plan(&calls, &tools()), [SIDE, Work::SameAs(0), SIDE, ALONE, Work::SameAs(0)]);
+        assert_eq!(plan(&calls, &tools(), |_| false), [SIDE, Work::SameAs(0), SIDE, ALONE, Work::SameAs(0)]);
     }
 
     #[test]
     fn a_tool_that_was_not_offered_is_unknown_however_often_it_is_called() {
         let calls = [call("rm", "{}"), call("rm", "{}")];
-        assert_eq!(plan(&calls, &tools()), [Work::Unknown, Work::Unknown]);
+        assert_eq!(plan(&calls, &tools(), |_| false), [Work::Unknown, Work::Unknown]);
+    }
+
+    #[test]
+    fn what_has_an_answer_neither_runs_nor_answers_for_others() {
+        let calls = [call("read", "{}"), call("read", "{}"), call("read", "{}")];
+        assert_eq!(plan(&calls, &tools(), |index| index == 0), [Work::Done, SIDE, Work::SameAs(1)]);
     }
 
     fn startable(schedule: &mut Schedule) -> Vec<usize> {

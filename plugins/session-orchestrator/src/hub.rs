@@ -6,7 +6,6 @@
 mod channel;
 mod claim;
 pub(crate) mod frame;
-mod kept;
 mod places;
 mod replay;
 mod viewer;
@@ -17,11 +16,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 use transom_agent::tool::ToolPrinted;
 use transom_agent::turn::Watch;
-use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{CallError, Text};
 
 pub(crate) use self::claim::Claim;
-pub(crate) use self::kept::Kept;
 pub(crate) use self::places::Places;
 pub(crate) use self::viewer::Viewer;
 
@@ -122,7 +119,9 @@ impl Hub {
     /// Takes no further turn, stops those that run, waits until all have ended, and ends the viewers.
     pub(crate) async fn close(&self) {
         self.lock().closed = true;
-        self.stop_all();
+        for channel in self.all() {
+            channel.close();
+        }
         self.until_idle().await;
         for channel in self.all() {
             channel.dismiss();
@@ -136,40 +135,40 @@ impl Hub {
         }
     }
 
+    /// Has the turns that run now leave themselves to another generation.
+    pub(crate) fn suspend_all(&self) {
+        for channel in self.all() {
+            channel.suspend();
+        }
+    }
+
+    /// Takes that back.
+    pub(crate) fn resume_all(&self) {
+        for channel in self.all() {
+            channel.resume();
+        }
+    }
+
+    /// The turns that run now.
+    pub(crate) fn turns(&self) -> Vec<Text> {
+        self.all().iter().filter_map(|channel| channel.running()).collect()
+    }
+
+    /// Counts the turns that run; it changes whenever one begins to hold its conversation or lets go of it.
+    pub(crate) fn claims(&self) -> watch::Receiver<usize> {
+        self.claims.subscribe()
+    }
+
     /// Waits until no turn runs.
     pub(crate) async fn until_idle(&self) {
         // The sender is `self`, so that waiting cannot fail.
         let _ = self.claims.subscribe().wait_for(|claims| *claims == 0).await;
     }
 
-    /// How many turns run.
-    pub(crate) fn running(&self) -> usize {
-        *self.claims.borrow()
-    }
-
-    /// Ends the viewers whom no turn ends, if no turn runs: they would see its frames twice. Their streams end with
-    /// `Retired`.
+    /// Ends the viewers whom no turn ends: the next generation has what they wait for. Their streams end with `Retired`.
     pub(crate) fn retire_viewers(&self) {
-        let channels = self.lock();
-        if self.running() == 0 {
-            channels.by_conversation.values().for_each(|channel| channel.retire());
-        }
-    }
-
-    /// The frames of turns that ended lately, for the next generation.
-    pub(crate) fn kept(&self, now_ms: i64) -> Kept {
-        if sabotaged("forget-the-frames") {
-            return Kept::default();
-        }
-        let turns = self.all().into_iter().filter_map(|channel| channel.kept());
-        Kept::newest(turns.filter(|turn| now_ms - turn.used_at <= KEPT_MS))
-    }
-
-    /// Shows what the generation before has kept.
-    pub(crate) fn restore(&self, kept: Kept) {
-        let mut channels = self.lock();
-        for turn in kept.turns {
-            channels.channel(&turn.conversation_id).restore(turn);
+        for channel in self.all() {
+            channel.retire();
         }
     }
 

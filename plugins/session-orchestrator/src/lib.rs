@@ -25,14 +25,18 @@
 
 mod admission;
 mod batch;
+mod common;
 mod edges;
 mod ending;
 mod folder;
+mod handed;
+mod histories;
 mod hub;
 mod orchestrator;
 mod relay;
 mod request;
 mod routes;
+mod sheet;
 mod step;
 mod stop;
 mod tools;
@@ -40,24 +44,30 @@ mod turn;
 
 use std::sync::Arc;
 
-use transom_agent::conversation::{Conversation, FIND, UPDATE, Update};
+use transom_agent::conversation::{Conversation, FIND, OPENED, Opened, UPDATE, Update};
 use transom_agent::event::AgentEvent;
-use transom_agent::log::{APPEND, Append, Appended, HISTORY, History, HistoryOf};
+use transom_agent::log::{
+    APPEND, Append, Appended, Chunks, DRAFT, Draft, Drafted, HISTORY, History, HistoryOf, LOCATE, Located,
+    MessageOf, READ, REPAIR, Read, Repair, Repaired,
+};
 use transom_agent::provider::{MODEL, ModelInfo, ModelRequest, ProviderEvent};
+use transom_agent::queue::{DELIVERED, Delivered, Queue, TAKE, Taken};
 use transom_agent::reach::{HTTP_ROUTE, HTTP_STREAM, HttpFrame, HttpReply, HttpRequest, HttpRoute};
 use transom_agent::tool::{
-    PRINTED, TOOL, TOOLS, ToolAssembly, ToolCall, ToolDefinition, ToolOutput, ToolPrinted,
+    GATE, PRINTED, TOOL, TOOLS, ToolAssembly, ToolCall, ToolDefinition, ToolGate, ToolOutput, ToolPrinted,
 };
 use transom_agent::turn::{
-    INPUT, SETTLED, START, STARTED, STATUS, STOP, SYSTEM_PROMPT, StartTurn, Stopped, SystemPrompt, TurnInput,
-    TurnSettled, TurnStarted, TurnStatus, WATCH, Watch,
+    ANSWER, AnswerQuestion, Answered, CLOSE, Closed, INPUT, SETTLED, START, STARTED, STATUS, STOP,
+    SYSTEM_PROMPT, StartTurn, Stopped, SystemPrompt, TurnInput, TurnSettled, TurnStarted, TurnStatus, WATCH,
+    Watch,
 };
+use transom_agent::workspace::{WORKSPACES, WorkspaceQuery, Workspaces};
 use transom_plugin_api::hosting::{STOPPING, Stopping};
 use transom_plugin_api::prelude::*;
 
 use crate::edges::bus::Bus;
 use crate::edges::prints::Prints;
-use crate::hub::Kept;
+use crate::handed::Handed;
 use crate::orchestrator::Orchestrator;
 
 /// Prints of tools that may wait to be shown; of more the oldest are lost.
@@ -73,9 +83,16 @@ pub struct SessionOrchestrator {
         default = "You are a helpful agent. Use the tools you are given where they help, and say so when something cannot be done."
     )]
     system_prompt: String,
-    /// Requests to the model in one turn, after which it ends; 0 for no limit.
+    /// Requests to the model in one turn, after which it ends; 0 for no limit. The last one is made without tools, so that
+    /// the model comes to an end.
     #[setting(default = 50)]
     max_steps: u32,
+    /// Seconds that a turn may work, without the time in which it waits for a person; 0 for no limit.
+    #[setting(default = 0)]
+    turn_timeout_s: u64,
+    /// Tokens, in and out, after which a turn makes one more request, without tools, and ends; 0 for no limit.
+    #[setting(default = 0)]
+    turn_token_budget: u64,
     /// Tools of one step that run side by side. At least 1.
     #[setting(default = 4, min = 1)]
     max_parallel_tools: u32,
@@ -95,6 +112,12 @@ pub struct OrchestratorPorts {
     stop: Server<Text, Stopped>,
     #[serves(STATUS)]
     status: Server<Text, TurnStatus>,
+    #[serves(CLOSE)]
+    close: Server<Text, Closed>,
+    #[serves(ANSWER)]
+    answer: Server<AnswerQuestion, Answered>,
+    #[says(OPENED)]
+    opened: Emitter<Opened>,
     #[says(STARTED)]
     started: Emitter<TurnStarted>,
     #[says(SETTLED)]
@@ -111,10 +134,26 @@ pub struct OrchestratorPorts {
     system_prompt: Applier<SystemPrompt>,
     #[applies(TOOLS)]
     tools: Applier<ToolAssembly>,
+    #[applies(GATE)]
+    gate: Applier<ToolGate>,
     #[calls(APPEND)]
     append: Caller<Append, Appended>,
     #[calls(HISTORY)]
     history: Caller<HistoryOf, History>,
+    #[calls(DRAFT)]
+    draft: Caller<Draft, Drafted>,
+    #[calls(REPAIR)]
+    repair: Caller<Repair, Repaired>,
+    #[calls(READ)]
+    read: Caller<Read, Chunks>,
+    #[calls(LOCATE)]
+    locate: Caller<MessageOf, Located>,
+    #[calls(WORKSPACES, optional)]
+    workspaces: Caller<WorkspaceQuery, Workspaces>,
+    #[calls(TAKE, optional)]
+    take: Caller<Text, Taken>,
+    #[calls(DELIVERED, optional)]
+    delivered: Caller<Delivered, Queue>,
     #[calls(FIND)]
     find: Caller<Text, Conversation>,
     #[calls(UPDATE)]
@@ -143,26 +182,30 @@ impl Plugin for SessionOrchestrator {
         ports.stopping.queued_with(&orchestrator, Mailbox::coalesce(), async |orchestrator, _, _| {
             orchestrator.shut_down().await;
         })?;
+        let stopped = Arc::clone(&orchestrator);
+        host.on_stop(async move { stopped.shut_down().await });
         succeed(&orchestrator, &host);
-        host.on_stop(async move { orchestrator.shut_down().await });
         Ok(())
     }
 }
 
-/// Goes on with what the generation before left, and leaves the same to the next.
+/// Goes on with the turns that the generation before left, and leaves those that run to the next.
 fn succeed(orchestrator: &Arc<Orchestrator<Bus>>, host: &Host) {
-    match host.handed_over::<Kept>() {
-        Ok(before) => orchestrator.restore(before.unwrap_or_default()),
-        // They are a convenience: not worth a plugin that cannot be replaced.
-        Err(error) => tracing::warn!("the frames of turns that ended lately are gone: {error}"),
-    }
     let drains = Arc::clone(orchestrator);
     host.on_drain(move |patience| {
         let orchestrator = Arc::clone(&drains);
         async move { orchestrator.drain(patience).await }
     });
     let leaves = Arc::clone(orchestrator);
-    host.hand_over(move || std::future::ready(leaves.hand_over()));
+    host.hand_over(move || {
+        let orchestrator = Arc::clone(&leaves);
+        async move { orchestrator.hand_over().await }
+    });
+    orchestrator.begin(host.handed_over::<Handed>().map(Option::unwrap_or_default).unwrap_or_else(|error| {
+        // Turns that cannot go on are ended as lost, which is better than a plugin that cannot be replaced.
+        tracing::error!("turns that were under way are lost: {error}");
+        Handed::default()
+    }));
 }
 
 fn hear_prints(
@@ -195,13 +238,12 @@ fn serve_turns(orchestrator: &Arc<Orchestrator<Bus>>, ports: &OrchestratorPorts)
             Ok(())
         }
     })?;
-    let stops = Arc::clone(orchestrator);
-    ports.stop.serve(move |id, _| std::future::ready(Ok(stops.stop(&id))))?;
-    let statuses = Arc::clone(orchestrator);
-    ports.status.serve(move |id, _| {
-        let orchestrator = Arc::clone(&statuses);
-        async move { orchestrator.status(&id).await }
-    })
+    ports.stop.serve_with(orchestrator, async |orchestrator, id, _| orchestrator.stop(&id).await)?;
+    ports.close.serve_with(orchestrator, async |orchestrator, id, _| orchestrator.close(&id).await)?;
+    ports
+        .answer
+        .serve_with(orchestrator, async |orchestrator, answer, _| orchestrator.answer(answer).await)?;
+    ports.status.serve_with(orchestrator, async |orchestrator, id, _| orchestrator.status(&id).await)
 }
 
 export_plugin!(SessionOrchestrator, id = "session-orchestrator", handover = "exclusive");

@@ -5,60 +5,74 @@ use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use transom_agent::event::AgentEventKind;
 use transom_agent::tool::{ToolCall, ToolDefinition, ToolOutput};
 use transom_plugin_api::{CallError, CallErrorKind, Text};
 
 use crate::batch::{Schedule, Work, plan};
 use crate::edges::Edges;
 use crate::hub::Claim;
-use crate::step::{Answer, Call, between};
+use crate::step::{Answer, Call, Step, between};
 
 /// The tools of a step, and for whom they run.
 pub(crate) struct Batch<'a, E> {
     pub(crate) edges: &'a E,
     pub(crate) claim: &'a Claim,
-    pub(crate) step_id: &'a Text,
     pub(crate) calls: &'a [Call],
     pub(crate) offered: &'a [ToolDefinition],
     pub(crate) cwd: &'a Text,
-    /// Calls that run side by side.
-    pub(crate) limit: u32,
     /// How long each may take.
     pub(crate) timeout: Option<Duration>,
+}
+
+/// Calls that are planned, wait or are at work. Dropped, those at work are cancelled.
+pub(crate) struct Running<'a, E> {
+    batch: &'a Batch<'a, E>,
+    plan: Vec<Work>,
+    schedule: Schedule,
+    at_work: Vec<AtWork<'a>>,
 }
 
 /// A call at work: its index, and its answer to come.
 type AtWork<'a> = (usize, Pin<Box<dyn Future<Output = Answer> + Send + 'a>>);
 
-impl<E: Edges> Batch<'_, E> {
-    /// Runs all calls and shows each answer when it is there. `answers` has a place per call; when this future is
-    /// dropped, calls at work are cancelled and their places stay empty.
-    pub(crate) async fn run(&self, answers: &mut [Option<Answer>]) {
-        let plan = plan(self.calls, self.offered);
+impl<'a, E: Edges> Running<'a, E> {
+    /// Plans the calls of a step that have neither begun nor an answer; those of tools that were not offered are answered
+    /// at once. At most `limit` run side by side.
+    pub(crate) fn plan(batch: &'a Batch<'a, E>, step: &mut Step, limit: u32) -> Self {
+        let plan = plan(batch.calls, batch.offered, |index| step.has_begun(index));
         for (index, _) in plan.iter().enumerate().filter(|(_, work)| **work == Work::Unknown) {
-            self.settle(index, unknown(&self.calls[index].name, self.offered), answers);
+            step.answer(index, unknown(&batch.calls[index].name, batch.offered));
         }
-        let mut schedule = Schedule::new(&plan, self.limit);
-        let mut at_work: Vec<AtWork<'_>> = Vec::new();
-        loop {
-            while let Some(index) = schedule.start_next() {
-                at_work.push((index, Box::pin(self.run_one(&self.calls[index]))));
-            }
-            if at_work.is_empty() {
-                return;
-            }
-            let (index, answer) = first_done(&mut at_work).await;
-            schedule.ended();
-            for (same, _) in plan.iter().enumerate().filter(|(_, work)| **work == Work::SameAs(index)) {
-                // It did not run, so it took no time.
-                self.settle(same, Answer { duration_ms: 0, ..answer.clone() }, answers);
-            }
-            self.settle(index, answer, answers);
-        }
+        let schedule = Schedule::new(&plan, limit);
+        Self { batch, plan, schedule, at_work: Vec::new() }
     }
 
-    async fn run_one(&self, call: &Call) -> Answer {
+    /// Starts what may start, if `more` may; whether anything is at work.
+    pub(crate) fn go_on(&mut self, step: &mut Step, more: bool) -> bool {
+        while more && let Some(index) = self.schedule.start_next() {
+            step.begin(index);
+            let position = step.position_of(&self.batch.calls[index]);
+            self.at_work.push((index, Box::pin(self.batch.run_one(index, position))));
+        }
+        !self.at_work.is_empty()
+    }
+
+    /// The next answers, which belong to a call and to those that asked for the same. Nothing is lost when it is dropped.
+    pub(crate) async fn next(&mut self) -> Vec<(usize, Answer)> {
+        let (index, answer) = first_done(&mut self.at_work).await;
+        self.schedule.ended();
+        let same = self.plan.iter().enumerate().filter(|(_, work)| **work == Work::SameAs(index));
+        // They did not run, so they took no time.
+        let same = same.map(|(same, _)| (same, Answer { duration_ms: None, ..answer.clone() }));
+        let mut answers: Vec<(usize, Answer)> = same.collect();
+        answers.push((index, answer));
+        answers
+    }
+}
+
+impl<E: Edges> Batch<'_, E> {
+    async fn run_one(&self, index: usize, position: i64) -> Answer {
+        let call = &self.calls[index];
         let request = ToolCall {
             tool_call_id: call.id.clone(),
             input: call.input.clone(),
@@ -67,28 +81,27 @@ impl<E: Edges> Batch<'_, E> {
             cwd: self.cwd.clone(),
         };
         let began_at = self.edges.now_ms();
-        self.claim.tool_began(&call.id, 0);
+        self.claim.tool_began(&call.id, position);
+        let _printing = Printing { claim: self.claim, call: &call.id };
         let outcome = self.edges.run_tool(&call.name, request, self.timeout).await;
-        self.claim.tool_ended(&call.id);
         let output = outcome.unwrap_or_else(|error| failed(&call.name, &error, self.timeout));
         Answer {
             content: output.content,
             is_error: output.is_error,
-            duration_ms: between(began_at, self.edges.now_ms()),
+            duration_ms: Some(between(began_at, self.edges.now_ms())),
         }
     }
+}
 
-    fn settle(&self, index: usize, answer: Answer, answers: &mut [Option<Answer>]) {
-        let call = &self.calls[index];
-        self.claim.show(AgentEventKind::ToolResult {
-            step_id: self.step_id.clone(),
-            tool_call_id: call.id.clone(),
-            tool_name: call.name.clone(),
-            content: answer.content.clone(),
-            is_error: answer.is_error,
-            duration_ms: answer.duration_ms,
-        });
-        answers[index] = Some(answer);
+/// Shows what a call prints for as long as it lives.
+struct Printing<'a> {
+    claim: &'a Claim,
+    call: &'a Text,
+}
+
+impl Drop for Printing<'_> {
+    fn drop(&mut self) {
+        self.claim.tool_ended(self.call);
     }
 }
 
@@ -110,8 +123,7 @@ async fn first_done(at_work: &mut Vec<AtWork<'_>>) -> (usize, Answer) {
 fn unknown(name: &str, offered: &[ToolDefinition]) -> Answer {
     let names: Vec<String> = offered.iter().map(|tool| format!("`{}`", tool.name)).collect();
     let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-    let content = format!("there is no tool `{name}`; the tools are: {names}").into();
-    Answer { content, is_error: true, duration_ms: 0 }
+    Answer::instead(format!("there is no tool `{name}`; the tools are: {names}"))
 }
 
 /// What the model reads when a tool gave no answer.

@@ -8,7 +8,6 @@ use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{CallError, Text};
 
 use super::frame::Frame;
-use super::kept::KeptTurn;
 use super::replay::Replay;
 use super::viewer::{Mailbox, Viewer};
 use crate::stop::{Stop, Stopper, signal};
@@ -93,6 +92,11 @@ impl Channel {
         });
     }
 
+    /// Gives the conversation free although its turn is not over; its viewers stay.
+    pub(super) fn park(&self) {
+        self.lock().running = None;
+    }
+
     /// Begins to show a turn, in place of the one before.
     pub(super) fn begin(&self, turn_id: &Text) {
         self.lock().shown =
@@ -155,6 +159,32 @@ impl Channel {
         self.lock().running.as_ref().map(|running| running.stopper.stop()).is_some()
     }
 
+    /// Has the running turn leave itself to another generation.
+    pub(super) fn suspend(&self) {
+        if let Some(running) = &self.lock().running {
+            running.stopper.suspend();
+        }
+    }
+
+    /// Takes that back.
+    pub(super) fn resume(&self) {
+        if let Some(running) = &self.lock().running {
+            running.stopper.resume();
+        }
+    }
+
+    /// Stops the running turn for good: nothing is waited for any more.
+    pub(super) fn close(&self) {
+        if let Some(running) = &self.lock().running {
+            running.stopper.close();
+        }
+    }
+
+    /// The turn that holds the conversation.
+    pub(super) fn running(&self) -> Option<Text> {
+        self.lock().running.as_ref().map(|running| running.turn_id.clone())
+    }
+
     pub(super) fn is_running(&self) -> bool {
         self.lock().running.is_some()
     }
@@ -203,28 +233,6 @@ impl Channel {
                 mailbox.retire();
             }
         }
-    }
-
-    /// The last turn and its frames, if it is over and there are any.
-    pub(super) fn kept(&self) -> Option<KeptTurn> {
-        let state = self.lock();
-        let shown = state.shown.as_ref().filter(|shown| shown.sealed)?;
-        let (frames, left_out) = shown.replay.kept();
-        Some(KeptTurn {
-            conversation_id: self.conversation_id.clone(),
-            turn_id: shown.turn_id.clone(),
-            used_at: state.used_at,
-            left_out,
-            frames,
-        })
-    }
-
-    /// Shows a turn that the generation before has kept.
-    pub(super) fn restore(&self, turn: KeptTurn) {
-        let mut state = self.lock();
-        state.used_at = turn.used_at;
-        let replay = Replay::restored(turn.frames, turn.left_out);
-        state.shown = Some(Shown { turn_id: turn.turn_id, replay, sealed: true });
     }
 
     /// When it was used last; `None` while somebody uses it.

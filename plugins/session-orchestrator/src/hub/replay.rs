@@ -3,8 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use transom_agent::event::{AgentEvent, AgentEventKind};
-use transom_plugin_api::List;
+use transom_agent::event::AgentEventKind;
 
 use super::frame::{Frame, merge};
 
@@ -22,18 +21,6 @@ pub(crate) struct Replay {
 }
 
 impl Replay {
-    /// What [`kept`](Self::kept) told of another.
-    pub(crate) fn restored(frames: impl IntoIterator<Item = AgentEvent>, left_out: u64) -> Self {
-        let frames: VecDeque<_> = frames.into_iter().map(|event| Arc::new(Frame::new(event))).collect();
-        let bytes = frames.iter().map(|frame| frame.weight()).sum();
-        Self { frames, bytes, left_out }
-    }
-
-    /// The frames as they are, and how many are left out between the head and the others.
-    pub(crate) fn kept(&self) -> (List<AgentEvent>, u64) {
-        (self.frames.iter().map(|frame| frame.event().clone()).collect(), self.left_out)
-    }
-
     /// Takes in the next frame and, when there is too much, lets go of the oldest behind the head.
     pub(crate) fn push(&mut self, frame: &Arc<Frame>) {
         let merged = self.frames.back_mut().is_some_and(|last| {
