@@ -208,9 +208,13 @@ impl Step {
         self.sheet.is_empty() && self.usage.is_none()
     }
 
-    /// The model is asked once more, after it gave nothing but a failure.
-    pub(crate) fn ask_again(&mut self, now_ms: i64) {
+    /// The model gave nothing but a failure, and is asked once more.
+    pub(crate) fn forget_failure(&mut self) {
         self.outcome = None;
+    }
+
+    /// It is asked now.
+    pub(crate) const fn ask_again(&mut self, now_ms: i64) {
         self.asked_at = now_ms;
     }
 

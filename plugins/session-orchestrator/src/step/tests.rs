@@ -218,6 +218,7 @@ fn a_step_of_calls_alone_has_no_token_times() {
 fn the_time_of_a_request_that_is_made_again_counts_from_the_last_one() {
     let mut step = step();
     step.fail(Failure::new("network", "gone"));
+    step.forget_failure();
     step.ask_again(5000);
     step.take(Some(Ok(text("a"))), 5030);
     assert!(matches!(

@@ -34,6 +34,7 @@ impl<E: Edges> Turn<E> {
         loop {
             self.stream(prefix, limit, progress).await?;
             let Some(delay) = self.retry(progress).await else { return Some(()) };
+            progress.step.as_mut()?.forget_failure();
             self.claim.stop().unless_suspended(self.edges.sleep(delay)).await?;
             progress.step.as_mut()?.ask_again(self.edges.now_ms());
         }
