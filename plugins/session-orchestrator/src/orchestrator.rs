@@ -168,4 +168,6 @@ impl<E: Edges> Orchestrator<E> {
 #[cfg(test)]
 mod reload_tests;
 #[cfg(test)]
+mod start_tests;
+#[cfg(test)]
 mod tests;
