@@ -100,6 +100,10 @@ pub struct SessionOrchestrator {
     /// Tools of one step that run side by side. At least 1.
     #[setting(default = 4, min = 1)]
     max_parallel_tools: u32,
+    /// Whether a tool starts as soon as the model has asked for it, and not only when it has asked for all. No call starts
+    /// early while a plugin has a say in which ones run.
+    #[setting(default = false)]
+    eager: bool,
     /// Seconds a tool may take; 0 for as long as it needs.
     #[setting(default = 600)]
     tool_timeout_s: u64,

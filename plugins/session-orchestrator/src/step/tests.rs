@@ -73,7 +73,8 @@ fn results_follow_in_the_order_of_the_calls_and_facts_behind_them() {
     let mut step = fed([text("look"), call("1"), call("2"), finish(FinishReason::ToolCalls)]);
     step.close(100);
     step.answer(1, answer("two"));
-    assert_eq!((step.has_begun(0), step.has_begun(1)), (false, true));
+    assert_eq!((step.is_answered(0), step.is_answered(1)), (false, true));
+    assert_eq!(step.answer_of(1), Some(Answer { duration_ms: None, ..answer("two") }));
     step.begin(0);
     step.answer_rest(|begun| answer(if begun { "broken off" } else { "never ran" }));
     step.answer(0, answer("late"));
