@@ -94,6 +94,8 @@ pub(crate) trait Edges: Send + Sync + 'static {
         prompt: SystemPrompt,
     ) -> impl Future<Output = Result<SystemPrompt, CallError>> + Send;
 
+    /// Whether anybody has a say in which calls run.
+    fn is_gated(&self) -> bool;
     /// Runs the filter over the calls of a step.
     fn filter_gate(&self, gate: ToolGate) -> impl Future<Output = Result<ToolGate, CallError>> + Send;
 

@@ -66,7 +66,7 @@ impl Histories {
     pub(crate) fn take(&self, conversation: &Conversation) -> Past {
         let kept = self.lock().remove(&conversation.id);
         let kept = kept.filter(|kept| {
-            kept.created_at == conversation.created_at && kept.past.settled_seq < conversation.latest_seq
+            kept.created_at == conversation.created_at && kept.past.settled_seq <= conversation.latest_seq
         });
         kept.map(|kept| kept.past).unwrap_or_default()
     }

@@ -1,23 +1,27 @@
 //! Runs turns: one request builder, tool steps, viewers with replay.
 //!
-//! Hears [`PRINTED`] and the host's [`STOPPING`]; says [`STARTED`], [`SETTLED`] and, empty, [`PRINTED`]; applies [`INPUT`],
-//! [`SYSTEM_PROMPT`] and [`TOOLS`]; asks models, tools and the conversation store. Serves [`START`], [`WATCH`], [`STOP`] and [`STATUS`], and the routes `POST /chat`,
-//! `GET /models`, `GET /conversations/:id/status` and `POST /conversations/:id/stop`.
-//! Does not store anything itself, does not queue messages for a busy conversation, and does not ask a model twice
-//! for the same step.
+//! Hears [`PRINTED`] and the host's [`STOPPING`]; says [`STARTED`], [`SETTLED`], [`OPENED`] and, empty, [`PRINTED`]; applies
+//! [`INPUT`], [`SYSTEM_PROMPT`], [`TOOLS`] and [`GATE`]; asks models, tools, the conversation store and, where there is one,
+//! the message queue. Serves [`START`], [`WATCH`], [`STOP`], [`CLOSE`], [`ANSWER`] and [`STATUS`], and the routes
+//! `POST /chat`, `GET /models`, `GET /conversations/:id/status` and `POST /conversations/:id/stop`.
+//! Does not store anything itself, and does not queue messages for a busy conversation.
 //!
-//! A reload waits for the turns that run, because no generation goes on with a turn of another; with no time to wait it
-//! ends them as a stop does. Who comes after it still gets the frames of turns that ended before.
+//! What viewers see is durable first, but for the pieces of a text, which are drafted beside the stream and say that a
+//! crash may take them back. A turn that asks a person leaves nothing in memory: it goes on from its log. A reload waits
+//! for the turns that run, and what then still runs comes to a halt behind what it has said and goes on in the next
+//! generation; with no time to wait they end as by a stop.
 //!
 //! | file | subject |
 //! |---|---|
-//! | `orchestrator` | what is served: start, watch, stop, status |
+//! | `orchestrator` | what is served: start, watch, stop, close, answer, status; what becomes of turns in a reload |
 //! | `admission`, `folder` | the rules by which a start is accepted |
 //! | `hub` | frames for viewers, and the claim that makes a turn the only one of its conversation |
 //! | `turn` | one turn from its first request to its seal |
+//! | `sheet` | what a step has said: where it stands, how far it is durable and was shown |
 //! | `request` | the one place that makes requests to models |
 //! | `step`, `batch`, `ending` | the rules inside a turn: what a model said, which tools run when, when it ends |
-//! | `tools`, `stop` | running the tools of a step; the signal that stops a turn |
+//! | `tools`, `stop` | running the tools of a step; the signal that interrupts a turn |
+//! | `histories`, `common`, `handed` | what conversations have said; what turns share; turns on their way to the next generation |
 //! | `edges` | everything a turn needs of the world, as one trait |
 //! | `routes` | the HTTP form of it |
 
@@ -96,6 +100,10 @@ pub struct SessionOrchestrator {
     /// Tools of one step that run side by side. At least 1.
     #[setting(default = 4, min = 1)]
     max_parallel_tools: u32,
+    /// Whether a tool starts as soon as the model has asked for it, and not only when it has asked for all. No call starts
+    /// early while a plugin has a say in which ones run.
+    #[setting(default = false)]
+    eager: bool,
     /// Seconds a tool may take; 0 for as long as it needs.
     #[setting(default = 600)]
     tool_timeout_s: u64,

@@ -82,6 +82,16 @@ impl<E: Edges> Orchestrator<E> {
     }
 
     #[cfg(test)]
+    pub(crate) fn runs(&self, conversation_id: &str) -> bool {
+        self.hub.is_running(conversation_id)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn is_repaired(&self) -> bool {
+        *self.repaired.borrow()
+    }
+
+    #[cfg(test)]
     pub(crate) fn assume_repaired(&self) {
         self.repaired.send_replace(true);
     }
@@ -155,5 +165,9 @@ impl<E: Edges> Orchestrator<E> {
     }
 }
 
+#[cfg(test)]
+mod reload_tests;
+#[cfg(test)]
+mod start_tests;
 #[cfg(test)]
 mod tests;

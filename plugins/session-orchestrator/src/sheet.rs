@@ -160,6 +160,11 @@ impl Sheet {
         self.items.iter().find(|item| is(&item.chunk))?.position
     }
 
+    /// Whether a chunk is durable.
+    pub(crate) fn is_kept(&self, is: impl Fn(&Chunk) -> bool) -> bool {
+        self.items[..self.kept].iter().any(|item| is(&item.chunk))
+    }
+
     /// The bytes that are not durable; what is no text counts as one.
     pub(crate) fn unkept(&self) -> usize {
         self.items[self.kept..].iter().map(|item| item.length() - item.kept).sum()

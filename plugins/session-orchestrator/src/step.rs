@@ -208,9 +208,13 @@ impl Step {
         self.sheet.is_empty() && self.usage.is_none()
     }
 
-    /// The model is asked once more, after it gave nothing but a failure.
-    pub(crate) fn ask_again(&mut self, now_ms: i64) {
+    /// The model gave nothing but a failure, and is asked once more.
+    pub(crate) fn forget_failure(&mut self) {
         self.outcome = None;
+    }
+
+    /// It is asked now.
+    pub(crate) const fn ask_again(&mut self, now_ms: i64) {
         self.asked_at = now_ms;
     }
 
@@ -344,9 +348,25 @@ impl Step {
         self.stages[index] = Stage::Begun;
     }
 
-    /// Whether a call has an answer, or is being run.
-    pub(crate) fn has_begun(&self, index: usize) -> bool {
-        self.stages[index] != Stage::Open
+    /// Whether a call has an answer.
+    pub(crate) fn is_answered(&self, index: usize) -> bool {
+        self.stages[index] == Stage::Answered
+    }
+
+    /// The answer to a call, as one that asks for the same is answered.
+    pub(crate) fn answer_of(&self, index: usize) -> Option<Answer> {
+        self.sheet.chunks(Part::Result(index)).find_map(|chunk| match chunk {
+            Chunk::ToolResult { content, is_error, .. } => {
+                Some(Answer { content: content.clone(), is_error: *is_error, duration_ms: None })
+            }
+            _ => None,
+        })
+    }
+
+    /// How many of the calls, from the first on, are durable.
+    pub(crate) fn kept_calls(&self) -> usize {
+        let kept = |call: &&Call| self.sheet.is_kept(|chunk| call_id(chunk) == Some(&call.id));
+        self.calls.iter().take_while(kept).count()
     }
 
     /// Answers the calls that have no answer; what `instead` says depends on whether the call is being run.

@@ -6,28 +6,32 @@ use std::task::Poll;
 use std::time::Duration;
 
 use transom_agent::tool::{ToolCall, ToolDefinition, ToolOutput};
+use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{CallError, CallErrorKind, Text};
 
-use crate::batch::{Schedule, Work, plan};
+use crate::batch::{Plan, Schedule, Work};
 use crate::edges::Edges;
 use crate::hub::Claim;
 use crate::step::{Answer, Call, Step, between};
 
-/// The tools of a step, and for whom they run.
+/// For whom the tools of a step run, and how.
 pub(crate) struct Batch<'a, E> {
     pub(crate) edges: &'a E,
     pub(crate) claim: &'a Claim,
-    pub(crate) calls: &'a [Call],
     pub(crate) offered: &'a [ToolDefinition],
     pub(crate) cwd: &'a Text,
     /// How long each may take.
     pub(crate) timeout: Option<Duration>,
 }
 
-/// Calls that are planned, wait or are at work. Dropped, those at work are cancelled.
+/// Calls of a step that wait or are at work. Dropped, those at work are cancelled.
 pub(crate) struct Running<'a, E> {
-    batch: &'a Batch<'a, E>,
-    plan: Vec<Work>,
+    batch: Batch<'a, E>,
+    plan: Plan,
+    /// Which calls share the answer of which.
+    same: Vec<(usize, usize)>,
+    /// Calls that were admitted.
+    admitted: usize,
     schedule: Schedule,
     at_work: Vec<AtWork<'a>>,
 }
@@ -36,59 +40,82 @@ pub(crate) struct Running<'a, E> {
 type AtWork<'a> = (usize, Pin<Box<dyn Future<Output = Answer> + Send + 'a>>);
 
 impl<'a, E: Edges> Running<'a, E> {
-    /// Plans the calls of a step that have neither begun nor an answer; those of tools that were not offered are answered
-    /// at once. At most `limit` run side by side.
-    pub(crate) fn plan(batch: &'a Batch<'a, E>, step: &mut Step, limit: u32) -> Self {
-        let plan = plan(batch.calls, batch.offered, |index| step.has_begun(index));
-        for (index, _) in plan.iter().enumerate().filter(|(_, work)| **work == Work::Unknown) {
-            step.answer(index, unknown(&batch.calls[index].name, batch.offered));
-        }
-        let schedule = Schedule::new(&plan, limit);
-        Self { batch, plan, schedule, at_work: Vec::new() }
+    /// At most `limit` run side by side.
+    pub(crate) fn new(batch: Batch<'a, E>, limit: u32) -> Self {
+        let schedule = Schedule::new(limit);
+        Self { batch, plan: Plan::default(), same: Vec::new(), admitted: 0, schedule, at_work: Vec::new() }
     }
 
-    /// Starts what may start, if `more` may; whether anything is at work.
-    pub(crate) fn go_on(&mut self, step: &mut Step, more: bool) -> bool {
-        while more && let Some(index) = self.schedule.start_next() {
-            step.begin(index);
-            let position = step.position_of(&self.batch.calls[index]);
-            self.at_work.push((index, Box::pin(self.batch.run_one(index, position))));
+    /// Lets the first calls of a step run, up to `end`. Those that have an answer already are left alone, those of tools
+    /// that were not offered are answered at once.
+    pub(crate) fn admit(&mut self, step: &mut Step, end: usize) {
+        if sabotaged("run-a-started-call-again") {
+            self.admitted = 0;
         }
+        for index in std::mem::replace(&mut self.admitted, end)..end {
+            if step.is_answered(index) {
+                continue;
+            }
+            let call = &step.calls()[index];
+            match self.plan.of(index, call, self.batch.offered) {
+                Work::Run { alone } => self.schedule.push(index, alone),
+                Work::SameAs(first) => match step.answer_of(first) {
+                    Some(answer) => step.answer(index, answer),
+                    None => self.same.push((index, first)),
+                },
+                Work::Unknown => step.answer(index, unknown(&call.name, self.batch.offered)),
+            }
+        }
+    }
+
+    pub(crate) fn is_at_work(&self) -> bool {
         !self.at_work.is_empty()
+    }
+
+    /// Starts what may start.
+    pub(crate) fn start(&mut self, step: &mut Step) {
+        while let Some(index) = self.schedule.start_next() {
+            step.begin(index);
+            let call = step.calls()[index].clone();
+            let position = step.position_of(&call);
+            self.at_work.push((index, Box::pin(self.batch.run_one(call, position))));
+        }
     }
 
     /// The next answers, which belong to a call and to those that asked for the same. Nothing is lost when it is dropped.
     pub(crate) async fn next(&mut self) -> Vec<(usize, Answer)> {
         let (index, answer) = first_done(&mut self.at_work).await;
         self.schedule.ended();
-        let same = self.plan.iter().enumerate().filter(|(_, work)| **work == Work::SameAs(index));
+        let same = self.same.iter().filter(|(_, first)| *first == index);
         // They did not run, so they took no time.
-        let same = same.map(|(same, _)| (same, Answer { duration_ms: None, ..answer.clone() }));
+        let same = same.map(|(same, _)| (*same, Answer { duration_ms: None, ..answer.clone() }));
         let mut answers: Vec<(usize, Answer)> = same.collect();
         answers.push((index, answer));
         answers
     }
 }
 
-impl<E: Edges> Batch<'_, E> {
-    async fn run_one(&self, index: usize, position: i64) -> Answer {
-        let call = &self.calls[index];
-        let request = ToolCall {
-            tool_call_id: call.id.clone(),
-            input: call.input.clone(),
-            conversation_id: self.claim.conversation_id().clone(),
-            turn_id: self.claim.turn_id().clone(),
-            cwd: self.cwd.clone(),
-        };
-        let began_at = self.edges.now_ms();
-        self.claim.tool_began(&call.id, position);
-        let _printing = Printing { claim: self.claim, call: &call.id };
-        let outcome = self.edges.run_tool(&call.name, request, self.timeout).await;
-        let output = outcome.unwrap_or_else(|error| failed(&call.name, &error, self.timeout));
-        Answer {
-            content: output.content,
-            is_error: output.is_error,
-            duration_ms: Some(between(began_at, self.edges.now_ms())),
+impl<'a, E: Edges> Batch<'a, E> {
+    fn run_one(&self, call: Call, position: i64) -> impl Future<Output = Answer> + Send + use<'a, E> {
+        let Self { edges, claim, cwd, timeout, .. } = *self;
+        async move {
+            let request = ToolCall {
+                tool_call_id: call.id.clone(),
+                input: call.input.clone(),
+                conversation_id: claim.conversation_id().clone(),
+                turn_id: claim.turn_id().clone(),
+                cwd: cwd.clone(),
+            };
+            let began_at = edges.now_ms();
+            claim.tool_began(&call.id, position);
+            let _printing = Printing { claim, call: &call.id };
+            let outcome = edges.run_tool(&call.name, request, timeout).await;
+            let output = outcome.unwrap_or_else(|error| failed(&call.name, &error, timeout));
+            Answer {
+                content: output.content,
+                is_error: output.is_error,
+                duration_ms: Some(between(began_at, edges.now_ms())),
+            }
         }
     }
 }

@@ -149,6 +149,10 @@ impl Edges for Bus {
         self.ports.system_prompt.apply(prompt).await
     }
 
+    fn is_gated(&self) -> bool {
+        self.ports.gate.is_linked()
+    }
+
     async fn filter_gate(&self, gate: ToolGate) -> Result<ToolGate, CallError> {
         self.ports.gate.apply(gate).await
     }

@@ -73,7 +73,8 @@ fn results_follow_in_the_order_of_the_calls_and_facts_behind_them() {
     let mut step = fed([text("look"), call("1"), call("2"), finish(FinishReason::ToolCalls)]);
     step.close(100);
     step.answer(1, answer("two"));
-    assert_eq!((step.has_begun(0), step.has_begun(1)), (false, true));
+    assert_eq!((step.is_answered(0), step.is_answered(1)), (false, true));
+    assert_eq!(step.answer_of(1), Some(Answer { duration_ms: None, ..answer("two") }));
     step.begin(0);
     step.answer_rest(|begun| answer(if begun { "broken off" } else { "never ran" }));
     step.answer(0, answer("late"));
@@ -218,6 +219,7 @@ fn a_step_of_calls_alone_has_no_token_times() {
 fn the_time_of_a_request_that_is_made_again_counts_from_the_last_one() {
     let mut step = step();
     step.fail(Failure::new("network", "gone"));
+    step.forget_failure();
     step.ask_again(5000);
     step.take(Some(Ok(text("a"))), 5030);
     assert!(matches!(

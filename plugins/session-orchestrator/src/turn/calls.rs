@@ -11,19 +11,36 @@ use super::run::Flow;
 use crate::edges::Edges;
 use crate::ending::after_tools;
 use crate::request::Prefix;
-use crate::step::{Answer, Call, Step};
+use crate::step::{Answer, Step};
 use crate::tools::{Batch, Running};
 
 /// How long tools at work may go on when the turn is to be left to another generation.
 const GRACE: Duration = Duration::from_secs(5);
 
 impl<E: Edges> Turn<E> {
+    /// Where the calls of a step run.
+    pub(super) fn running<'a>(&'a self, prefix: &'a Prefix) -> Running<'a, E> {
+        let timeout = self.settings.tool_timeout_s;
+        let batch = Batch {
+            edges: &*self.edges,
+            claim: &self.claim,
+            offered: prefix.tools(),
+            cwd: &self.terms.cwd,
+            timeout: (timeout > 0).then(|| Duration::from_secs(timeout)),
+        };
+        Running::new(batch, self.settings.max_parallel_tools)
+    }
+
     /// Runs the calls of the step under way that have no answer yet, and stores the step; how the turn goes on, unless it
     /// is with a further step.
-    pub(super) async fn run_calls(&self, prefix: &Prefix, progress: &mut Progress) -> Option<Flow> {
+    pub(super) async fn run_calls(
+        &self,
+        running: &mut Running<'_, E>,
+        progress: &mut Progress,
+    ) -> Option<Flow> {
         let step = progress.step.as_mut()?;
-        let calls = step.calls().to_vec();
-        self.run_tools(prefix, &calls, step).await;
+        running.admit(step, step.calls().len());
+        self.run_tools(running, step).await;
         step.answer_rest(interrupted);
         if let Err(flow) = self.store_step(progress).await {
             return Some(flow);
@@ -39,20 +56,16 @@ impl<E: Edges> Turn<E> {
 
     /// Runs tools until each has answered. When the turn is to be left to another generation no further one is started, and
     /// those at work have a while to answer.
-    async fn run_tools(&self, prefix: &Prefix, calls: &[Call], step: &mut Step) {
-        let timeout = self.settings.tool_timeout_s;
-        let batch = Batch {
-            edges: &*self.edges,
-            claim: &self.claim,
-            calls,
-            offered: prefix.tools(),
-            cwd: &self.terms.cwd,
-            timeout: (timeout > 0).then(|| Duration::from_secs(timeout)),
-        };
-        let mut running = Running::plan(&batch, step, self.settings.max_parallel_tools);
+    pub(super) async fn run_tools(&self, running: &mut Running<'_, E>, step: &mut Step) {
         let mut keeper = Keeper::new(self);
         let mut grace: Option<Pin<Box<dyn Future<Output = ()> + Send + '_>>> = None;
-        while running.go_on(step, grace.is_none()) {
+        loop {
+            if !self.claim.stop().is_suspended() {
+                running.start(step);
+            }
+            if !running.is_at_work() {
+                return;
+            }
             keeper.hurry(step);
             let leaving = grace.is_some();
             let over = async {

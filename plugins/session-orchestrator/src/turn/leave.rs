@@ -10,15 +10,17 @@ use super::{Terms, Turn};
 use crate::edges::Edges;
 use crate::handed::HandedTurn;
 use crate::hub::Places;
+use crate::tools::Running;
 
 impl<E: Edges> Turn<E> {
     /// Stores what was said of a step in whose middle the model was let go of.
-    pub(super) async fn suspend_step(&self, progress: &mut Progress) -> Flow {
+    pub(super) async fn suspend_step(&self, running: &mut Running<'_, E>, progress: &mut Progress) -> Flow {
         let Some(step) = &mut progress.step else { return Flow::Suspended };
         if step.is_blank() {
             progress.take_back_step();
             return Flow::Suspended;
         }
+        self.run_tools(running, step).await;
         step.close(self.edges.now_ms());
         step.answer_rest(interrupted);
         self.store_step(progress).await.err().unwrap_or(Flow::Suspended)

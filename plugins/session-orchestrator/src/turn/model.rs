@@ -18,6 +18,7 @@ use crate::edges::{Edges, ModelStream};
 use crate::request::Prefix;
 use crate::sheet::frame;
 use crate::step::{Failure, Outcome, Step};
+use crate::tools::Running;
 
 /// Events a model may have ready in a row before others get their turn.
 const EVENTS_BETWEEN_BREATHS: u64 = 64;
@@ -29,11 +30,13 @@ impl<E: Edges> Turn<E> {
         &self,
         prefix: &Prefix,
         limit: Option<Limit>,
+        running: &mut Running<'_, E>,
         progress: &mut Progress,
     ) -> Option<()> {
         loop {
-            self.stream(prefix, limit, progress).await?;
+            self.stream(prefix, limit, running, progress).await?;
             let Some(delay) = self.retry(progress).await else { return Some(()) };
+            progress.step.as_mut()?.forget_failure();
             self.claim.stop().unless_suspended(self.edges.sleep(delay)).await?;
             progress.step.as_mut()?.ask_again(self.edges.now_ms());
         }
@@ -41,7 +44,13 @@ impl<E: Edges> Turn<E> {
 
     /// One request. The stream is dropped when the turn is interrupted, not at its next event, and nothing is read behind
     /// its end.
-    async fn stream(&self, prefix: &Prefix, limit: Option<Limit>, progress: &mut Progress) -> Option<()> {
+    async fn stream(
+        &self,
+        prefix: &Prefix,
+        limit: Option<Limit>,
+        running: &mut Running<'_, E>,
+        progress: &mut Progress,
+    ) -> Option<()> {
         let messages = &progress.past.get_or_insert_default().messages;
         let request = match limit {
             None => prefix.request(messages),
@@ -55,14 +64,21 @@ impl<E: Edges> Turn<E> {
                 return Some(());
             }
         };
+        let eager = self.settings.eager && limit.is_none();
         let mut keeper = Keeper::new(self);
         let mut events = 0_u64;
         while step.outcome().is_none() {
             keeper.look(step);
+            if eager {
+                self.start_early(running, &mut keeper, step);
+            }
             tokio::select! {
                 biased;
                 () = self.claim.stop().suspended() => return None,
                 beat = keeper.beat() => keeper.take(beat, step),
+                answers = running.next(), if running.is_at_work() => {
+                    answers.into_iter().for_each(|(index, answer)| step.answer(index, answer));
+                }
                 next = stream.next() => {
                     step.take(next, self.edges.now_ms());
                     self.show(step);
@@ -79,6 +95,16 @@ impl<E: Edges> Turn<E> {
             keeper.rest(step).await;
         }
         Some(())
+    }
+
+    /// Runs calls before the model has come to its end, once they are durable, as long as nobody has a say in it.
+    fn start_early(&self, running: &mut Running<'_, E>, keeper: &mut Keeper<'_, E>, step: &mut Step) {
+        if step.calls().is_empty() || self.edges.is_gated() {
+            return;
+        }
+        keeper.hurry(step);
+        running.admit(step, step.kept_calls());
+        running.start(step);
     }
 
     /// How long to wait before the request of this step is made again, which is durable and shown; `None` when it is not

@@ -73,7 +73,7 @@ impl<E: Edges> Turn<E> {
         let Some(prefix) = stop.unless_suspended(self.prefix()).await else { return Flow::Suspended };
         // One that has waited for a person, who has answered.
         if progress.step.is_some()
-            && let Some(flow) = self.run_calls(&prefix, progress).await
+            && let Some(flow) = self.run_calls(&mut self.running(&prefix), progress).await
         {
             return flow;
         }
@@ -98,8 +98,9 @@ impl<E: Edges> Turn<E> {
     async fn run_step(&self, prefix: &Prefix, progress: &mut Progress) -> Option<Flow> {
         let limit = Limit::reached(&self.settings, progress);
         progress.begin_step(self.claim.turn_id(), self.edges.now_ms());
-        if self.ask_model(prefix, limit, progress).await.is_none() {
-            return Some(self.suspend_step(progress).await);
+        let mut running = self.running(prefix);
+        if self.ask_model(prefix, limit, &mut running, progress).await.is_none() {
+            return Some(self.suspend_step(&mut running, progress).await);
         }
         let step = progress.step.as_mut()?;
         step.close(self.edges.now_ms());
@@ -117,7 +118,7 @@ impl<E: Edges> Turn<E> {
                 }
                 match self.gate(prefix, progress).await {
                     Some(flow) => Some(flow),
-                    None => self.run_calls(prefix, progress).await,
+                    None => self.run_calls(&mut running, progress).await,
                 }
             }
         }

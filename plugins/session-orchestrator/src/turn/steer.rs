@@ -15,7 +15,7 @@ impl<E: Edges> Turn<E> {
     /// Takes what was said meanwhile into the log and into the next request; how the turn goes on when that could not be
     /// stored.
     pub(super) async fn steer(&self, progress: &mut Progress) -> Option<Flow> {
-        let Some(Steering { message_id, text }) = self.steering().await else { return None };
+        let Steering { message_id, text } = self.steering().await?;
         match self.is_stored(&message_id).await {
             Ok(true) => {}
             Ok(false) => {

@@ -254,3 +254,51 @@ async fn a_tool_is_told_for_whom_it_runs() {
     );
     assert_eq!(ran[0].cwd, started[0].cwd);
 }
+
+#[tokio::test]
+async fn an_eager_call_runs_while_the_model_goes_on_and_only_once() {
+    let scene = scene_with(r#"{"eager":true}"#);
+    let world = Arc::clone(&scene.world);
+    scene.world.tool("x", true, move |call| {
+        assert!(!world.drafts.lock().unwrap().is_empty(), "its call is durable");
+        async move { Ok(ToolOutput::ok(call.input.as_str())) }
+    });
+    let early = [calls("1", "x", "1"), says("and then"), Beat::Tick(10), says(" one more")];
+    let late = (0..50).map(|_| says("."));
+    let more = [calls("2", "x", "1"), calls("3", "x", "3")];
+    asks(&scene, early.into_iter().chain(late).chain(more));
+    answers(&scene);
+    let frames = scene.turn("hi").await;
+    let shown = |is: fn(&AgentEventKind) -> bool| frames.iter().position(is).unwrap();
+    let answered = shown(|frame| matches!(frame, AgentEventKind::ToolResult { .. }));
+    assert!(answered < shown(|frame| matches!(frame, AgentEventKind::StepComplete { .. })));
+    assert_eq!(scene.world.ran.lock().unwrap().len(), 2);
+    let mut ids = stored_ids(&scene);
+    assert_eq!(ids, ["1", "2", "3"]);
+    ids.dedup();
+    assert_eq!(results(&frames).len(), 3, "one result for each call");
+}
+
+#[tokio::test]
+async fn no_call_is_eager_while_somebody_has_a_say() {
+    let scene = scene_with(r#"{"eager":true}"#);
+    scene.world.tool("x", true, |_| async { Ok(ToolOutput::ok("")) });
+    let allows = |gate| -> crate::edges::fake::Boxed<_> { Box::pin(async { Ok(gate) }) };
+    *scene.world.gate.lock().unwrap() = Some(Box::new(allows));
+    scene.world.script([calls("1", "x", "1"), Beat::Tick(300), says("hm"), Beat::Hang]);
+    let viewer = scene.start("hi").await;
+    until(&viewer, |frame| matches!(frame, AgentEventKind::TextDelta { .. })).await;
+    assert!(scene.world.ran.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn an_eager_call_at_work_when_the_model_fails_is_answered() {
+    let scene = scene_with(r#"{"eager":true}"#);
+    scene.world.tool("x", true, |_| async { pending().await });
+    let waits = (0..50).map(|_| says("."));
+    let fails = Beat::Broken(CallError::unavailable("gone"));
+    scene.world.script([calls("1", "x", "1")].into_iter().chain(waits).chain([fails]));
+    let frames = scene.turn("hi").await;
+    assert_eq!(reason(&frames), EndReason::Error);
+    assert_eq!(results(&frames)[0].1, "the turn ended before this had answered; it may have had effects");
+}

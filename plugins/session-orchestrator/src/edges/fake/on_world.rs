@@ -169,6 +169,10 @@ impl Edges for Fake {
         Ok(prompt)
     }
 
+    fn is_gated(&self) -> bool {
+        self.0.gate.lock().unwrap().is_some()
+    }
+
     async fn filter_gate(&self, gate: ToolGate) -> Result<ToolGate, CallError> {
         let filtered = self.0.gate.lock().unwrap().as_ref().map(|filter| filter(gate.clone()));
         match filtered {

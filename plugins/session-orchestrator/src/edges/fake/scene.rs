@@ -8,6 +8,7 @@ use transom_plugin_api::{CallError, Maybe, Settings, Text};
 
 use super::{Fake, World};
 use crate::SessionOrchestrator;
+use crate::handed::Handed;
 use crate::hub::Viewer;
 use crate::orchestrator::Orchestrator;
 
@@ -45,6 +46,14 @@ impl Scene {
         let settings = SessionOrchestrator::from_json(settings).unwrap();
         let orchestrator = Arc::new(Orchestrator::new(Fake(Arc::clone(&world)), settings));
         Self { world, orchestrator }
+    }
+
+    /// Begins like a plugin that starts, and waits until what was left is in order.
+    pub(crate) async fn begin(&self, handed: Handed) {
+        self.orchestrator.begin(handed);
+        while !self.orchestrator.is_repaired() {
+            tokio::task::yield_now().await;
+        }
     }
 
     pub(crate) async fn try_start(&self, text: &str) -> Result<(TurnStarted, Viewer), CallError> {

@@ -248,7 +248,8 @@ impl Store {
         for message in &mut messages {
             message.chunks.retain(|chunk| !chunk.is_fact() && !matches!(chunk, Chunk::Error { .. }));
         }
-        messages.retain(|message| !message.chunks.is_empty());
+        let is_thought = |chunk: &Chunk| matches!(chunk, Chunk::Thinking { .. });
+        messages.retain(|message| !message.chunks.iter().all(is_thought));
         History { messages: Shared::new(answered(messages)), latest_seq: log.conversation.latest_seq }
     }
 
