@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use transom_agent::conversation::{Conversation, Update};
-use transom_agent::log::{Append, Appended, History, HistoryOf};
+use transom_agent::log::{Append, Appended, Chunks, History, HistoryOf, Read};
 use transom_agent::provider::{ModelInfo, ModelRequest, ProviderEvent};
 use transom_agent::tool::{ToolAssembly, ToolCall, ToolDefinition, ToolOutput};
 use transom_agent::turn::{SystemPrompt, TurnInput, TurnSettled, TurnStarted};
@@ -54,6 +54,8 @@ pub(crate) trait Edges: Send + Sync + 'static {
     fn find(&self, conversation_id: &str) -> impl Future<Output = Result<Conversation, CallError>> + Send;
     /// The messages a model may be shown.
     fn history(&self, of: HistoryOf) -> impl Future<Output = Result<History, CallError>> + Send;
+    /// A part of a log.
+    fn read(&self, read: Read) -> impl Future<Output = Result<Chunks, CallError>> + Send;
     /// Appends durably.
     fn append(&self, append: Append) -> impl Future<Output = Result<Appended, CallError>> + Send;
     /// Changes what is known about a conversation.

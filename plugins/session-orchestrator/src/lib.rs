@@ -42,7 +42,7 @@ use std::sync::Arc;
 
 use transom_agent::conversation::{Conversation, FIND, UPDATE, Update};
 use transom_agent::event::AgentEvent;
-use transom_agent::log::{APPEND, Append, Appended, HISTORY, History, HistoryOf};
+use transom_agent::log::{APPEND, Append, Appended, Chunks, HISTORY, History, HistoryOf, READ, Read};
 use transom_agent::provider::{MODEL, ModelInfo, ModelRequest, ProviderEvent};
 use transom_agent::reach::{HTTP_ROUTE, HTTP_STREAM, HttpFrame, HttpReply, HttpRequest, HttpRoute};
 use transom_agent::tool::{
@@ -115,6 +115,8 @@ pub struct OrchestratorPorts {
     append: Caller<Append, Appended>,
     #[calls(HISTORY)]
     history: Caller<HistoryOf, History>,
+    #[calls(READ)]
+    read: Caller<Read, Chunks>,
     #[calls(FIND)]
     find: Caller<Text, Conversation>,
     #[calls(UPDATE)]

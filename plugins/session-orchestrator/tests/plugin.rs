@@ -1,7 +1,7 @@
 //! The plugin from outside, between a store and a model that the test plays.
 
 use transom_agent::conversation::{Conversation, FIND, Status, UPDATE};
-use transom_agent::log::{APPEND, Append, Appended, HISTORY, History};
+use transom_agent::log::{APPEND, Append, Appended, Chunks, HISTORY, History, READ};
 use transom_agent::provider::{FinishReason, MODEL, ModelInfo, ProviderEvent};
 use transom_agent::turn::{EndReason, INPUT, SETTLED, START, STARTED, StartTurn};
 use transom_plugin_api::{CallError, CallErrorKind, List, Maybe, Refusal, Shared};
@@ -32,6 +32,9 @@ fn serve_store(stand: &Stand) {
         Ok(Appended { first_seq: 1, last_seq: 1, conversation: conversation() })
     });
     stand.serve(HISTORY, |_, _| async { Ok(History { messages: Shared::new(List::new()), latest_seq: 0 }) });
+    stand.serve(READ, |_, _| async {
+        Ok(Chunks { chunks: List::new(), latest_seq: 0, latest_position: 0 })
+    });
     stand.serve(FIND, fault::fails(CallError::not_found("nobody said anything yet")));
     stand.serve(UPDATE, |_, _| async { Ok(conversation()) });
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use transom_agent::conversation::{Conversation, Update};
-use transom_agent::log::{Append, Appended, History, HistoryOf};
+use transom_agent::log::{Append, Appended, Chunks, History, HistoryOf, Read};
 use transom_agent::provider::{ModelInfo, ModelRequest, ProviderEvent};
 use transom_agent::tool::{ToolAssembly, ToolCall, ToolDefinition, ToolOutput};
 use transom_agent::turn::{SystemPrompt, TurnInput, TurnSettled, TurnStarted};
@@ -92,6 +92,10 @@ impl Edges for Bus {
 
     async fn history(&self, of: HistoryOf) -> Result<History, CallError> {
         self.ports.history.call(of).await
+    }
+
+    async fn read(&self, read: Read) -> Result<Chunks, CallError> {
+        self.ports.read.call(read).await
     }
 
     async fn append(&self, append: Append) -> Result<Appended, CallError> {

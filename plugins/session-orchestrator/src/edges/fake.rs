@@ -1,5 +1,6 @@
 //! The edges in memory, for tests: a scripted model, tools made of closures, a store that is a list.
 
+pub(crate) mod log;
 pub(crate) mod scene;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -11,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use transom_agent::conversation::{Conversation, CurrentTurn, Status, Update};
-use transom_agent::log::{Append, Appended, History, HistoryOf};
+use transom_agent::log::{Append, Appended, Chunks, History, HistoryOf, Read};
 use transom_agent::message::{Chunk, Message};
 use transom_agent::provider::{FailureClass, FinishReason, ModelInfo, ModelRequest, ProviderEvent, Usage};
 use transom_agent::tool::{ToolAssembly, ToolCall, ToolDefinition, ToolOutput};
@@ -300,6 +301,11 @@ impl Edges for Fake {
         }
         messages.retain(|message| !message.chunks.is_empty());
         Ok(History { messages: Shared::new(messages.into()), latest_seq: 0 })
+    }
+
+    async fn read(&self, read: Read) -> Result<Chunks, CallError> {
+        self.find(&read.conversation_id).await?;
+        Ok(log::part(&log::rows(&self.0.appends.lock().unwrap()), &read))
     }
 
     async fn append(&self, append: Append) -> Result<Appended, CallError> {
