@@ -18,6 +18,7 @@
 //! | `request` | the one place that makes requests to models |
 //! | `step`, `batch`, `ending` | the rules inside a turn: what a model said, which tools run when, when it ends |
 //! | `tools`, `stop` | running the tools of a step; the signal that stops a turn |
+//! | `shown` | how a chunk of the log is shown |
 //! | `edges` | everything a turn needs of the world, as one trait |
 //! | `routes` | the HTTP form of it |
 
@@ -33,6 +34,7 @@ mod orchestrator;
 mod relay;
 mod request;
 mod routes;
+mod shown;
 mod step;
 mod stop;
 mod tools;

@@ -26,7 +26,9 @@ pub(crate) struct Orchestrator<E> {
 
 impl<E: Edges> Orchestrator<E> {
     pub(crate) fn new(edges: E, settings: SessionOrchestrator) -> Self {
-        Self { edges: Arc::new(edges), hub: Hub::new(), settings: Arc::new(settings) }
+        let edges = Arc::new(edges);
+        let hub = Hub::new(Arc::<E>::clone(&edges));
+        Self { edges, hub, settings: Arc::new(settings) }
     }
 
     /// Begins a turn, with a viewer that sees all of it.
@@ -42,7 +44,7 @@ impl<E: Edges> Orchestrator<E> {
         let now_ms = self.edges.now_ms();
         let claim = self.hub.claim(&request.conversation_id, new_turn_id(), now_ms)?;
         let terms = self.agree(&claim, request, now_ms).await?;
-        let viewer = claim.viewer()?;
+        let viewer = claim.viewer();
         let (accepted, answer) = oneshot::channel();
         let (edges, settings) = (Arc::clone(&self.edges), Arc::clone(&self.settings));
         self.edges.spawn(Turn { edges, settings, claim, terms }.go(accepted));
@@ -158,7 +160,9 @@ impl<E: Edges> Orchestrator<E> {
                 () = self.edges.sleep(patience) => {}
             }
         }
-        self.hub.retire_viewers();
+        if self.hub.running() == 0 {
+            self.hub.retire_viewers();
+        }
     }
 
     /// What the next generation is to go on with.

@@ -32,9 +32,7 @@ fn serve_store(stand: &Stand) {
         Ok(Appended { first_seq: 1, last_seq: 1, conversation: conversation() })
     });
     stand.serve(HISTORY, |_, _| async { Ok(History { messages: Shared::new(List::new()), latest_seq: 0 }) });
-    stand.serve(READ, |_, _| async {
-        Ok(Chunks { chunks: List::new(), latest_seq: 0, latest_position: 0 })
-    });
+    stand.serve(READ, |_, _| async { Ok(Chunks { chunks: List::new(), latest_seq: 0, latest_position: 0 }) });
     stand.serve(FIND, fault::fails(CallError::not_found("nobody said anything yet")));
     stand.serve(UPDATE, |_, _| async { Ok(conversation()) });
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use transom_agent::event::{AgentEventKind, Place};
 use transom_agent::provider::Usage;
 use transom_agent::turn::EndReason;
-use transom_plugin_api::{CallError, Maybe, Text};
+use transom_plugin_api::{Maybe, Text};
 
 use super::Hub;
 use super::channel::Channel;
@@ -52,18 +52,15 @@ impl Claim {
     }
 
     /// A viewer of this turn.
-    ///
-    /// # Errors
-    /// Never while the claim is held.
-    pub(crate) fn viewer(&self) -> Result<Viewer, CallError> {
-        self.channel.watch_turn(&self.turn_id)
+    pub(crate) fn viewer(&self) -> Viewer {
+        self.channel.watch(Some(&self.turn_id), None)
     }
 
     /// Begins to show the turn, whose frames follow those that were counted by `places`.
     pub(crate) fn begin(&mut self, places: Places) {
         self.stage = Stage::Begun;
         self.places = Mutex::new(places);
-        self.channel.begin(&self.turn_id);
+        self.channel.begin(&self.turn_id, places);
     }
 
     /// Gives a frame its place, before it is shown: what stands there is made durable first.

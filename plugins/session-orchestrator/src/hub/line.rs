@@ -1,0 +1,203 @@
+//! [`Line`]: what a conversation has shown, from the first turn that was begun here.
+
+use std::sync::Arc;
+
+use transom_agent::event::{AgentEventKind, Cursor};
+use transom_plugin_api::Text;
+
+use super::frame::Frame;
+use super::kept::KeptTurn;
+use super::memory::Memory;
+use super::places::Places;
+use super::spot::Spot;
+
+/// The frames of a conversation that are in memory, and where the others are.
+#[derive(Debug)]
+pub(super) struct Line {
+    generation: u32,
+    /// The last position that is known to be in the log.
+    logged: i64,
+    memory: Memory,
+    turn: LineTurn,
+}
+
+/// The current or last turn.
+#[derive(Debug)]
+struct LineTurn {
+    turn_id: Text,
+    /// Where it was taken up.
+    base: Spot,
+    /// Nothing was shown since then.
+    is_fresh: bool,
+    /// It was taken up at its beginning.
+    is_whole: bool,
+    /// Behind its last frame.
+    sealed: Option<Spot>,
+}
+
+/// What follows a spot.
+#[derive(Debug)]
+pub(super) enum Follows {
+    Frame(Arc<Frame>),
+    /// Nothing yet.
+    Nothing,
+    /// It is in the log, which goes up to this position at least.
+    InLog {
+        logged: i64,
+        generation: u32,
+    },
+    /// It was too much to be held back, and is not in the log.
+    Gone,
+}
+
+/// What there is where a cursor points to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stands {
+    /// It is that spot.
+    At(Spot),
+    /// What it names was not shown; this was the last.
+    Beyond(Spot),
+    /// The log knows.
+    AskLog,
+    /// Nobody knows.
+    Gone,
+}
+
+impl Line {
+    /// Of a conversation whose turn goes on behind `places`; everything before is in the log.
+    pub(super) fn new(turn_id: &Text, places: Places) -> Self {
+        let base = Spot::behind(places.position());
+        let (generation, logged) = (places.generation(), places.position());
+        Self { generation, logged, memory: Memory::new(base), turn: LineTurn::new(turn_id, base) }
+    }
+
+    /// The next turn goes on behind `places`, or the same one once more; whether that takes back what was shown. Where it is
+    /// not where the line ends, what is between, or instead, is in the log.
+    pub(super) fn begin(&mut self, turn_id: &Text, places: Places) -> bool {
+        let end = self.memory.end();
+        let goes_on = self.turn.turn_id == *turn_id && self.turn.sealed.is_none();
+        let same = self.generation == places.generation();
+        if same && end.position == places.position() {
+            self.logged = self.logged.max(places.position());
+            if !goes_on {
+                self.turn = LineTurn::new(turn_id, end);
+            }
+            return false;
+        }
+        let before = std::mem::replace(self, Self::new(turn_id, places));
+        if goes_on && before.turn.base < self.turn.base {
+            self.turn = before.turn;
+        }
+        !same || end.position > places.position()
+    }
+
+    pub(super) fn show(&mut self, frame: Arc<Frame>) {
+        if frame.start() < self.memory.end() {
+            let (turn_id, at) = (&frame.event().turn_id, frame.event().at);
+            tracing::error!(
+                "a frame of turn `{turn_id}` is not shown, for its place is behind the others: {at:?}"
+            );
+            return;
+        }
+        if std::mem::take(&mut self.turn.is_fresh) {
+            self.turn.is_whole = matches!(frame.event().what, AgentEventKind::UserMessage { .. });
+        }
+        if frame.is_seal() {
+            self.turn.sealed = Some(frame.end());
+            // The entry of a turn's end has two frames, and this is the second.
+            if self.logged + 1 == frame.event().at.position {
+                self.logged += 1;
+            }
+        }
+        self.memory.push(frame);
+    }
+
+    /// What is shown up to `position` can be read in the log.
+    pub(super) fn logged(&mut self, position: i64) {
+        self.logged = self.logged.max(position);
+    }
+
+    /// Lets go of what can be read in the log and was seen by those who wait for it.
+    pub(super) fn let_go(&mut self, seen: Spot) {
+        self.memory.let_go(self.logged, seen);
+    }
+
+    pub(super) fn behind(&self, spot: Spot) -> Follows {
+        let floor = self.memory.floor();
+        if spot < floor {
+            if floor.position > self.logged {
+                return Follows::Gone;
+            }
+            return Follows::InLog { logged: self.logged, generation: self.generation };
+        }
+        self.memory.behind(spot).map_or(Follows::Nothing, Follows::Frame)
+    }
+
+    /// What a cursor of this generation points to.
+    pub(super) fn stands(&self, cursor: Cursor) -> Stands {
+        let (floor, end) = (self.memory.floor(), self.memory.end());
+        let named = Spot::within(cursor.position, cursor.offset);
+        if cursor.position <= self.logged && named < floor {
+            return Stands::AskLog;
+        }
+        if named < floor {
+            return Stands::Gone;
+        }
+        match self.memory.last_at(cursor.position).map(|frame| frame.end()) {
+            Some(last) if last.is_whole() => Stands::At(last),
+            Some(last) if named <= last => Stands::At(named),
+            Some(last) => Stands::Beyond(last),
+            None if named == floor => Stands::At(named),
+            // Whether a text stands there, and how long it is, only the log knows.
+            None if end.is_whole() && end == floor => Stands::AskLog,
+            None if named > end => Stands::Beyond(end),
+            None => Stands::Gone,
+        }
+    }
+
+    pub(super) const fn generation(&self) -> u32 {
+        self.generation
+    }
+
+    /// Behind the last frame that was shown.
+    pub(super) const fn end(&self) -> Spot {
+        self.memory.end()
+    }
+
+    /// Where a turn begins; `None` when that is not known here.
+    pub(super) fn beginning_of(&self, turn_id: &str) -> Option<Spot> {
+        (self.turn.turn_id == turn_id && self.turn.is_whole).then_some(self.turn.base)
+    }
+
+    /// Whether it is the current or last turn, and where that ended, if it has.
+    pub(super) fn end_of(&self, turn_id: &str) -> Option<Option<Spot>> {
+        (self.turn.turn_id == turn_id).then_some(self.turn.sealed)
+    }
+
+    /// The frames of the last turn, if it is over and not in the log.
+    pub(super) fn kept(&self) -> Option<(Text, Vec<Arc<Frame>>)> {
+        self.turn.sealed?;
+        let frames = self.memory.frames().cloned().collect();
+        Some((self.turn.turn_id.clone(), frames))
+    }
+
+    /// A turn that the generation before has kept.
+    pub(super) fn restored(turn: KeptTurn) -> Option<Self> {
+        let first = turn.frames.first()?;
+        let places = Places::behind(first.at.generation, first.at.position - 1);
+        let mut line = Self::new(&turn.turn_id, places);
+        turn.frames.into_iter().for_each(|event| line.show(Arc::new(Frame::new(event))));
+        Some(line)
+    }
+
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        self.memory.bytes()
+    }
+}
+
+impl LineTurn {
+    fn new(turn_id: &Text, base: Spot) -> Self {
+        Self { turn_id: turn_id.clone(), base, is_fresh: true, is_whole: false, sealed: None }
+    }
+}
