@@ -2,7 +2,7 @@
 //!
 //! Hears [`PRINTED`] and the host's [`STOPPING`]; says [`STARTED`], [`SETTLED`] and, empty, [`PRINTED`]; applies [`INPUT`],
 //! [`SYSTEM_PROMPT`] and [`TOOLS`]; asks models, tools and the conversation store. Serves [`START`], [`WATCH`], [`STOP`] and [`STATUS`], and the routes `POST /chat`,
-//! `GET /models`, `GET /conversations/:id/status` and `POST /conversations/:id/stop`.
+//! `GET /models`, and below `/conversations/:id` `GET /events`, `/last` and `/status`, `POST /answer`, `/close`, `/open` and `/stop`.
 //! Does not store anything itself, does not queue messages for a busy conversation, and does not ask a model twice
 //! for the same step.
 //!
@@ -127,9 +127,9 @@ pub struct OrchestratorPorts {
     model: StreamCaller<ModelRequest, ProviderEvent, ModelInfo>,
     #[calls(TOOL)]
     tool: Caller<ToolCall, ToolOutput, ToolDefinition>,
-    #[serves(HTTP_ROUTE, names = ["GET /models", "GET /conversations/:id/status", "POST /conversations/:id/stop"])]
+    #[serves(HTTP_ROUTE, names = ["GET /models", "GET /conversations/:id/last", "GET /conversations/:id/status", "POST /conversations/:id/answer", "POST /conversations/:id/close", "POST /conversations/:id/open", "POST /conversations/:id/stop"])]
     routes: Server<HttpRequest, HttpReply, HttpRoute>,
-    #[serves(HTTP_STREAM, names = ["POST /chat"])]
+    #[serves(HTTP_STREAM, names = ["GET /conversations/:id/events", "POST /chat"])]
     streams: StreamServer<HttpRequest, HttpFrame, HttpRoute>,
 }
 

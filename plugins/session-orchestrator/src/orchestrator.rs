@@ -1,5 +1,8 @@
 //! What the orchestrator serves, whatever carries the request.
 
+mod last;
+mod put_away;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +13,8 @@ use transom_agent::tool::ToolPrinted;
 use transom_agent::turn::{StartTurn, Stopped, TurnInput, TurnStarted, TurnStatus, Watch};
 use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{CallError, CallErrorKind, Provided, Text};
+
+pub(crate) use self::last::Last;
 
 use crate::admission::{self, ModelWishes};
 use crate::edges::Edges;
@@ -90,6 +95,15 @@ impl<E: Edges> Orchestrator<E> {
         }
     }
 
+    /// The turn for which a conversation takes no other: it runs, or waits for a person.
+    pub(crate) async fn turn_of(&self, conversation_id: &Text) -> Option<Text> {
+        if let Some(turn_id) = self.hub.running_turn(conversation_id) {
+            return Some(turn_id);
+        }
+        let known = self.edges.find(conversation_id).await.ok()?;
+        known.turn.into_option().map(|turn| turn.turn_id)
+    }
+
     /// Attaches a viewer.
     ///
     /// # Errors
@@ -163,6 +177,12 @@ impl<E: Edges> Orchestrator<E> {
         if self.hub.running() == 0 {
             self.hub.retire_viewers();
         }
+    }
+
+    /// As in a reload, while turns run.
+    #[cfg(test)]
+    pub(crate) fn retire_viewers(&self) {
+        self.hub.retire_viewers();
     }
 
     /// What the next generation is to go on with.

@@ -12,11 +12,9 @@ use transom_plugin_api::sabotage::sabotaged;
 use super::attached::{Doubt, End, Viewers};
 use super::frame::Frame;
 use super::kept::KeptTurn;
-use super::line::Line;
+use super::line::{self, Line};
 use super::log::Logs;
-use super::places::Places;
 use super::printed::Printed;
-use super::spot::Spot;
 use super::viewer::Viewer;
 use crate::stop::{Stop, Stopper, signal};
 
@@ -44,7 +42,12 @@ pub(super) struct State {
 #[derive(Debug)]
 pub(super) struct Running {
     pub(super) turn_id: Text,
+    /// Its beginning is in the log.
     pub(super) has_begun: bool,
+    /// It has shown nothing since then.
+    is_fresh: bool,
+    /// The last position that it has in the log.
+    logged: i64,
     stopper: Stopper,
     /// Tools at work, whose prints are shown, each with the place of its next print.
     calls: Vec<(Text, Place)>,
@@ -82,7 +85,8 @@ impl Channel {
         }
         let (stopper, stop) = signal();
         let turn_id = turn_id.clone();
-        state.running = Some(Running { turn_id, has_begun: false, stopper, calls: Vec::new() });
+        let (has_begun, is_fresh, logged, calls) = (false, true, 0, Vec::new());
+        state.running = Some(Running { turn_id, has_begun, is_fresh, logged, stopper, calls });
         state.used_at = now_ms;
         Ok(stop)
     }
@@ -95,9 +99,11 @@ impl Channel {
         });
     }
 
-    /// Begins to show a turn behind what was counted by `places`.
-    pub(super) fn begin(&self, turn_id: &Text, places: Places) {
-        self.change(|state| state.begin(turn_id, places));
+    /// Begins to show the turn that holds the conversation.
+    pub(super) fn begin(&self) {
+        if let Some(running) = &mut self.lock().running {
+            running.has_begun = true;
+        }
     }
 
     /// Shows a frame to everybody.
@@ -108,8 +114,9 @@ impl Channel {
     /// What is shown up to `position` can be read in the log.
     pub(super) fn logged(&self, position: i64) {
         self.change(|state| {
-            let Some(line) = &mut state.line else { return };
-            line.logged(position);
+            if let Some(running) = &mut state.running {
+                running.logged = running.logged.max(position);
+            }
             state.let_go();
         });
     }
@@ -119,6 +126,7 @@ impl Channel {
     pub(super) fn seal(&self, turn_id: &Text, at: Place, now_ms: i64) {
         self.change(|state| {
             state.show(AgentEventKind::TurnSealed {}.of(&self.conversation_id, turn_id, at));
+            state.let_go();
             state.running = None;
             state.used_at = state.used_at.max(now_ms);
             state.forget_prints();
@@ -202,25 +210,17 @@ impl Channel {
 }
 
 impl State {
-    fn begin(&mut self, turn_id: &Text, places: Places) {
-        if let Some(running) = &mut self.running {
-            running.has_begun = true;
-        }
-        let base = Spot::behind(places.position());
-        let doubt = match &mut self.line {
-            Some(line) => line.begin(turn_id, places).then_some(Doubt::TakenBack(base)),
-            None => {
-                self.line = Some(Line::new(turn_id, places));
-                Some(Doubt::Unknown)
-            }
-        };
-        self.viewers.begin(turn_id, base, doubt);
-        self.printed.clear();
-    }
-
     fn show(&mut self, event: AgentEvent) {
+        let frame = Frame::new(event);
+        // What has no place of its own is for those who are here.
+        if frame.is_passing() {
+            return self.pass(frame);
+        }
+        if self.running.as_mut().is_some_and(|running| std::mem::take(&mut running.is_fresh)) {
+            self.begin(frame.event());
+        }
         let Some(line) = &mut self.line else { return };
-        line.show(Arc::new(Frame::new(event)));
+        line.show(Arc::new(frame));
         self.let_go();
         if sabotaged("stop-with-the-viewer")
             && self.viewers.is_empty()
@@ -230,15 +230,38 @@ impl State {
         }
     }
 
-    /// Lets go of frames that nobody needs to find here.
-    pub(super) fn let_go(&mut self) {
-        if let Some(line) = &mut self.line {
-            line.let_go(self.viewers.seen());
+    fn pass(&mut self, frame: Frame) {
+        if let Some(line) = &self.line {
+            self.printed.push(line.end(), frame);
         }
     }
 
+    /// Before the first frame of a turn.
+    fn begin(&mut self, first: &AgentEvent) {
+        let base = line::base_of(first);
+        let doubt = match &mut self.line {
+            Some(line) => line.begin(first).then_some(Doubt::TakenBack(base)),
+            None => {
+                self.line = Some(Line::new(first));
+                Some(Doubt::Unknown)
+            }
+        };
+        self.viewers.begin(&first.turn_id, base, doubt);
+        self.printed.clear();
+    }
+
+    /// Lets go of frames that nobody needs to find here.
+    pub(super) fn let_go(&mut self) {
+        let Some(line) = &mut self.line else { return };
+        // Until it shows something, a turn has its place behind the line.
+        if let Some(running) = self.running.as_ref().filter(|running| !running.is_fresh) {
+            line.logged(running.logged);
+        }
+        line.let_go(self.viewers.seen());
+    }
+
     fn print(&mut self, conversation_id: &Text, printed: &ToolPrinted) {
-        let (Some(running), Some(line)) = (&mut self.running, &self.line) else { return };
+        let Some(running) = &mut self.running else { return };
         let of_call = |(call, _): &&mut (Text, Place)| *call == printed.tool_call_id;
         let Some((_, at)) = running.calls.iter_mut().find(of_call) else { return };
         let place = *at;
@@ -249,7 +272,7 @@ impl State {
             stream: printed.stream.clone(),
         };
         let output = output.of(conversation_id, &running.turn_id, place);
-        self.printed.push(line.end(), Frame::new(output));
+        self.pass(Frame::new(output));
     }
 
     /// The number of the first print that somebody is shown who comes now.

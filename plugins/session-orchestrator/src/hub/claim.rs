@@ -60,7 +60,7 @@ impl Claim {
     pub(crate) fn begin(&mut self, places: Places) {
         self.stage = Stage::Begun;
         self.places = Mutex::new(places);
-        self.channel.begin(&self.turn_id, places);
+        self.channel.begin();
     }
 
     /// Gives a frame its place, before it is shown: what stands there is made durable first.

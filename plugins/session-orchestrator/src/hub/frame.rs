@@ -45,6 +45,11 @@ impl Frame {
         matches!(self.event.what, AgentEventKind::TurnSealed {})
     }
 
+    /// Whether it has no place among the others: a print, or what is told and never stored.
+    pub(crate) fn is_passing(&self) -> bool {
+        self.event.at.volatile && piece(&self.event.what).is_none()
+    }
+
     /// Where somebody stands who has seen nothing of it and everything before.
     pub(crate) fn start(&self) -> Spot {
         Spot::within(self.event.at.position, self.event.at.offset)

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use transom_agent::event::{AgentEventKind, Cursor};
+use transom_agent::event::{AgentEvent, AgentEventKind, Cursor};
 use transom_plugin_api::Text;
 
 use super::frame::Frame;
 use super::kept::KeptTurn;
 use super::memory::Memory;
-use super::places::Places;
 use super::spot::Spot;
 
 /// The frames of a conversation that are in memory, and where the others are.
@@ -27,8 +26,6 @@ struct LineTurn {
     turn_id: Text,
     /// Where it was taken up.
     base: Spot,
-    /// Nothing was shown since then.
-    is_fresh: bool,
     /// It was taken up at its beginning.
     is_whole: bool,
     /// Behind its last frame.
@@ -64,31 +61,36 @@ pub(super) enum Stands {
 }
 
 impl Line {
-    /// Of a conversation whose turn goes on behind `places`; everything before is in the log.
-    pub(super) fn new(turn_id: &Text, places: Places) -> Self {
-        let base = Spot::behind(places.position());
-        let (generation, logged) = (places.generation(), places.position());
-        Self { generation, logged, memory: Memory::new(base), turn: LineTurn::new(turn_id, base) }
+    /// Of a conversation that is about to show the first frame of a turn here. Everything before is in the log.
+    pub(super) fn new(first: &AgentEvent) -> Self {
+        let base = base_of(first);
+        let generation = first.at.generation;
+        Self {
+            generation,
+            logged: base.position,
+            memory: Memory::new(base),
+            turn: LineTurn::new(first, base),
+        }
     }
 
-    /// The next turn goes on behind `places`, or the same one once more; whether that takes back what was shown. Where it is
-    /// not where the line ends, what is between, or instead, is in the log.
-    pub(super) fn begin(&mut self, turn_id: &Text, places: Places) -> bool {
-        let end = self.memory.end();
-        let goes_on = self.turn.turn_id == *turn_id && self.turn.sealed.is_none();
-        let same = self.generation == places.generation();
-        if same && end.position == places.position() {
-            self.logged = self.logged.max(places.position());
+    /// The next turn is about to show its first frame, or the same one goes on; whether that takes back what was shown. Where
+    /// it is not where the line ends, what is between, or instead, is in the log.
+    pub(super) fn begin(&mut self, first: &AgentEvent) -> bool {
+        let (end, base) = (self.memory.end(), base_of(first));
+        let goes_on = self.turn.turn_id == first.turn_id && self.turn.sealed.is_none();
+        let same = self.generation == first.at.generation;
+        if same && end.position == base.position {
+            self.logged = self.logged.max(base.position);
             if !goes_on {
-                self.turn = LineTurn::new(turn_id, end);
+                self.turn = LineTurn::new(first, end);
             }
             return false;
         }
-        let before = std::mem::replace(self, Self::new(turn_id, places));
+        let before = std::mem::replace(self, Self::new(first));
         if goes_on && before.turn.base < self.turn.base {
             self.turn = before.turn;
         }
-        !same || end.position > places.position()
+        !same || end.position > base.position
     }
 
     pub(super) fn show(&mut self, frame: Arc<Frame>) {
@@ -98,9 +100,6 @@ impl Line {
                 "a frame of turn `{turn_id}` is not shown, for its place is behind the others: {at:?}"
             );
             return;
-        }
-        if std::mem::take(&mut self.turn.is_fresh) {
-            self.turn.is_whole = matches!(frame.event().what, AgentEventKind::UserMessage { .. });
         }
         if frame.is_seal() {
             self.turn.sealed = Some(frame.end());
@@ -183,9 +182,7 @@ impl Line {
 
     /// A turn that the generation before has kept.
     pub(super) fn restored(turn: KeptTurn) -> Option<Self> {
-        let first = turn.frames.first()?;
-        let places = Places::behind(first.at.generation, first.at.position - 1);
-        let mut line = Self::new(&turn.turn_id, places);
+        let mut line = Self::new(turn.frames.first()?);
         turn.frames.into_iter().for_each(|event| line.show(Arc::new(Frame::new(event))));
         Some(line)
     }
@@ -197,7 +194,16 @@ impl Line {
 }
 
 impl LineTurn {
-    fn new(turn_id: &Text, base: Spot) -> Self {
-        Self { turn_id: turn_id.clone(), base, is_fresh: true, is_whole: false, sealed: None }
+    fn new(first: &AgentEvent, base: Spot) -> Self {
+        let is_whole = matches!(first.what, AgentEventKind::UserMessage { .. });
+        Self { turn_id: first.turn_id.clone(), base, is_whole, sealed: None }
+    }
+}
+
+/// Where somebody stands who has seen everything before a frame.
+pub(super) fn base_of(first: &AgentEvent) -> Spot {
+    match first.at.offset {
+        0 => Spot::behind(first.at.position - 1),
+        offset => Spot::within(first.at.position, offset),
     }
 }

@@ -169,6 +169,16 @@ impl Stage {
         self.step.clear();
     }
 
+    /// Another hub goes on with the turn.
+    pub(super) fn move_to_another_hub(&mut self) {
+        std::mem::forget(self.claim.take());
+        self.hub = self.restarted();
+        let mut claim = self.hub.claim(&"c".into(), self.turn_id().into(), 0).unwrap();
+        let last = self.shown.lock().unwrap().last().unwrap().at;
+        claim.begin(Places::behind(last.generation, last.position));
+        self.claim = Some(claim);
+    }
+
     /// From now on turns begin behind this position.
     pub(super) fn goes_on_behind(&mut self, position: i64) {
         self.behind = position;

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use transom_agent::event::{AgentEvent, AgentEventKind, Cursor};
+use transom_agent::event::{AgentEvent, AgentEventKind, Cursor, Place};
 use transom_agent::tool::ToolPrinted;
-use transom_plugin_api::CallErrorKind;
+use transom_plugin_api::{CallErrorKind, Maybe};
 
 use super::frame::Frame;
 use super::pages;
@@ -182,4 +182,41 @@ async fn a_viewer_that_is_too_slow_misses_prints_by_their_number_and_nothing_els
         .filter(|frame| frame.end().is_whole() && frame.event().cursor().is_some())
         .collect();
     assert_eq!(told(&whole), stage.behind(Cursor { position: 2, ..Cursor::default() }));
+}
+
+#[tokio::test]
+async fn what_is_told_without_a_place_is_seen_by_who_is_here_and_moves_nobody() {
+    let mut stage = stage();
+    stage.begin();
+    let (viewer, late) = (stage.watch(None, None), stage.watch(None, Some(Cursor::default())));
+    arrived(&viewer).await;
+    stage.say("a");
+    let kind = AgentEventKind::Error { message: "later".into(), code: Maybe::None };
+    let at = Place { generation: 0, position: 3, offset: 1, volatile: true };
+    stage.claim().show_at(at, kind.clone());
+    stage.say("b");
+    let frames = arrived(&viewer).await.0;
+    assert_eq!(frames[1].event().what, kind);
+    assert_eq!(frames.len(), 3);
+    assert_eq!(arrived(&late).await.0.len(), 5);
+    assert_eq!(told(&arrived(&stage.watch(None, None)).await.0), stage.behind(Cursor::default()));
+}
+
+#[tokio::test]
+async fn a_turn_that_was_taken_up_in_its_middle_is_shown_from_its_beginning() {
+    let mut stage = stage();
+    stage.begin();
+    stage.say("before");
+    stage.logged();
+    let end = stage.shown.lock().unwrap().last().unwrap().cursor().unwrap();
+    stage.move_to_another_hub();
+    let (turn, all) = (stage.watch(Some("turn-1"), None), stage.watch(None, None));
+    let after = stage.watch(Some("turn-1"), Some(end));
+    stage.say("after");
+    stage.seal();
+    let late = stage.watch(Some("turn-1"), None);
+    for viewer in [turn, all, late] {
+        assert_eq!(told(&arrived(&viewer).await.0), stage.behind(Cursor::default()));
+    }
+    assert_eq!(told(&arrived(&after).await.0), stage.behind(end));
 }

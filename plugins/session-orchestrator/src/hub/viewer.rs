@@ -125,6 +125,15 @@ impl Viewer {
         }
     }
 
+    /// Where it stands, when it has given all that it has read; `None` until it is known where it begins.
+    pub(crate) fn cursor(&self) -> Option<Cursor> {
+        let view = self.lock();
+        let waits =
+            self.channel.lock().viewers.get(self.number).is_some_and(|attached| attached.waits != Waits::No);
+        let is_known = !waits && !matches!(view.stage, Stage::Begins(_)) && view.spot.position > 0;
+        is_known.then(|| view.spot.cursor(view.generation))
+    }
+
     fn look(&self) -> Next {
         let mut view = self.lock();
         if let Some(frame) = view.ready.pop_front() {
