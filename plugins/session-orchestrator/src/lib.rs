@@ -3,7 +3,8 @@
 //! Hears [`PRINTED`] and the host's [`STOPPING`]; says [`STARTED`], [`SETTLED`], [`OPENED`] and, empty, [`PRINTED`]; applies
 //! [`INPUT`], [`SYSTEM_PROMPT`], [`TOOLS`] and [`GATE`]; asks models, tools, the conversation store and, where there is one,
 //! the message queue. Serves [`START`], [`WATCH`], [`STOP`], [`CLOSE`], [`ANSWER`] and [`STATUS`], and the routes
-//! `POST /chat`, `GET /models`, `GET /conversations/:id/status` and `POST /conversations/:id/stop`.
+//! `POST /chat`, `GET /models`, and below `/conversations/:id` `GET /events`, `/last` and `/status`, `POST /answer`, `/close`,
+//! `/open` and `/stop`.
 //! Does not store anything itself, and does not queue messages for a busy conversation.
 //!
 //! What viewers see is durable first, but for the pieces of a text, which are drafted beside the stream and say that a
@@ -22,6 +23,7 @@
 //! | `step`, `batch`, `ending` | the rules inside a turn: what a model said, which tools run when, when it ends |
 //! | `tools`, `stop` | running the tools of a step; the signal that interrupts a turn |
 //! | `histories`, `common`, `handed` | what conversations have said; what turns share; turns on their way to the next generation |
+//! | `shown` | how a chunk of the log is shown |
 //! | `edges` | everything a turn needs of the world, as one trait |
 //! | `routes` | the HTTP form of it |
 
@@ -41,6 +43,7 @@ mod relay;
 mod request;
 mod routes;
 mod sheet;
+mod shown;
 mod step;
 mod stop;
 mod tools;
@@ -170,9 +173,9 @@ pub struct OrchestratorPorts {
     model: StreamCaller<ModelRequest, ProviderEvent, ModelInfo>,
     #[calls(TOOL)]
     tool: Caller<ToolCall, ToolOutput, ToolDefinition>,
-    #[serves(HTTP_ROUTE, names = ["GET /models", "GET /conversations/:id/status", "POST /conversations/:id/stop"])]
+    #[serves(HTTP_ROUTE, names = ["GET /models", "GET /conversations/:id/last", "GET /conversations/:id/status", "POST /conversations/:id/answer", "POST /conversations/:id/close", "POST /conversations/:id/open", "POST /conversations/:id/stop"])]
     routes: Server<HttpRequest, HttpReply, HttpRoute>,
-    #[serves(HTTP_STREAM, names = ["POST /chat"])]
+    #[serves(HTTP_STREAM, names = ["GET /conversations/:id/events", "POST /chat"])]
     streams: StreamServer<HttpRequest, HttpFrame, HttpRoute>,
 }
 

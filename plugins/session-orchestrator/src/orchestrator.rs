@@ -1,6 +1,7 @@
 //! What the orchestrator serves, whatever carries the request.
 
 mod beginning;
+mod last;
 mod parked;
 mod reload;
 
@@ -12,6 +13,8 @@ use transom_agent::provider::ModelInfo;
 use transom_agent::tool::ToolPrinted;
 use transom_agent::turn::{Closed, Stopped, TurnStatus, Watch};
 use transom_plugin_api::{CallError, CallErrorKind, Maybe, Provided, Text};
+
+pub(crate) use self::last::Last;
 
 use crate::common::Common;
 use crate::edges::Edges;
@@ -31,9 +34,10 @@ pub(crate) struct Orchestrator<E> {
 
 impl<E: Edges> Orchestrator<E> {
     pub(crate) fn new(edges: E, settings: SessionOrchestrator) -> Self {
+        let edges = Arc::new(edges);
         Self {
-            edges: Arc::new(edges),
-            hub: Hub::new(),
+            hub: Hub::new(Arc::<E>::clone(&edges)),
+            edges,
             settings: Arc::new(settings),
             common: Arc::default(),
             repaired: watch::Sender::new(false),
@@ -52,6 +56,15 @@ impl<E: Edges> Orchestrator<E> {
             Err(error) if error.kind == CallErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// The turn for which a conversation takes no other: it runs, or waits for a person.
+    pub(crate) async fn turn_of(&self, conversation_id: &Text) -> Option<Text> {
+        if let Some(turn_id) = self.hub.running_turn(conversation_id) {
+            return Some(turn_id);
+        }
+        let known = self.edges.find(conversation_id).await.ok()?;
+        known.turn.into_option().map(|turn| turn.turn_id)
     }
 
     /// Attaches a viewer.
@@ -162,6 +175,12 @@ impl<E: Edges> Orchestrator<E> {
     /// Shows what a running tool printed.
     pub(crate) fn printed(&self, printed: &ToolPrinted) {
         self.hub.printed(printed);
+    }
+
+    /// As in a reload, while turns run.
+    #[cfg(test)]
+    pub(crate) fn retire_viewers(&self) {
+        self.hub.retire_viewers();
     }
 }
 

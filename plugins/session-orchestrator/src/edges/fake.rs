@@ -1,6 +1,7 @@
 //! The edges in memory, for tests: a scripted model, tools made of closures, a store that is a list.
 
 mod clock;
+pub(crate) mod log;
 mod on_world;
 pub(crate) mod scene;
 pub(crate) mod store;

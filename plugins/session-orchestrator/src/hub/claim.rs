@@ -3,9 +3,10 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use transom_agent::event::{AgentEventKind, Cursor, Place};
-use transom_plugin_api::{CallError, Text};
+use transom_plugin_api::Text;
 
 use super::Hub;
+use super::attached::End;
 use super::channel::Channel;
 use super::places::Places;
 use super::viewer::Viewer;
@@ -59,11 +60,8 @@ impl Claim {
     }
 
     /// A viewer of this turn.
-    ///
-    /// # Errors
-    /// Never while the claim is held.
-    pub(crate) fn viewer(&self) -> Result<Viewer, CallError> {
-        self.channel.watch_turn(&self.turn_id)
+    pub(crate) fn viewer(&self) -> Viewer {
+        self.channel.watch(Some(&self.turn_id), None)
     }
 
     /// Begins to show the turn, whose frames follow those that were counted by `places`.
@@ -72,7 +70,7 @@ impl Claim {
         let (generation, position) = (places.generation(), places.position());
         self.last = Mutex::new(Cursor { generation, position, offset: 0 });
         self.places = Mutex::new(places);
-        self.channel.begin(&self.turn_id);
+        self.channel.begin();
     }
 
     /// What counts the positions of this turn.
@@ -111,7 +109,7 @@ impl Claim {
 
     /// Sends viewers away: what became of the turn they read in the log when they come again.
     pub(crate) fn dismiss(&self) {
-        self.channel.retire();
+        self.channel.end_viewers(End::Retired);
     }
 
     /// Everything up to `position` is in the log: who attaches later reads it there.

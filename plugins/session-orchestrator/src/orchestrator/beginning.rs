@@ -36,7 +36,7 @@ impl<E: Edges> Orchestrator<E> {
         let now_ms = self.edges.now_ms();
         let claim = self.hub.claim(&request.conversation_id, new_turn_id(now_ms), now_ms)?;
         let (terms, opening) = self.agree(&claim, request, now_ms).await?;
-        let viewer = claim.viewer()?;
+        let viewer = claim.viewer();
         let (accepted, answer) = oneshot::channel();
         self.edges.spawn(self.turn(claim, terms).go(opening, accepted));
         let started =
