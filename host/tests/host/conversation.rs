@@ -12,7 +12,7 @@ linked_and_dylib![
     the_second_turn_of_a_conversation_sees_the_first,
     a_tool_reads_a_file_of_the_folder_the_turn_works_in,
     a_stopped_turn_keeps_what_was_said,
-    a_busy_conversation_answers_with_one_error,
+    a_busy_conversation_is_a_conflict_that_names_the_turn,
     a_failure_is_told_with_its_class_and_leaves_the_conversation_usable,
     a_client_that_goes_away_does_not_stop_the_turn,
     a_skill_of_the_working_folder_is_offered_and_loaded,
@@ -57,7 +57,11 @@ async fn server_sent_events_carry_the_same_frames_to_who_prefers_them(manner: Ma
     assert!(response.headers().contains_key("x-conversation-id"));
     let text = within("the end of the stream", response.text()).await.expect("text");
     let events = text.strip_suffix("\n\n").expect("the last event is complete").split("\n\n");
-    let frames = events.map(|event| event.strip_prefix("data: ").expect("an event is one line of data"));
+    let frames = events.map(|event| {
+        let (id, data) = event.split_once('\n').expect("a line for its id, one for its data");
+        assert!(id.starts_with("id: 0:"), "{event}");
+        data.strip_prefix("data: ").expect("the data is one line")
+    });
     let frames: Vec<Value> = frames.map(|data| serde_json::from_str(data).expect("JSON")).collect();
     let expected =
         ["user-message", "turn-start", "text-delta", "usage", "step-complete", "done", "turn-sealed"];
@@ -115,15 +119,14 @@ async fn a_stopped_turn_keeps_what_was_said(manner: Manner) {
     assert_eq!(again["abortedTurn"], false);
 }
 
-async fn a_busy_conversation_answers_with_one_error(manner: Manner) {
+async fn a_busy_conversation_is_a_conflict_that_names_the_turn(manner: Manner) {
     let scene = Scene::new(manner);
     let host = scene.start().await;
     let first = host.client.chat(&json!({ "conversationId": "c", "message": "[[hang]]" })).await;
-    let second = host.client.chat(&json!({ "conversationId": "c", "message": "hello" })).await;
-    assert_eq!(second.conversation_id, "c");
-    let frames = second.rest().await;
-    assert_eq!(frames.len(), 1, "{frames:#?}");
-    assert_eq!((&frames[0]["type"], &frames[0]["code"]), (&json!("error"), &json!("already-active")));
+    let (status, refusal) =
+        host.client.post("/chat", &json!({ "conversationId": "c", "message": "hello" })).await;
+    assert_eq!((status, refusal["turnId"].is_string()), (409, true), "{refusal}");
+    assert!(refusal["error"].as_str().is_some_and(|error| error.contains("already active")), "{refusal}");
     assert_eq!(host.client.said("c").await.len(), 1, "the second message left no trace");
     host.client.post("/conversations/c/stop", &json!({})).await;
     let ended = first.rest().await;
@@ -180,15 +183,15 @@ async fn the_log_is_read_in_windows(manner: Manner) {
     }
     let seqs = async |query: &str| {
         let document = host.client.get(&format!("/conversations/c{query}")).await;
-        assert_eq!(document["latestSeq"], 15);
+        assert_eq!(document["latestSeq"], 18);
         let chunks = document["chunks"].as_array().expect("a list");
         chunks.iter().map(|chunk| chunk["seq"].as_i64().expect("a number")).collect::<Vec<_>>()
     };
-    // Of each turn two messages and three facts: how it began, how long it took, how it ended.
-    assert_eq!(seqs("").await, (1..=15).collect::<Vec<_>>());
-    assert_eq!(seqs("?sinceSeq=13").await, [14, 15]);
+    // Of each turn two messages and four facts: how it began, what it used, how long that took, how it ended.
+    assert_eq!(seqs("").await, (1..=18).collect::<Vec<_>>());
+    assert_eq!(seqs("?sinceSeq=16").await, [17, 18]);
     assert_eq!(seqs("?beforeSeq=3").await, [1, 2]);
-    assert_eq!(seqs("?limit=2").await, [14, 15]);
+    assert_eq!(seqs("?limit=2").await, [17, 18]);
     assert_eq!(seqs("?sinceSeq=1&beforeSeq=6&limit=3").await, [3, 4, 5]);
     assert_eq!(seqs("?sinceSeq=4&limit=2&oldest=true").await, [5, 6]);
     let (status, refusal) = host.client.ask("/conversations/c?limit=none").await;
@@ -216,7 +219,7 @@ async fn conversations_are_listed_by_status_and_beginning(manner: Manner) {
     assert_eq!(listed("?q=ship-l").await, ["ship-log"]);
     let document = host.client.get("/conversations?q=ship-l").await;
     let one = &document["conversations"][0];
-    assert_eq!((&one["title"], &one["latestSeq"]), (&json!("[[say: aye]]"), &json!(5)));
+    assert_eq!((&one["title"], &one["latestSeq"]), (&json!("[[say: aye]]"), &json!(6)));
     drop(hanging);
 }
 

@@ -59,7 +59,10 @@ impl Conversation {
 
     /// That what was seen is what was read back; answers the most bytes of one text that were taken back.
     pub(crate) fn compare(&self, replayed: &Book) -> u64 {
-        lock(&self.author).compare(replayed).max(lock(&self.watcher).compare(replayed))
+        let lost = lock(&self.author).compare(replayed).max(lock(&self.watcher).compare(replayed));
+        // Its stream is gone, and nobody tells it what was taken back.
+        *lock(&self.author) = Book::default();
+        lost
     }
 
     /// That the watcher, who came back each time with a cursor, knows all of it and nothing else.

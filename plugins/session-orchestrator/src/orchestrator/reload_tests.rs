@@ -12,7 +12,7 @@ use transom_agent::tool::ToolOutput;
 use transom_agent::turn::EndReason;
 use transom_plugin_api::{CallError, CallErrorKind, codec};
 
-use crate::edges::fake::scene::{Scene, rest, scene, scene_with, until};
+use crate::edges::fake::scene::{Scene, eventually, rest, scene, scene_with, until};
 use crate::edges::fake::{Beat, calls, fails, finishes, says, uses};
 use crate::handed::Handed;
 use crate::hub::Viewer;
@@ -49,9 +49,7 @@ async fn reloaded(scene: &Scene) -> (Scene, Handed) {
 }
 
 async fn until_over(scene: &Scene) {
-    while scene.world.records().is_empty() {
-        tokio::task::yield_now().await;
-    }
+    eventually(|| !scene.world.records().is_empty()).await;
 }
 
 /// Text chunks of the log.
@@ -142,9 +140,7 @@ async fn a_tool_at_work_gets_a_while_and_one_that_takes_longer_is_interrupted_an
     scene.world.script(asked.into_iter().chain([finishes(FinishReason::ToolCalls)]));
     scene.world.script([says("done"), finishes(FinishReason::Stop)]);
     let viewer = scene.start("hi").await;
-    while scene.world.ran.lock().unwrap().len() < 2 {
-        tokio::task::yield_now().await;
-    }
+    eventually(|| scene.world.ran.lock().unwrap().len() == 2).await;
     scene.orchestrator.drain(Duration::from_secs(10)).await;
     scene.world.clock.stand_still();
     let handing_over = tokio::spawn({
@@ -206,9 +202,7 @@ async fn the_wait_before_a_request_is_made_again_is_left_at_once_and_attempts_co
     assert_eq!((handed.turns[0].steps, handed.turns[0].attempts, handed.turns[0].waited_ms), (0, 1, 5000));
     let next = Scene::in_world(Arc::clone(&scene.world), "{}");
     next.begin(handed).await;
-    while next.world.clock.slept.lock().unwrap().last() != Some(&Duration::from_secs(10)) {
-        tokio::task::yield_now().await;
-    }
+    eventually(|| next.world.clock.slept.lock().unwrap().last() == Some(&Duration::from_secs(10))).await;
     next.world.clock.pass(10_000);
     until_over(&next).await;
     whole(&next);
@@ -251,7 +245,7 @@ async fn turns_go_on_where_they_are_when_nobody_comes_after_them() {
     let gave_up = tokio::select! {
         biased;
         _ = &mut handing_over => false,
-        () = async { while scene.world.count("append") < 2 { tokio::task::yield_now().await } } => true,
+        () = eventually(|| scene.world.count("append") == 2) => true,
     };
     assert!(gave_up);
     drop(handing_over);
@@ -279,14 +273,12 @@ async fn one_that_was_left_already_goes_on_too_when_nobody_comes() {
             .await
             .map(drop)
     });
-    while !scene.orchestrator.runs("d") {
-        tokio::task::yield_now().await;
-    }
+    eventually(|| scene.orchestrator.runs("d")).await;
     let mut handing_over = Box::pin(scene.orchestrator.hand_over());
     tokio::select! {
         biased;
         _ = &mut handing_over => panic!("a start is under way"),
-        () = async { while scene.orchestrator.runs("c") { tokio::task::yield_now().await } } => {}
+        () = eventually(|| !scene.orchestrator.runs("c")) => {}
     }
     drop(handing_over);
     other.abort();
@@ -301,9 +293,7 @@ async fn after_a_crash_the_turn_is_over_and_starts_wait_until_it_is() {
     scene.world.script([says("half"), Beat::Tick(300), says("!"), Beat::Hang]);
     let viewer = scene.start("hi").await;
     until(&viewer, is_text).await;
-    while scene.world.drafts.lock().unwrap().is_empty() {
-        tokio::task::yield_now().await;
-    }
+    eventually(|| !scene.world.drafts.lock().unwrap().is_empty()).await;
     let next = Scene::in_world(Arc::clone(&scene.world), "{}");
     next.world.clock.stand_still();
     next.world.repair_outcomes.lock().unwrap().push_back(Err(CallError::unavailable("not yet")));

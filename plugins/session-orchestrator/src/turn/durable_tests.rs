@@ -9,7 +9,7 @@ use transom_agent::queue::Steering;
 use transom_agent::tool::ToolOutput;
 use transom_plugin_api::{CallError, Maybe};
 
-use crate::edges::fake::scene::{Scene, scene, until};
+use crate::edges::fake::scene::{Scene, eventually, scene, until};
 use crate::edges::fake::{Beat, calls, fails, finishes, says, thinks, uses};
 use crate::hub::Viewer;
 
@@ -152,9 +152,7 @@ async fn nothing_whole_is_shown_while_the_store_writes() {
     let viewer = scene.start("hi").await;
     scene.world.hold_the_store(true);
     until(&viewer, |frame| matches!(frame, AgentEventKind::TextDelta { .. })).await;
-    while scene.world.count("draft") == 0 {
-        tokio::task::yield_now().await;
-    }
+    eventually(|| scene.world.count("draft") > 0).await;
     for _ in 0..100 {
         tokio::task::yield_now().await;
     }
@@ -183,9 +181,7 @@ async fn what_was_said_is_drafted_by_time_and_by_size() {
     ]);
     let viewer = scene.start("hi").await;
     until(&viewer, |frame| matches!(frame, AgentEventKind::TextDelta { delta } if delta == "c")).await;
-    while scene.world.drafts.lock().unwrap().is_empty() {
-        tokio::task::yield_now().await;
-    }
+    eventually(|| !scene.world.drafts.lock().unwrap().is_empty()).await;
     let kept: Vec<_> = scene.world.drafts.lock().unwrap()[0].pieces.to_vec();
     assert_eq!((kept[0].position, kept[0].offset), (3, 0));
     assert!(matches!(&kept[0].chunk, Chunk::Text { text } if text.starts_with("ab")), "{kept:?}");

@@ -11,7 +11,7 @@ use transom_agent::tool::ToolOutput;
 use transom_agent::turn::EndReason;
 use transom_plugin_api::{CallError, CallErrorKind};
 
-use crate::edges::fake::scene::{Scene, rest, scene, types, until};
+use crate::edges::fake::scene::{Scene, eventually, rest, scene, types, until};
 use crate::edges::fake::{Boxed, calls, finishes, says};
 use crate::handed::Handed;
 use crate::hub::Viewer;
@@ -143,9 +143,7 @@ async fn a_beginning_that_may_have_been_stored_is_ended_before_another_turn_begi
         let outcomes = if stored { &scene.world.lost_answers } else { &scene.world.append_outcomes };
         outcomes.lock().unwrap().extend([unclear(), unclear(), unclear()]);
         assert_eq!(scene.try_start("hi").await.unwrap_err().kind, CallErrorKind::Deadline);
-        while scene.orchestrator.stop_running("c") {
-            tokio::task::yield_now().await;
-        }
+        eventually(|| !scene.orchestrator.stop_running("c")).await;
         scene.world.script([finishes(FinishReason::Stop)]);
         scene.turn("again").await;
         let reasons: Vec<_> = scene.world.records().into_iter().map(|record| record.reason).collect();

@@ -10,7 +10,7 @@ use transom_agent::tool::{ToolGate, ToolOutput, Verdict};
 use transom_agent::turn::{AnswerQuestion, Answered, EndReason, TurnState};
 use transom_plugin_api::{CallError, CallErrorKind, List};
 
-use crate::edges::fake::scene::{Scene, next, rest, scene, types, until};
+use crate::edges::fake::scene::{Scene, eventually, next, rest, scene, types, until};
 use crate::edges::fake::{Boxed, calls, finishes, says, uses};
 use crate::handed::Handed;
 use crate::hub::Viewer;
@@ -66,9 +66,7 @@ async fn parked() -> (Scene, Viewer, Vec<String>) {
             questions.push(question_id.to_string());
         }
     }
-    while scene.orchestrator.runs("c") {
-        tokio::task::yield_now().await;
-    }
+    eventually(|| !scene.orchestrator.runs("c")).await;
     (scene, viewer, questions)
 }
 
@@ -182,9 +180,7 @@ async fn after_a_restart_a_parked_turn_goes_on_from_its_log() {
     for question in &questions {
         assert!(answer(&next, question, "yes").await.is_ok());
     }
-    while next.world.records().is_empty() {
-        tokio::task::yield_now().await;
-    }
+    eventually(|| !next.world.records().is_empty()).await;
     assert_eq!(next.world.ran.lock().unwrap().len(), 3);
     assert_eq!(next.world.records()[0].reason, EndReason::Stop);
     let positions: Vec<_> =

@@ -50,10 +50,10 @@ impl<E: Edges> Turn<E> {
         self.claim.show_at(at, done(&record));
         self.claim.logged(at.position + 1);
         self.keep_past(&mut progress, &record, &appended);
-        self.claim.seal(self.edges.now_ms());
         if sabotaged("seal-twice") {
             self.claim.show_at(at, done(&record));
         }
+        self.claim.seal(self.edges.now_ms());
         let conversation_id = self.claim.conversation_id().clone();
         self.edges.say_settled(&TurnSettled { conversation_id, answer: progress.answer(), record });
     }

@@ -302,3 +302,27 @@ async fn an_eager_call_at_work_when_the_model_fails_is_answered() {
     assert_eq!(reason(&frames), EndReason::Error);
     assert_eq!(results(&frames)[0].1, "the turn ended before this had answered; it may have had effects");
 }
+
+#[tokio::test]
+async fn an_eager_call_that_is_still_at_work_when_the_model_has_ended_is_not_run_again() {
+    let scene = scene_with(r#"{"eager":true}"#);
+    let gate = Arc::new(Notify::new());
+    scene.world.tool("x", true, {
+        let gate = Arc::clone(&gate);
+        move |_| {
+            let gate = Arc::clone(&gate);
+            async move {
+                gate.notified().await;
+                Ok(ToolOutput::ok("ran"))
+            }
+        }
+    });
+    asks(&scene, [calls("1", "x", "1")].into_iter().chain((0..50).map(|_| says("."))));
+    answers(&scene);
+    let viewer = scene.start("hi").await;
+    let mut frames = until(&viewer, |frame| matches!(frame, AgentEventKind::StepComplete { .. })).await;
+    gate.notify_waiters();
+    gate.notify_one();
+    frames.extend(rest(&viewer).await);
+    assert_eq!((scene.world.ran.lock().unwrap().len(), results(&frames).len()), (1, 1));
+}

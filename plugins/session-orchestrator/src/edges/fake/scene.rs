@@ -51,9 +51,7 @@ impl Scene {
     /// Begins like a plugin that starts, and waits until what was left is in order.
     pub(crate) async fn begin(&self, handed: Handed) {
         self.orchestrator.begin(handed);
-        while !self.orchestrator.is_repaired() {
-            tokio::task::yield_now().await;
-        }
+        eventually(|| self.orchestrator.is_repaired()).await;
     }
 
     pub(crate) async fn try_start(&self, text: &str) -> Result<(TurnStarted, Viewer), CallError> {
@@ -91,6 +89,17 @@ impl Scene {
     pub(crate) fn stop(&self) -> bool {
         self.orchestrator.stop_running("c")
     }
+}
+
+/// Lets others go on until something is so.
+pub(crate) async fn eventually(mut is: impl FnMut() -> bool) {
+    for _ in 0..100_000 {
+        if is() {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("it never came to be");
 }
 
 pub(crate) async fn next(viewer: &Viewer) -> AgentEventKind {
