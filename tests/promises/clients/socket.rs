@@ -40,8 +40,9 @@ impl Socket {
         self.stream.get_mut().write_all(&frame).await.expect("it is sent");
     }
 
-    async fn frame(&mut self) -> (u8, Vec<u8>) {
-        let kind = self.stream.read_u8().await.expect("a frame") & 0x0f;
+    /// The next frame; `None` when the connection has ended.
+    async fn frame(&mut self) -> Option<(u8, Vec<u8>)> {
+        let kind = self.stream.read_u8().await.ok()? & 0x0f;
         let length = match self.stream.read_u8().await.expect("a length") {
             126 => u64::from(self.stream.read_u16().await.expect("a length")),
             127 => self.stream.read_u64().await.expect("a length"),
@@ -49,14 +50,14 @@ impl Socket {
         };
         let mut payload = vec![0; usize::try_from(length).expect("it fits into memory")];
         self.stream.read_exact(&mut payload).await.expect("as much as was announced");
-        (kind, payload)
+        Some((kind, payload))
     }
 }
 
 impl Lines for Socket {
     async fn next(&mut self) -> Option<String> {
         loop {
-            match self.frame().await {
+            match self.frame().await? {
                 (TEXT, text) => {
                     let text = String::from_utf8(text).expect("text is UTF-8");
                     if !(self.skips_news && text.starts_with("{\"type\":\"conversation.")) {
