@@ -34,13 +34,17 @@ pub struct HttpRoute {
     pub input: Json,
     /// JSON Schema of the reply, or of one frame.
     pub output: Json,
+    /// JSON Schema of the query: an object with a property for each key; `null` when there is none. It describes, too.
+    #[contract(default)]
+    pub query: Json,
 }
 
 impl HttpRoute {
     /// A route that takes no body.
     #[must_use]
     pub fn new(summary: impl Into<Text>) -> Self {
-        Self { summary: summary.into(), input: Json::default(), output: Json::default() }
+        let (input, output, query) = Default::default();
+        Self { summary: summary.into(), input, output, query }
     }
 }
 

@@ -44,6 +44,12 @@ impl Guard {
     /// Lets a request in.
     ///
     /// # Errors
+    /// Whether clients have to send a token.
+    #[must_use]
+    pub const fn needs_token(&self) -> bool {
+        self.token.is_some()
+    }
+
     /// Why not, in the order `Host`, `Origin`, token.
     pub fn admit(&self, request: &Parts) -> Result<(), Refused> {
         self.admit_without_token(request)?;

@@ -23,7 +23,7 @@ use crate::follow::Followed;
 use crate::format::Format;
 use crate::routes::{Routes, Way};
 use crate::table::{Directory, Found, Route, Table, Target};
-use crate::{body, cross_origin, decode, failure, frames, reply};
+use crate::{body, cross_origin, decode, failure, frames, openapi, reply};
 
 /// The application in front of a desk.
 pub(crate) fn app<R: Routes>(desk: Arc<Desk<R>>) -> Router {
@@ -121,7 +121,7 @@ impl<R: Routes> Desk<R> {
             return options(&table, &parts);
         }
         match table.find(parts.method.as_str(), parts.uri.path()) {
-            Found::Route(route, params) => self.run(route, params, parts, body).await,
+            Found::Route(route, params) => self.run(&table, route, params, parts, body).await,
             Found::OtherMethods => Err(not_allowed(&table, &parts)),
             Found::Nothing => Err(not_found(&parts)),
         }
@@ -129,6 +129,7 @@ impl<R: Routes> Desk<R> {
 
     async fn run(
         self: &Arc<Self>,
+        table: &Table,
         route: &Route,
         params: Vec<(String, String)>,
         parts: Parts,
@@ -138,6 +139,7 @@ impl<R: Routes> Desk<R> {
             Target::Health => Ok(self.health().await),
             Target::Ready => Ok(self.readiness()),
             Target::Plugins => self.plugins(route).await,
+            Target::Description => Ok(self.description(table)),
             Target::Offered(way) => {
                 let format = Format::preferred(&parts.headers);
                 let request = self.request(params, parts, body).await?;
@@ -200,6 +202,10 @@ impl<R: Routes> Desk<R> {
         let ready = self.ready.load(Ordering::Relaxed);
         let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
         document(status, &json!({ "ready": ready }))
+    }
+
+    fn description(&self, table: &Table) -> Response {
+        document(StatusCode::OK, &openapi::document(table.served(), self.guard.needs_token()))
     }
 
     async fn plugins(&self, route: &Route) -> Result<Response, Refused> {

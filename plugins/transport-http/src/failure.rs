@@ -20,7 +20,7 @@ pub(crate) fn of_contract(route: &str, plugin: &str, breach: &str) -> Refused {
 }
 
 /// The status that a failed call suggests.
-fn status_of(kind: CallErrorKind) -> StatusCode {
+pub(crate) fn status_of(kind: CallErrorKind) -> StatusCode {
     match kind {
         CallErrorKind::InvalidInput => StatusCode::BAD_REQUEST,
         CallErrorKind::NotFound => StatusCode::NOT_FOUND,
@@ -34,26 +34,30 @@ fn status_of(kind: CallErrorKind) -> StatusCode {
     }
 }
 
+/// Every way in which a call can fail.
+#[cfg(test)]
+pub(crate) const EVERY_KIND: [CallErrorKind; 11] = [
+    CallErrorKind::InvalidInput,
+    CallErrorKind::NotFound,
+    CallErrorKind::Conflict,
+    CallErrorKind::Refused,
+    CallErrorKind::Denied,
+    CallErrorKind::Unavailable,
+    CallErrorKind::NoProvider,
+    CallErrorKind::Retired,
+    CallErrorKind::Deadline,
+    CallErrorKind::Failed,
+    CallErrorKind::Panicked,
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn each_kind_of_failure_has_its_status() {
-        let table = [
-            (CallErrorKind::InvalidInput, 400),
-            (CallErrorKind::NotFound, 404),
-            (CallErrorKind::Conflict, 409),
-            (CallErrorKind::Refused, 403),
-            (CallErrorKind::Denied, 403),
-            (CallErrorKind::Unavailable, 503),
-            (CallErrorKind::NoProvider, 503),
-            (CallErrorKind::Retired, 503),
-            (CallErrorKind::Deadline, 504),
-            (CallErrorKind::Failed, 500),
-            (CallErrorKind::Panicked, 500),
-        ];
-        for (kind, status) in table {
+        let statuses = [400, 404, 409, 403, 403, 503, 503, 503, 504, 500, 500];
+        for (kind, status) in EVERY_KIND.into_iter().zip(statuses) {
             let failure = of_call("GET /x", &CallError::new(kind, "it is so").at("some"));
             assert_eq!(failure.status().as_u16(), status, "{kind:?}");
         }

@@ -15,6 +15,7 @@
 //! | `app` | one request, from the guard to the answer |
 //! | `cross_origin` | what a page of another origin is told, where such pages are served |
 //! | `pattern`, `table` | names of routes, and the route of a path |
+//! | `own`, `openapi` | the transport's own routes, and what is served, written as OpenAPI |
 //! | `decode`, `body` | what a client sent, checked and read |
 //! | `reply`, `frames`, `format` | what it gets: one document, or a stream of them as NDJSON or SSE |
 //! | `follow` | a stream that goes on with the documents of another request |
@@ -33,6 +34,8 @@ mod failure;
 mod follow;
 mod format;
 mod frames;
+mod openapi;
+mod own;
 mod pattern;
 mod reply;
 mod routes;

@@ -4,6 +4,7 @@ pub(crate) mod client;
 pub(crate) mod fake;
 
 mod answers;
+mod described;
 mod guarded;
 mod lifetime;
 mod retiring;

@@ -5,19 +5,19 @@ use transom_agent::conversation::Fork;
 use transom_plugin_api::{CallError, StartError};
 
 use super::body::Body;
-use super::schema::{conversation, giving, list_of, log, object, taking};
+use super::schema::{asking, conversation, giving, list_of, log, object, taking};
 use super::{Routes, query};
 use crate::identity::check_conversation_id;
 
 pub(super) fn serve(routes: &Routes<'_>) -> Result<(), StartError> {
     let output = object(json!({"conversations": list_of(conversation())}));
     let about = giving("Lists conversations, the most recently active first", output);
-    routes.add("GET /conversations", about, async |store, request| {
+    routes.add("GET /conversations", asking(query::list_keys(), about), async |store, request| {
         store.list(query::list(&request.query)?).await
     })?;
 
     let about = giving("Reads a conversation's log, or a part of it", log());
-    routes.add("GET /conversations/:id", about, async |store, request| {
+    routes.add("GET /conversations/:id", asking(query::read_keys(), about), async |store, request| {
         store.read(query::read(request.param("id"), &request.query)?).await
     })?;
 

@@ -1,5 +1,6 @@
 //! What may stand behind the `?` of the store's routes.
 
+use serde_json::{Value, json};
 use transom_agent::conversation::{Query, Status};
 use transom_agent::log::Read;
 use transom_plugin_api::{CallError, List, Map, Text};
@@ -14,6 +15,33 @@ const MINUTES: i64 = 60;
 /// Turns that are told one by one when nobody says, and at most.
 const TURNS: i64 = 50;
 const MOST_TURNS: i64 = 500;
+
+/// The keys of [`list`], for those who list routes.
+pub(crate) fn list_keys() -> Value {
+    json!({
+        "status": {"type": "string", "description": "`active`, `idle` or `closed`; several with commas."},
+        "workspaceId": {"type": "string"},
+        "q": {"type": "string", "description": "How the id begins."},
+    })
+}
+
+/// The keys of [`read`].
+pub(crate) fn read_keys() -> Value {
+    json!({
+        "sinceSeq": {"type": "integer", "minimum": 0, "description": "Only chunks behind it."},
+        "beforeSeq": {"type": "integer", "minimum": 1, "description": "Only chunks before it."},
+        "limit": {"type": "integer", "minimum": 1, "description": "Only so many: the newest, or the first."},
+        "oldest": {"type": "boolean", "description": "Whether a limit leaves the first ones."},
+    })
+}
+
+/// The keys of [`ended`].
+pub(crate) fn ended_keys() -> Value {
+    json!({
+        "minutes": {"type": "integer", "minimum": 1, "default": MINUTES},
+        "limit": {"type": "integer", "minimum": 1, "default": TURNS, "description": "At most 500."},
+    })
+}
 
 /// The query of `GET /conversations`.
 pub(crate) fn list(query: &Map<Text>) -> Result<Query, CallError> {

@@ -14,6 +14,12 @@ pub(super) fn giving(summary: &str, output: Value) -> HttpRoute {
     HttpRoute { output: output.into(), ..HttpRoute::new(summary) }
 }
 
+/// The same route with a query of these keys.
+pub(super) fn asking(keys: Value, about: HttpRoute) -> HttpRoute {
+    let query = json!({"type": "object", "additionalProperties": false, "properties": keys});
+    HttpRoute { query: query.into(), ..about }
+}
+
 /// An object that has all of these fields.
 pub(super) fn object(fields: Value) -> Value {
     let required: Vec<String> =

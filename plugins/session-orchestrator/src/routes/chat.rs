@@ -36,6 +36,7 @@ pub(super) fn about() -> HttpRoute {
         summary: "starts a turn and streams its events".into(),
         input: input.into(),
         output: output.into(),
+        query: transom_plugin_api::Json::default(),
     }
 }
 

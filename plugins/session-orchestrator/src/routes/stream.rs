@@ -31,8 +31,10 @@ impl FrameSink for Items<HttpFrame> {
 /// What the route of a conversation's events says of itself.
 pub(super) fn about() -> HttpRoute {
     let output = json!({ "type": "object", "description": "an event; its id is the cursor to go on after" });
+    let keys = json!({ "after": { "type": "string" }, "turnId": { "type": "string" } });
     HttpRoute {
         output: output.into(),
+        query: json!({ "type": "object", "properties": keys }).into(),
         ..HttpRoute::new("streams the events of a conversation: after a cursor, of one turn, or as they come")
     }
 }

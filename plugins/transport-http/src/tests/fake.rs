@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
-use transom_agent::reach::{HttpFrame, HttpReply, HttpRequest};
+use transom_agent::reach::{HttpFrame, HttpReply, HttpRequest, HttpRoute};
 use transom_plugin_api::hosting::{Attach, PluginList, PluginState, PluginStatus};
 use transom_plugin_api::{CallError, CallErrorKind, Json, List, Maybe};
 
@@ -164,7 +164,7 @@ fn failure(kind: &str) -> CallError {
 }
 
 fn offer(name: &str, way: Way) -> Offer {
-    Offer { name: name.to_owned(), plugin: "some".to_owned(), way }
+    Offer { name: name.to_owned(), plugin: "some".to_owned(), way, about: HttpRoute::new("Plays a part") }
 }
 
 fn status(id: &str, state: PluginState) -> PluginStatus {
