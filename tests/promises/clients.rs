@@ -9,7 +9,7 @@ mod stage;
 mod tables;
 mod wire;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use self::page::{Example, Said, Step, examples};
 use self::shell::Asked;
