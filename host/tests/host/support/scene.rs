@@ -50,8 +50,9 @@ impl Manner {
 const PASSED_ON: [&str; 3] = ["TRANSOM_SABOTAGE", "LD_PRELOAD", "GLIBC_TUNABLES"];
 
 /// The plugins of every scene, with settings that make a turn as fast as it can be.
-const PLUGINS: [(&str, &str); 7] = [
+const PLUGINS: [(&str, &str); 8] = [
     ("conversation-store", ""),
+    ("message-queue", ""),
     ("provider-scripted", "pace_ms = 0"),
     ("session-orchestrator", ""),
     ("skills", ""),
