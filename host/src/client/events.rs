@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 use transom_agent::event::Cursor;
+use transom_plugin_api::sabotage::sabotaged;
 
 use super::seen::Seen;
 use super::{Client, Frames, Problem, path};
@@ -204,7 +205,8 @@ impl Events {
             Span::Turn(turn) => turn.as_deref(),
             Span::Conversation => None,
         };
-        let frames = self.client.events(&self.conversation, turn, self.seen.cursor()).await?;
+        let after = self.seen.cursor().filter(|_| !sabotaged("forget-the-cursor"));
+        let frames = self.client.events(&self.conversation, turn, after).await?;
         // A host of another command waits for those who need it; who only looks on does not.
         self.guest = guest.filter(|_| turn.is_some());
         Ok(frames)

@@ -180,8 +180,10 @@ impl Asked {
         let mut events = Events::of(client.clone(), folder, id.clone(), Span::Turn(None), frames, None);
         let mut view = View::of_answer(common, arguments.show_reasoning);
         let outcome = tokio::select! {
-            outcome = view.follow(&mut events) => Some(outcome),
+            // From before the first word on.
+            biased;
             _ = tokio::signal::ctrl_c() => None,
+            outcome = view.follow(&mut events) => Some(outcome),
         };
         // Closed before a host of this process is stopped, which waits for its clients.
         drop(events);

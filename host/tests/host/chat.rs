@@ -27,7 +27,8 @@ async fn a_running_host_is_asked(manner: Manner) {
     assert!(outcome.output.starts_with("It says: ") && outcome.output.contains("west wind"), "{outcome:?}");
     assert!(outcome.errors.contains(r#"[read_file] {"path":"log.txt"}"#), "{}", outcome.errors);
     assert!(outcome.errors.contains("conversation c"), "{}", outcome.errors);
-    assert_eq!(host.client.log("c").await.len(), 4);
+    let log = host.client.log("c").await;
+    assert_eq!(log.iter().filter(|chunk| chunk["role"] != "system").count(), 4, "{log:?}");
     check_codes(&scene).await;
 }
 
@@ -38,7 +39,8 @@ async fn without_a_host_the_manifest_runs_for_one_message(manner: Manner) {
     check_codes(&scene).await;
     let host = scene.start().await;
     let log = host.client.log("c").await;
-    assert_eq!(log[1]["chunk"], json!({ "type": "text", "text": "aye aye" }));
+    let said = log.iter().find(|chunk| chunk["role"] == "assistant").expect("an answer");
+    assert_eq!(said["chunk"], json!({ "type": "text", "text": "aye aye" }));
 }
 
 /// 0 for an answer, 1 for a turn that failed, 2 for a message that was refused.

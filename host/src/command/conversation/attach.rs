@@ -47,12 +47,14 @@ pub(crate) async fn run(common: &Common, arguments: &Arguments) -> Result<u8, Fa
     drop(host);
     let mut view = View::of_everything(common, arguments.show_reasoning);
     let outcome = tokio::select! {
-        outcome = view.follow(&mut events) => outcome,
+        // From before the first word on.
+        biased;
         _ = tokio::signal::ctrl_c() => {
             view.end_line();
             note(&format!("detached; `{}` comes back", common.again(&format!("attach {id}"))));
             return Ok(INTERRUPTED);
         }
+        outcome = view.follow(&mut events) => outcome,
     };
     view.end_line();
     outcome.map_err(|problem| Failure::failed(format!("`{id}` cannot be followed: {problem}")))

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
+use transom_plugin_api::sabotage::sabotaged;
 
 use super::Failure;
 use crate::client::{Client, Problem, path};
@@ -63,6 +64,7 @@ fn choose(given: &str, listed: &Value, may_be: impl Fn(&str) -> bool) -> Result<
     match begin_so.as_slice() {
         [] => Ok(None),
         [one] => Ok(Some(id_of(one).to_owned())),
+        [one, ..] if sabotaged("take-the-first-of-many") => Ok(Some(id_of(one).to_owned())),
         several => Err(ambiguous(given, several)),
     }
 }

@@ -49,10 +49,15 @@ async fn a_conversation_is_shown_with_its_turns_and_its_last_words() {
     assert_eq!((&shown["conversation"]["id"], &shown["last"]), (&json!("notes"), &json!("this is notes")));
     assert_eq!(shown["turns"][0]["reason"], "stop");
     let told = scene.run(&["show", "notes"]).await.output;
-    for line in
-        ["id         notes", "status     idle", "model      scripted/", "turns      1 turn, ", "  stop"]
-    {
-        assert!(told.contains(&format!("{line}")), "`{line}` is missing in\n{told}");
+    for line in [
+        "id         notes\n",
+        "status     idle\n",
+        "workspace  default\n",
+        "turns      1 turn, ",
+        "  stop ",
+        ", scripted/",
+    ] {
+        assert!(told.contains(line), "`{line}` is missing in\n{told}");
     }
     assert!(told.ends_with("\n\nthis is notes\n"), "{told}");
 }
@@ -97,7 +102,7 @@ async fn a_copy_is_made_and_a_conversation_is_deleted_by_who_says_so() {
     let made = scene.run(&["fork", "notes", "--to", "second"]).await;
     assert_eq!((made.code, made.output.as_str()), (Some(0), "second\n"), "{made:?}");
     let beginning = document(&scene.run(&["fork", "notes", "--at", "0", "--json"]).await);
-    assert_eq!(beginning["latestSeq"].as_i64().is_some_and(|seq| seq < 3), true, "{beginning}");
+    assert!(beginning["latestSeq"].as_i64().is_some_and(|seq| seq < 3), "{beginning}");
     let told = complaint(scene.run(&["fork", "notes", "--to", "second"]).await, 2);
     assert!(told.contains("second"), "{told}");
 

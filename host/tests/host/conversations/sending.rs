@@ -27,7 +27,7 @@ async fn a_file_is_a_message_too() {
     let host = scene.start().await;
     scene.file("more.txt", "[[say: from the file]]");
     let said = scene.run(&["chat", "[[say: so and]]", "--file", "more.txt", "--conversation", "c"]).await;
-    assert_eq!((said.code, said.output.as_str()), (Some(0), "so and\n\nfrom the file\n"), "{said:?}");
+    assert_eq!((said.code, said.output.as_str()), (Some(0), "so andfrom the file\n"), "{said:?}");
     assert_eq!(host.client.log("c").await[0]["chunk"]["text"], "[[say: so and]]\n\n[[say: from the file]]");
     let said = scene.run(&["chat", "--file", "more.txt", "--effort", "low"]).await;
     assert_eq!((said.code, said.output.as_str()), (Some(0), "from the file\n"), "{said:?}");
