@@ -1,10 +1,12 @@
 //! The commands over conversations: against a host that runs, and against a stage where a host would break off.
 
 mod listing;
+mod living;
 mod sending;
 mod specified;
 mod stage;
 mod streams;
+mod watching;
 
 use serde_json::Value;
 

@@ -31,7 +31,7 @@ fn kills() -> u64 {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_that_was_acknowledged_is_lost_whenever_the_host_is_killed() {
     let mut random = Random::seeded();
-    let scene = Scene::new(Manner::Linked).with("message-queue", "");
+    let scene = Scene::new(Manner::Linked);
     scene.file("chart.txt", &"here be dragons\n".repeat(40));
     let conversations: Vec<_> =
         (0..CONVERSATIONS).map(|number| Arc::new(Conversation::new(number))).collect();

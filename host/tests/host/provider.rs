@@ -205,7 +205,7 @@ async fn a_stopped_turn_closes_the_connection_to_the_provider(manner: Manner) {
     host.client.post("/conversations/c/stop", &json!({})).await;
     endpoint.departure().await;
     assert_eq!(chat.until("done").await["reason"], "aborted");
-    assert_eq!(host.client.log("c").await[1]["chunk"]["text"], "Wind ");
+    assert_eq!(host.client.said("c").await[1]["chunk"]["text"], "Wind ");
 }
 
 async fn listed_models_are_offered(manner: Manner) {

@@ -107,7 +107,7 @@ async fn converse(client: Client, id: String, over: Arc<AtomicBool>, turns: Arc<
         said.push(words);
         turns.fetch_add(1, Ordering::Relaxed);
     }
-    check_log(&client.log(&id).await, &said);
+    check_log(&client.said(&id).await, &said);
 }
 
 fn check_turn(frames: &[Value], words: &str) {

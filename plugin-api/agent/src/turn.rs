@@ -15,13 +15,14 @@ pub struct StartTurn {
     pub text: Text,
     /// The model to ask; the conversation's, then the default one, when absent.
     pub model: Maybe<Text>,
-    /// The folder to work in; the conversation's, then the first allowed root, when absent. Must lie in a root.
+    /// The folder to work in; the conversation's, its workspace's, then the first allowed root, when absent. Must lie in a
+    /// root.
     pub cwd: Maybe<Text>,
     /// How hard the model is to think; the conversation's, then `high`, when absent.
     pub reasoning_effort: Maybe<ReasoningEffort>,
     /// The workspace of a conversation that is made; `default` when absent. One that is there stays where it is.
     pub workspace_id: Maybe<Text>,
-    /// The id of the person's message in the log; a new one when absent.
+    /// The id of the person's message in the log; a new one when absent. A message that is in the log already is refused.
     pub message_id: Maybe<Text>,
 }
 
@@ -40,7 +41,8 @@ pub struct TurnStarted {
 
 /// Begins a turn. It belongs to the host from then on: nobody needs to stay for it to finish.
 ///
-/// [`Conflict`](transom_plugin_api::CallErrorKind::Conflict) while another turn of the conversation runs,
+/// [`Conflict`](transom_plugin_api::CallErrorKind::Conflict) while another turn of the conversation runs or waits for a
+/// person, or when the message is in the log already,
 /// [`InvalidInput`](transom_plugin_api::CallErrorKind::InvalidInput) with the field named for a blank text, an
 /// unknown model or a folder outside the roots, [`Refused`](transom_plugin_api::CallErrorKind::Refused) when a link of
 /// [`INPUT`] said no. The answer comes when the person's message is durable; a call that is dropped before leaves no
@@ -81,7 +83,8 @@ pub struct Stopped {
     pub aborted_turn: bool,
 }
 
-/// Stops the running turn of a conversation, by the conversation's id, if there is one. What was said so far is kept.
+/// Stops the running turn of a conversation, or the one that waits for a person, by the conversation's id, if there is one.
+/// What was said so far is kept.
 ///
 /// `agent/turn.stop` · service · 30 s · the orchestrator answers
 pub const STOP: Service<Text, Stopped> = Service::new("agent/turn.stop");
@@ -218,8 +221,9 @@ pub struct TurnSettled {
 }
 
 /// Said by the orchestrator at the end of every turn, once, whatever the reason: its last entry is durable, and the
-/// conversation is free for the next one. When the store refused the end for good, the reason is
-/// [`Error`](EndReason::Error). Nobody can refuse it. A queued listener with a full mailbox loses by its own terms.
+/// conversation is free for the next one. While the store does not take the end, the turn holds its conversation and this is
+/// not said; nor is it said of a turn whose host ended before that, which the store ends as [`Lost`](EndReason::Lost).
+/// Nobody can refuse it. A queued listener with a full mailbox loses by its own terms.
 ///
 /// `agent/turn.settled` · event · the orchestrator says it
 pub const SETTLED: Event<TurnSettled> = Event::new("agent/turn.settled");

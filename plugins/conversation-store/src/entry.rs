@@ -90,7 +90,7 @@ pub(crate) fn check_position(id: &str, position: i64) -> Result<(), CallError> {
 }
 
 /// The turn that an entry says it begins or ends.
-fn turn_of(entry: &Entry) -> Result<Option<Text>, CallError> {
+pub(crate) fn turn_of(entry: &Entry) -> Result<Option<Text>, CallError> {
     let mut said: Option<Text> = entry.turn_id.clone().into_option();
     for chunk in &entry.message.chunks {
         let turn_id = match chunk {

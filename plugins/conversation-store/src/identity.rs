@@ -25,6 +25,28 @@ pub(crate) fn check_conversation_id(field: &str, id: &str) -> Result<(), CallErr
     }
 }
 
+/// The most bytes of a message's id, and of a turn's; ids that are made from one may be somewhat longer.
+const LONGEST_MESSAGE: usize = 512;
+const LONGEST_TURN: usize = 256;
+
+/// Checks the ids of a message and of its turn, which came in as `message_field` and `turnId`.
+pub(crate) fn check_entry_ids(
+    message_field: &str,
+    message: &str,
+    turn: Option<&str>,
+) -> Result<(), CallError> {
+    check_bytes(message_field, message, LONGEST_MESSAGE)?;
+    turn.map_or(Ok(()), |turn| check_bytes("turnId", turn, LONGEST_TURN))
+}
+
+fn check_bytes(field: &str, id: &str, longest: usize) -> Result<(), CallError> {
+    let length = id.len();
+    if (1..=longest).contains(&length) {
+        return Ok(());
+    }
+    Err(CallError::invalid_input(format!("`{field}` has {length} bytes, expected 1 to {longest}")))
+}
+
 /// The most characters of a workspace's id.
 const LONGEST_WORKSPACE: usize = 40;
 
@@ -61,6 +83,17 @@ mod tests {
         for id in ["a", "A-z_0.9", &"x".repeat(128)] {
             check_conversation_id("id", id).expect("accepted");
         }
+    }
+
+    #[test]
+    fn ids_of_messages_and_turns_are_of_any_letters_up_to_a_length() {
+        check_entry_ids("id", &"ü".repeat(256), Some(&"x".repeat(256))).expect("accepted");
+        let refusal =
+            |message: &str, turn| check_entry_ids("id", message, turn).expect_err("refused").message;
+        assert_eq!(refusal("", None), "`id` has 0 bytes, expected 1 to 512");
+        assert_eq!(refusal(&"x".repeat(513), None), "`id` has 513 bytes, expected 1 to 512");
+        assert_eq!(refusal("m", Some("")), "`turnId` has 0 bytes, expected 1 to 256");
+        assert_eq!(refusal("m", Some(&"x".repeat(257))), "`turnId` has 257 bytes, expected 1 to 256");
     }
 
     #[test]

@@ -21,8 +21,10 @@
 //!
 //! What waits goes on behind a turn that ended by itself: `stop`, `length`, `content-filter`, `max-steps`. It is *held*
 //! behind one that ended as `aborted`, `lost`, `error` or for a reason that is not known here, when the conversation is
-//! closed, and when a filter or the orchestrator refused it. Then it waits for somebody to send a message here, which goes behind it, or for a
-//! turn that somebody starts otherwise and that ends by itself.
+//! closed, and when a filter or the orchestrator refused it. Then it waits for somebody to send a message here, which goes
+//! behind it, or for a turn that somebody starts otherwise and that ends by itself.
+//!
+//! Who sends a message while a turn is still being stopped sent it before that turn's end: it is held with the others.
 //!
 //! After a start everything that waits is looked at once: where a turn runs or is parked it waits on, where the last turn
 //! ended badly it is held, else it is delivered.

@@ -1,7 +1,9 @@
 //! The plugin from outside, between a store and a model that the test plays.
 
 use transom_agent::conversation::{Conversation, FIND, Status, UPDATE};
-use transom_agent::log::{APPEND, Append, Appended, HISTORY, History};
+use transom_agent::log::{
+    APPEND, Append, Appended, DRAFT, Drafted, HISTORY, History, LOCATE, READ, REPAIR, Repaired,
+};
 use transom_agent::provider::{FinishReason, MODEL, ModelInfo, ProviderEvent};
 use transom_agent::turn::{EndReason, INPUT, SETTLED, START, STARTED, StartTurn};
 use transom_plugin_api::{CallError, CallErrorKind, List, Maybe, Refusal, Shared};
@@ -31,6 +33,10 @@ fn serve_store(stand: &Stand) {
     stand.serve(APPEND, |_: Append, _| async {
         Ok(Appended { first_seq: 1, last_seq: 1, conversation: conversation() })
     });
+    stand.serve(DRAFT, |_, _| async { Ok(Drafted {}) });
+    stand.serve(REPAIR, |_, _| async { Ok(Repaired { lost: List::new(), parked: List::new() }) });
+    stand.serve(READ, fault::fails(CallError::not_found("nobody said anything yet")));
+    stand.serve(LOCATE, fault::fails(CallError::not_found("nobody said anything yet")));
     stand.serve(HISTORY, |_, _| async { Ok(History { messages: Shared::new(List::new()), latest_seq: 0 }) });
     stand.serve(FIND, fault::fails(CallError::not_found("nobody said anything yet")));
     stand.serve(UPDATE, |_, _| async { Ok(conversation()) });

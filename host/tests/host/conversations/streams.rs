@@ -1,12 +1,10 @@
 //! Streams that break: they go on behind the last frame, honour what was taken back, and end.
 
-use std::process::Stdio;
-
 use serde_json::{Value, json};
-use tokio::io::AsyncReadExt;
 use tokio::process::Command;
 
 use super::stage::{Answer, Stage};
+use super::watching::Watching;
 use crate::host::support::{Manner, Outcome, Scene, within};
 
 /// A frame of the turn `t`.
@@ -167,21 +165,8 @@ async fn who_is_too_far_behind_goes_on_where_the_conversation_stands() {
 }
 
 /// Runs a command until it has printed what ends in this, then interrupts it.
-async fn until_interrupted(mut command: Command, last: &str) -> Outcome {
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-    let mut running = command.spawn().expect("the program can be run");
-    let mut out = running.stdout.take().expect("it is piped");
-    let mut output = Vec::new();
-    while !output.ends_with(last.as_bytes()) {
-        let read = within("what it prints", out.read_buf(&mut output)).await.expect("it can be read");
-        assert!(read > 0, "it ended: {:?}", within("its end", running.wait_with_output()).await);
-    }
-    let pid = running.id().expect("it runs").to_string();
-    let sent = Command::new("kill").args(["-s", "INT", &pid]).status().await.expect("a signal");
-    assert!(sent.success());
-    within("the rest", out.read_to_end(&mut output)).await.expect("it can be read");
-    let ended = within("its end", running.wait_with_output()).await.expect("it can be waited for");
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    assert_eq!(ended.status.code(), Some(130), "{}", text(&ended.stderr));
-    Outcome { code: Some(130), signal: None, output: text(&output), errors: text(&ended.stderr) }
+async fn until_interrupted(command: Command, last: &str) -> Outcome {
+    let mut watching = Watching::begin(command);
+    watching.until(last).await;
+    watching.interrupted().await
 }

@@ -10,7 +10,7 @@ use super::fold::Fold;
 use super::log::Span;
 use super::writer::Write;
 use crate::entry::EncodedEntry;
-use crate::identity::check_conversation_id;
+use crate::identity::{check_conversation_id, check_entry_ids};
 
 /// An append, checked and encoded before it reaches the writer.
 pub(crate) struct AppendWrite {
@@ -22,6 +22,9 @@ pub(crate) struct AppendWrite {
 impl AppendWrite {
     pub(crate) fn prepare(append: Append, now: i64) -> Result<Self, CallError> {
         check_conversation_id("conversationId", &append.conversation_id)?;
+        for entry in &append.entries {
+            check_entry_ids("id", &entry.message.id, entry.turn_id.as_deref())?;
+        }
         let entries = append.entries.into_iter().map(EncodedEntry::of).collect::<Result<_, _>>()?;
         Ok(Self { conversation_id: append.conversation_id.into_string(), entries, now })
     }

@@ -16,6 +16,9 @@ use crate::Durability;
 /// The database's name in the plugin's folder.
 pub(crate) const FILE: &str = "conversations.db";
 
+/// How many statements a connection keeps ready: more than there are.
+pub(crate) const STATEMENTS: usize = 128;
+
 /// How long a connection waits for a lock that some other program holds.
 const BUSY: Duration = Duration::from_secs(5);
 
@@ -44,6 +47,7 @@ impl Database {
     pub(crate) fn open_to_write(&self, durability: Durability) -> Result<Connection, StartError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(&self.path, flags)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
         connection.busy_timeout(BUSY)?;
         self.check_version(&connection)?;
         let mode: String = connection.query_row("PRAGMA journal_mode = WAL", (), |row| row.get(0))?;
@@ -100,6 +104,7 @@ impl Database {
     pub(crate) fn open_to_read(&self) -> Result<Connection, StartError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&self.path, flags)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
         connection.busy_timeout(BUSY)?;
         Ok(connection)
     }

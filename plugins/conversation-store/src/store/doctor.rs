@@ -7,7 +7,8 @@ use transom_plugin_api::CallError;
 
 use super::conversations::{self, Known};
 use super::failure::Failure;
-use super::place::{places_of, seq_at};
+use super::log;
+use super::place::{LARGEST, places_of, seq_at};
 use super::positions::Positions;
 use super::scratch::{Projections, Scratch};
 use crate::entry;
@@ -54,6 +55,7 @@ pub(crate) fn examine(
     }
     let mut faults = Vec::new();
     faults.extend(stray_position(connection, known.number)?.map(|problem| fault("positions", problem)));
+    faults.extend(stray_turn(connection, known.number)?.map(|problem| fault("turns", problem)));
     faults.extend(stray_draft(connection, known)?.map(|problem| fault("drafts", problem)));
     let stored = Projections::of(connection, known)?;
     match scratch.fold(connection, known) {
@@ -155,6 +157,26 @@ fn stray_position(connection: &Connection, number: i64) -> Result<Option<String>
         }
     }
     Ok(None)
+}
+
+/// A message that belongs to another turn than it speaks of.
+fn stray_turn(connection: &Connection, number: i64) -> Result<Option<String>, Failure> {
+    let places = places_of(number);
+    let sql = "SELECT place FROM entries WHERE place BETWEEN ?1 AND ?2 AND turn IS NOT NULL
+               AND NOT EXISTS (SELECT 1 FROM turns t WHERE t.number = entries.turn AND t.conversation = ?3)";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut nameless = statement.query((places.start(), places.end(), number))?;
+    if let Some(row) = nameless.next()? {
+        return Ok(Some(format!("the turn of seq {} is not there", seq_at(row.get(0)?))));
+    }
+    let mut stray = None;
+    log::for_each_message(connection, number, 1..=LARGEST, |stored| {
+        if stray.is_none() {
+            stray = entry::turn_of(&stored.encoded.entry).err().map(|error| error.message.into_string());
+        }
+        Ok(())
+    })?;
+    Ok(stray)
 }
 
 /// A draft that nothing will take out any more.

@@ -12,7 +12,7 @@ use super::log::role_in;
 use super::writer::Write;
 use super::{conversations, turns};
 use crate::entry::{self, check_position, role_name};
-use crate::identity::check_conversation_id;
+use crate::identity::{check_conversation_id, check_entry_ids};
 
 /// A draft, checked and encoded before it reaches the writer.
 pub(crate) struct DraftWrite {
@@ -36,9 +36,7 @@ impl DraftWrite {
 
 fn check(piece: &DraftPiece) -> Result<(), CallError> {
     let id = &piece.message_id;
-    if id.is_empty() {
-        return Err(CallError::invalid_input("`pieces` contains one whose `messageId` is empty"));
-    }
+    check_entry_ids("messageId", id, None)?;
     check_position(id, piece.position)?;
     let comes_in_pieces = matches!(piece.chunk, Chunk::Text { .. } | Chunk::Thinking { .. });
     if (piece.offset != 0 && !comes_in_pieces) || i64::try_from(piece.offset).is_err() {

@@ -25,7 +25,7 @@ use crate::entry::EncodedEntry;
 /// The most turns that are repaired in one transaction.
 pub(crate) const BATCH: usize = 64;
 
-/// A part of a repair: the turns behind one.
+/// A part of a repair: the turns of conversations behind a number.
 pub(crate) struct RepairWrite {
     pub(crate) alive: std::sync::Arc<HashSet<Text>>,
     pub(crate) after: i64,
@@ -35,7 +35,7 @@ pub(crate) struct RepairWrite {
 /// What a part of a repair came to.
 pub(crate) struct Part {
     pub(crate) lost: Vec<LostTurn>,
-    /// The last turn that was looked at; `None` when there are no more.
+    /// The number of the last conversation that was looked at; `None` when there are no more.
     pub(crate) up_to: Option<i64>,
 }
 
@@ -44,7 +44,7 @@ impl Write for RepairWrite {
 
     fn apply(&self, connection: &Connection, changed: &mut Changed) -> Result<Part, Failure> {
         let running = running_after(connection, self.after)?;
-        let up_to = running.last().map(|turn| turn.number);
+        let up_to = running.last().map(|turn| turn.conversation);
         let mut lost = Vec::new();
         for turn in running.into_iter().filter(|turn| !self.alive.contains(&turn.turn_id)) {
             match alone(connection, || lose(connection, &turn, self.now, changed)) {
@@ -80,10 +80,13 @@ struct Running {
     started_seq: i64,
 }
 
+// However many turns have ended: the index holds those that have not.
 fn running_after(connection: &Connection, after: i64) -> rusqlite::Result<Vec<Running>> {
     let sql = "SELECT t.number, t.conversation, t.turn_id, t.first_seq, t.started_seq
-               FROM turns t JOIN conversations c ON c.number = t.conversation AND c.id IS NOT NULL
-               WHERE t.state = 'running' AND t.number > ?1 ORDER BY t.number LIMIT ?2";
+               FROM turns t INDEXED BY one_turn_at_a_time
+               JOIN conversations c ON c.number = t.conversation AND c.id IS NOT NULL
+               WHERE t.state IN ('running', 'parked') AND t.state = 'running' AND t.conversation > ?1
+               ORDER BY t.conversation LIMIT ?2";
     let turn = |row: &rusqlite::Row<'_>| {
         Ok(Running {
             number: row.get(0)?,
@@ -99,8 +102,9 @@ fn running_after(connection: &Connection, after: i64) -> rusqlite::Result<Vec<Ru
 /// The turns that wait for a person, in the order in which they began.
 pub(crate) fn parked(connection: &Connection) -> rusqlite::Result<List<ParkedTurn>> {
     let sql = "SELECT t.turn_id, c.id
-               FROM turns t JOIN conversations c ON c.number = t.conversation AND c.id IS NOT NULL
-               WHERE t.state = 'parked' ORDER BY t.number";
+               FROM turns t INDEXED BY one_turn_at_a_time
+               JOIN conversations c ON c.number = t.conversation AND c.id IS NOT NULL
+               WHERE t.state IN ('running', 'parked') AND t.state = 'parked' ORDER BY t.number";
     let turn = |row: &rusqlite::Row<'_>| {
         Ok(ParkedTurn {
             turn_id: row.get::<_, String>(0)?.into(),

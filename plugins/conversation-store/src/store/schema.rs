@@ -29,7 +29,6 @@ CREATE TABLE conversations (
     model            TEXT,
     reasoning_effort TEXT
 ) STRICT;
-CREATE INDEX deleted_conversations ON conversations (number) WHERE id IS NULL;
 CREATE INDEX conversations_by_workspace ON conversations (workspace) WHERE id IS NOT NULL;
 
 CREATE TABLE entries (

@@ -68,6 +68,7 @@ pub(crate) struct Scratch {
 impl Scratch {
     pub(crate) fn new() -> rusqlite::Result<Self> {
         let connection = Connection::open_in_memory()?;
+        connection.set_prepared_statement_cache_capacity(super::database::STATEMENTS);
         schema::make(&connection)?;
         Ok(Self { connection })
     }

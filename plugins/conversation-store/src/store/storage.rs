@@ -2,6 +2,7 @@
 
 use rusqlite::Connection;
 use transom_agent::storage::{StorageRead, StorageRow, StorageRows, StorageWrites, StorageWritten};
+use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{CallError, Json, List, Maybe};
 
 use super::changed::Changed;
@@ -47,8 +48,13 @@ impl StorageWrite {
                 return Err(CallError::invalid_input(message));
             }
         }
-        Ok(Self { plugin: plugin.to_owned(), writes })
+        Ok(Self { plugin: owner(plugin).to_owned(), writes })
     }
+}
+
+/// Whose rows a plugin writes and reads.
+fn owner(plugin: &str) -> &str {
+    if sabotaged("share-what-plugins-remember") { "everybody" } else { plugin }
 }
 
 fn check_key(key: &str) -> Result<(), CallError> {
@@ -90,7 +96,7 @@ pub(crate) fn read(
                WHERE plugin = ?1 AND key >= ?2 AND (?3 IS NULL OR key > ?3) ORDER BY key";
     let mut statement = connection.prepare_cached(sql)?;
     let from = after.filter(|after| *after > prefix).unwrap_or(prefix);
-    let mut found = statement.query((plugin, from, after))?;
+    let mut found = statement.query((owner(plugin), from, after))?;
     let (mut rows, mut bytes) = (List::new(), 0);
     while let Some(row) = found.next()? {
         let key = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 use transom_agent::conversation::Conversation;
+use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{CallError, StartError};
 
 use super::changed::Changed;
@@ -106,7 +107,7 @@ impl<Say: Fn(&Conversation)> Desk<Say> {
             Ok(transaction) => transaction,
             Err(error) => return settle(batch, &Err(error.into())),
         };
-        if transom_plugin_api::sabotage::sabotaged("answer-before-commit") {
+        if sabotaged("answer-before-commit") {
             let _ = fill_without_commit(transaction, &mut batch);
             return settle(batch, &Ok(()));
         }
@@ -118,7 +119,8 @@ impl<Say: Fn(&Conversation)> Desk<Say> {
                 }
             }
             outcome => {
-                let changed = outcome.is_ok().then(|| changed_by(&batch)).unwrap_or_default();
+                let is_durable = outcome.is_ok() || sabotaged("say-what-was-not-written");
+                let changed = if is_durable { changed_by(&batch) } else { Changed::default() };
                 settle(batch, &outcome);
                 changed.iter().for_each(&self.say);
             }

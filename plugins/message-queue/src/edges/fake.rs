@@ -5,7 +5,7 @@ use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 use transom_agent::conversation::{Conversation, CurrentTurn, Status};
 use transom_agent::log::{Located, MessageOf};
@@ -24,6 +24,8 @@ pub(crate) enum Mishap {
     LosesAnswer(CallErrorKind),
     /// It fails like this, and has its effect some time later. Of starts only.
     ComesLate(CallErrorKind),
+    /// It has its effect, and answers when it is [told](Fake::answer) to.
+    AnswersWhenTold,
     /// It has its effect, and never answers.
     Hangs,
     /// It has no effect, and never answers.
@@ -44,7 +46,9 @@ pub(crate) struct State {
     pub(crate) asked: Vec<StartTurn>,
     /// Whether the orchestrator has claimed the conversation for a turn that is in no log yet.
     pub(crate) is_claimed: bool,
+    /// Starts that have not had their effect yet: the next one finds them in its way.
     late: Vec<StartTurn>,
+    is_told: Arc<Notify>,
     sleepers: Vec<(Duration, oneshot::Sender<()>)>,
     tasks: Vec<JoinHandle<()>>,
     ids: u64,
@@ -69,9 +73,13 @@ impl Fake {
         (world.starts, world.writes) = Default::default();
     }
 
-    /// Lets those who sleep wake up, and tells how long they wanted to. What is late comes before that.
+    /// What waits to answer does so.
+    pub(crate) fn answer(&self) {
+        self.world().is_told.notify_one();
+    }
+
+    /// Lets those who sleep wake up, and tells how long they wanted to.
     pub(crate) fn wake(&self) -> Vec<Duration> {
-        self.world().let_the_late_come();
         let sleepers = std::mem::take(&mut self.world().sleepers);
         let wake =
             |(duration, sleeper): (Duration, oneshot::Sender<()>)| sleeper.send(()).ok().map(|()| duration);
@@ -90,8 +98,8 @@ impl State {
         turn_id
     }
 
-    /// A turn begins with a message, as with any other: when none runs, and the message is not there.
-    fn let_the_late_come(&mut self) {
+    /// What is late begins as anything else does: when no turn runs, and the message is not there.
+    pub(crate) fn let_the_late_come(&mut self) {
         for start in std::mem::take(&mut self.late) {
             let id = start.message_id.unwrap_or_default();
             if self.running.is_none() && self.log.iter().all(|(other, ..)| *other != id) {
@@ -146,13 +154,18 @@ impl State {
 }
 
 /// The outcome of something that may go wrong.
-async fn through<T>(mishap: Option<Mishap>, does: impl FnOnce() -> T) -> Result<T, CallError> {
+async fn through<T>(mishap: Option<Mishap>, told: &Notify, does: impl FnOnce() -> T) -> Result<T, CallError> {
     match mishap {
         None => Ok(does()),
         Some(Mishap::Fails(kind) | Mishap::ComesLate(kind)) => Err(CallError::new(kind, "it went wrong")),
         Some(Mishap::LosesAnswer(kind)) => {
             does();
             Err(CallError::new(kind, "the answer was lost"))
+        }
+        Some(Mishap::AnswersWhenTold) => {
+            let done = does();
+            told.notified().await;
+            Ok(done)
         }
         Some(Mishap::HangsBefore) => std::future::pending().await,
         Some(Mishap::Hangs) => {
@@ -192,6 +205,7 @@ impl Edges for Fake {
         let mishap = {
             let mut world = self.world();
             world.asked.push(start.clone());
+            world.let_the_late_come();
             if world.running.is_some() || world.is_claimed {
                 return Err(CallError::conflict("a turn runs"));
             }
@@ -201,7 +215,8 @@ impl Edges for Fake {
             }
             mishap
         };
-        let turn_id = through(mishap, || {
+        let told = Arc::clone(&self.world().is_told);
+        let turn_id = through(mishap, &told, || {
             self.world().begin(start.message_id.as_ref().expect("it has an id"), &start.text)
         });
         let (turn_id, conversation_id) = (turn_id.await?, start.conversation_id);
@@ -238,6 +253,7 @@ impl Edges for Fake {
 
     async fn write(&self, writes: Vec<StorageWrite>) -> Result<(), CallError> {
         let mishap = self.world().writes.pop_front();
-        through(mishap, || self.world().write(writes)).await
+        let told = Arc::clone(&self.world().is_told);
+        through(mishap, &told, || self.world().write(writes)).await
     }
 }

@@ -43,6 +43,13 @@ impl Places {
         Place { generation: self.generation, position: self.position, offset, volatile: piece.is_some() }
     }
 
+    /// A position of its own for what is to stand next.
+    pub(crate) fn fresh(&mut self) -> i64 {
+        self.position += 1;
+        self.open = None;
+        self.position
+    }
+
     /// The last position that was given out.
     pub(crate) const fn position(&self) -> i64 {
         self.position

@@ -92,7 +92,7 @@ async fn what_cannot_be_drafted_is_refused_with_its_field() {
         error.message.into_string()
     };
     let said = |id: &str, position, offset, chunk| piece(id, Role::Assistant, position, offset, chunk);
-    assert!(refused(said("", 3, 0, text("x"))).await.contains("`messageId` is empty"));
+    assert!(refused(said("", 3, 0, text("x"))).await.starts_with("`messageId` has 0 bytes"));
     assert!(refused(said("a", 0, 0, text("x"))).await.starts_with("`position` of message `a` is 0"));
     assert!(refused(said("a", 3, 1, call("1"))).await.starts_with("`offset` at position 3 is 1"));
     assert!(refused(said("a", 3, 0, usage("s", 1))).await.starts_with("`role` of message `a`"));

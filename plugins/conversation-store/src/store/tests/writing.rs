@@ -224,3 +224,78 @@ async fn a_read_does_not_see_what_is_not_durable() {
     assert_eq!(bench.behind_another(read_meanwhile).await, Ok(false), "and is not held up by the writer");
     assert_eq!(bench.is_there("held").await, Ok(true));
 }
+
+/// Changes how the writer's connection works, as the world around it might.
+struct Limit(&'static str, i64);
+
+impl Write for Limit {
+    type Answer = ();
+    fn apply(&self, connection: &Connection, _: &mut Changed) -> Result<(), Failure> {
+        // What a pragma answers is of no interest.
+        connection.query_row(&format!("PRAGMA {} = {}", self.0, self.1), (), |_| Ok(())).or_else(|error| {
+            if error == rusqlite::Error::QueryReturnedNoRows { Ok(()) } else { Err(error.into()) }
+        })
+    }
+}
+
+#[tokio::test]
+async fn when_there_is_room_again_writing_goes_on_by_itself_and_only_what_is_written_was_answered() {
+    let bench = bench(|_| ());
+    bench.append("c", user("0", "hi")).await.expect("appended");
+    bench.writer.write(Limit("max_page_count", 1)).await.expect("set to what there is");
+    let mut answered = vec!["0".to_owned()];
+    let mut refused = 0;
+    for number in 1..40 {
+        let id = number.to_string();
+        match bench.append("c", long(&id, 20)).await {
+            Ok(_) => answered.push(id),
+            Err(error) => {
+                assert!(error.message.contains("the disk is full"), "{error}");
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused > 0, "it was never full");
+    bench.writer.write(Limit("max_page_count", 1 << 30)).await.expect("set");
+    bench.append("c", long("after", 20)).await.expect("appended");
+    answered.push("after".to_owned());
+    let ids = |connection: &Connection| {
+        let mut statement = connection.prepare("SELECT message_id FROM messages ORDER BY first_seq")?;
+        let ids = statement.query_map((), |row| row.get::<_, String>(0))?;
+        Ok(ids.collect::<rusqlite::Result<Vec<_>>>()?)
+    };
+    assert_eq!(bench.readers.read(ids).await.expect("read"), answered);
+}
+
+/// Goes well, and is lost with its transaction.
+struct Lost(AppendWrite);
+
+impl Write for Lost {
+    type Answer = Appended;
+    fn apply(&self, connection: &Connection, changed: &mut Changed) -> Result<Appended, Failure> {
+        let appended = self.0.apply(connection, changed)?;
+        connection.execute_batch("ROLLBACK")?;
+        Ok(appended)
+    }
+}
+
+#[tokio::test]
+async fn what_was_not_written_is_not_said() {
+    let folder = folder();
+    let said = Arc::new(Mutex::new(Vec::new()));
+    let keep = said.clone();
+    let database = Arc::new(Database::claim(folder.path()).unwrap_or_else(|error| panic!("{error}")));
+    let connection = database.open_to_write(Durability::Full).unwrap_or_else(|error| panic!("{error}"));
+    let writer = Writer::start(connection, database, move |known: &Conversation| {
+        keep.lock().expect("whole").push(known.latest_seq);
+    });
+    let writer = writer.unwrap_or_else(|error| panic!("{error}"));
+    let write = |message| AppendWrite::prepare(append("c", [message]), 1).expect("prepared");
+    writer.write(write(user("1", "hi"))).await.expect("appended");
+    writer.write(Limit("max_page_count", 1)).await.expect("set");
+    writer.write(write(long("2", 2_000))).await.expect_err("full");
+    writer.write(write(user("1", "other"))).await.expect_err("a conflict");
+    writer.write(Lost(write(user("3", "hi")))).await.expect_err("lost");
+    writer.close().await;
+    assert_eq!(*said.lock().expect("whole"), [1]);
+}

@@ -74,10 +74,50 @@ async fn a_start_without_an_answer_that_is_not_in_the_log_is_kept_under_its_id()
     assert!(!sent.started_turn);
     assert_eq!(texts(&sent.queue), ["a"]);
     assert!(!scene.change(&sent.message_id, None).await.found, "it may be on its way");
+    scene.fake.world().let_the_late_come();
     scene.wake().await;
     scene.end(EndReason::Stop).await;
     assert_eq!(scene.said(), ["a"]);
     assert_eq!(scene.waiting().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_start_that_finds_the_one_before_it_in_its_way_was_that_one() {
+    let scene = Scene::new();
+    scene.fake.world().starts.push_back(Mishap::ComesLate(CallErrorKind::Deadline));
+    scene.queue("a").await;
+    scene.wake().await;
+    assert_eq!(scene.fake.world().asked.len(), 2, "it was not in the log, and asked for again");
+    scene.end(EndReason::Stop).await;
+    assert_eq!(scene.said(), ["a"]);
+    assert_eq!(scene.waiting().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn what_may_be_on_its_way_is_not_overtaken_by_what_steers() {
+    let scene = Scene::new();
+    scene.fake.world().starts.push_back(Mishap::Fails(CallErrorKind::Deadline));
+    scene.steer("a").await;
+    scene.fake.world().begin("other", "other");
+    scene.steer("b").await;
+    assert_eq!(scene.take().await, None);
+    scene.end(EndReason::Stop).await;
+    assert_eq!(scene.said(), ["other", "a"], "it goes alone, under its id");
+    assert_eq!(scene.take().await.unwrap().text, "b");
+}
+
+#[tokio::test]
+async fn a_turn_that_ends_before_its_start_was_answered_is_followed_by_what_came_meanwhile() {
+    let scene = Scene::busy();
+    scene.queue("a").await;
+    scene.fake.world().starts.push_back(Mishap::AnswersWhenTold);
+    scene.end(EndReason::Stop).await;
+    scene.queue("b").await;
+    scene.end(EndReason::Stop).await;
+    assert_eq!(scene.said(), ["other", "a"]);
+    scene.fake.answer();
+    scene.quiet().await;
+    assert_eq!(scene.said(), ["other", "a", "b"]);
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use crate::edges::fake::Mishap;
 const SEQUENCES: u64 = 400;
 const LENGTH: usize = 50;
 
-/// Numbers that look random; the same for the same seed.
+/// Numbers that look random, and are the same each time.
 struct Dice(u64);
 
 impl Dice {
@@ -45,8 +45,8 @@ struct Course {
 }
 
 impl Course {
-    fn new(seed: u64) -> Self {
-        let dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+    fn new(which: u64) -> Self {
+        let dice = Dice(which.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
         let (told, gone, past) = (Vec::new(), HashSet::new(), Vec::new());
         Self { scene: Scene::new(), dice, told, gone, words: 0, past }
     }
@@ -66,7 +66,7 @@ impl Course {
             9 | 10 => self.steer_the_turn().await,
             11 | 12 => self.change().await,
             13 => self.somebody_else_begins(),
-            14 => drop(self.scene.wake().await),
+            14 => self.let_time_pass().await,
             15 | 16 => self.crash().await,
             17 => self.close().await,
             _ => self.let_something_go_wrong(),
@@ -154,6 +154,13 @@ impl Course {
         }
     }
 
+    async fn let_time_pass(&mut self) {
+        if self.dice.below(2) == 0 {
+            self.scene.fake.world().let_the_late_come();
+        }
+        self.scene.wake().await;
+    }
+
     async fn close(&mut self) {
         let is_running = self.scene.fake.world().running.is_some();
         self.scene.fake.world().is_closed = true;
@@ -212,8 +219,8 @@ impl Course {
         }
     }
 
-    async fn look(&self, seed: u64) {
-        let context = format!("sequence {seed}: {}", self.past.join(" "));
+    async fn look(&self, which: u64) {
+        let context = format!("sequence {which}: {}", self.past.join(" "));
         assert_eq!(self.scene.waiting().await, [""; 0], "nothing waits any more; {context}");
         assert!(self.scene.fake.world().rows.is_empty(), "no row is left; {context}");
         let said = self.scene.said();
@@ -234,12 +241,12 @@ impl Course {
 
 #[tokio::test]
 async fn whatever_happens_each_message_arrives_once_and_in_order() {
-    for seed in 1..=SEQUENCES {
-        let mut course = Course::new(seed);
+    for which in 1..=SEQUENCES {
+        let mut course = Course::new(which);
         for _ in 0..LENGTH {
             course.step().await;
         }
         course.come_to_rest().await;
-        course.look(seed).await;
+        course.look(which).await;
     }
 }
