@@ -6,6 +6,7 @@ mod host {
     mod chat;
     mod control;
     mod conversation;
+    mod conversations;
     mod crash;
     mod faults;
     mod grants;

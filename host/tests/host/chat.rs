@@ -103,12 +103,16 @@ async fn who_interrupts_is_told_what_becomes_of_the_turn(manner: Manner) {
 
     let host = scene.start().await;
     let told = interrupted(scene.command(&chat)).await;
-    let stop =
-        told.split("curl -X POST ").nth(1).unwrap_or_else(|| panic!("no way to stop it: {told}")).trim();
-    assert!(stop.ends_with("/conversations/c/stop"), "{stop}");
+    let told: Vec<&str> = told.split('`').collect();
+    assert!(told[1].starts_with("transom attach c") && told[3].starts_with("transom stop c"), "{told:?}");
     assert_eq!(host.client.get("/conversations/c/status").await["isActive"], true, "the turn goes on");
-    let path = stop.splitn(4, '/').nth(3).map(|path| format!("/{path}")).expect("a path");
-    assert_eq!(host.client.post(&path, &json!({})).await.0, 200, "{path}");
+    let words: Vec<&str> = told[3].split_whitespace().skip(1).collect();
+    let stopped = Outcome::of(scene.bare_command(&words)).await;
+    assert_eq!(
+        (stopped.code, stopped.output.as_str()),
+        (Some(0), "the turn of c is stopped\n"),
+        "{stopped:?}"
+    );
     host.client.idle("c").await;
 }
 
