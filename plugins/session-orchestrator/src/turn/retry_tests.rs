@@ -70,7 +70,9 @@ async fn once_anything_was_said_a_failure_is_the_end() {
         let scene = scene();
         scene.world.script([said, fails(FailureClass::Overloaded)]);
         scene.world.script([says("again"), finishes(FinishReason::Stop)]);
-        let frames = scene.turn("hi").await;
+        let viewer = scene.start("hi").await;
+        let is_done = |frame: &AgentEventKind| matches!(frame, AgentEventKind::Done { .. });
+        let frames = until(&viewer, |frame| is_retry(frame) || is_done(frame)).await;
         assert!(!frames.iter().any(is_retry));
         assert_eq!(scene.world.records()[0].reason, EndReason::Error);
     }

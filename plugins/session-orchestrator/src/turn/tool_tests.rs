@@ -306,13 +306,13 @@ async fn an_eager_call_at_work_when_the_model_fails_is_answered() {
 #[tokio::test]
 async fn an_eager_call_that_is_still_at_work_when_the_model_has_ended_is_not_run_again() {
     let scene = scene_with(r#"{"eager":true}"#);
-    let gate = Arc::new(Notify::new());
+    let gate = Arc::new(Semaphore::new(0));
     scene.world.tool("x", true, {
         let gate = Arc::clone(&gate);
         move |_| {
             let gate = Arc::clone(&gate);
             async move {
-                gate.notified().await;
+                let _permit = gate.acquire().await.unwrap();
                 Ok(ToolOutput::ok("ran"))
             }
         }
@@ -321,8 +321,7 @@ async fn an_eager_call_that_is_still_at_work_when_the_model_has_ended_is_not_run
     answers(&scene);
     let viewer = scene.start("hi").await;
     let mut frames = until(&viewer, |frame| matches!(frame, AgentEventKind::StepComplete { .. })).await;
-    gate.notify_waiters();
-    gate.notify_one();
+    gate.add_permits(8);
     frames.extend(rest(&viewer).await);
     assert_eq!((scene.world.ran.lock().unwrap().len(), results(&frames).len()), (1, 1));
 }
