@@ -125,7 +125,7 @@ fn viewers_on_many_threads_that_come_at_any_moment_with_any_cursor_see_what_foll
                     if is_end {
                         break;
                     }
-                    if random(&mut seed) % 16 == 0 {
+                    if random(&mut seed).is_multiple_of(16) {
                         tokio::task::yield_now().await;
                     }
                 }
@@ -194,7 +194,7 @@ struct Watching {
 async fn check_random(mut seed: u64, steps: usize) {
     let started = seed;
     let mut stage = stage();
-    stage.log.hesitates.store(seed % 2 == 0, Ordering::SeqCst);
+    stage.log.hesitates.store(seed.is_multiple_of(2), Ordering::SeqCst);
     let mut watching: Vec<Watching> = Vec::new();
     for _ in 0..steps {
         match random(&mut seed) % 12 {

@@ -73,8 +73,8 @@ async fn who_watches_a_turn_that_never_begins_sees_nothing_and_the_end() {
     let refused = claim(&hub, "c", "1", 0);
     let (viewer, other) = (refused.viewer(), watch(&hub, None, None));
     drop(refused);
-    assert_eq!(nothing(&viewer).await, true);
-    assert_eq!(nothing(&other).await, false);
+    assert!(nothing(&viewer).await);
+    assert!(!nothing(&other).await);
 }
 
 #[test]
@@ -114,7 +114,7 @@ async fn closing_waits_for_running_turns_and_then_ends_viewers_and_refuses_turns
     assert!(!closing.is_finished());
     drop(turn);
     closing.await.unwrap();
-    assert_eq!(nothing(&viewer).await, true);
+    assert!(nothing(&viewer).await);
     assert_eq!(hub.claim(&"c".into(), "2".into(), 0).unwrap_err().kind, CallErrorKind::Unavailable);
     assert_eq!(hub.watch(&of("c"), 0).unwrap_err().kind, CallErrorKind::Unavailable);
 }

@@ -54,7 +54,9 @@ impl TestLog {
     }
 
     async fn hesitate(&self) {
-        if self.reads.fetch_add(1, Ordering::SeqCst) % 2 == 0 && self.hesitates.load(Ordering::SeqCst) {
+        if self.reads.fetch_add(1, Ordering::SeqCst).is_multiple_of(2)
+            && self.hesitates.load(Ordering::SeqCst)
+        {
             tokio::task::yield_now().await;
         }
     }
