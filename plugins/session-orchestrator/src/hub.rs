@@ -24,7 +24,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 use transom_agent::tool::ToolPrinted;
 use transom_agent::turn::Watch;
-use transom_plugin_api::{CallError, Text};
+use transom_plugin_api::{CallError, CallErrorKind, Text};
 
 pub(crate) use self::claim::Claim;
 pub(crate) use self::places::Places;
@@ -53,6 +53,8 @@ pub(crate) struct Hub {
 #[derive(Debug, Default)]
 struct Channels {
     closed: bool,
+    /// Milliseconds since the epoch up to which nobody begins to watch: the plugin may be replaced by then.
+    retiring_until: i64,
     by_conversation: HashMap<Text, Arc<Channel>>,
 }
 
@@ -95,11 +97,15 @@ impl Hub {
     /// Attaches a viewer. That what it wants to see is not there it says itself.
     ///
     /// # Errors
-    /// `Unavailable` once the hub is closed.
+    /// `Unavailable` once the hub is closed, `Retired` while the plugin is about to be replaced.
     pub(crate) fn watch(&self, request: &Watch, now_ms: i64) -> Result<Viewer, CallError> {
         let mut channels = self.lock();
         if channels.closed {
             return Err(CallError::unavailable("nothing can be watched, because the host is stopping"));
+        }
+        if now_ms < channels.retiring_until {
+            let message = "whoever shows turns is being replaced; watch again, after the last that was seen";
+            return Err(CallError::new(CallErrorKind::Retired, message));
         }
         channels.forget_unused(now_ms);
         let channel = channels.channel(&request.conversation_id, &self.logs);
@@ -187,9 +193,10 @@ impl Hub {
         let _ = self.claims.subscribe().wait_for(|claims| *claims == 0).await;
     }
 
-    /// Ends all viewers that are attached now, whether turns run or not; their streams end with `Retired`. Everything goes on
-    /// for those who attach later.
-    pub(crate) fn retire_viewers(&self) {
+    /// Ends all viewers that are attached now, whether turns run or not; their streams end with `Retired`, and so do those of
+    /// viewers who come before `until`: some are on their way already. Everything goes on for those who attach later.
+    pub(crate) fn retire_viewers(&self, until: i64) {
+        self.lock().retiring_until = until;
         self.all().iter().for_each(|channel| channel.end_viewers(End::Retired));
     }
 

@@ -240,9 +240,11 @@ fn serve_turns(orchestrator: &Arc<Orchestrator<Bus>>, ports: &OrchestratorPorts)
     })?;
     let watches = Arc::clone(orchestrator);
     ports.watch.serve(move |request, mut items, _| {
-        let viewer = watches.watch(&request);
+        let orchestrator = Arc::clone(&watches);
         async move {
-            let viewer = viewer?;
+            // Until then viewers would be shown less than stands.
+            orchestrator.until_repaired().await?;
+            let viewer = orchestrator.watch(&request)?;
             while let Some(frame) = viewer.next().await {
                 items.send(frame?.event().clone()).await;
             }

@@ -138,7 +138,6 @@ impl<E: Edges> Orchestrator<E> {
     }
 
     /// Says that somebody wants a conversation to be seen.
-    #[allow(dead_code, reason = "its route is served with the others")]
     ///
     /// # Errors
     /// `NotFound` for an unknown conversation.
@@ -180,7 +179,7 @@ impl<E: Edges> Orchestrator<E> {
     /// As in a reload, while turns run.
     #[cfg(test)]
     pub(crate) fn retire_viewers(&self) {
-        self.hub.retire_viewers();
+        self.hub.retire_viewers(0);
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use transom_agent::event::Cursor;
+use transom_agent::event::{AgentEventKind, Cursor};
 
 use super::frame::Frame;
 use super::frame::tests::ENCODED;
@@ -113,6 +113,9 @@ fn viewers_on_many_threads_that_come_at_any_moment_with_any_cursor_see_what_foll
             let events: Vec<_> = shown.lock().unwrap().clone();
             let is_last = events.last().is_some_and(|event| event.turn_id == last_turn.as_str());
             let Some(event) = events.get(random(&mut seed) % (events.len() + 1)) else { continue };
+            if matches!(event.what, AgentEventKind::TurnSealed {}) && event.turn_id == last_turn.as_str() {
+                continue;
+            }
             let cursor = event.cursor().unwrap();
             let viewer = watch(&hub, None, Some(cursor));
             let limit = if is_last { usize::MAX } else { random(&mut seed) % 200 };

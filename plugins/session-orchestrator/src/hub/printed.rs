@@ -7,9 +7,9 @@ use super::frame::Frame;
 use super::spot::Spot;
 
 /// Prints that wait for viewers.
-const FRAMES: usize = 1024;
+const FRAMES: usize = 8192;
 /// Bytes of them.
-const BYTES: usize = 256 * 1024;
+const BYTES: usize = 4 * 1024 * 1024;
 
 /// The latest prints of a conversation, numbered. A viewer finds by the offsets of those it gets how much it missed.
 #[derive(Debug, Default)]

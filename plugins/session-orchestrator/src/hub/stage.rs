@@ -56,9 +56,14 @@ impl Stage {
     }
 
     fn show_at(&self, at: Place, kind: AgentEventKind) {
-        // First, so that who sees the frame finds it here.
-        self.shown.lock().unwrap().push(kind.clone().of(&"c".into(), &self.turn_id().into(), at));
-        self.claim().show_at(at, kind);
+        self.claim().show_at(at, kind.clone());
+        self.showed(at, kind);
+    }
+
+    /// Afterwards, so that nobody names a cursor of what is not shown yet.
+    fn showed(&self, at: Place, kind: AgentEventKind) {
+        let event = kind.of(&"c".into(), &self.turn_id().into(), at);
+        self.shown.lock().unwrap().push(event);
     }
 
     /// Begins a turn: the person's message and the start are in the log before they are shown.
@@ -157,9 +162,8 @@ impl Stage {
         self.claim().logged(at.position);
         self.show_at(at, done);
         let sealed = Place { position: at.position + 1, ..at };
-        let turn_id = self.turn_id().into();
-        self.shown.lock().unwrap().push(AgentEventKind::TurnSealed {}.of(&"c".into(), &turn_id, sealed));
         self.claim.take().unwrap().seal(0);
+        self.showed(sealed, AgentEventKind::TurnSealed {});
         self.behind = sealed.position;
     }
 

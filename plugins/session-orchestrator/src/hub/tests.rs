@@ -136,7 +136,7 @@ async fn everybody_is_retired_while_turns_run_and_who_comes_later_is_not() {
     let waits = stage.watch(None, None);
     stage.begin();
     let (all, turn) = (stage.watch(None, None), stage.watch(Some("turn-1"), None));
-    stage.hub.retire_viewers();
+    stage.hub.retire_viewers(0);
     assert_eq!(waits.next().await.unwrap().unwrap().event().at.position, 1, "what is there is given first");
     for viewer in [waits, all, turn] {
         let mut last = viewer.next().await.unwrap();

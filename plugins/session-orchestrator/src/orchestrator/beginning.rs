@@ -48,7 +48,7 @@ impl<E: Edges> Orchestrator<E> {
     ///
     /// # Errors
     /// `Unavailable` when that takes too long.
-    pub(super) async fn until_repaired(&self) -> Result<(), CallError> {
+    pub(crate) async fn until_repaired(&self) -> Result<(), CallError> {
         let mut repaired = self.repaired.subscribe();
         tokio::select! {
             biased;

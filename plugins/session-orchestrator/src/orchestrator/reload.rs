@@ -15,6 +15,9 @@ use crate::handed::{Handed, HandedTurn};
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LAST_PAUSE: Duration = Duration::from_secs(30);
 
+/// How long a reload may take that waits for nothing.
+const LEAST_WAIT: Duration = Duration::from_secs(1);
+
 impl<E: Edges> Orchestrator<E> {
     /// Goes on with the turns that the generation before has left, and has the store end those that nobody runs.
     pub(crate) fn begin(self: &Arc<Self>, handed: Handed) {
@@ -81,7 +84,9 @@ impl<E: Edges> Orchestrator<E> {
                 () = self.edges.sleep(patience) => {}
             }
         }
-        self.hub.retire_viewers();
+        // If nobody comes after all, the others have given up by then.
+        let patience_ms = i64::try_from(patience.max(LEAST_WAIT).as_millis()).unwrap_or(i64::MAX);
+        self.hub.retire_viewers(self.edges.now_ms().saturating_add(patience_ms));
     }
 
     /// What the next generation is to go on with: turns that run come to a halt behind what they have said. When this is

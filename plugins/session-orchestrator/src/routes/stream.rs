@@ -83,6 +83,8 @@ pub(crate) async fn events<E: Edges>(
     frames: &mut impl FrameSink,
 ) -> Result<(), CallError> {
     let watch = watch_of(request)?;
+    // Until then viewers would be shown less than stands.
+    orchestrator.until_repaired().await?;
     let viewer = orchestrator.watch(&watch)?;
     viewer.begin().await?;
     frames.send(head(200, &watch.conversation_id)).await;

@@ -251,3 +251,12 @@ fn models_are_listed_with_what_is_known_and_the_default() {
     assert_eq!(body(r#"{"default_model":"b/two"}"#)["default"], "b/two");
     assert_eq!(body(r#"{"default_model":"x/y"}"#)["default"], Value::Null);
 }
+
+#[tokio::test]
+async fn nobody_watches_before_what_the_last_run_has_left_is_in_order() {
+    let scene = Scene::in_world(Arc::default(), "{}");
+    scene.world.clock.stand_still();
+    assert!(so_far(&scene, &asks(&[])).await.heads.is_empty());
+    scene.orchestrator.assume_repaired();
+    assert_eq!(so_far(&scene, &asks(&[])).await.heads, [(200, "c".to_owned())]);
+}
