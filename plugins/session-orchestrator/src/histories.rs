@@ -8,7 +8,7 @@ use transom_agent::message::{Chunk, Message};
 use transom_plugin_api::{List, Shared, Text};
 
 /// Bytes of all conversations together.
-const BYTES: usize = 64 * 1024 * 1024;
+const BYTES: usize = 16 * 1024 * 1024;
 /// Milliseconds after which a conversation that nobody used is forgotten.
 const KEPT_MS: i64 = 5 * 60 * 1000;
 /// Bytes that a message takes besides its words.
