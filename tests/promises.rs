@@ -3,6 +3,7 @@
 mod promises {
     mod abi;
     mod bundled;
+    mod clients;
     mod dependencies;
     mod dialects;
     mod exit_codes;

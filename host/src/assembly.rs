@@ -7,6 +7,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use transom_agent::reach::HTTP_ROUTE;
 use transom_kernel::{Descriptor, Grants, OrderFault, Plan, plan};
 use transom_loader::{Linked, PluginFile, check, linked};
 use transom_plugin_api::Secret;
@@ -69,10 +70,17 @@ impl Assembled {
     /// Whether it opens a way in for clients.
     #[must_use]
     pub fn is_transport(&self) -> bool {
-        let says = |port: &&transom_kernel::descriptor::PortDescriptor| {
-            port.role == Role::Says && port.point == hosting::LISTENING.spec().name
-        };
-        self.descriptor.ports.iter().any(|port| says(&port))
+        self.is_at(Role::Says, hosting::LISTENING.spec().name)
+    }
+
+    /// Whether it serves the routes that plugins register: what a host is reached by, unless it has another way in alone.
+    #[must_use]
+    pub fn serves_routes(&self) -> bool {
+        self.is_transport() && self.is_at(Role::Calls, HTTP_ROUTE.spec().name)
+    }
+
+    fn is_at(&self, role: Role, point: &str) -> bool {
+        self.descriptor.ports.iter().any(|port| port.role == role && port.point == point)
     }
 }
 
@@ -88,7 +96,8 @@ impl std::fmt::Debug for Assembled {
 /// What the operator said on the command line about the plugins' settings.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
-    /// In place of the setting `listen` of every transport.
+    /// In place of the setting `listen` of the transport that serves routes. Every other transport then takes a free port
+    /// at the same IP address: two cannot have one port, and who moves a host wants all of it moved.
     pub listen: Option<String>,
     /// Whether plugins must be those of the lock file.
     pub locked: bool,
@@ -271,9 +280,14 @@ fn assemble(
         && plugin.is_transport()
         && plugin.descriptor.settings["properties"]["listen"].is_object()
     {
-        plugin.settings = with_setting(&plugin.settings, "listen", listen.as_str().into());
+        let listen = if plugin.serves_routes() { listen.clone() } else { on_a_free_port(listen) };
+        plugin.settings = with_setting(&plugin.settings, "listen", listen.into());
     }
     Ok(plugin)
+}
+
+fn on_a_free_port(listen: &str) -> String {
+    listen.rsplit_once(':').map_or(listen.to_owned(), |(address, _)| format!("{address}:0"))
 }
 
 fn with_setting(settings: &Secret, key: &str, value: Value) -> Secret {

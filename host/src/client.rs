@@ -1,11 +1,18 @@
 //! A client of a running host, over its HTTP routes.
 
+mod events;
+mod seen;
+
 use std::time::Duration;
 
-use reqwest::{Response, StatusCode};
+use reqwest::{Method, Response, StatusCode};
 use serde_json::Value;
+use transom_agent::event::Cursor;
+
+pub(crate) use events::{Events, Next, Span, latest_of};
 
 /// A host that can be asked.
+#[derive(Clone)]
 pub(crate) struct Client {
     http: reqwest::Client,
     address: String,
@@ -17,15 +24,32 @@ pub(crate) struct Client {
 pub(crate) struct Problem {
     /// For a person.
     pub(crate) message: String,
+    /// The status of the host's answer; `None` when none came.
+    pub(crate) status: Option<u16>,
     /// Whether nobody was there: then nothing was asked either.
     pub(crate) nobody_there: bool,
 }
 
-impl From<reqwest::Error> for Problem {
-    fn from(error: reqwest::Error) -> Self {
-        Self { message: plain(&error), nobody_there: error.is_connect() }
+impl Problem {
+    /// No host runs where one is expected.
+    pub(crate) const fn no_host(message: String) -> Self {
+        Self { message, status: None, nobody_there: true }
+    }
+
+    /// Whether the same question may find an answer in a while: the host, or the plugin behind the route, is away.
+    pub(crate) const fn may_pass(&self) -> bool {
+        matches!(self.status, None | Some(404 | 502 | 503 | 504))
     }
 }
+
+impl From<reqwest::Error> for Problem {
+    fn from(error: reqwest::Error) -> Self {
+        Self { message: plain(&error), status: None, nobody_there: error.is_connect() }
+    }
+}
+
+/// How long an answer may take: longer than the minute in which the last words of a conversation are waited for.
+const PATIENCE: Duration = Duration::from_secs(75);
 
 /// The variable that holds the token of a host that wants one.
 const TOKEN: &str = "TRANSOM_TOKEN";
@@ -44,13 +68,44 @@ impl Client {
 
     /// Asks one route.
     pub(crate) async fn get(&self, path: &str) -> Result<Value, Problem> {
-        let response = self.send(self.http.get(self.at(path))).await?;
-        Ok(response.json().await?)
+        self.ask(Method::GET, path, &Value::Null).await
+    }
+
+    /// Has something done; `null` is no body.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Value, Problem> {
+        self.ask(Method::POST, path, body).await
+    }
+
+    /// Has something taken away.
+    pub(crate) async fn delete(&self, path: &str) -> Result<Value, Problem> {
+        self.ask(Method::DELETE, path, &Value::Null).await
+    }
+
+    async fn ask(&self, method: Method, path: &str, body: &Value) -> Result<Value, Problem> {
+        let request = self.http.request(method, self.at(path)).timeout(PATIENCE);
+        let request = if body.is_null() { request } else { request.json(body) };
+        Ok(self.send(request).await?.json().await?)
     }
 
     /// Opens a stream of frames, one JSON document a line.
     pub(crate) async fn stream(&self, path: &str, body: &Value) -> Result<Frames, Problem> {
         let response = self.send(self.http.post(self.at(path)).json(body)).await?;
+        Ok(Frames { response, unread: Vec::new() })
+    }
+
+    /// Opens the stream of a conversation's frames: behind a cursor, of one turn, or as they come.
+    pub(crate) async fn events(
+        &self,
+        conversation: &str,
+        turn: Option<&str>,
+        after: Option<Cursor>,
+    ) -> Result<Frames, Problem> {
+        let after = after.map(|cursor| cursor.to_string());
+        let path = path(
+            &["conversations", conversation, "events"],
+            &[("turnId", turn), ("after", after.as_deref())],
+        );
+        let response = self.send(self.http.get(self.at(&path))).await?;
         Ok(Frames { response, unread: Vec::new() })
     }
 
@@ -74,8 +129,24 @@ impl Client {
             StatusCode::UNAUTHORIZED => format!("{said}\n  help: put the host's token into {TOKEN}"),
             _ => said,
         };
-        Err(Problem { message, nobody_there: false })
+        Err(Problem { message, status: Some(status.as_u16()), nobody_there: false })
     }
+}
+
+/// A path of these segments with these parameters, those that are there.
+pub(crate) fn path(segments: &[&str], query: &[(&str, Option<&str>)]) -> String {
+    let path: String = segments.iter().map(|segment| format!("/{}", escaped(segment))).collect();
+    let query = query.iter().filter_map(|(key, value)| Some(format!("{key}={}", escaped((*value)?))));
+    let query = query.collect::<Vec<_>>().join("&");
+    if query.is_empty() { path } else { format!("{path}?{query}") }
+}
+
+fn escaped(text: &str) -> String {
+    let escape = |byte: u8| match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
+        other => format!("%{other:02X}"),
+    };
+    text.bytes().map(escape).collect()
 }
 
 /// The frames of a turn, as they come.
@@ -118,4 +189,16 @@ fn plain(error: &reqwest::Error) -> String {
         cause = inner.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_in_a_path_cannot_leave_it() {
+        let told = path(&["conversations", "a/../b", "queue"], &[("q", Some("ü&x=1")), ("status", None)]);
+        assert_eq!(told, "/conversations/a%2F..%2Fb/queue?q=%C3%BC%26x%3D1");
+        assert_eq!(path(&["models"], &[("q", None)]), "/models");
+    }
 }

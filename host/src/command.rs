@@ -3,6 +3,7 @@
 mod capability;
 pub(crate) mod chat;
 pub(crate) mod check;
+pub(crate) mod conversation;
 pub(crate) mod dev;
 pub(crate) mod explain;
 pub(crate) mod graph;
@@ -10,11 +11,13 @@ pub(crate) mod inspect;
 mod lanes;
 pub(crate) mod lock;
 pub(crate) mod log;
+pub(crate) mod models;
 pub(crate) mod new;
 pub(crate) mod plugins;
 pub(crate) mod reload;
 pub(crate) mod status;
 pub(crate) mod up;
+pub(crate) mod workspaces;
 
 use crate::manifest::Faults;
 use crate::program::REFUSED;

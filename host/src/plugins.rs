@@ -1,20 +1,24 @@
 //! The one list of bundled plugins: the linker keeps exactly what stands here.
 
 use transom_conversation_store as _;
+use transom_message_queue as _;
 use transom_provider_openai as _;
 use transom_provider_scripted as _;
 use transom_session_orchestrator as _;
 use transom_skills as _;
 use transom_tools_fs as _;
 use transom_transport_http as _;
+use transom_transport_ws as _;
 
 /// What the list above must have linked in; compared at every start with what is there.
 pub(crate) const BUNDLED: &[&str] = &[
     "conversation-store",
+    "message-queue",
     "provider-openai",
     "provider-scripted",
     "session-orchestrator",
     "skills",
     "tools-fs",
     "transport-http",
+    "transport-ws",
 ];

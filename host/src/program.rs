@@ -4,9 +4,9 @@
 //! |---|---|
 //! | 0 | it did what was asked |
 //! | 1 | it ran, and what was asked failed: a turn ended in an error, a host could not be asked, a plugin had to be cut off while stopping |
-//! | 2 | it was refused before anything ran: wrong arguments, a faulty manifest, a required plugin that did not start, a data folder in use |
+//! | 2 | it was refused before anything ran: wrong arguments, a faulty manifest, a required plugin that did not start, a data folder in use, a request that the host does not grant |
 //! | 70 | the watchdog ended it: a handler kept a thread busy for too long |
-//! | 130 | it was interrupted: `chat` at once, `up` a second time or before it was ready |
+//! | 130 | it was interrupted: `chat` and `attach` at once, `up` a second time or before it was ready |
 //!
 //! Native code that crashes ends it by its signal, after one line that names the plugin: see [`crate::crash`].
 
@@ -16,8 +16,12 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use transom_plugin_api::abi::guard::install_panic_hook;
 
+use crate::command::conversation::{
+    answer, attach, delete, fork, list, queue, read, send, show, state, told, word,
+};
 use crate::command::{
-    chat, check, dev, explain, graph, inspect, lock, log, new, plugins, reload, status, up,
+    chat, check, dev, explain, graph, inspect, lock, log, models, new, plugins, reload, status, up,
+    workspaces,
 };
 use crate::crash::tell_crashes;
 use crate::data::default_folder;
@@ -48,7 +52,7 @@ struct CommandLine {
     command: Option<Command>,
 }
 
-#[derive(Args, Clone)]
+#[derive(Args, Clone, Default)]
 pub(crate) struct Common {
     /// The manifest [default: transom.toml in this folder, else the built-in one]
     #[arg(long, global = true, value_name = "PATH")]
@@ -97,6 +101,39 @@ enum Command {
     Plugins,
     /// Send a message to the running host, or to one of its own when none runs
     Chat(chat::Arguments),
+    /// List the models that can be asked
+    #[command(after_help = "Example:\n  transom models --json")]
+    Models,
+    /// List conversations, those that are active or idle
+    List(list::Arguments),
+    /// Show a conversation: its settings, its turns, its last words
+    Show(show::Arguments),
+    /// Print the last answer of a conversation; a turn that runs is waited for, up to a minute
+    Read(read::Arguments),
+    /// Show what happens in a conversation, from the beginning of the turn that runs, until Ctrl-C
+    Attach(attach::Arguments),
+    /// Send a message to a conversation, and do not wait for the answer
+    Send(send::Arguments),
+    /// List the messages that wait for a conversation, or take one out
+    Queue(queue::Arguments),
+    /// Have a conversation shown wherever conversations are shown
+    #[command(after_help = "Example:\n  transom open 1e1d")]
+    Open(state::Arguments),
+    /// Stop the turn of a conversation; what was said so far is kept
+    #[command(after_help = "Example:\n  transom stop 1e1d")]
+    Stop(state::Arguments),
+    /// Put a conversation away until somebody sends it a message; its turn is stopped
+    #[command(after_help = "Example:\n  transom close 1e1d")]
+    Close(state::Arguments),
+    /// Answer a question that a turn waits for, or list those that are open
+    Answer(answer::Arguments),
+    /// Delete a conversation, after asking
+    Delete(delete::Arguments),
+    /// Copy a conversation up to the end of a turn
+    Fork(fork::Arguments),
+    /// List the workspaces: groups of conversations
+    #[command(after_help = "Example:\n  transom workspaces")]
+    Workspaces,
     /// Make something new: a plugin
     New(new::Arguments),
 }
@@ -137,6 +174,20 @@ pub fn main(bundled: &[&str]) -> ExitCode {
             Command::Log(arguments) => log::run(&common, &arguments),
             Command::Plugins => plugins::run(&common).await,
             Command::Chat(arguments) => chat::run(&common, arguments).await,
+            Command::Models => told(&common, models::run(&common).await),
+            Command::List(arguments) => told(&common, list::run(&common, &arguments).await),
+            Command::Show(arguments) => told(&common, show::run(&common, &arguments).await),
+            Command::Read(arguments) => told(&common, read::run(&common, &arguments).await),
+            Command::Attach(arguments) => told(&common, attach::run(&common, &arguments).await),
+            Command::Send(arguments) => told(&common, send::run(&common, &arguments).await),
+            Command::Queue(arguments) => told(&common, queue::run(&common, &arguments).await),
+            Command::Open(one) => told(&common, state::run(&common, &one, state::Deed::Open).await),
+            Command::Stop(one) => told(&common, state::run(&common, &one, state::Deed::Stop).await),
+            Command::Close(one) => told(&common, state::run(&common, &one, state::Deed::Close).await),
+            Command::Answer(arguments) => told(&common, answer::run(&common, &arguments).await),
+            Command::Delete(arguments) => told(&common, delete::run(&common, &arguments).await),
+            Command::Fork(arguments) => told(&common, fork::run(&common, &arguments).await),
+            Command::Workspaces => told(&common, workspaces::run(&common).await),
             Command::New(arguments) => new::run(&common, arguments),
         }
     });
@@ -179,6 +230,15 @@ impl Common {
     /// The data folder: `--data`, else the manifest's, else the user's.
     pub(crate) fn data_folder(&self, manifest: &Manifest) -> PathBuf {
         self.data.clone().or_else(|| manifest.host.data.clone()).unwrap_or_else(default_folder)
+    }
+
+    /// A command line for the same host, made of these words.
+    pub(crate) fn again(&self, words: &str) -> String {
+        let options = [("--manifest", &self.manifest), ("--data", &self.data)];
+        let options = options.into_iter().filter_map(|(name, path)| Some((name, path.as_ref()?)));
+        let option =
+            |(name, path): (&str, &PathBuf)| format!(" {name} {}", word(&path.display().to_string()));
+        format!("transom {words}{}", options.map(option).collect::<String>())
     }
 
     /// The data folder when there may be no manifest that can be read.

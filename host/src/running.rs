@@ -147,7 +147,8 @@ impl Running {
         }
         running.residents.announce_ready(&running.disabled);
         if vital.has_transports() {
-            let opened = tokio::time::timeout(OPEN_DEADLINE, running.whereabouts.known()).await;
+            let opened =
+                tokio::time::timeout(OPEN_DEADLINE, running.whereabouts.known(&vital.transports)).await;
             if opened.is_err() {
                 running.stop().await;
                 let limit = OPEN_DEADLINE.as_secs();
@@ -256,6 +257,7 @@ impl Running {
 /// What a host cannot do without.
 struct Vital {
     required: Vec<String>,
+    /// Those that serve routes; all of them when none does.
     transports: Vec<String>,
     strict: bool,
 }
@@ -263,11 +265,16 @@ struct Vital {
 impl Vital {
     fn of(plugins: &[Assembled], strict: bool) -> Self {
         let ids = |wanted: fn(&&Assembled) -> bool| {
-            plugins.iter().filter(wanted).map(|plugin| plugin.entry.id.clone()).collect()
+            plugins.iter().filter(wanted).map(|plugin| plugin.entry.id.clone()).collect::<Vec<_>>()
         };
+        let with_routes = ids(|plugin| plugin.serves_routes());
         Self {
             required: ids(|plugin| plugin.entry.required),
-            transports: ids(|plugin| plugin.is_transport()),
+            transports: if with_routes.is_empty() {
+                ids(|plugin| plugin.is_transport())
+            } else {
+                with_routes
+            },
             strict,
         }
     }
@@ -277,7 +284,7 @@ impl Vital {
     }
 
     /// The failure that ends the host, if there is one: of a required plugin, of any with `strict`, or of the last
-    /// transport, since a host that nobody can reach serves nobody.
+    /// transport that serves routes, since a host that nobody can reach serves nobody.
     fn failed(&self, disabled: &[(String, String)]) -> Option<(String, String)> {
         let is_down = |id: &String| disabled.iter().any(|(down, _)| down == id);
         let unreachable = self.has_transports() && self.transports.iter().all(is_down);

@@ -1,7 +1,11 @@
 //! What people see: lines on standard output and standard error, plain when that is not a terminal.
 
+mod when;
+
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
+
+pub(crate) use when::{ago, lasting, now};
 
 /// Whether a result could not be printed.
 static LOST: AtomicBool = AtomicBool::new(false);
@@ -26,6 +30,18 @@ pub(crate) fn lost_output() -> bool {
 /// A number of things: `1 line`, `2 lines`.
 pub(crate) fn counted(number: usize, one: &str) -> String {
     if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
+}
+
+/// A text on one line, safe to show and cut to so many characters.
+pub(crate) fn line_of(text: &str, width: usize) -> String {
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = shown(&words);
+    if line.chars().count() <= width {
+        return line;
+    }
+    let mut cut: String = line.chars().take(width.saturating_sub(1)).collect();
+    cut.push('…');
+    cut
 }
 
 /// Names in backticks: at most five, and how many more there are.

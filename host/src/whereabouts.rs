@@ -9,7 +9,8 @@ use transom_plugin_api::sabotage::sabotaged;
 
 use crate::data::DataFolder;
 
-/// Follows the transports through their generations. Of several, the one that spoke first is told to others.
+/// Follows the transports through their generations. Of several, the first one that speaks HTTP is told to others, and the first
+/// one of all when none does.
 #[derive(Default)]
 pub(crate) struct Whereabouts {
     /// What each said last, in the order in which they first did.
@@ -22,6 +23,7 @@ pub(crate) struct Whereabouts {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Said {
     transport: String,
+    is_http: bool,
     address: String,
     needs_token: bool,
 }
@@ -38,6 +40,7 @@ impl Whereabouts {
     pub(crate) fn hear(&self, transport: &str, listening: &Listening) {
         let now = Said {
             transport: transport.to_owned(),
+            is_http: listening.protocol == "http",
             address: listening.address.to_string(),
             needs_token: listening.needs_token,
         };
@@ -47,20 +50,26 @@ impl Whereabouts {
         });
     }
 
-    /// Waits until a transport listens.
-    pub(crate) async fn known(&self) {
+    /// Waits until one of these transports listens.
+    pub(crate) async fn known(&self, among: &[String]) {
+        let is_there = |said: &Vec<Said>| said.iter().any(|said| among.contains(&said.transport));
         // The sender is `self`, which is there as long as this is waited for.
-        let _ = self.said.subscribe().wait_for(|said| !said.is_empty()).await;
+        let _ = self.said.subscribe().wait_for(is_there).await;
     }
 
     /// Where the host can be reached; `None` when it has no transport that listens.
     pub(crate) fn address(&self) -> Option<String> {
-        self.said.borrow().first().map(|said| said.address.clone())
+        self.main(|said| said.address.clone())
     }
 
     /// Whether those who reach it there need a token.
     pub(crate) fn needs_token(&self) -> bool {
-        self.said.borrow().first().is_some_and(|said| said.needs_token)
+        self.main(|said| said.needs_token).unwrap_or_default()
+    }
+
+    fn main<T>(&self, of: impl FnOnce(&Said) -> T) -> Option<T> {
+        let all = self.said.borrow();
+        all.iter().find(|said| said.is_http).or(all.first()).map(of)
     }
 
     /// Everything that transports have said, for [`take_back`](Self::take_back).
@@ -152,6 +161,16 @@ mod tests {
         assert_eq!(whereabouts.address().as_deref(), Some("three"));
         whereabouts.take_back("web", &[]);
         assert_eq!(whereabouts.address().as_deref(), Some("two"));
+    }
+
+    #[test]
+    fn one_that_speaks_http_goes_before_others() {
+        let whereabouts = Whereabouts::default();
+        let listening = Listening { protocol: "ws".into(), address: "one".into(), needs_token: true };
+        whereabouts.hear("sockets", &listening);
+        assert_eq!((whereabouts.address().as_deref(), whereabouts.needs_token()), (Some("one"), true));
+        at(&whereabouts, "web", "two");
+        assert_eq!((whereabouts.address().as_deref(), whereabouts.needs_token()), (Some("two"), false));
     }
 
     #[test]

@@ -6,10 +6,12 @@ mod host {
     mod chat;
     mod control;
     mod conversation;
+    mod conversations;
     mod crash;
     mod faults;
     mod grants;
     mod guards;
+    mod killed;
     mod lock;
     mod log;
     mod misdeeds;

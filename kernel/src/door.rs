@@ -64,6 +64,8 @@ pub(crate) fn table() -> HostTableRef {
             // Work that blocks.
             run_blocking,
             secret,
+            // Filters.
+            is_linked,
             trace: trace::FUNCTIONS,
             log: trace::line,
         }
@@ -273,6 +275,15 @@ unsafe extern "C" fn names(seat: *const (), point: u32, found: *mut (), visitor:
         // SAFETY: the visitor is the caller's, and its type of `about` was compared when the port was resolved.
         unsafe { (visitor.visit)(found, name, plugin, provider.about.value) }
     }
+}
+
+unsafe extern "C" fn is_linked(seat: *const (), point: u32) -> bool {
+    // SAFETY: held seat.
+    let table = unsafe { seat_of(seat) }.shared.table.load();
+    table
+        .points
+        .get(point as usize)
+        .is_none_or(|routes| !routes.links.is_empty() || routes.gate.is_some() || routes.unreached.is_some())
 }
 
 unsafe extern "C" fn routes_version(seat: *const ()) -> u64 {

@@ -8,6 +8,7 @@ const TABLE: &[(&str, &[&str], &str)] = &[
     ("plugin-api", &["plugin-api/macros"], "the ABI and the author's API: nothing but its own macros"),
     ("plugin-api/macros", &[], "nothing"),
     ("plugin-api/agent", &["plugin-api"], "the agent vocabulary"),
+    ("plugin-api/entrance", &["plugin-api"], "what transports share: no point, no agent word"),
     (
         "plugin-api/testkit",
         &["plugin-api", "kernel", "host/loader", "test:plugin-api/agent", "test:tests/fixtures/*"],
@@ -36,7 +37,13 @@ const TABLE: &[(&str, &[&str], &str)] = &[
     ),
     (
         "plugins/*",
-        &["plugin-api", "plugin-api/agent", "plugins/*/contract", "test:plugin-api/testkit"],
+        &[
+            "plugin-api",
+            "plugin-api/agent",
+            "plugin-api/entrance",
+            "plugins/*/contract",
+            "test:plugin-api/testkit",
+        ],
         "never another plugin, the kernel or the host",
     ),
     ("plugins/*/contract", &["plugin-api", "plugin-api/agent"], "a plugin's own points, for others"),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use transom_agent::event::{AgentEvent, AgentEventKind};
+use transom_agent::event::{AgentEvent, AgentEventKind, Cursor};
 use transom_agent::tool::{ToolDefinition, ToolOutput, ToolPrinted};
 use transom_agent::turn::{EndReason, StartTurn, TurnStarted, Watch};
 use transom_plugin_api::prelude::*;
@@ -27,12 +27,27 @@ impl Stage {
             model: Maybe::Some("scripted/echo".into()),
             cwd: Maybe::None,
             reasoning_effort: Maybe::None,
+            workspace_id: Maybe::None,
+            message_id: Maybe::None,
         };
         soon(self.user.start.call(start)).await.expect("it begins")
     }
 
     fn watch(&self, conversation: &str, turn: Option<&Text>) -> ItemStream<AgentEvent> {
-        let watch = Watch { conversation_id: conversation.into(), turn_id: turn.cloned().into() };
+        self.watch_after(conversation, turn, None)
+    }
+
+    fn watch_after(
+        &self,
+        conversation: &str,
+        turn: Option<&Text>,
+        after: Option<Cursor>,
+    ) -> ItemStream<AgentEvent> {
+        let watch = Watch {
+            conversation_id: conversation.into(),
+            turn_id: turn.cloned().into(),
+            after: after.into(),
+        };
         self.user.watch.open(watch).expect("it opens")
     }
 
@@ -56,11 +71,15 @@ async fn rest(mut viewer: ItemStream<AgentEvent>) -> Vec<AgentEventKind> {
     frames
 }
 
-async fn until_said(viewer: &mut ItemStream<AgentEvent>) {
+/// What comes up to the next words, these included.
+async fn until_said(viewer: &mut ItemStream<AgentEvent>) -> Vec<AgentEvent> {
+    let mut seen = Vec::new();
     loop {
         let frame = soon(viewer.next()).await.expect("it goes on").expect("it does not break");
-        if matches!(frame.what, AgentEventKind::TextDelta { .. }) {
-            return;
+        let is_text = matches!(frame.what, AgentEventKind::TextDelta { .. });
+        seen.push(frame);
+        if is_text {
+            return seen;
         }
     }
 }
@@ -87,14 +106,54 @@ async fn a_turn_that_nobody_watches_ends_well_before_the_orchestrator_is_replace
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_turn_that_does_not_end_in_time_keeps_the_orchestrator_where_it_is() {
+async fn a_turn_that_does_not_end_in_time_goes_on_in_the_next_generation() {
+    let stage = stage().await;
+    let started = stage
+        .begin("c", "[[say: one]] [[hang]] [[step]] [[say: two]] [[hang]] [[step]] [[say: three]]")
+        .await;
+    let mut viewer = stage.watch("c", Some(&started.turn_id));
+    let mut seen = until_said(&mut viewer).await;
+    for _ in 0..2 {
+        // Who was watching is told, and goes on behind what it has seen.
+        let watching = async {
+            while let Ok(frame) = soon(viewer.next()).await.expect("it is told") {
+                seen.push(frame);
+            }
+        };
+        let (replaced, ()) = tokio::join!(stage.replace(Duration::from_millis(50)), watching);
+        replaced.expect("it is replaced");
+        let after = seen.iter().rev().find_map(AgentEvent::cursor);
+        viewer = stage.watch_after("c", Some(&started.turn_id), after);
+        seen.extend(until_said(&mut viewer).await);
+    }
+    while let Some(frame) = soon(viewer.next()).await {
+        seen.push(frame.expect("it does not break"));
+    }
+    let words = seen.iter().filter_map(|frame| match &frame.what {
+        AgentEventKind::TextDelta { delta } => Some(delta.as_str()),
+        _ => None,
+    });
+    assert_eq!(words.collect::<String>(), "onetwothree");
+    assert!(
+        seen.iter().all(|frame| frame.at.generation == 0 && frame.turn_id == started.turn_id),
+        "{seen:#?}"
+    );
+    let mut positions: Vec<i64> = seen.iter().map(|frame| frame.at.position).collect();
+    positions.dedup();
+    assert_eq!(positions, (1..=positions.len() as i64).collect::<Vec<_>>(), "each once, in order");
+    let frames: Vec<_> = seen.into_iter().map(|frame| frame.what).collect();
+    assert_eq!(reason(&frames), EndReason::Stop);
+    assert!(matches!(frames.last(), Some(AgentEventKind::TurnSealed {})), "{frames:?}");
+    stage.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_no_time_to_wait_turns_are_ended() {
     let stage = stage().await;
     let started = stage.begin("c", "[[say: a]] [[hang]]").await;
     let mut viewer = stage.watch("c", Some(&started.turn_id));
     until_said(&mut viewer).await;
     drop(viewer);
-    let refused = stage.replace(Duration::from_millis(100)).await.expect_err("a turn runs");
-    assert!(refused.contains("turns that run: 1;") && refused.contains("goes on"), "{refused}");
     stage.replace(Duration::ZERO).await.expect("the turn is ended");
     let frames = stage.frames(&started).await;
     assert_eq!(reason(&frames), EndReason::Aborted);
@@ -166,9 +225,11 @@ async fn everything_that_a_tool_prints_is_shown_before_its_answer_while_a_reload
     let stage = stage().await;
     serve_printer(&stage);
     let call = r#"[[tool: print {"lines":200}]] [[step]] "#;
-    let message = format!("[[say: a]] [[pace: 20]] {} done", call.repeat(10));
+    let message = format!("[[pace: 20]] [[say: a b c d e]] {} done", call.repeat(10));
     let started = stage.begin("c", &message).await;
-    let viewer = stage.watch("c", Some(&started.turn_id));
+    let mut viewer = stage.watch("c", Some(&started.turn_id));
+    // Prints are for those who are there.
+    until_said(&mut viewer).await;
     let (frames, replaced) = tokio::join!(rest(viewer), stage.replace(PATIENCE));
     replaced.expect("it is replaced when the turn is over");
     let (mut printed, mut answers) = (String::new(), 0);

@@ -10,10 +10,9 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
-use transom_agent::conversation::{
-    APPEND, Append, Appended, Chunks, Conversation, FIND, READ, Read, UPDATE, Update,
-};
+use transom_agent::conversation::{Conversation, FIND};
 use transom_agent::event::AgentEvent;
+use transom_agent::log::{APPEND, Append, Appended, Chunks, READ, Read};
 use transom_agent::tool::{PRINTED, TOOL, ToolCall, ToolDefinition, ToolOutput, ToolPrinted};
 use transom_agent::turn::{START, StartTurn, TurnStarted, WATCH, Watch};
 use transom_kernel::{
@@ -35,8 +34,6 @@ pub(super) struct UserPorts {
     pub(super) read: Caller<Read, Chunks>,
     #[calls(FIND)]
     pub(super) find: Caller<Text, Conversation>,
-    #[calls(UPDATE)]
-    pub(super) update: Caller<Update, Conversation>,
     #[calls(START)]
     pub(super) start: Caller<StartTurn, TurnStarted>,
     #[calls(WATCH)]

@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use transom_agent::conversation::{Append, Read, Status, Update};
-use transom_agent::message::{Message, Role};
+use transom_agent::conversation::Status;
+use transom_agent::log::{Append, Entry, Read};
+use transom_agent::message::{Chunk, Message, Role};
+use transom_agent::provider::ReasoningEffort;
 use transom_plugin_api::prelude::*;
 
 use super::stage::{Stage, UserPorts, soon};
@@ -14,6 +16,11 @@ const STORE: &str = "conversation-store";
 const DRAIN: Duration = Duration::from_secs(20);
 const RELOADS: usize = 20;
 const WRITERS: usize = 4;
+
+fn append_of(conversation: &str, message: Message, turn_id: Maybe<Text>) -> Append {
+    let entry = Entry { message, turn_id, positions: List::new() };
+    Append { conversation_id: conversation.into(), entries: List::from([entry]) }
+}
 
 /// Appends until it is told to stop; answers the ids of what was stored, in order.
 async fn write(
@@ -26,11 +33,7 @@ async fn write(
     while !over.load(Ordering::Relaxed) {
         let id = format!("{conversation}-{}", ids.len());
         let message = Message::text(id.as_str(), Role::User, "words");
-        let append = Append {
-            conversation_id: conversation.as_str().into(),
-            messages: List::from([message]),
-            turn: Maybe::None,
-        };
+        let append = append_of(&conversation, message, Maybe::None);
         let appended = user.append.call(append).await.expect("no append fails");
         assert_eq!(appended.last_seq, ids.len() as i64 + 1);
         ids.push(id);
@@ -64,12 +67,7 @@ async fn every_answered_append_is_in_the_log_after_twenty_reloads() {
     over.store(true, Ordering::Relaxed);
     for (number, writer) in writers.into_iter().enumerate() {
         let written = writer.await.expect("no writer panics");
-        let read = Read {
-            conversation_id: format!("c{number}").into(),
-            since_seq: Maybe::None,
-            before_seq: Maybe::None,
-            limit: Maybe::None,
-        };
+        let read = Read { conversation_id: format!("c{number}").into(), ..Read::default() };
         let log = soon(stage.user.read.call(read)).await.expect("it is read").chunks;
         let stored: Vec<_> = log.iter().map(|chunk| chunk.message_id.to_string()).collect();
         // The log may be longer than what one answer tells.
@@ -83,13 +81,15 @@ async fn every_answered_append_is_in_the_log_after_twenty_reloads() {
 #[tokio::test]
 async fn a_conversation_whose_turn_runs_is_active_after_a_reload() {
     let stage = Stage::with(&[(STORE, "{}")]).await;
-    let active = Update {
-        conversation_id: "c".into(),
-        status: Maybe::Some(Status::Active),
-        cwd: Maybe::None,
-        model: Maybe::None,
+    let start = Chunk::TurnStart {
+        turn_id: "t".into(),
+        model: "a/one".into(),
+        cwd: "/".into(),
+        reasoning_effort: ReasoningEffort::High,
     };
-    stage.user.update.call(active).await.expect("it is updated");
+    let message = Message { id: "begin".into(), role: Role::System, chunks: List::from([start]) };
+    let append = append_of("c", message, Maybe::Some("t".into()));
+    stage.user.append.call(append).await.expect("the turn begins");
     stage.reload(STORE, "{}", DRAIN).await.expect("it is replaced");
     let found = stage.user.find.call("c".into()).await.expect("it is there");
     assert_eq!(found.status, Status::Active);

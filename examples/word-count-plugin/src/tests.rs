@@ -12,6 +12,8 @@ fn settled(conversation: &str, answer: &str) -> TurnSettled {
         reason: EndReason::Stop,
         usage: Usage::default(),
         steps: 1,
+        error_class: Maybe::None,
+        context_size: Maybe::None,
         started_at: 0,
         duration_ms: 0,
     };

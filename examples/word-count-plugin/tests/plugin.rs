@@ -4,6 +4,7 @@ use transom_agent::provider::Usage;
 use transom_agent::reach::{HTTP_ROUTE, HttpRequest};
 use transom_agent::tool::{TOOL, ToolCall};
 use transom_agent::turn::{EndReason, INPUT, SETTLED, TurnInput, TurnRecord, TurnSettled};
+use transom_plugin_api::Maybe;
 use transom_testkit::{both_ways, contract_check, json};
 use transom_word_count::WordCount;
 
@@ -60,6 +61,8 @@ fn turn(answer: &str) -> TurnSettled {
         reason: EndReason::Stop,
         usage: Usage::default(),
         steps: 1,
+        error_class: Maybe::None,
+        context_size: Maybe::None,
         started_at: 0,
         duration_ms: 0,
     };

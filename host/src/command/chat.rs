@@ -1,41 +1,50 @@
 //! `transom chat "text"`: one message to the running host, or to one of its own when none runs.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::check::sound_manifest;
+use super::conversation::identity::{find_or_new, id};
+use super::conversation::message::{Manner, Message};
+use super::conversation::send::busy;
+use super::conversation::state::open;
+use super::conversation::view::View;
+use super::conversation::{Failure, told};
 use super::refuse;
 use crate::assembly::Overrides;
-use crate::client::{Client, Frames};
+use crate::client::{Client, Events, Frames, Span};
 use crate::data::{DataError, DataFolder, Guest};
 use crate::log;
 use crate::manifest::Manifest;
-use crate::program::{Common, DONE, FAILED, INTERRUPTED};
+use crate::program::{Common, FAILED, INTERRUPTED};
 use crate::running::{Refused, Running};
-use crate::terminal::{aside, complain, counted, note, print, shown};
+use crate::terminal::{aside, complain, note, print, shown};
 
 /// Send a message to the running host, or to one of its own when none runs
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  transom chat \"hello\"\n  transom chat \"read Cargo.toml\" --conversation notes\n\nA host that wants a token is given it in TRANSOM_TOKEN."
+    after_help = "Examples:\n  transom chat \"hello\"\n  transom chat \"read Cargo.toml\" --conversation notes\n  transom chat --file question.md --model scripted/demo\n\nA host that wants a token is given it in TRANSOM_TOKEN."
 )]
 pub(crate) struct Arguments {
-    /// What to say
-    text: String,
-    /// The conversation to go on with; a new one when left out
-    #[arg(long, value_name = "ID")]
+    #[command(flatten)]
+    message: Message,
+    /// The conversation to go on with, or the id of a new one; one with an id of its own when left out
+    #[arg(long, value_name = "ID", value_parser = id)]
     conversation: Option<String>,
-    /// The model to ask, as `GET /models` names it
-    #[arg(long)]
-    model: Option<String>,
-    /// The folder the turn works in; must lie in a root of the host
-    #[arg(long, value_name = "PATH")]
-    cwd: Option<String>,
+    #[command(flatten)]
+    manner: Manner,
+    /// The workspace of a conversation that is new
+    #[arg(long, short, value_name = "ID")]
+    workspace: Option<String>,
     /// Show what the model thinks, too
     #[arg(long)]
     show_reasoning: bool,
+    /// Have the conversation shown wherever conversations are shown
+    #[arg(long)]
+    open: bool,
 }
 
 /// How long a host that starts or stops on the data folder is waited for, and how often one looks.
@@ -43,9 +52,9 @@ const PATIENCE: Duration = Duration::from_secs(15);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 pub(crate) async fn run(common: &Common, arguments: Arguments) -> u8 {
-    let body = match body(&arguments) {
+    let mut body = match body(&arguments) {
         Ok(body) => body,
-        Err(problem) => return refuse(&Refused::Host(problem), common.json),
+        Err(failure) => return told(common, Err(failure)),
     };
     let give_up = Instant::now() + PATIENCE;
     loop {
@@ -54,15 +63,19 @@ pub(crate) async fn run(common: &Common, arguments: Arguments) -> u8 {
             Err(refused) => return refuse(&refused, common.json),
         };
         let client = Client::new(host.address());
-        match client.stream("/chat", &body).await {
-            Ok(frames) => return host.follow(&client, frames, common.json, &arguments).await,
+        match begin(&client, &arguments, &mut body).await {
+            Ok(frames) => return host.follow(&client, frames, common, &arguments).await,
             // It has stopped since it was found.
-            Err(problem) if problem.nobody_there && Instant::now() < give_up => {
+            Err(Beginning::NobodyThere) if Instant::now() < give_up => {
                 host.leave(&client).await;
                 tokio::time::sleep(LOOK_EVERY).await;
             }
-            Err(problem) => {
-                let code = refuse(&Refused::Host(shown(&problem.message)), common.json);
+            Err(Beginning::NobodyThere) => {
+                host.leave(&client).await;
+                return told(common, Err(Failure::failed("the host is gone")));
+            }
+            Err(Beginning::Refused(failure)) => {
+                let code = told(common, Err(failure));
                 host.leave(&client).await;
                 return code;
             }
@@ -70,18 +83,35 @@ pub(crate) async fn run(common: &Common, arguments: Arguments) -> u8 {
     }
 }
 
-fn body(arguments: &Arguments) -> Result<Value, String> {
-    let mut body = json!({ "message": arguments.text });
-    let cwd = arguments.cwd.as_deref().map(std::path::absolute).transpose();
-    let cwd = cwd.map_err(|error| format!("the folder after `--cwd` cannot be used: {error}"))?;
-    let cwd = cwd.map(|cwd| cwd.display().to_string());
-    let fields = [("conversationId", &arguments.conversation), ("model", &arguments.model), ("cwd", &cwd)];
-    for (field, value) in fields {
-        if let Some(value) = value {
-            body[field] = json!(value);
-        }
+fn body(arguments: &Arguments) -> Result<Value, Failure> {
+    let mut body = json!({ "message": arguments.message.words()? });
+    arguments.manner.write(&mut body)?;
+    if let Some(workspace) = &arguments.workspace {
+        body["workspaceId"] = json!(workspace);
     }
     Ok(body)
+}
+
+/// Why no turn has begun.
+enum Beginning {
+    NobodyThere,
+    Refused(Failure),
+}
+
+async fn begin(client: &Client, arguments: &Arguments, body: &mut Value) -> Result<Frames, Beginning> {
+    if let Some(given) = &arguments.conversation {
+        body["conversationId"] = json!(find_or_new(client, given).await?);
+    }
+    client.stream("/chat", body).await.map_err(|problem| match problem.status {
+        Some(409) => Beginning::Refused(busy(problem.into())),
+        _ => Failure::from(problem).into(),
+    })
+}
+
+impl From<Failure> for Beginning {
+    fn from(failure: Failure) -> Self {
+        if failure.is_nobody_there() { Self::NobodyThere } else { Self::Refused(failure) }
+    }
 }
 
 /// The host that is asked.
@@ -133,17 +163,33 @@ impl Asked {
         }
     }
 
+    /// Where a host is looked for when this one is gone.
+    fn folder(&self, common: &Common) -> Option<PathBuf> {
+        matches!(self, Self::Running(_)).then(|| common.data_folder_of_host())
+    }
+
     /// Shows the answer and says how it ended.
-    async fn follow(self, client: &Client, mut frames: Frames, json: bool, arguments: &Arguments) -> u8 {
-        let conversation = frames.conversation_id();
+    async fn follow(self, client: &Client, frames: Frames, common: &Common, arguments: &Arguments) -> u8 {
+        let id = frames.conversation_id().unwrap_or_default();
+        if arguments.open
+            && let Err(failure) = open(client, &id).await
+        {
+            complain(&format!("error: it cannot be opened: {}", failure.message()));
+        }
+        let folder = self.folder(common);
+        let mut events = Events::of(client.clone(), folder, id.clone(), Span::Turn(None), frames, None);
+        let mut view = View::of_answer(common, arguments.show_reasoning);
         let outcome = tokio::select! {
-            outcome = follow(&mut frames, json, arguments.show_reasoning) => Some(outcome),
+            // From before the first word on.
+            biased;
             _ = tokio::signal::ctrl_c() => None,
+            outcome = view.follow(&mut events) => Some(outcome),
         };
         // Closed before a host of this process is stopped, which waits for its clients.
-        drop(frames);
-        let conversation = conversation.as_deref().map(shown);
-        if let (false, Some(id)) = (json, &conversation) {
+        drop(events);
+        view.end_line();
+        let id = shown(&id);
+        if !common.json {
             if outcome.is_none() {
                 print("\n");
             }
@@ -160,18 +206,18 @@ impl Asked {
                 FAILED
             }
             None => {
-                self.interrupt(conversation.as_deref()).await;
+                self.interrupt(common, &id).await;
                 INTERRUPTED
             }
         }
     }
 
-    async fn interrupt(self, conversation: Option<&str>) {
+    async fn interrupt(self, common: &Common, id: &str) {
         match self {
-            Self::Running(guest) => {
-                let (address, id) = (&guest.host.address, conversation.unwrap_or("ID"));
+            Self::Running(_) => {
+                let [attach, stop] = ["attach", "stop"].map(|word| common.again(&format!("{word} {id}")));
                 note(&format!(
-                    "interrupted; the turn goes on in the host, and this stops it: curl -X POST {address}/conversations/{id}/stop"
+                    "interrupted; the turn goes on in the host: `{attach}` comes back to it, `{stop}` ends it"
                 ));
             }
             Self::Own(running, _) => {
@@ -203,110 +249,4 @@ impl Asked {
 async fn is_busy(client: &Client) -> bool {
     let active = client.get("/conversations?status=active").await;
     active.is_ok_and(|active| active["conversations"].as_array().is_some_and(|list| !list.is_empty()))
-}
-
-/// Shows frames as they come, and answers how the turn ended.
-async fn follow(frames: &mut Frames, json: bool, reasoning: bool) -> Result<u8, String> {
-    let mut code = FAILED;
-    let mut in_line = false;
-    while let Some(frame) = frames.next().await? {
-        if frame["type"] == "done" {
-            code = if frame["reason"] == "stop" { DONE } else { FAILED };
-        }
-        if json {
-            print(&format!("{frame}\n"));
-            continue;
-        }
-        match shown_as(&frame, reasoning) {
-            Shown::Text(text) => {
-                in_line = !text.ends_with('\n');
-                print(&text);
-            }
-            Shown::Aside(line) => {
-                break_line(&mut in_line);
-                aside(&line);
-            }
-            Shown::Error(line) => {
-                break_line(&mut in_line);
-                complain(&line);
-            }
-            Shown::Nothing => {}
-        }
-    }
-    break_line(&mut in_line);
-    Ok(code)
-}
-
-fn break_line(in_line: &mut bool) {
-    if std::mem::take(in_line) {
-        print("\n");
-    }
-}
-
-enum Shown {
-    Text(String),
-    Aside(String),
-    Error(String),
-    Nothing,
-}
-
-fn shown_as(frame: &Value, reasoning: bool) -> Shown {
-    let text = |key: &str| shown(frame[key].as_str().unwrap_or_default());
-    match frame["type"].as_str().unwrap_or_default() {
-        "text-delta" => Shown::Text(text("delta")),
-        "reasoning-delta" if reasoning => Shown::Aside(text("delta")),
-        "tool-call" => Shown::Aside(format!("[{}] {}", text("toolName"), shown(&frame["input"].to_string()))),
-        "tool-output" => Shown::Aside(text("data")),
-        "tool-result" if frame["isError"] == true => {
-            Shown::Error(format!("[{}] failed: {}", text("toolName"), text("content")))
-        }
-        "tool-result" => {
-            let lines = frame["content"].as_str().unwrap_or_default().lines().count();
-            Shown::Aside(format!("[{}] answered, {}", text("toolName"), counted(lines, "line")))
-        }
-        "error" => Shown::Error(format!("error: {}", text("message"))),
-        "done" if frame["reason"] != "stop" => Shown::Error(format!("the turn ended: {}", text("reason"))),
-        _ => Shown::Nothing,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(frame: Value, expected: &str) {
-        let found = match shown_as(&frame, false) {
-            Shown::Text(text) => format!("text {text}"),
-            Shown::Aside(line) => format!("aside {line}"),
-            Shown::Error(line) => format!("error {line}"),
-            Shown::Nothing => "nothing".to_owned(),
-        };
-        assert_eq!(found, expected);
-    }
-
-    #[test]
-    fn words_calls_and_errors_are_told_apart() {
-        check(json!({"type":"text-delta","delta":"hi"}), "text hi");
-        check(json!({"type":"reasoning-delta","delta":"hm"}), "nothing");
-        check(
-            json!({"type":"tool-call","toolName":"read_file","input":{"path":"a"}}),
-            r#"aside [read_file] {"path":"a"}"#,
-        );
-        check(
-            json!({"type":"tool-result","toolName":"read_file","content":"a\nb","isError":false}),
-            "aside [read_file] answered, 2 lines",
-        );
-        check(
-            json!({"type":"tool-result","toolName":"read_file","content":"no","isError":true}),
-            "error [read_file] failed: no",
-        );
-        check(json!({"type":"error","message":"gone"}), "error error: gone");
-        check(json!({"type":"done","reason":"max-steps"}), "error the turn ended: max-steps");
-        check(json!({"type":"turn-sealed"}), "nothing");
-    }
-
-    #[test]
-    fn what_a_model_says_cannot_drive_the_terminal() {
-        check(json!({"type":"text-delta","delta":"\u{1b}[2Jboo"}), "text \\u{1b}[2Jboo");
-    }
 }

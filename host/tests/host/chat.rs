@@ -27,7 +27,7 @@ async fn a_running_host_is_asked(manner: Manner) {
     assert!(outcome.output.starts_with("It says: ") && outcome.output.contains("west wind"), "{outcome:?}");
     assert!(outcome.errors.contains(r#"[read_file] {"path":"log.txt"}"#), "{}", outcome.errors);
     assert!(outcome.errors.contains("conversation c"), "{}", outcome.errors);
-    assert_eq!(host.client.log("c").await.len(), 4);
+    assert_eq!(host.client.said("c").await.len(), 4);
     check_codes(&scene).await;
 }
 
@@ -37,7 +37,7 @@ async fn without_a_host_the_manifest_runs_for_one_message(manner: Manner) {
     assert_eq!((outcome.code, outcome.output.as_str()), (Some(0), "aye aye\n"), "{outcome:?}");
     check_codes(&scene).await;
     let host = scene.start().await;
-    let log = host.client.log("c").await;
+    let log = host.client.said("c").await;
     assert_eq!(log[1]["chunk"], json!({ "type": "text", "text": "aye aye" }));
 }
 
@@ -103,12 +103,16 @@ async fn who_interrupts_is_told_what_becomes_of_the_turn(manner: Manner) {
 
     let host = scene.start().await;
     let told = interrupted(scene.command(&chat)).await;
-    let stop =
-        told.split("curl -X POST ").nth(1).unwrap_or_else(|| panic!("no way to stop it: {told}")).trim();
-    assert!(stop.ends_with("/conversations/c/stop"), "{stop}");
+    let told: Vec<&str> = told.split('`').collect();
+    assert!(told[1].starts_with("transom attach c") && told[3].starts_with("transom stop c"), "{told:?}");
     assert_eq!(host.client.get("/conversations/c/status").await["isActive"], true, "the turn goes on");
-    let path = stop.splitn(4, '/').nth(3).map(|path| format!("/{path}")).expect("a path");
-    assert_eq!(host.client.post(&path, &json!({})).await.0, 200, "{path}");
+    let words: Vec<&str> = told[3].split_whitespace().skip(1).collect();
+    let stopped = Outcome::of(scene.bare_command(&words)).await;
+    assert_eq!(
+        (stopped.code, stopped.output.as_str()),
+        (Some(0), "the turn of c is stopped\n"),
+        "{stopped:?}"
+    );
     host.client.idle("c").await;
 }
 

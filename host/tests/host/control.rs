@@ -46,7 +46,7 @@ async fn the_status_tells_plugins_faults_and_traffic(manner: Manner) {
     assert_eq!(plugin(&told, "skills")["state"], "running");
     assert_eq!(plugin(&told, "unruly")["faults"][0]["count"], 1);
     let points = told["points"].as_array().expect("a list");
-    let turns = points.iter().find(|point| point["point"] == "agent/turn.settled").expect("it was said");
+    let turns = points.iter().find(|point| point["point"] == "agent/turn.started").expect("it was said");
     assert_eq!(turns["count"], 1);
     let shown = scene.run(&["status"]).await;
     assert!(
@@ -54,7 +54,7 @@ async fn the_status_tells_plugins_faults_and_traffic(manner: Manner) {
         "{}",
         shown.output
     );
-    assert!(shown.output.contains("agent/turn.settled"), "{}", shown.output);
+    assert!(shown.output.contains("agent/turn.started"), "{}", shown.output);
 
     let socket = scene.data().join("control.sock");
     let mode = socket.metadata().expect("it is there").permissions().mode();

@@ -12,7 +12,7 @@ linked_and_dylib![
     the_second_turn_of_a_conversation_sees_the_first,
     a_tool_reads_a_file_of_the_folder_the_turn_works_in,
     a_stopped_turn_keeps_what_was_said,
-    a_busy_conversation_answers_with_one_error,
+    a_busy_conversation_is_a_conflict_that_names_the_turn,
     a_failure_is_told_with_its_class_and_leaves_the_conversation_usable,
     a_client_that_goes_away_does_not_stop_the_turn,
     a_skill_of_the_working_folder_is_offered_and_loaded,
@@ -57,7 +57,11 @@ async fn server_sent_events_carry_the_same_frames_to_who_prefers_them(manner: Ma
     assert!(response.headers().contains_key("x-conversation-id"));
     let text = within("the end of the stream", response.text()).await.expect("text");
     let events = text.strip_suffix("\n\n").expect("the last event is complete").split("\n\n");
-    let frames = events.map(|event| event.strip_prefix("data: ").expect("an event is one line of data"));
+    let frames = events.map(|event| {
+        let (id, data) = event.split_once('\n').expect("a line for its id, one for its data");
+        assert!(id.starts_with("id: 0:"), "{event}");
+        data.strip_prefix("data: ").expect("the data is one line")
+    });
     let frames: Vec<Value> = frames.map(|data| serde_json::from_str(data).expect("JSON")).collect();
     let expected =
         ["user-message", "turn-start", "text-delta", "usage", "step-complete", "done", "turn-sealed"];
@@ -91,7 +95,7 @@ async fn a_tool_reads_a_file_of_the_folder_the_turn_works_in(manner: Manner) {
     assert_eq!((&result["toolCallId"], &result["isError"]), (&call["toolCallId"], &json!(false)));
     let said = text_of(&frames);
     assert!(said.starts_with("Look: It says: ") && said.contains("forty barrels of tar"), "{said}");
-    let log = host.client.log("c").await;
+    let log = host.client.said("c").await;
     let kinds: Vec<&str> = log.iter().filter_map(|entry| entry["chunk"]["type"].as_str()).collect();
     assert_eq!(kinds, ["text", "text", "tool-call", "tool-result", "text"]);
 }
@@ -108,23 +112,22 @@ async fn a_stopped_turn_keeps_what_was_said(manner: Manner) {
     let rest = chat.rest().await;
     assert_eq!(types_of(&rest[rest.len() - 2..]), ["done", "turn-sealed"]);
     assert_eq!(rest[rest.len() - 2]["reason"], "aborted");
-    let log = host.client.log("c").await;
+    let log = host.client.said("c").await;
     assert_eq!((&log[1]["role"], &log[1]["chunk"]["text"]), (&json!("assistant"), &json!(said)));
     assert_eq!(host.client.get("/conversations/c/status").await["status"], "idle");
     let (_, again) = host.client.post("/conversations/c/stop", &json!({})).await;
     assert_eq!(again["abortedTurn"], false);
 }
 
-async fn a_busy_conversation_answers_with_one_error(manner: Manner) {
+async fn a_busy_conversation_is_a_conflict_that_names_the_turn(manner: Manner) {
     let scene = Scene::new(manner);
     let host = scene.start().await;
     let first = host.client.chat(&json!({ "conversationId": "c", "message": "[[hang]]" })).await;
-    let second = host.client.chat(&json!({ "conversationId": "c", "message": "hello" })).await;
-    assert_eq!(second.conversation_id, "c");
-    let frames = second.rest().await;
-    assert_eq!(frames.len(), 1, "{frames:#?}");
-    assert_eq!((&frames[0]["type"], &frames[0]["code"]), (&json!("error"), &json!("already-active")));
-    assert_eq!(host.client.log("c").await.len(), 1, "the second message left no trace");
+    let (status, refusal) =
+        host.client.post("/chat", &json!({ "conversationId": "c", "message": "hello" })).await;
+    assert_eq!((status, refusal["turnId"].is_string()), (409, true), "{refusal}");
+    assert!(refusal["error"].as_str().is_some_and(|error| error.contains("already active")), "{refusal}");
+    assert_eq!(host.client.said("c").await.len(), 1, "the second message left no trace");
     host.client.post("/conversations/c/stop", &json!({})).await;
     let ended = first.rest().await;
     assert_eq!(ended[ended.len() - 2]["reason"], "aborted");
@@ -138,7 +141,7 @@ async fn a_failure_is_told_with_its_class_and_leaves_the_conversation_usable(man
     assert_eq!(types_of(&frames), expected);
     assert_eq!(frames[2]["code"], "context-length");
     assert_eq!(frames[4]["reason"], "error");
-    let log = host.client.log("c").await;
+    let log = host.client.said("c").await;
     assert_eq!(log[1]["chunk"]["type"], "error");
     let frames = host.client.turn("c", "[[say: better]]").await;
     assert_eq!(text_of(&frames), "better");
@@ -154,7 +157,7 @@ async fn a_client_that_goes_away_does_not_stop_the_turn(manner: Manner) {
     chat.until("text-delta").await;
     drop(chat);
     host.client.idle("c").await;
-    let log = host.client.log("c").await;
+    let log = host.client.said("c").await;
     assert_eq!(log[1]["chunk"]["text"].as_str().map(str::trim_end), Some(words.as_str()));
 }
 
@@ -180,15 +183,17 @@ async fn the_log_is_read_in_windows(manner: Manner) {
     }
     let seqs = async |query: &str| {
         let document = host.client.get(&format!("/conversations/c{query}")).await;
-        assert_eq!(document["latestSeq"], 6);
+        assert_eq!(document["latestSeq"], 18);
         let chunks = document["chunks"].as_array().expect("a list");
         chunks.iter().map(|chunk| chunk["seq"].as_i64().expect("a number")).collect::<Vec<_>>()
     };
-    assert_eq!(seqs("").await, [1, 2, 3, 4, 5, 6]);
-    assert_eq!(seqs("?sinceSeq=4").await, [5, 6]);
+    // Of each turn two messages and four facts: how it began, what it used, how long that took, how it ended.
+    assert_eq!(seqs("").await, (1..=18).collect::<Vec<_>>());
+    assert_eq!(seqs("?sinceSeq=16").await, [17, 18]);
     assert_eq!(seqs("?beforeSeq=3").await, [1, 2]);
-    assert_eq!(seqs("?limit=2").await, [5, 6]);
+    assert_eq!(seqs("?limit=2").await, [17, 18]);
     assert_eq!(seqs("?sinceSeq=1&beforeSeq=6&limit=3").await, [3, 4, 5]);
+    assert_eq!(seqs("?sinceSeq=4&limit=2&oldest=true").await, [5, 6]);
     let (status, refusal) = host.client.ask("/conversations/c?limit=none").await;
     assert_eq!(status, 400);
     assert!(refusal["error"].as_str().is_some_and(|error| error.contains("`limit`")), "{refusal}");
@@ -214,7 +219,7 @@ async fn conversations_are_listed_by_status_and_beginning(manner: Manner) {
     assert_eq!(listed("?q=ship-l").await, ["ship-log"]);
     let document = host.client.get("/conversations?q=ship-l").await;
     let one = &document["conversations"][0];
-    assert_eq!((&one["title"], &one["latestSeq"]), (&json!("[[say: aye]]"), &json!(2)));
+    assert_eq!((&one["title"], &one["latestSeq"]), (&json!("[[say: aye]]"), &json!(6)));
     drop(hanging);
 }
 

@@ -43,7 +43,7 @@ async fn a_sealed_turn_is_there_after_a_kill(manner: Manner) {
     let found = host.client.log("c").await;
     assert_eq!(found[..told.len()], told);
     assert_eq!(texts(&found[told.len()..]), ["[[say: the last words]]", "the last words"]);
-    check_usable(&host, found.len()).await;
+    check_usable(&host).await;
     assert_eq!(listed["conversations"].as_array().map(Vec::len), Some(1));
     let one = |listing: &Value, field: &str| listing["conversations"][0][field].clone();
     let again = host.client.get("/conversations").await;
@@ -66,13 +66,16 @@ async fn what_was_told_of_a_turn_is_there_after_a_kill_in_its_middle(manner: Man
     let host = scene.start().await;
     let found = host.client.log("c").await;
     assert_eq!(found[..told.len()], told);
-    let kinds: Vec<&str> = found.iter().filter_map(|entry| entry["chunk"]["type"].as_str()).collect();
+    let said = host.client.said("c").await;
+    let kinds: Vec<&str> = said.iter().filter_map(|entry| entry["chunk"]["type"].as_str()).collect();
     assert_eq!(kinds[..3], ["text", "tool-call", "tool-result"]);
-    check_usable(&host, found.len()).await;
+    let end = &found.last().expect("it has ended")["chunk"];
+    assert_eq!((&end["type"], &end["record"]["reason"]), (&json!("turn-end"), &json!("lost")));
+    check_usable(&host).await;
 }
 
 /// Nothing runs in the conversation `c`, and its next turn goes well.
-async fn check_usable(host: &Host, entries: usize) {
+async fn check_usable(host: &Host) {
     assert_eq!(host.client.get("/conversations/c/status").await["status"], "idle");
     assert_eq!(host.client.get("/conversations").await["conversations"][0]["status"], "idle");
     let frames = host.client.turn("c", "[[say: all well]]").await;
@@ -82,7 +85,7 @@ async fn check_usable(host: &Host, entries: usize) {
     );
     let log = host.client.log("c").await;
     let seqs: Vec<_> = log.iter().map(|entry| entry["seq"].as_u64().expect("a number")).collect();
-    assert_eq!(seqs, (1..=entries as u64 + 2).collect::<Vec<_>>());
+    assert_eq!(seqs, (1..=seqs.len() as u64).collect::<Vec<_>>());
 }
 
 fn texts(log: &[Value]) -> Vec<&str> {
@@ -107,7 +110,7 @@ async fn a_signal_seals_the_running_turn(manner: Manner) {
         assert_eq!(status.code(), Some(0), "SIG{signal}: {errors}");
 
         let host = scene.start().await;
-        let log = host.client.log(signal).await;
+        let log = host.client.said(signal).await;
         assert_eq!(texts(&log), ["so far [[hang]]", "so far "], "what was said is kept by the seal only");
         let status = host.client.get(&format!("/conversations/{signal}/status")).await;
         assert_eq!(status["status"], "idle");

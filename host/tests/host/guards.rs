@@ -186,16 +186,20 @@ async fn raw_post(host: &Host, rest: &[u8]) -> u16 {
 async fn a_field_that_is_unknown_or_not_served_is_named(manner: Manner) {
     let scene = Scene::new(manner);
     let host = scene.start().await;
-    for field in ["images", "computerId", "workspaceId", "systemPrompt", "tools", "stream", "Message"] {
+    for field in ["images", "computerId", "systemPrompt", "tools", "stream", "Message"] {
         for value in [json!(null), json!("x"), json!([])] {
             let body = json!({ "message": "hello", field: value }).to_string();
             let (status, error) = post_chat(&host, &[JSON], body).await;
             assert!(status == 400 && error.contains(&format!("`{field}`")), "{field}: {status} {error}");
         }
     }
-    for (field, value) in
-        [("message", json!(7)), ("cwd", json!([])), ("model", json!({})), ("reasoningEffort", json!("huge"))]
-    {
+    for (field, value) in [
+        ("message", json!(7)),
+        ("cwd", json!([])),
+        ("model", json!({})),
+        ("reasoningEffort", json!("huge")),
+        ("workspaceId", json!("No Slug")),
+    ] {
         let mut body = json!({ "message": "hello" });
         body[field] = value;
         let (status, error) = post_chat(&host, &[JSON], body.to_string()).await;

@@ -44,6 +44,17 @@ async fn without_links_the_value_comes_back_as_it_was() {
     let (_, applies) = kernel.resident::<Applies>("depot").expect("seats");
     let parcel = Parcel::labelled("as is");
     assert_eq!(applies.open.apply(parcel.clone()).await, Ok(parcel));
+    assert!(!applies.open.is_linked());
+}
+
+#[tokio::test]
+async fn who_applies_a_filter_can_tell_whether_anybody_has_a_say() {
+    let kernel = kernel();
+    let (_, applies) = kernel.resident::<Applies>("depot").expect("seats");
+    let (_, check) = kernel.resident::<Checks>("a-check").expect("seats");
+    assert!(!applies.open.is_linked());
+    check.open.link(stamp("!")).expect("links");
+    assert!(applies.open.is_linked() && !applies.closed.is_linked());
 }
 
 #[tokio::test]

@@ -1,15 +1,15 @@
-//! The log of a conversation, and what is known about it. Served by the store.
+//! What is known about a conversation without reading its log. Served by the store.
 
-use transom_plugin_api::{List, Maybe, Service, Shared, Text, contract};
+use transom_plugin_api::{Event, List, Maybe, Service, Text, contract};
 
-use crate::message::{Chunk, Message, Role};
-use crate::turn::TurnRecord;
+use crate::provider::{ReasoningEffort, Usage};
+use crate::turn::{EndReason, TurnState};
 
 /// What a conversation is doing.
 #[contract(grows)]
 #[derive(Eq)]
 pub enum Status {
-    /// A turn is running.
+    /// A turn is running, or waits for a person.
     Active,
     /// Nothing is running.
     Idle,
@@ -32,92 +32,30 @@ pub struct Conversation {
     pub status: Status,
     /// The highest `seq` in its log; 0 when the log is empty.
     pub latest_seq: i64,
+    /// The highest [position](crate::event) in its log; 0 when nothing was shown yet.
+    pub latest_position: i64,
+    /// How often positions had to be taken back after a crash.
+    pub generation: u32,
+    /// The workspace it belongs to; `default` unless another was chosen.
+    pub workspace_id: Text,
     /// The folder its turns work in, when one was chosen.
     pub cwd: Maybe<Text>,
     /// The model its turns use, when one was chosen.
     pub model: Maybe<Text>,
+    /// How hard its models are to think, when that was chosen.
+    pub reasoning_effort: Maybe<ReasoningEffort>,
+    /// The turn that runs or waits for a person.
+    pub turn: Maybe<CurrentTurn>,
 }
 
-/// Messages for the end of a log, and how the turn they belong to ended.
+/// The one turn of a conversation that has not ended.
 #[contract]
-pub struct Append {
-    /// Which conversation; made when it is not there.
-    pub conversation_id: Text,
-    /// In order. A message whose id is stored already with the same content is skipped.
-    pub messages: List<Message>,
-    /// Written in the same transaction; present with the last append of a turn.
-    pub turn: Maybe<TurnRecord>,
+pub struct CurrentTurn {
+    /// Its id.
+    pub turn_id: Text,
+    /// Whether it runs or is parked.
+    pub state: TurnState,
 }
-
-/// Where an append ended up.
-#[contract]
-pub struct Appended {
-    /// `seq` of the first chunk of these messages; 0 when there were none.
-    pub first_seq: i64,
-    /// `seq` of the last chunk of these messages; the log's latest when there were none.
-    pub last_seq: i64,
-}
-
-/// Appends in one transaction and answers when it is durable. The log is gap-free, one `seq` per chunk, from 1.
-///
-/// [`Conflict`](transom_plugin_api::CallErrorKind::Conflict) when a message id is stored with other content.
-///
-/// `agent/conversation.append` · service · 30 s · the conversation store answers
-pub const APPEND: Service<Append, Appended> = Service::new("agent/conversation.append");
-
-/// The messages a model may be shown.
-#[contract]
-pub struct History {
-    /// Repaired: every tool call has a result right behind it, error chunks are left out.
-    pub messages: Shared<List<Message>>,
-    /// The highest `seq` in the log.
-    pub latest_seq: i64,
-}
-
-/// Loads a conversation's history by id; empty for an unknown one.
-///
-/// `agent/conversation.history` · service · 30 s · the conversation store answers
-pub const HISTORY: Service<Text, History> = Service::new("agent/conversation.history");
-
-/// Which part of a log to read.
-#[contract]
-pub struct Read {
-    /// Which conversation.
-    pub conversation_id: Text,
-    /// Only chunks after this `seq`.
-    pub since_seq: Maybe<i64>,
-    /// Only chunks before this `seq`.
-    pub before_seq: Maybe<i64>,
-    /// Only so many of them, the newest.
-    pub limit: Maybe<u32>,
-}
-
-/// A chunk with its place in the log.
-#[contract]
-pub struct StoredChunk {
-    /// 1-based, gap-free, never reused.
-    pub seq: i64,
-    /// The message it belongs to.
-    pub message_id: Text,
-    /// Who speaks.
-    pub role: Role,
-    /// The chunk.
-    pub chunk: Chunk,
-}
-
-/// A part of a log, ascending.
-#[contract]
-pub struct Chunks {
-    /// The chunks asked for.
-    pub chunks: List<StoredChunk>,
-    /// The highest `seq` in the whole log.
-    pub latest_seq: i64,
-}
-
-/// Reads a part of a log. [`NotFound`](transom_plugin_api::CallErrorKind::NotFound) for an unknown conversation.
-///
-/// `agent/conversation.read` · service · 30 s · the conversation store answers
-pub const READ: Service<Read, Chunks> = Service::new("agent/conversation.read");
 
 /// Which conversations to list.
 #[contract]
@@ -127,6 +65,8 @@ pub struct Query {
     pub status: List<Status>,
     /// Only ids that begin so.
     pub prefix: Text,
+    /// Only those of this workspace.
+    pub workspace_id: Maybe<Text>,
 }
 
 /// Conversations, the most recently active first.
@@ -146,20 +86,129 @@ pub const LIST: Service<Query, Conversations> = Service::new("agent/conversation
 /// `agent/conversation.find` · service · 30 s · the conversation store answers
 pub const FIND: Service<Text, Conversation> = Service::new("agent/conversation.find");
 
-/// What to change about a conversation; absent fields stay as they are.
+/// What to change about a conversation; absent fields stay as they are, an empty text takes a choice back.
 #[contract]
+#[derive(Default)]
 pub struct Update {
     /// Which conversation; made when it is not there.
     pub conversation_id: Text,
-    /// What it is doing.
+    /// Closed, or idle again. That it is active follows from its turns.
     pub status: Maybe<Status>,
+    /// Its title.
+    pub title: Maybe<Text>,
     /// The folder its turns work in.
     pub cwd: Maybe<Text>,
     /// The model its turns use.
     pub model: Maybe<Text>,
+    /// How hard its models are to think.
+    pub reasoning_effort: Maybe<ReasoningEffort>,
+    /// The workspace it belongs to; made when it is not there.
+    pub workspace_id: Maybe<Text>,
 }
 
-/// Changes what is known about a conversation, and answers what is known now.
+/// Changes what is known about a conversation, and answers what is known now. Each change is an entry of its log.
 ///
 /// `agent/conversation.update` · service · 30 s · the conversation store answers
 pub const UPDATE: Service<Update, Conversation> = Service::new("agent/conversation.update");
+
+/// Said by the store when something else is known about a conversation than before: after it is durable, once for each
+/// transaction.
+///
+/// `agent/conversation.changed` · event · the conversation store says it
+pub const CHANGED: Event<Conversation> = Event::new("agent/conversation.changed");
+
+/// Somebody wants a conversation to be seen.
+#[contract]
+pub struct Opened {
+    /// Which conversation.
+    pub conversation_id: Text,
+    /// The workspace it belongs to.
+    pub workspace_id: Text,
+}
+
+/// Said when somebody asks for a conversation to be shown wherever conversations are shown. Nothing of it changes.
+///
+/// `agent/conversation.opened` · event · the orchestrator says it
+pub const OPENED: Event<Opened> = Event::new("agent/conversation.opened");
+
+/// A copy of a conversation up to a place in its log.
+#[contract]
+pub struct Fork {
+    /// The one to copy.
+    pub from: Text,
+    /// The id of the copy; nothing has it yet.
+    pub to: Text,
+    /// Entries up to this `seq`; all of them when absent. Has to be the end of a turn, or in none.
+    pub at_seq: Maybe<i64>,
+}
+
+/// Copies a conversation: its messages with their ids, its settings, its ended turns; `seq` and positions begin anew.
+/// [`Conflict`](transom_plugin_api::CallErrorKind::Conflict) when the copy's id is taken, or the place lies in a turn.
+///
+/// `agent/conversation.fork` · service · 30 s · the conversation store answers
+pub const FORK: Service<Fork, Conversation> = Service::new("agent/conversation.fork");
+
+/// Deletes a conversation by id: it is gone for everybody when this answers, and its rows some time later. A conversation
+/// that is made by the same id afterwards is another one.
+/// [`Conflict`](transom_plugin_api::CallErrorKind::Conflict) while a turn runs.
+///
+/// `agent/conversation.delete` · service · 30 s · the conversation store answers
+pub const DELETE: Service<Text, Deleted> = Service::new("agent/conversation.delete");
+
+/// What a deletion found.
+#[contract]
+pub struct Deleted {
+    /// Whether it was there.
+    pub deleted: bool,
+}
+
+/// How a turn went.
+#[contract]
+pub struct TurnMetrics {
+    /// The turn's id.
+    pub turn_id: Text,
+    /// The model that answered.
+    pub model: Text,
+    /// Milliseconds since the epoch.
+    pub started_at: i64,
+    /// Whether it runs, is parked or has ended.
+    pub state: TurnState,
+    /// Why it ended.
+    pub reason: Maybe<EndReason>,
+    /// Tokens of all its steps.
+    pub usage: Usage,
+    /// Milliseconds it took; absent before its end.
+    pub duration_ms: Maybe<u64>,
+    /// Tokens of the last step, in and out; absent when none were reported.
+    pub context_size: Maybe<u64>,
+    /// Its requests to the model, in order.
+    pub steps: List<StepMetrics>,
+}
+
+/// How a step went.
+#[contract]
+pub struct StepMetrics {
+    /// Its id.
+    pub step_id: Text,
+    /// Its tokens; zeros when none were reported.
+    pub usage: Usage,
+    /// Milliseconds until the first token; absent when there was no text.
+    pub ttft_ms: Maybe<u64>,
+    /// Milliseconds from the first token to the last; absent when there was no text.
+    pub decode_ms: Maybe<u64>,
+    /// Milliseconds of the whole stream; absent when it was interrupted.
+    pub gen_total_ms: Maybe<u64>,
+}
+
+/// The turns of a conversation, the oldest first.
+#[contract]
+pub struct Metrics {
+    /// The turns.
+    pub turns: List<TurnMetrics>,
+}
+
+/// How the turns of a conversation went, by its id; [`NotFound`](transom_plugin_api::CallErrorKind::NotFound) when there is
+/// none.
+///
+/// `agent/conversation.metrics` · service · 30 s · the conversation store answers
+pub const METRICS: Service<Text, Metrics> = Service::new("agent/conversation.metrics");

@@ -3,11 +3,15 @@
 //! | file | subject |
 //! |---|---|
 //! | [`message`] | messages and the chunks they are made of |
-//! | [`conversation`] | the log of a conversation, and what is known about it |
+//! | [`log`] | the log of a conversation |
+//! | [`conversation`] | what is known about a conversation without reading its log |
 //! | [`turn`] | a question and everything until its answer is sealed |
 //! | [`event`] | the frames a viewer of a turn receives |
 //! | [`provider`] | models, and what is streamed from them |
 //! | [`tool`] | tools: their definitions, and their running |
+//! | [`queue`] | messages that wait for a turn |
+//! | [`workspace`] | conversations that belong together |
+//! | [`storage`] | what a plugin has to remember |
 //! | [`reach`] | how a plugin is reached from outside: HTTP routes, WebSocket operations, CLI commands |
 //!
 //! It holds contracts and points only. The encoded forms (`camelCase`, `type` tags) are those clients see.
@@ -16,14 +20,20 @@
 //!
 //! | point | kind | who is at the other end |
 //! |---|---|---|
-//! | [`turn::START`], [`turn::STOP`], [`turn::STATUS`] | service | the orchestrator answers |
+//! | [`turn::START`], [`turn::STOP`], [`turn::STATUS`], [`turn::ANSWER`], [`turn::CLOSE`] | service | the orchestrator answers |
 //! | [`turn::WATCH`] | streaming service | the orchestrator answers |
-//! | [`turn::INPUT`], [`turn::SYSTEM_PROMPT`], [`tool::TOOLS`] | filter | the orchestrator applies, plugins link |
+//! | [`turn::INPUT`], [`turn::SYSTEM_PROMPT`], [`tool::TOOLS`], [`tool::GATE`] | filter | the orchestrator applies, plugins link |
 //! | [`turn::STARTED`], [`turn::SETTLED`] | event | the orchestrator says |
 //! | [`tool::TOOL`] | named service | plugins answer, one name for each tool; the orchestrator calls |
 //! | [`tool::PRINTED`] | event | tools say, and the orchestrator when a tool has answered; the orchestrator hears |
 //! | [`provider::MODEL`] | named streaming service | providers answer, one name for each model; the orchestrator calls |
-//! | [`conversation`]`::APPEND`, `HISTORY`, `READ`, `LIST`, `FIND`, `UPDATE` | service | the conversation store answers |
+//! | [`log`]`::APPEND`, `DRAFT`, `REPAIR`, `HISTORY`, `READ`, `LOCATE`, `DOCTOR` | service | the conversation store answers |
+//! | [`conversation`]`::LIST`, `FIND`, `UPDATE`, `FORK`, `DELETE`, `METRICS` | service | the conversation store answers |
+//! | [`conversation::CHANGED`] | event | the conversation store says |
+//! | [`conversation::OPENED`] | event | the orchestrator says |
+//! | [`workspace`]`::WORKSPACES`, `WORKSPACE_UPDATE`, `WORKSPACE_DELETE` | service | the conversation store answers |
+//! | [`storage::STORAGE_WRITE`], [`storage::STORAGE_READ`] | service | the conversation store answers, for whoever calls |
+//! | [`queue`]`::ENQUEUE`, `QUEUE`, `REQUEUE`, `TAKE`, `DELIVERED` | service | the message queue answers |
 //! | [`reach::HTTP_ROUTE`], [`reach::HTTP_STREAM`] | named service, named streaming service | plugins answer, one name for each route; transports call |
 //!
 //! Enums that will get further variants [grow](macro@transom_plugin_api::contract#enums-that-grow): kinds of chunks, frames
@@ -163,8 +173,12 @@
 
 pub mod conversation;
 pub mod event;
+pub mod log;
 pub mod message;
 pub mod provider;
+pub mod queue;
 pub mod reach;
+pub mod storage;
 pub mod tool;
 pub mod turn;
+pub mod workspace;

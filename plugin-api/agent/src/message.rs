@@ -2,6 +2,9 @@
 
 use transom_plugin_api::{Json, List, Maybe, Text, contract};
 
+use crate::provider::{ReasoningEffort, Usage};
+use crate::turn::TurnRecord;
+
 /// Who speaks.
 #[contract]
 #[derive(Copy, Eq)]
@@ -18,6 +21,9 @@ pub enum Role {
 
 /// A piece of a message. The order of chunks is the order in which they came. What is not known is kept in its place; a
 /// provider does not send it to its model.
+///
+/// Behind [`Error`](Self::Error) stand the *facts*: what a log holds besides what was said. They are the chunks of messages
+/// of the [system](Role::System), and a model is never shown them.
 #[contract(grows)]
 pub enum Chunk {
     /// Words for the other side.
@@ -53,6 +59,8 @@ pub enum Chunk {
         is_error: bool,
         /// The step in which it was asked for.
         step_id: Maybe<Text>,
+        /// Milliseconds it ran, without waiting; absent when it did not run to its end.
+        duration_ms: Maybe<u64>,
     },
     /// What kept an answer from being complete. Kept for people, never sent to a model.
     Error {
@@ -61,6 +69,110 @@ pub enum Chunk {
         /// The class of the failure.
         code: Maybe<Text>,
     },
+    /// A turn began, behind what the person said.
+    TurnStart {
+        /// The turn.
+        turn_id: Text,
+        /// The model that is asked.
+        model: Text,
+        /// The folder it works in.
+        cwd: Text,
+        /// How hard the model is to think.
+        reasoning_effort: ReasoningEffort,
+    },
+    /// What a step used.
+    Usage {
+        /// The step.
+        step_id: Text,
+        /// Its tokens.
+        usage: Usage,
+    },
+    /// The model's part of a step is complete.
+    StepComplete {
+        /// The step.
+        step_id: Text,
+        /// Milliseconds until the first token; absent when there was no text.
+        ttft_ms: Maybe<u64>,
+        /// Milliseconds from the first token to the last; absent when there was no text.
+        decode_ms: Maybe<u64>,
+        /// Milliseconds of the whole stream.
+        gen_total_ms: u64,
+    },
+    /// A request failed before the model had said anything, and is made again after a while.
+    ProviderRetry {
+        /// The step.
+        step_id: Text,
+        /// How many attempts failed before this one: 0 at first.
+        attempt: u32,
+        /// Milliseconds until the next.
+        delay_ms: u64,
+        /// What went wrong, in one sentence.
+        message: Text,
+        /// The class of the failure.
+        code: Maybe<Text>,
+    },
+    /// A turn asks a person, and is parked until there is an answer to each of its questions.
+    Question {
+        /// Unique in its turn.
+        question_id: Text,
+        /// The call it is about, if it is about one.
+        tool_call_id: Maybe<Text>,
+        /// What is asked.
+        text: Text,
+        /// The answers there are, in the order in which they are offered.
+        choices: List<Text>,
+    },
+    /// A person answered.
+    Answer {
+        /// The question.
+        question_id: Text,
+        /// One of its choices.
+        choice: Text,
+    },
+    /// A turn ended. Its end is shown as two frames, so that the position behind this one is taken, too.
+    TurnEnd {
+        /// How it went.
+        record: TurnRecord,
+    },
+    /// The host ended in the middle of a turn. What viewers were shown behind this place is not in the log.
+    Repaired {
+        /// Which repair of the conversation it is, from 1.
+        generation: u32,
+        /// The last position whose chunk, or whose beginning, is in the log.
+        position: i64,
+        /// The bytes of it, when it is a text or a thought; 0 otherwise.
+        offset: u64,
+    },
+    /// Somebody chose something for the conversation.
+    Setting {
+        /// `status`, `title`, `cwd`, `model`, `reasoningEffort` or `workspaceId`.
+        name: Text,
+        /// The choice; `null` where it was taken back.
+        value: Json,
+    },
+    /// What stands before was copied from another conversation.
+    Forked {
+        /// The other one.
+        conversation_id: Text,
+        /// The last `seq` that was copied.
+        seq: i64,
+    },
+}
+
+impl Chunk {
+    /// Whether it is a fact, which no model is shown.
+    #[must_use]
+    pub const fn is_fact(&self) -> bool {
+        !matches!(
+            self,
+            Self::Text { .. }
+                | Self::Thinking { .. }
+                | Self::ToolCall { .. }
+                | Self::ToolResult { .. }
+                | Self::Error { .. }
+                | Self::Unknown(_)
+        )
+    }
 }
 
 /// One message: everything one side said without interruption.

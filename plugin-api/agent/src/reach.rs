@@ -21,7 +21,9 @@
 //! | `Unavailable`, `NoProvider`, `Retired` | 503 |
 //! | `Deadline` | 504 |
 
-use transom_plugin_api::{CallError, Contract, Json, List, Map, Service, StreamService, Text, contract};
+use transom_plugin_api::{
+    CallError, Contract, Json, List, Map, Maybe, Service, StreamService, Text, contract,
+};
 
 /// What a route says of itself.
 #[contract]
@@ -32,13 +34,17 @@ pub struct HttpRoute {
     pub input: Json,
     /// JSON Schema of the reply, or of one frame.
     pub output: Json,
+    /// JSON Schema of the query: an object with a property for each key; `null` when there is none. It describes, too.
+    #[contract(default)]
+    pub query: Json,
 }
 
 impl HttpRoute {
     /// A route that takes no body.
     #[must_use]
     pub fn new(summary: impl Into<Text>) -> Self {
-        Self { summary: summary.into(), input: Json::default(), output: Json::default() }
+        let (input, output, query) = Default::default();
+        Self { summary: summary.into(), input, output, query }
     }
 }
 
@@ -55,6 +61,8 @@ pub struct HttpRequest {
     pub query: Map<Text>,
     /// The body; `null` when there is none.
     pub body: Json,
+    /// The id of the last event that a client of SSE has seen, when it says so.
+    pub last_event_id: Maybe<Text>,
 }
 
 /// The answer to a request.
@@ -73,7 +81,14 @@ impl HttpRequest {
     #[must_use]
     pub fn new(method: impl Into<Text>, path: impl Into<Text>) -> Self {
         let (params, query) = (Map::new(), Map::new());
-        Self { method: method.into(), path: path.into(), params, query, body: Json::default() }
+        Self {
+            method: method.into(),
+            path: path.into(),
+            params,
+            query,
+            body: Json::default(),
+            last_event_id: Maybe::None,
+        }
     }
 
     /// The request with a parameter of its path.
@@ -126,6 +141,14 @@ pub enum HttpFrame {
     Data {
         /// The document.
         data: Json,
+        /// The id of the event in SSE, which a client sends back as `Last-Event-ID`; none when absent.
+        id: Maybe<Text>,
+    },
+    /// The last piece: the answer goes on with the documents of another request, whose head is left out. A route that is
+    /// being replaced says so; the transport makes that request as soon as somebody answers it.
+    GoOn {
+        /// The other request.
+        request: HttpRequest,
     },
 }
 
@@ -145,9 +168,11 @@ pub struct Verb {
     pub input: Json,
 }
 
-/// Answers one WebSocket operation; the name is the message's `type`. No bundled transport serves it yet.
+/// Answers one WebSocket operation; the name is the message's `type`, and does not begin with `chat.`. The input is the
+/// message without `type` and `id`. The answer is sent as `{"type":"reply","id"?,"op","result"}`, an error as
+/// `{"type":"error","id"?,"op","message"}`; the connection goes on after either.
 ///
-/// `ws/operation` · named service · 30 s · plugins answer; nobody calls yet
+/// `ws/operation` · named service · 30 s · plugins answer, transports call
 pub const WS_OPERATION: Service<Json, Json, Verb> = Service::named("ws/operation");
 
 /// A command line behind the command's name.

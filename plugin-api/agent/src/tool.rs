@@ -102,3 +102,55 @@ pub struct ToolAssembly {
 ///
 /// `agent/turn.tools` · fail-open filter, no stages · 5 s for each link · the orchestrator applies it
 pub const TOOLS: Filter<ToolAssembly> = Filter::fail_open("agent/turn.tools");
+
+/// What is to become of a call.
+#[contract(grows)]
+pub enum Verdict {
+    /// It runs.
+    Allow {},
+    /// It does not run, and the model is told why.
+    Deny {
+        /// One sentence, for the model.
+        reason: Text,
+    },
+    /// A person is asked. It runs when the first choice is the answer, and does not otherwise.
+    Ask {
+        /// What is asked.
+        text: Text,
+        /// The answers there are; the first one lets it run.
+        choices: List<Text>,
+    },
+}
+
+/// A call before it runs.
+#[contract]
+pub struct GatedCall {
+    /// The provider's name for this call.
+    pub tool_call_id: Text,
+    /// The tool.
+    pub tool_name: Text,
+    /// Its input, as the model wrote it.
+    pub input: Json,
+    /// What is to become of it, as far as that was said yet. A link may make it stricter, not more lenient.
+    pub verdict: Verdict,
+}
+
+/// The calls of one step, before any of them runs.
+#[contract]
+pub struct ToolGate {
+    /// For whom.
+    pub conversation_id: Text,
+    /// In which turn.
+    pub turn_id: Text,
+    /// The folder the turn works in.
+    pub cwd: Text,
+    /// In the order in which the model asked.
+    pub calls: List<GatedCall>,
+}
+
+/// Runs over the calls of each step before any of them runs. Fail-closed: when a link fails, none of them runs, and the
+/// model is told. While a call is to be asked about, the turn is parked and none of the others runs either. A verdict
+/// that is not known denies.
+///
+/// `agent/turn.gate` · fail-closed filter, no stages · 5 s for each link · the orchestrator applies it
+pub const GATE: Filter<ToolGate> = Filter::fail_closed("agent/turn.gate");

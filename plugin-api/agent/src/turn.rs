@@ -3,7 +3,7 @@
 use transom_plugin_api::{Event, Filter, List, Maybe, Service, StreamService, Text, contract};
 
 use crate::conversation::Status;
-use crate::event::AgentEvent;
+use crate::event::{AgentEvent, Cursor};
 use crate::provider::{ReasoningEffort, Usage};
 
 /// A message that begins a turn.
@@ -15,10 +15,15 @@ pub struct StartTurn {
     pub text: Text,
     /// The model to ask; the conversation's, then the default one, when absent.
     pub model: Maybe<Text>,
-    /// The folder to work in; the conversation's, then the first allowed root, when absent. Must lie in a root.
+    /// The folder to work in; the conversation's, its workspace's, then the first allowed root, when absent. Must lie in a
+    /// root.
     pub cwd: Maybe<Text>,
-    /// How hard the model is to think; `high` when absent.
+    /// How hard the model is to think; the conversation's, then `high`, when absent.
     pub reasoning_effort: Maybe<ReasoningEffort>,
+    /// The workspace of a conversation that is made; `default` when absent. One that is there stays where it is.
+    pub workspace_id: Maybe<Text>,
+    /// The id of the person's message in the log; a new one when absent. A message that is in the log already is refused.
+    pub message_id: Maybe<Text>,
 }
 
 /// A turn that has begun.
@@ -36,7 +41,8 @@ pub struct TurnStarted {
 
 /// Begins a turn. It belongs to the host from then on: nobody needs to stay for it to finish.
 ///
-/// [`Conflict`](transom_plugin_api::CallErrorKind::Conflict) while another turn of the conversation runs,
+/// [`Conflict`](transom_plugin_api::CallErrorKind::Conflict) while another turn of the conversation runs or waits for a
+/// person, or when the message is in the log already,
 /// [`InvalidInput`](transom_plugin_api::CallErrorKind::InvalidInput) with the field named for a blank text, an
 /// unknown model or a folder outside the roots, [`Refused`](transom_plugin_api::CallErrorKind::Refused) when a link of
 /// [`INPUT`] said no. The answer comes when the person's message is durable; a call that is dropped before leaves no
@@ -50,15 +56,20 @@ pub const START: Service<StartTurn, TurnStarted> = Service::new("agent/turn.star
 pub struct Watch {
     /// Which conversation.
     pub conversation_id: Text,
-    /// One turn only: its frames so far, then the live ones; the stream ends when it is sealed. Without it the
-    /// running turn's frames so far, then those of this and every later turn.
+    /// One turn only; the stream ends when it is sealed. Without it, this and every later turn of the conversation.
     pub turn_id: Maybe<Text>,
+    /// The last that the viewer has seen: what follows it comes first, whatever turn it belongs to, and then what happens
+    /// from now on. Without it, the named turn from its beginning, or else the running turn from its beginning.
+    pub after: Maybe<Cursor>,
 }
 
-/// Streams the frames of turns to a viewer. Frames of a finished turn stay until the next one of the conversation
-/// begins, at least for some seconds. A viewer that goes away never stops a turn.
+/// Streams frames to a viewer: first what it missed, then live, in one order for all. See [`event`](crate::event) for
+/// positions, cursors and what a viewer has to do with them. A viewer that goes away never stops a turn.
 ///
-/// [`NotFound`](transom_plugin_api::CallErrorKind::NotFound) when the named turn's frames are gone.
+/// A viewer that falls too far behind gets [`SnapshotRequired`](crate::event::AgentEventKind::SnapshotRequired) as its last
+/// frame. The stream ends with [`Retired`](transom_plugin_api::CallErrorKind::Retired) when the orchestrator is
+/// replaced: watch again, after the last cursor. [`NotFound`](transom_plugin_api::CallErrorKind::NotFound) when there is
+/// no such turn.
 ///
 /// `agent/turn.watch` · streaming service · no deadline · the orchestrator answers
 pub const WATCH: StreamService<Watch, AgentEvent> = StreamService::new("agent/turn.watch");
@@ -72,10 +83,26 @@ pub struct Stopped {
     pub aborted_turn: bool,
 }
 
-/// Stops the running turn of a conversation, by the conversation's id, if there is one. What was said so far is kept.
+/// Stops the running turn of a conversation, or the one that waits for a person, by the conversation's id, if there is one.
+/// What was said so far is kept.
 ///
 /// `agent/turn.stop` · service · 30 s · the orchestrator answers
 pub const STOP: Service<Text, Stopped> = Service::new("agent/turn.stop");
+
+/// What a close found.
+#[contract]
+pub struct Closed {
+    /// Which conversation.
+    pub conversation_id: Text,
+    /// Whether a turn was running, or waited for a person.
+    pub aborted_turn: bool,
+}
+
+/// Puts a conversation away, by its id: its turn is stopped, and it stays closed until somebody sends it a message. Closing
+/// twice is closing. [`NotFound`](transom_plugin_api::CallErrorKind::NotFound) when there is none.
+///
+/// `agent/conversation.close` · service · 30 s · the orchestrator answers
+pub const CLOSE: Service<Text, Closed> = Service::new("agent/conversation.close");
 
 /// What a conversation is doing right now.
 #[contract]
@@ -93,6 +120,45 @@ pub struct TurnStatus {
 ///
 /// `agent/turn.status` · service · 30 s · the orchestrator answers
 pub const STATUS: Service<Text, TurnStatus> = Service::new("agent/turn.status");
+
+/// Whether a turn goes on.
+#[contract(grows)]
+#[derive(Eq)]
+pub enum TurnState {
+    /// It runs.
+    Running,
+    /// It waits for a person. Nothing of it is in memory but its name.
+    Parked,
+    /// It has ended.
+    Ended,
+}
+
+/// An answer to a question of a parked turn.
+#[contract]
+pub struct AnswerQuestion {
+    /// Which conversation.
+    pub conversation_id: Text,
+    /// Which question.
+    pub question_id: Text,
+    /// One of its choices.
+    pub choice: Text,
+}
+
+/// What became of an answer.
+#[contract]
+pub struct Answered {
+    /// Questions of the turn that are still open; it goes on when there are none.
+    pub open: u32,
+}
+
+/// Answers a question; the answer is durable when this returns. The same answer twice is answered the same.
+///
+/// [`NotFound`](transom_plugin_api::CallErrorKind::NotFound) when no parked turn asks it,
+/// [`Conflict`](transom_plugin_api::CallErrorKind::Conflict) when it was answered otherwise,
+/// [`InvalidInput`](transom_plugin_api::CallErrorKind::InvalidInput) when the choice is none of those offered.
+///
+/// `agent/turn.answer` · service · 30 s · the orchestrator answers
+pub const ANSWER: Service<AnswerQuestion, Answered> = Service::new("agent/turn.answer");
 
 /// Why a turn ended. Every turn ends exactly once; a reason that is not known is an end, too.
 #[contract(grows)]
@@ -127,6 +193,10 @@ pub struct TurnRecord {
     pub usage: Usage,
     /// Requests to the model.
     pub steps: u32,
+    /// The class of the failure, when it ended as [`Error`](EndReason::Error).
+    pub error_class: Maybe<Text>,
+    /// Tokens of the last step, in and out: how full the model's window is; absent when none were reported.
+    pub context_size: Maybe<u64>,
     /// Milliseconds since the epoch.
     pub started_at: i64,
     /// Milliseconds it took.
@@ -151,8 +221,9 @@ pub struct TurnSettled {
 }
 
 /// Said by the orchestrator at the end of every turn, once, whatever the reason: its last entry is durable, and the
-/// conversation is free for the next one. When the store refused the end for good, the reason is
-/// [`Error`](EndReason::Error). Nobody can refuse it. A queued listener with a full mailbox loses by its own terms.
+/// conversation is free for the next one. While the store does not take the end, the turn holds its conversation and this is
+/// not said; nor is it said of a turn whose host ended before that, which the store ends as [`Lost`](EndReason::Lost).
+/// Nobody can refuse it. A queued listener with a full mailbox loses by its own terms.
 ///
 /// `agent/turn.settled` · event · the orchestrator says it
 pub const SETTLED: Event<TurnSettled> = Event::new("agent/turn.settled");

@@ -106,6 +106,9 @@ pub struct HostTable {
     // Secrets.
     /// Writes the text of the operator's secret of that name, or a failure.
     pub secret: unsafe extern "C" fn(*const (), RStr<'_>, *mut MaybeUninit<Text>, FailurePlace) -> Step,
+    // Filters.
+    /// Whether anybody may change or refuse what is run through a filter now.
+    pub is_linked: unsafe extern "C" fn(*const (), u32) -> bool,
     // Spans and events.
     /// Takes the plugin's spans and events.
     pub trace: TraceFunctions,

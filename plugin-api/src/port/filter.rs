@@ -34,6 +34,14 @@ impl<T: Contract> Applier<T> {
         Ok(Self { at: resolve(host, point, port)?, of: PhantomData })
     }
 
+    /// Whether anybody may change or refuse a value now: there is a link, or one that cannot be reached.
+    #[must_use]
+    pub fn is_linked(&self) -> bool {
+        let raw = self.at.host.raw();
+        // SAFETY: the seat is held.
+        unsafe { (raw.table.is_linked())(raw.seat, self.at.point) }
+    }
+
     /// Hands `value` to every link in turn and gives what comes out; without links, the value itself.
     ///
     /// # Errors

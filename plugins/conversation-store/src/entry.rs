@@ -1,37 +1,121 @@
 //! How messages are written in the log, chunk by chunk, and read from it.
 
+use transom_agent::log::Entry;
 use transom_agent::message::{Chunk, Message, Role};
-use transom_plugin_api::{CallError, Maybe};
+use transom_plugin_api::{CallError, List, Maybe, Text};
 
-/// A message as it is stored. Two messages with the same content have the same form.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct EncodedMessage {
-    pub(crate) id: String,
-    pub(crate) role: Role,
+use crate::setting::Setting;
+use crate::store::place::LARGEST;
+
+/// A message of a log, as it is stored. Two messages with the same content have the same form.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct EncodedEntry {
+    pub(crate) entry: Entry,
     pub(crate) chunks: Vec<String>,
 }
 
-impl EncodedMessage {
-    /// Encodes a message; refuses one that could not be read again.
-    pub(crate) fn of(message: &Message) -> Result<Self, CallError> {
-        if message.id.is_empty() {
-            return Err(CallError::invalid_input("`messages` contains one whose `id` is empty"));
+impl EncodedEntry {
+    /// Encodes an entry; refuses one that could not be read again, or that is no entry.
+    pub(crate) fn of(mut entry: Entry) -> Result<Self, CallError> {
+        let id = &entry.message.id;
+        if id.is_empty() {
+            return Err(CallError::invalid_input("`entries` contains one whose `id` is empty"));
         }
-        let chunks = message.chunks.iter().enumerate().map(|(index, chunk)| {
-            encode(chunk).map_err(|error| {
-                let id = &message.id;
-                CallError::invalid_input(format!("chunk {index} of message `{id}` cannot be stored: {error}"))
-            })
-        });
-        Ok(Self {
-            id: message.id.as_str().to_owned(),
-            role: message.role,
-            chunks: chunks.collect::<Result<_, _>>()?,
-        })
+        let chunks = encode_all(id, &entry.message)?;
+        check_facts(id, entry.message.role, &entry.message.chunks)?;
+        check_positions(id, &entry)?;
+        if let Some(turn_id) = turn_of(&entry)? {
+            entry.turn_id = Maybe::Some(turn_id);
+        }
+        Ok(Self { entry, chunks })
+    }
+
+    /// A fact that belongs to no turn and is shown to nobody.
+    pub(crate) fn of_fact(id: String, fact: Chunk) -> Result<Self, CallError> {
+        let message = Message { id: id.into(), role: Role::System, chunks: List::from([fact]) };
+        Self::of(Entry { message, turn_id: Maybe::None, positions: List::new() })
+    }
+
+    /// Its message's id.
+    pub(crate) fn id(&self) -> &str {
+        &self.entry.message.id
     }
 }
 
-fn encode(chunk: &Chunk) -> Result<String, serde_json::Error> {
+fn encode_all(id: &str, message: &Message) -> Result<Vec<String>, CallError> {
+    let chunks = message.chunks.iter().enumerate().map(|(index, chunk)| {
+        encode(chunk).map_err(|error| {
+            CallError::invalid_input(format!("chunk {index} of message `{id}` cannot be stored: {error}"))
+        })
+    });
+    chunks.collect()
+}
+
+/// Facts are the system's, and settings are of a kind that is understood.
+pub(crate) fn check_facts(id: &str, role: Role, chunks: &[Chunk]) -> Result<(), CallError> {
+    if role != Role::System && chunks.iter().any(Chunk::is_fact) {
+        let role = role_name(role);
+        return Err(CallError::invalid_input(format!(
+            "`role` of message `{id}` is `{role}`, expected `system`, since it holds a fact"
+        )));
+    }
+    for chunk in chunks {
+        if let Chunk::Setting { name, value } = chunk {
+            Setting::read(name, value)?;
+        }
+    }
+    Ok(())
+}
+
+fn check_positions(id: &str, entry: &Entry) -> Result<(), CallError> {
+    let (positions, chunks) = (entry.positions.len(), entry.message.chunks.len());
+    if positions != 0 && positions != chunks {
+        return Err(CallError::invalid_input(format!(
+            "`positions` of message `{id}` are {positions}, expected one for each of {chunks} chunks, or none"
+        )));
+    }
+    entry.positions.iter().try_for_each(|position| check_position(id, *position))
+}
+
+/// Refuses a position that no log reaches.
+pub(crate) fn check_position(id: &str, position: i64) -> Result<(), CallError> {
+    // The end of a turn takes the next one, too.
+    if (1..LARGEST).contains(&position) {
+        return Ok(());
+    }
+    Err(CallError::invalid_input(format!(
+        "`position` of message `{id}` is {position}, expected 1 to {}",
+        LARGEST - 1
+    )))
+}
+
+/// The turn that an entry says it begins or ends.
+pub(crate) fn turn_of(entry: &Entry) -> Result<Option<Text>, CallError> {
+    let mut said: Option<Text> = entry.turn_id.clone().into_option();
+    for chunk in &entry.message.chunks {
+        let turn_id = match chunk {
+            Chunk::TurnStart { turn_id, .. } => turn_id,
+            Chunk::TurnEnd { record } => &record.turn_id,
+            _ => continue,
+        };
+        match &said {
+            Some(said) if said != turn_id => {
+                let id = &entry.message.id;
+                return Err(CallError::invalid_input(format!(
+                    "`turnId` of message `{id}` is `{said}`, but a chunk of it is about turn `{turn_id}`"
+                )));
+            }
+            _ => said = Some(turn_id.clone()),
+        }
+    }
+    match said {
+        Some(turn_id) if turn_id.is_empty() => Err(CallError::invalid_input("`turnId` is empty")),
+        said => Ok(said),
+    }
+}
+
+/// Encodes a chunk; refuses one that could not be read again.
+pub(crate) fn encode(chunk: &Chunk) -> Result<String, serde_json::Error> {
     let text = serde_json::to_string(chunk)?;
     // A document at the parser's limit of depth is one level deeper inside its chunk: it can be written, not read.
     serde_json::from_str::<Chunk>(&text)?;
@@ -45,6 +129,11 @@ pub(crate) fn decode(text: &str) -> Chunk {
         message: format!("this part of the log cannot be read: {error}").into(),
         code: Maybe::Some("unreadable".into()),
     })
+}
+
+/// Why a stored chunk cannot be read, if so.
+pub(crate) fn unreadable(text: &str) -> Option<serde_json::Error> {
+    serde_json::from_str::<Chunk>(text).err()
 }
 
 /// Every role.
@@ -67,7 +156,8 @@ pub(crate) fn role_named(name: &str) -> Option<Role> {
 
 #[cfg(test)]
 mod tests {
-    use transom_plugin_api::{CallErrorKind, Json, List};
+    use transom_agent::turn::{EndReason, TurnRecord};
+    use transom_plugin_api::{CallErrorKind, Json};
 
     use super::*;
 
@@ -79,6 +169,11 @@ mod tests {
             step_id: Maybe::None,
         };
         Message { id: "m".into(), role: Role::Assistant, chunks: List::from([chunk]) }
+    }
+
+    fn encoded(message: Message) -> Result<Vec<String>, CallError> {
+        let entry = Entry { message, turn_id: Maybe::None, positions: List::new() };
+        EncodedEntry::of(entry).map(|entry| entry.chunks)
     }
 
     fn nested(depth: usize) -> Json {
@@ -98,6 +193,7 @@ mod tests {
                 content: "done".into(),
                 is_error: false,
                 step_id: Maybe::Some("turn#0".into()),
+                duration_ms: Maybe::Some(7),
             },
             Chunk::Error { message: "gone".into(), code: Maybe::None },
         ];
@@ -113,20 +209,20 @@ mod tests {
     fn spaces_in_a_tool_input_do_not_make_another_message() {
         let loose = call_with(Json::parse("{ \"a\" : 1 }").expect("well-formed"));
         let tight = call_with(Json::parse("{\"a\":1}").expect("well-formed"));
-        assert_eq!(EncodedMessage::of(&loose), EncodedMessage::of(&tight));
+        assert_eq!(encoded(loose), encoded(tight));
     }
 
     #[test]
     fn what_could_not_be_read_again_is_refused_and_named() {
-        EncodedMessage::of(&call_with(nested(100))).expect("accepted");
-        let error = EncodedMessage::of(&call_with(nested(127))).expect_err("refused");
+        encoded(call_with(nested(100))).expect("accepted");
+        let error = encoded(call_with(nested(127))).expect_err("refused");
         assert_eq!(error.kind, CallErrorKind::InvalidInput);
         assert!(error.message.starts_with("chunk 0 of message `m` cannot be stored: "), "{error}");
     }
 
     #[test]
     fn a_message_without_an_id_is_refused() {
-        let error = EncodedMessage::of(&Message::text("", Role::User, "hello")).expect_err("refused");
+        let error = encoded(Message::text("", Role::User, "hello")).expect_err("refused");
         assert_eq!(error.kind, CallErrorKind::InvalidInput);
     }
 
@@ -143,7 +239,7 @@ mod tests {
         let chunk = decode(text);
         assert!(matches!(&chunk, Chunk::Unknown(unknown) if unknown.tag() == "hologram"), "{chunk:?}");
         let message = Message { id: "m".into(), role: Role::Assistant, chunks: List::from([chunk]) };
-        assert_eq!(EncodedMessage::of(&message).expect("accepted").chunks, [text]);
+        assert_eq!(encoded(message).expect("accepted"), [text]);
     }
 
     #[test]
@@ -152,5 +248,47 @@ mod tests {
             assert_eq!(serde_json::to_value(role).expect("encodes"), role_name(role));
             assert_eq!(role_named(role_name(role)), Some(role));
         }
+    }
+
+    fn end_of(turn_id: &str) -> Chunk {
+        let record = TurnRecord {
+            turn_id: turn_id.into(),
+            model: "m".into(),
+            reason: EndReason::Stop,
+            usage: Default::default(),
+            steps: 1,
+            error_class: Maybe::None,
+            context_size: Maybe::None,
+            started_at: 1,
+            duration_ms: 1,
+        };
+        Chunk::TurnEnd { record }
+    }
+
+    fn system(chunk: Chunk, turn_id: Option<&str>, positions: &[i64]) -> Entry {
+        let message = Message { id: "m".into(), role: Role::System, chunks: List::from([chunk]) };
+        Entry { message, turn_id: turn_id.map(Text::from).into(), positions: positions.into() }
+    }
+
+    #[test]
+    fn an_entry_that_contradicts_itself_is_refused_with_its_field() {
+        let refusal = |entry| EncodedEntry::of(entry).expect_err("refused").message.into_string();
+        let said_by_a_person = Message { role: Role::User, ..system(end_of("t"), None, &[]).message };
+        let said_by_a_person = Entry { message: said_by_a_person, ..system(end_of("t"), None, &[]) };
+        assert!(refusal(said_by_a_person).starts_with("`role` of message `m` is `user`"));
+        assert!(refusal(system(end_of("t"), Some("u"), &[])).starts_with("`turnId` of message `m` is `u`"));
+        assert!(refusal(system(end_of("t"), None, &[1, 2])).starts_with("`positions` of message `m` are 2"));
+        for position in [0, -1, LARGEST, i64::MAX] {
+            let refusal = refusal(system(end_of("t"), None, &[position]));
+            assert!(refusal.starts_with("`position` of message `m` is "), "{refusal}");
+        }
+        let mood = Chunk::Setting { name: "cwd".into(), value: Json::parse("7").expect("well-formed") };
+        assert!(refusal(system(mood, None, &[])).starts_with("`cwd` is set to neither"));
+    }
+
+    #[test]
+    fn an_entry_belongs_to_the_turn_that_it_ends() {
+        let entry = EncodedEntry::of(system(end_of("t"), None, &[])).expect("accepted").entry;
+        assert_eq!(entry.turn_id.as_deref(), Some("t"));
     }
 }

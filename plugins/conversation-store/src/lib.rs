@@ -1,10 +1,11 @@
-//! Keeps conversations in SQLite: an append-only log with a gap-free seq.
+//! Keeps conversations in SQLite: an append-only log with a gap-free seq, and what follows from it.
 //!
-//! Hears nothing; says nothing. Serves [`APPEND`], [`HISTORY`], [`READ`], [`LIST`], [`FIND`] and [`UPDATE`], and the
-//! routes `GET /conversations` and `GET /conversations/:id`. Does not run turns, decide what is appended, or delete
-//! anything.
+//! Hears nothing; says [`CHANGED`]. Serves the log ([`APPEND`], [`DRAFT`], [`REPAIR`], [`HISTORY`], [`READ`], [`LOCATE`],
+//! [`DOCTOR`]), what is known about conversations ([`LIST`], [`FIND`], [`UPDATE`], [`FORK`], [`DELETE`], [`METRICS`]),
+//! workspaces, a place for what other plugins have to remember, and the HTTP routes of all that. Does not run turns, or
+//! decide what is appended.
 //!
-//! An answered append survives a loss of power, unless the operator chose otherwise. The file is
+//! An answered write survives a loss of power, unless the operator chose otherwise. The file is
 //! `conversations.db` in the plugin's data folder; only one host at a time can have it open. When the plugin is reloaded
 //! calls wait until the file is closed and opened again; turns that run go on.
 
@@ -12,17 +13,30 @@ mod entry;
 mod identity;
 mod reconcile;
 mod route;
+mod setting;
 mod status;
 mod store;
 mod title;
+mod word;
 
 use std::sync::Arc;
 
 use transom_agent::conversation::{
-    APPEND, Append, Appended, Chunks, Conversation, Conversations, FIND, HISTORY, History, LIST, Query, READ,
-    Read, UPDATE, Update,
+    CHANGED, Conversation, Conversations, DELETE, Deleted, FIND, FORK, Fork, LIST, METRICS, Metrics, Query,
+    UPDATE, Update,
+};
+use transom_agent::log::{
+    APPEND, Append, Appended, Chunks, DOCTOR, DRAFT, Diagnosis, Doctor, Draft, Drafted, HISTORY, History,
+    HistoryOf, LOCATE, Located, MessageOf, READ, REPAIR, Read, Repair, Repaired,
 };
 use transom_agent::reach::{HTTP_ROUTE, HttpReply, HttpRequest, HttpRoute};
+use transom_agent::storage::{
+    STORAGE_READ, STORAGE_WRITE, StorageRead, StorageRows, StorageWrites, StorageWritten,
+};
+use transom_agent::workspace::{
+    WORKSPACE_DELETE, WORKSPACE_UPDATE, WORKSPACES, Workspace, WorkspaceDeleted, WorkspaceQuery,
+    WorkspaceUpdate, Workspaces,
+};
 use transom_plugin_api::prelude::*;
 
 use crate::store::Store;
@@ -47,19 +61,66 @@ pub enum Durability {
 /// The points the store touches.
 #[derive(Ports)]
 pub struct StorePorts {
+    #[says(CHANGED)]
+    changed: Emitter<Conversation>,
     #[serves(APPEND)]
     append: Server<Append, Appended>,
+    #[serves(DRAFT)]
+    draft: Server<Draft, Drafted>,
+    #[serves(REPAIR)]
+    repair: Server<Repair, Repaired>,
     #[serves(HISTORY)]
-    history: Server<Text, History>,
+    history: Server<HistoryOf, History>,
     #[serves(READ)]
     read: Server<Read, Chunks>,
+    #[serves(LOCATE)]
+    locate: Server<MessageOf, Located>,
+    #[serves(DOCTOR)]
+    doctor: Server<Doctor, Diagnosis>,
     #[serves(LIST)]
     list: Server<Query, Conversations>,
     #[serves(FIND)]
     find: Server<Text, Conversation>,
     #[serves(UPDATE)]
     update: Server<Update, Conversation>,
-    #[serves(HTTP_ROUTE, names = ["GET /conversations", "GET /conversations/:id"])]
+    #[serves(FORK)]
+    fork: Server<Fork, Conversation>,
+    #[serves(DELETE)]
+    delete: Server<Text, Deleted>,
+    #[serves(METRICS)]
+    metrics: Server<Text, Metrics>,
+    #[serves(WORKSPACES)]
+    workspaces: Server<WorkspaceQuery, Workspaces>,
+    #[serves(WORKSPACE_UPDATE)]
+    workspace_update: Server<WorkspaceUpdate, Workspace>,
+    #[serves(WORKSPACE_DELETE)]
+    workspace_delete: Server<Text, WorkspaceDeleted>,
+    #[serves(STORAGE_WRITE)]
+    storage_write: Server<StorageWrites, StorageWritten>,
+    #[serves(STORAGE_READ)]
+    storage_read: Server<StorageRead, StorageRows>,
+    #[serves(HTTP_ROUTE, names = [
+        "GET /conversations",
+        "GET /conversations/:id",
+        "DELETE /conversations/:id",
+        "GET /conversations/:id/metrics",
+        "POST /conversations/:id/fork",
+        "PUT /conversations/:id/title",
+        "GET /conversations/:id/cwd",
+        "PUT /conversations/:id/cwd",
+        "DELETE /conversations/:id/cwd",
+        "GET /conversations/:id/model",
+        "PUT /conversations/:id/model",
+        "GET /conversations/:id/reasoning-effort",
+        "PUT /conversations/:id/reasoning-effort",
+        "GET /workspaces",
+        "GET /workspaces/:id",
+        "PUT /workspaces/:id",
+        "DELETE /workspaces/:id",
+        "PUT /workspaces/:id/title",
+        "PUT /workspaces/:id/default-cwd",
+        "GET /diagnostics/turns",
+    ])]
     routes: Server<HttpRequest, HttpReply, HttpRoute>,
 }
 
@@ -68,14 +129,13 @@ impl Plugin for ConversationStore {
 
     async fn start(self, ports: StorePorts, host: Host) -> Result<(), StartError> {
         let clock = host.clone();
-        let now_ms = move || clock.now_ms();
-        let before: Option<Succession> = host.handed_over()?;
-        let is_settled = before.is_some_and(|before| before.is_settled);
-        let open = if is_settled { Store::reopen } else { Store::open };
-        let store = Arc::new(open(&host.data_folder()?, self.durability, now_ms)?);
-        serve(&ports, &store)?;
+        let changed = ports.changed.clone();
+        let (now_ms, say) = (move || clock.now_ms(), move |conversation: &_| changed.emit(conversation));
+        let store = Arc::new(Store::open(&host.data_folder()?, self.durability, now_ms, say)?);
+        serve_logs(&ports, &store)?;
+        serve_conversations(&ports, &store)?;
+        serve_others(&ports, &store)?;
         route::serve(&ports.routes, &store)?;
-        host.hand_over(|| std::future::ready(Ok(Succession { is_settled: true })));
         host.on_stop(async move { store.close().await });
         Ok(())
     }
@@ -83,27 +143,36 @@ impl Plugin for ConversationStore {
 
 export_plugin!(ConversationStore, id = "conversation-store", handover = "exclusive");
 
-/// What one generation tells the next: that there was one. Everything else is in the file.
-#[contract]
-struct Succession {
-    /// Whether the conversations of an earlier host are idle already.
-    is_settled: bool,
+fn serve_logs(ports: &StorePorts, store: &Arc<Store>) -> Result<(), StartError> {
+    ports.append.serve_with(store, async |store, append, _| store.append(append).await)?;
+    ports.draft.serve_with(store, async |store, draft, _| store.draft(draft).await)?;
+    ports.repair.serve_with(store, async |store, repair, _| store.repair(repair).await)?;
+    ports.history.serve_with(store, async |store, of, _| store.history(of).await)?;
+    ports.read.serve_with(store, async |store, read, _| store.read(read).await)?;
+    ports.locate.serve_with(store, async |store, of, _| store.locate(of).await)?;
+    ports.doctor.serve_with(store, async |store, Doctor {}, _| store.diagnose().await)
 }
 
-fn serve(ports: &StorePorts, store: &Arc<Store>) -> Result<(), StartError> {
-    ports.append.serve(handler(store, |store, append| async move { store.append(append).await }))?;
-    ports.history.serve(handler(store, |store, id: Text| async move { store.history(&id).await }))?;
-    ports.read.serve(handler(store, |store, read| async move { store.read(read).await }))?;
-    ports.list.serve(handler(store, |store, query| async move { store.list(query).await }))?;
-    ports.find.serve(handler(store, |store, id: Text| async move { store.find(&id).await }))?;
-    ports.update.serve(handler(store, |store, update| async move { store.update(update).await }))
+fn serve_conversations(ports: &StorePorts, store: &Arc<Store>) -> Result<(), StartError> {
+    ports.list.serve_with(store, async |store, query, _| store.list(query).await)?;
+    ports.find.serve_with(store, async |store, id, _| store.find(&id).await)?;
+    ports.update.serve_with(store, async |store, update, _| store.update(update).await)?;
+    ports.fork.serve_with(store, async |store, fork, _| store.fork(fork).await)?;
+    ports.delete.serve_with(store, async |store, id, _| store.delete(&id).await)?;
+    ports.metrics.serve_with(store, async |store, id, _| store.metrics(&id).await)
 }
 
-/// A handler that asks the store; who calls makes no difference to it.
-fn handler<Q, F>(
-    store: &Arc<Store>,
-    ask: impl Fn(Arc<Store>, Q) -> F + Send + Sync + 'static,
-) -> impl Fn(Q, CallContext) -> F + Send + Sync + 'static {
-    let store = store.clone();
-    move |request, _| ask(store.clone(), request)
+fn serve_others(ports: &StorePorts, store: &Arc<Store>) -> Result<(), StartError> {
+    ports.workspaces.serve_with(store, async |store, query, _| store.workspaces(query).await)?;
+    ports
+        .workspace_update
+        .serve_with(store, async |store, update, _| store.update_workspace(update).await)?;
+    ports.workspace_delete.serve_with(store, async |store, id, _| store.delete_workspace(&id).await)?;
+    // Whose place it is follows from who calls, and not from what is asked.
+    ports.storage_write.serve_with(store, async |store, writes, context: CallContext| {
+        store.write_storage(context.caller(), writes).await
+    })?;
+    ports.storage_read.serve_with(store, async |store, read, context: CallContext| {
+        store.read_storage(context.caller(), read).await
+    })
 }

@@ -5,7 +5,7 @@
 use std::collections::{HashMap, HashSet};
 
 use transom_agent::message::{Chunk, Message, Role};
-use transom_plugin_api::{List, Text};
+use transom_plugin_api::{List, Maybe, Text};
 
 /// What a tool is said to have answered when nobody knows whether it ran to its end.
 const INTERRUPTED: &str = "this call was interrupted before its result was recorded; it may have had effects";
@@ -25,7 +25,7 @@ pub(crate) struct Repairs {
     pub(crate) messages_dropped: usize,
 }
 
-/// Repairs a history: errors and results without a call are left out, so are assistant messages without words or
+/// Repairs a history: facts, errors and results without a call are left out, so are assistant messages without words or
 /// calls; each call has its result directly behind the message that asked. The order is kept otherwise.
 pub(crate) fn reconcile(log: Vec<Message>) -> (Vec<Message>, Repairs) {
     let mut repairs = Repairs::default();
@@ -38,7 +38,11 @@ pub(crate) fn reconcile(log: Vec<Message>) -> (Vec<Message>, Repairs) {
 fn presentable(log: Vec<Message>, repairs: &mut Repairs) -> Vec<Message> {
     let mut kept = Vec::with_capacity(log.len());
     for mut message in log {
+        message.chunks.retain(|chunk| !chunk.is_fact());
         let before = message.chunks.len();
+        if before == 0 {
+            continue;
+        }
         message.chunks.retain(|chunk| !matches!(chunk, Chunk::Error { .. }));
         repairs.errors_dropped += before - message.chunks.len();
         if says_something(&message) {
@@ -56,7 +60,7 @@ fn says_something(message: &Message) -> bool {
             Chunk::Text { text } => !text.is_empty(),
             // What is not known here may be what the model goes by; who asks it leaves out what it does not know.
             Chunk::ToolCall { .. } | Chunk::Unknown(_) => true,
-            Chunk::Thinking { .. } | Chunk::ToolResult { .. } | Chunk::Error { .. } => false,
+            _ => false,
         }),
         _ => !message.chunks.is_empty(),
     }
@@ -160,7 +164,7 @@ fn tool_message(origin: &Text, position: usize, result: Chunk) -> Message {
 }
 
 /// What stands in for the result of a call; nothing for other chunks.
-fn interrupted(chunk: &Chunk) -> Option<Chunk> {
+pub(crate) fn interrupted(chunk: &Chunk) -> Option<Chunk> {
     let Chunk::ToolCall { tool_call_id, tool_name, step_id, .. } = chunk else { return None };
     Some(Chunk::ToolResult {
         tool_call_id: tool_call_id.clone(),
@@ -168,6 +172,7 @@ fn interrupted(chunk: &Chunk) -> Option<Chunk> {
         content: INTERRUPTED.into(),
         is_error: true,
         step_id: step_id.clone(),
+        duration_ms: Maybe::None,
     })
 }
 

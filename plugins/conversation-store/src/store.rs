@@ -1,32 +1,63 @@
 //! The store: conversations in one SQLite file, written by one thread and read by others.
 
 mod append;
+mod changed;
 mod conversations;
 mod database;
+mod delete;
+pub(crate) mod diagnostics;
+mod doctor;
+mod drafts;
 mod failure;
+mod fold;
+mod fork;
 mod lane;
 mod log;
+mod metrics;
+mod migration;
+pub(crate) mod place;
+mod positions;
 mod readers;
+mod repair;
 mod schema;
+mod scratch;
+mod storage;
+mod tally;
+mod turns;
 mod update;
+mod workspaces;
 mod writer;
 
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use rusqlite::Connection;
-use transom_agent::conversation::{
-    Append, Appended, Chunks, Conversation, Conversations, History, Query, Read, Update,
+use transom_agent::conversation::{Conversation, Conversations, Deleted, Fork, Metrics, Query, Update};
+use transom_agent::log::{
+    Append, Appended, Chunks, Diagnosis, Draft, Drafted, History, HistoryOf, Located, MessageOf, Read,
+    Repair, Repaired,
 };
-use transom_plugin_api::{CallError, Shared, StartError};
+use transom_agent::storage::{StorageRead, StorageRows, StorageWrites, StorageWritten};
+use transom_agent::workspace::{Workspace, WorkspaceDeleted, WorkspaceQuery, WorkspaceUpdate, Workspaces};
+use transom_plugin_api::{CallError, List, Shared, StartError};
 
 use self::append::AppendWrite;
+use self::conversations::Known;
 use self::database::Database;
+use self::delete::DeleteWrite;
+use self::diagnostics::{EndedTurns, Lately};
+use self::drafts::DraftWrite;
+use self::failure::Failure;
+use self::fork::ForkWrite;
 use self::readers::Readers;
+use self::repair::RepairWrite;
+use self::scratch::Scratch;
+use self::storage::StorageWrite;
 use self::update::UpdateWrite;
+use self::workspaces::{WorkspaceDelete, WorkspaceWrite};
 use self::writer::Writer;
 use crate::Durability;
 use crate::identity::check_conversation_id;
@@ -43,72 +74,81 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// Opens the store in `folder`, for this process alone. Conversations that were active are idle from now on: no
-    /// turn outlives its host.
+    /// Opens the store in `folder`, for this process alone. `say` is told each conversation of which something else is
+    /// known than before, once that is durable.
     pub(crate) fn open(
         folder: &Path,
         durability: Durability,
         clock: impl Fn() -> i64 + Send + Sync + 'static,
-    ) -> Result<Self, StartError> {
-        let settle = |connection: &Connection| {
-            let interrupted = conversations::settle_active(connection)?;
-            if interrupted > 0 {
-                tracing::info!(
-                    "{interrupted} conversations were active when the host ended; they are idle now"
-                );
-            }
-            Ok(())
-        };
-        Self::open_and(folder, durability, clock, settle)
-    }
-
-    /// As [`open`](Self::open), after another store of the same host: turns outlive that, so active conversations stay
-    /// active.
-    pub(crate) fn reopen(
-        folder: &Path,
-        durability: Durability,
-        clock: impl Fn() -> i64 + Send + Sync + 'static,
-    ) -> Result<Self, StartError> {
-        Self::open_and(folder, durability, clock, |_| Ok(()))
-    }
-
-    fn open_and(
-        folder: &Path,
-        durability: Durability,
-        clock: impl Fn() -> i64 + Send + Sync + 'static,
-        first: impl FnOnce(&Connection) -> Result<(), StartError>,
+        say: impl Fn(&Conversation) + Send + 'static,
     ) -> Result<Self, StartError> {
         let database = Arc::new(Database::claim(folder)?);
         let connection = database.open_to_write(durability)?;
-        first(&connection)?;
         let readers = Readers::start(&database)?;
-        let writer = Writer::start(connection, database)?;
+        let writer = Writer::start(connection, database, say)?;
         Ok(Self { writer, readers, clock: Box::new(clock) })
+    }
+
+    /// The time.
+    pub(crate) fn now_ms(&self) -> i64 {
+        (self.clock)()
     }
 
     /// Appends; answers when it is durable. Happens even if the caller stops waiting.
     pub(crate) async fn append(&self, append: Append) -> Result<Appended, CallError> {
-        self.writer.write(AppendWrite::prepare(&append, (self.clock)())?).await
+        self.writer.write(AppendWrite::prepare(append, self.now_ms())?).await
+    }
+
+    /// Keeps what was shown of a running turn.
+    pub(crate) async fn draft(&self, draft: Draft) -> Result<Drafted, CallError> {
+        self.writer.write(DraftWrite::prepare(draft)?).await
+    }
+
+    /// Ends every turn that runs by the log and is not alive, so many in one transaction.
+    pub(crate) async fn repair(&self, repair: Repair) -> Result<Repaired, CallError> {
+        let alive: Arc<HashSet<_>> = Arc::new(repair.alive.into_iter().collect());
+        let (mut lost, mut after) = (List::new(), 0);
+        loop {
+            let part = RepairWrite { alive: alive.clone(), after, now: self.now_ms() };
+            let part = self.writer.write(part).await?;
+            lost.extend(part.lost);
+            match part.up_to {
+                Some(up_to) => after = up_to,
+                None => break,
+            }
+        }
+        let parked = self.readers.read(|connection| Ok(repair::parked(connection)?)).await?;
+        Ok(Repaired { lost, parked })
     }
 
     /// Changes what is known about a conversation.
     pub(crate) async fn update(&self, update: Update) -> Result<Conversation, CallError> {
-        self.writer.write(UpdateWrite::prepare(update, (self.clock)())?).await
+        self.writer.write(UpdateWrite::prepare(&update, self.now_ms())?).await
     }
 
-    /// The repaired history of a conversation; empty for an unknown one.
-    pub(crate) async fn history(&self, id: &str) -> Result<History, CallError> {
-        check_conversation_id("conversationId", id)?;
-        let wanted = id.to_owned();
+    /// Copies a conversation.
+    pub(crate) async fn fork(&self, fork: Fork) -> Result<Conversation, CallError> {
+        self.writer.write(ForkWrite::prepare(fork, self.now_ms())?).await
+    }
+
+    /// Deletes a conversation: it is gone when this answers, its rows some time later.
+    pub(crate) async fn delete(&self, id: &str) -> Result<Deleted, CallError> {
+        self.writer.write(DeleteWrite::prepare(id)?).await
+    }
+
+    /// The repaired history of a conversation, or the end of it; empty for an unknown one.
+    pub(crate) async fn history(&self, of: HistoryOf) -> Result<History, CallError> {
+        check_conversation_id("conversationId", &of.conversation_id)?;
         let look = move |connection: &_| {
-            let Some(row) = conversations::find(connection, &wanted)? else {
+            let Some(known) = conversations::find(connection, &of.conversation_id)? else {
                 return Ok(History { messages: Shared::default(), latest_seq: 0 });
             };
-            let (messages, repairs) = reconcile(log::messages(connection, row.number)?);
+            check_end_of_turn(connection, &known, of.after_seq)?;
+            let (messages, repairs) = reconcile(log::messages(connection, known.number, of.after_seq)?);
             if repairs != Repairs::default() {
-                tracing::debug!(conversation = wanted, ?repairs, "the history was repaired for the model");
+                tracing::debug!(conversation = known.id, ?repairs, "the history was repaired for the model");
             }
-            Ok(History { messages: Shared::new(messages.into()), latest_seq: row.conversation.latest_seq })
+            Ok(History { messages: Shared::new(messages.into()), latest_seq: known.latest_seq })
         };
         self.readers.read(look).await
     }
@@ -117,9 +157,25 @@ impl Store {
     pub(crate) async fn read(&self, read: Read) -> Result<Chunks, CallError> {
         check_conversation_id("conversationId", &read.conversation_id)?;
         let look = move |connection: &_| {
-            let row = conversations::find_known(connection, &read.conversation_id)?;
-            let chunks = log::window(connection, row.number, &read)?;
-            Ok(Chunks { chunks: chunks.into(), latest_seq: row.conversation.latest_seq })
+            let known = conversations::find_known(connection, &read.conversation_id)?;
+            let chunks = log::window(connection, known.number, &read)?.into();
+            Ok(Chunks { chunks, latest_seq: known.latest_seq, latest_position: known.latest_position })
+        };
+        self.readers.read(look).await
+    }
+
+    /// Where a message stands.
+    pub(crate) async fn locate(&self, of: MessageOf) -> Result<Located, CallError> {
+        check_conversation_id("conversationId", &of.conversation_id)?;
+        let look = move |connection: &_| {
+            let MessageOf { conversation_id, message_id } = &of;
+            let known = conversations::find_known(connection, conversation_id)?;
+            let located = log::locate(connection, known.number, message_id)?;
+            located.ok_or_else(|| {
+                let message =
+                    format!("there is no message `{message_id}` in conversation `{conversation_id}`");
+                CallError::not_found(message).into()
+            })
         };
         self.readers.read(look).await
     }
@@ -131,10 +187,89 @@ impl Store {
 
     /// One conversation.
     pub(crate) async fn find(&self, id: &str) -> Result<Conversation, CallError> {
+        self.of_known(id, |_, known| Ok(known.conversation())).await
+    }
+
+    /// How the turns of a conversation went.
+    pub(crate) async fn metrics(&self, id: &str) -> Result<Metrics, CallError> {
+        self.of_known(id, |connection, known| Ok(metrics::of(connection, known.number)?)).await
+    }
+
+    async fn of_known<T: Send + 'static>(
+        &self,
+        id: &str,
+        look: impl FnOnce(&rusqlite::Connection, &Known) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, CallError> {
         check_conversation_id("conversationId", id)?;
-        let wanted = id.to_owned();
-        let look = move |connection: &_| Ok(conversations::find_known(connection, &wanted)?.conversation);
-        self.readers.read(look).await
+        let id = id.to_owned();
+        self.readers
+            .read(move |connection| look(connection, &conversations::find_known(connection, &id)?))
+            .await
+    }
+
+    /// How turns ended lately, over all conversations.
+    pub(crate) async fn ended_lately(&self, wanted: Lately) -> Result<EndedTurns, CallError> {
+        self.readers.read(move |connection| Ok(diagnostics::lately(connection, &wanted)?)).await
+    }
+
+    /// Reads every log from its beginning, and tells what does not follow from it.
+    pub(crate) async fn diagnose(&self) -> Result<Diagnosis, CallError> {
+        let (mut conversations, mut after, mut faults) = (0, 0, Vec::new());
+        loop {
+            let look = move |connection: &_| {
+                let mut faults = Vec::new();
+                let examined = doctor::examine_some(connection, &Scratch::new()?, after, &mut faults)?;
+                Ok((examined, faults))
+            };
+            let ((examined, up_to), found) = self.readers.read(look).await?;
+            conversations += examined as u64;
+            faults.extend(found);
+            match up_to {
+                Some(up_to) => after = up_to,
+                None => break,
+            }
+        }
+        faults.truncate(doctor::MOST_FAULTS);
+        Ok(Diagnosis { conversations, faults: faults.into() })
+    }
+
+    /// The workspaces asked for.
+    pub(crate) async fn workspaces(&self, query: WorkspaceQuery) -> Result<Workspaces, CallError> {
+        self.readers.read(move |connection| Ok(workspaces::list(connection, &query)?)).await
+    }
+
+    /// Makes or changes a workspace.
+    pub(crate) async fn update_workspace(&self, update: WorkspaceUpdate) -> Result<Workspace, CallError> {
+        self.writer.write(WorkspaceWrite::prepare(update, false, self.now_ms())?).await
+    }
+
+    /// Makes a workspace; one that is there stays as it is.
+    pub(crate) async fn make_workspace(&self, update: WorkspaceUpdate) -> Result<Workspace, CallError> {
+        self.writer.write(WorkspaceWrite::prepare(update, true, self.now_ms())?).await
+    }
+
+    /// Deletes a workspace.
+    pub(crate) async fn delete_workspace(&self, id: &str) -> Result<WorkspaceDeleted, CallError> {
+        self.writer.write(WorkspaceDelete::prepare(id, self.now_ms())?).await
+    }
+
+    /// Changes what a plugin has to remember.
+    pub(crate) async fn write_storage(
+        &self,
+        plugin: &str,
+        writes: StorageWrites,
+    ) -> Result<StorageWritten, CallError> {
+        self.writer.write(StorageWrite::prepare(plugin, writes)?).await
+    }
+
+    /// Reads what a plugin has to remember.
+    pub(crate) async fn read_storage(
+        &self,
+        plugin: &str,
+        read: StorageRead,
+    ) -> Result<StorageRows, CallError> {
+        let plugin = plugin.to_owned();
+        self.readers.read(move |connection| storage::read(connection, &plugin, &read)).await
     }
 
     /// Takes nothing more, finishes what was accepted, and closes the file. Later calls are `unavailable`.
@@ -142,5 +277,20 @@ impl Store {
         // The writer comes last: the last connection to close folds the write-ahead log into the file.
         self.readers.close().await;
         self.writer.close().await;
+    }
+}
+
+/// Refuses a place in the middle of a turn, where a history would begin with answers to nothing.
+fn check_end_of_turn(connection: &rusqlite::Connection, known: &Known, seq: i64) -> Result<(), Failure> {
+    if !(0..=known.latest_seq).contains(&seq) {
+        let message = format!("`afterSeq` is {seq}, expected 0 to {}", known.latest_seq);
+        return Err(CallError::invalid_input(message).into());
+    }
+    match turns::around(connection, known.number, seq)? {
+        Some(turn) if seq > 0 => {
+            let message = format!("`afterSeq` {seq} lies in turn `{turn}`, expected the end of a turn");
+            Err(CallError::invalid_input(message).into())
+        }
+        _ => Ok(()),
     }
 }

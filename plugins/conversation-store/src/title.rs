@@ -4,11 +4,12 @@ use transom_agent::message::{Chunk, Message, Role};
 
 const LONGEST: usize = 80;
 
-/// The title these messages give: the beginning of the first thing a person wrote, if they wrote anything.
-pub(crate) fn title_of(messages: &[Message]) -> Option<String> {
-    let said =
-        messages.iter().filter(|message| message.role == Role::User).flat_map(|message| &message.chunks);
-    said.filter_map(words).next().map(shortened)
+/// The title a message gives: the beginning of the first thing that a person wrote in it, if they wrote anything.
+pub(crate) fn title_of(message: &Message) -> Option<String> {
+    if message.role != Role::User {
+        return None;
+    }
+    message.chunks.iter().find_map(words).map(shortened)
 }
 
 fn words(chunk: &Chunk) -> Option<&str> {
@@ -41,7 +42,7 @@ mod tests {
         let assistant = Message::text("1", Role::Assistant, "hello");
         let silent = Message::text("2", Role::User, "");
         let person = Message::text("3", Role::User, "how are you?");
-        assert_eq!(title_of(&[assistant.clone(), silent.clone()]), None);
-        assert_eq!(title_of(&[assistant, silent, person]).as_deref(), Some("how are you?"));
+        assert_eq!((title_of(&assistant), title_of(&silent)), (None, None));
+        assert_eq!(title_of(&person).as_deref(), Some("how are you?"));
     }
 }

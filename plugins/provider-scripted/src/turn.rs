@@ -64,7 +64,8 @@ fn words_of_chunk(chunk: &Chunk) -> u64 {
         Chunk::Text { text } | Chunk::Thinking { text } => words(text),
         Chunk::ToolCall { input, .. } => words(input.as_str()),
         Chunk::ToolResult { content, .. } => words(content),
-        Chunk::Error { .. } | Chunk::Unknown(_) => 0,
+        // What a model is not shown.
+        _ => 0,
     }
 }
 
@@ -96,6 +97,7 @@ mod tests {
             content: content.into(),
             is_error,
             step_id: Maybe::None,
+            duration_ms: Maybe::None,
         };
         Message { id: "r".into(), role: Role::Tool, chunks: List::from([chunk]) }
     }

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use transom_agent::tool::ToolDefinition;
+use transom_plugin_api::Text;
 
 use crate::step::Call;
 
@@ -20,18 +21,21 @@ pub(crate) enum Work {
     Unknown,
 }
 
-/// Decides what happens to each call.
-pub(crate) fn plan(calls: &[Call], offered: &[ToolDefinition]) -> Vec<Work> {
-    let mut first = HashMap::new();
-    let calls = calls.iter().enumerate().map(|(index, call)| {
+/// Decides what happens to each call, in the order in which they come.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    first: HashMap<(Text, String), usize>,
+}
+
+impl Plan {
+    pub(crate) fn of(&mut self, index: usize, call: &Call, offered: &[ToolDefinition]) -> Work {
         let Some(tool) = offered.iter().find(|tool| tool.name == call.name) else { return Work::Unknown };
         // Decoded and encoded again, so that blanks make no difference.
-        match *first.entry((&call.name, call.input.value().to_string())).or_insert(index) {
+        match *self.first.entry((call.name.clone(), call.input.value().to_string())).or_insert(index) {
             same if same < index => Work::SameAs(same),
             _ => Work::Run { alone: !tool.concurrency_safe },
         }
-    });
-    calls.collect()
+    }
 }
 
 /// The order in which planned calls may start: first come, first served, at most `limit` side by side. A call that runs
@@ -45,13 +49,14 @@ pub(crate) struct Schedule {
 }
 
 impl Schedule {
-    pub(crate) fn new(plan: &[Work], limit: u32) -> Self {
-        let runs = plan.iter().enumerate().filter_map(|(index, work)| match work {
-            Work::Run { alone } => Some((index, *alone)),
-            _ => None,
-        });
+    pub(crate) fn new(limit: u32) -> Self {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX).max(1);
-        Self { waiting: runs.collect(), running: 0, alone: false, limit }
+        Self { waiting: VecDeque::new(), running: 0, alone: false, limit }
+    }
+
+    /// A call waits to start.
+    pub(crate) fn push(&mut self, index: usize, alone: bool) {
+        self.waiting.push_back((index, alone));
     }
 
     /// The next call that may start now.
@@ -96,6 +101,11 @@ mod tests {
     const SIDE: Work = Work::Run { alone: false };
     const ALONE: Work = Work::Run { alone: true };
 
+    fn plan(calls: &[Call]) -> Vec<Work> {
+        let mut plan = Plan::default();
+        calls.iter().enumerate().map(|(index, call)| plan.of(index, call, &tools())).collect()
+    }
+
     #[test]
     fn the_same_call_runs_once_and_other_input_or_another_tool_is_another_call() {
         let calls = [
@@ -105,13 +115,19 @@ mod tests {
             call("write", r#"{"a":1}"#),
             call("read", r#"{"a":1}"#),
         ];
-        assert_eq!(plan(&calls, &tools()), [SIDE, Work::SameAs(0), SIDE, ALONE, Work::SameAs(0)]);
+        assert_eq!(plan(&calls), [SIDE, Work::SameAs(0), SIDE, ALONE, Work::SameAs(0)]);
     }
 
     #[test]
     fn a_tool_that_was_not_offered_is_unknown_however_often_it_is_called() {
         let calls = [call("rm", "{}"), call("rm", "{}")];
-        assert_eq!(plan(&calls, &tools()), [Work::Unknown, Work::Unknown]);
+        assert_eq!(plan(&calls), [Work::Unknown, Work::Unknown]);
+    }
+
+    fn schedule(alone: &[bool], limit: u32) -> Schedule {
+        let mut schedule = Schedule::new(limit);
+        alone.iter().enumerate().for_each(|(index, alone)| schedule.push(index, *alone));
+        schedule
     }
 
     fn startable(schedule: &mut Schedule) -> Vec<usize> {
@@ -120,7 +136,7 @@ mod tests {
 
     #[test]
     fn no_more_than_the_limit_run_side_by_side() {
-        let mut schedule = Schedule::new(&[SIDE; 5], 2);
+        let mut schedule = schedule(&[false; 5], 2);
         assert_eq!(startable(&mut schedule), [0, 1]);
         schedule.ended();
         assert_eq!(startable(&mut schedule), [2]);
@@ -131,7 +147,7 @@ mod tests {
 
     #[test]
     fn an_exclusive_call_waits_for_those_before_it_and_holds_back_those_behind_it() {
-        let mut schedule = Schedule::new(&[SIDE, SIDE, ALONE, SIDE, Work::Unknown, Work::SameAs(0)], 4);
+        let mut schedule = schedule(&[false, false, true, false], 4);
         assert_eq!(startable(&mut schedule), [0, 1]);
         schedule.ended();
         assert!(startable(&mut schedule).is_empty());
@@ -145,6 +161,6 @@ mod tests {
 
     #[test]
     fn a_limit_of_zero_still_runs_one() {
-        assert_eq!(startable(&mut Schedule::new(&[SIDE; 2], 0)), [0]);
+        assert_eq!(startable(&mut schedule(&[false; 2], 0)), [0]);
     }
 }

@@ -9,10 +9,15 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use transom_agent::conversation::{Append, Appended, Conversation, History, Update};
+use transom_agent::conversation::{Conversation, Opened, Update};
+use transom_agent::log::{
+    Append, Appended, Chunks, Draft, History, HistoryOf, Located, MessageOf, Read, Repair, Repaired,
+};
 use transom_agent::provider::{ModelInfo, ModelRequest, ProviderEvent};
-use transom_agent::tool::{ToolAssembly, ToolCall, ToolDefinition, ToolOutput};
+use transom_agent::queue::{Delivered, Steering};
+use transom_agent::tool::{ToolAssembly, ToolCall, ToolDefinition, ToolGate, ToolOutput};
 use transom_agent::turn::{SystemPrompt, TurnInput, TurnSettled, TurnStarted};
+use transom_agent::workspace::Workspace;
 use transom_plugin_api::{CallError, Provided};
 
 /// A model's answer while it comes. Dropping it closes the connection to the provider.
@@ -52,11 +57,29 @@ pub(crate) trait Edges: Send + Sync + 'static {
     /// What is known about a conversation.
     fn find(&self, conversation_id: &str) -> impl Future<Output = Result<Conversation, CallError>> + Send;
     /// The messages a model may be shown.
-    fn history(&self, conversation_id: &str) -> impl Future<Output = Result<History, CallError>> + Send;
+    fn history(&self, of: HistoryOf) -> impl Future<Output = Result<History, CallError>> + Send;
     /// Appends durably.
     fn append(&self, append: Append) -> impl Future<Output = Result<Appended, CallError>> + Send;
+    /// Keeps durably what was shown.
+    fn draft(&self, draft: Draft) -> impl Future<Output = Result<(), CallError>> + Send;
+    /// Ends the turns that nobody runs any more.
+    fn repair(&self, repair: Repair) -> impl Future<Output = Result<Repaired, CallError>> + Send;
+    /// A part of a log.
+    fn read(&self, read: Read) -> impl Future<Output = Result<Chunks, CallError>> + Send;
+    /// Where a message stands.
+    fn locate(&self, message: MessageOf) -> impl Future<Output = Result<Located, CallError>> + Send;
+    /// A workspace by its id; `None` when there is none.
+    fn workspace(&self, id: &str) -> impl Future<Output = Result<Option<Workspace>, CallError>> + Send;
     /// Changes what is known about a conversation.
     fn update(&self, update: Update) -> impl Future<Output = Result<Conversation, CallError>> + Send;
+
+    /// What a person has said meanwhile; `None` also where nobody keeps such messages.
+    fn take_steering(
+        &self,
+        conversation_id: &str,
+    ) -> impl Future<Output = Result<Option<Steering>, CallError>> + Send;
+    /// What was taken is in the log.
+    fn steering_delivered(&self, delivered: Delivered) -> impl Future<Output = Result<(), CallError>> + Send;
 
     /// Runs the filter over a person's message.
     fn filter_input(&self, input: TurnInput) -> impl Future<Output = Result<TurnInput, CallError>> + Send;
@@ -71,6 +94,13 @@ pub(crate) trait Edges: Send + Sync + 'static {
         prompt: SystemPrompt,
     ) -> impl Future<Output = Result<SystemPrompt, CallError>> + Send;
 
+    /// Whether anybody has a say in which calls run.
+    fn is_gated(&self) -> bool;
+    /// Runs the filter over the calls of a step.
+    fn filter_gate(&self, gate: ToolGate) -> impl Future<Output = Result<ToolGate, CallError>> + Send;
+
+    /// Says that somebody wants a conversation to be seen.
+    fn say_opened(&self, opened: &Opened);
     /// Says that a turn has begun.
     fn say_started(&self, started: &TurnStarted);
     /// Says that a turn has ended.

@@ -32,10 +32,7 @@ pub(crate) fn after_model(outcome: Option<&Outcome>, asks_for_tools: bool) -> Ne
 }
 
 /// The rule behind the tools of a step: `steps` were made, of at most `max_steps` (0: any number).
-pub(crate) fn after_tools(stopped: bool, steps: u32, max_steps: u32) -> Option<EndReason> {
-    if stopped {
-        return Some(EndReason::Aborted);
-    }
+pub(crate) fn after_tools(steps: u32, max_steps: u32) -> Option<EndReason> {
     (max_steps > 0 && steps >= max_steps).then_some(EndReason::MaxSteps)
 }
 
@@ -91,10 +88,9 @@ mod tests {
 
     #[test]
     fn the_last_allowed_step_ends_the_turn_and_zero_allows_any_number() {
-        assert_eq!(after_tools(false, 1, 2), None);
-        assert_eq!(after_tools(false, 2, 2), Some(EndReason::MaxSteps));
-        assert_eq!(after_tools(false, u32::MAX, 0), None);
-        assert_eq!(after_tools(true, 2, 2), Some(EndReason::Aborted));
+        assert_eq!(after_tools(1, 2), None);
+        assert_eq!(after_tools(2, 2), Some(EndReason::MaxSteps));
+        assert_eq!(after_tools(u32::MAX, 0), None);
     }
 
     #[test]

@@ -5,22 +5,24 @@ use std::path::{Path, PathBuf};
 use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{CallError, Text};
 
-/// The folder for a turn: the one asked for, else the conversation's, else the first root.
+/// The folder for a turn: the one asked for, else the conversation's, else the workspace's, else the first root.
 ///
 /// # Errors
 /// `InvalidInput` that names `cwd` when the folder cannot be worked in, `Unavailable` when there is no root at all.
 pub(crate) fn choose(
     asked: Option<&str>,
     stored: Option<&str>,
+    of_workspace: Option<&str>,
     roots: &[PathBuf],
 ) -> Result<Text, CallError> {
     let first = roots.first().ok_or_else(|| {
         CallError::unavailable("this host has no folder for agents to work in; add one to its `roots`")
     })?;
-    let folder = match (asked, stored) {
-        (Some(folder), _) => admitted(folder, roots)?,
-        (None, Some(folder)) => admitted(folder, roots).map_err(of_conversation)?,
-        (None, None) => first.clone(),
+    let folder = match (asked, stored, of_workspace) {
+        (Some(folder), ..) => admitted(folder, roots)?,
+        (None, Some(folder), _) => admitted(folder, roots).map_err(|error| used_by("conversation", error))?,
+        (None, None, Some(folder)) => admitted(folder, roots).map_err(|error| used_by("workspace", error))?,
+        (None, None, None) => first.clone(),
     };
     let folder = folder.into_os_string().into_string();
     folder.map(Text::from).map_err(|_| refused("is not UTF-8 once its symlinks are resolved"))
@@ -50,8 +52,8 @@ fn is_inside(resolved: &Path, roots: &[PathBuf]) -> bool {
 }
 
 /// Says why there is a folder that the request did not name.
-fn of_conversation(mut error: CallError) -> CallError {
-    error.message.push_str("; the conversation uses it, name another one");
+fn used_by(whose: &str, mut error: CallError) -> CallError {
+    error.message.push_str(&format!("; the {whose} uses it, name another one"));
     error
 }
 
@@ -86,7 +88,7 @@ mod tests {
     impl Place {
         fn ask(&self, folder: &Path) -> Result<Text, CallErrorKind> {
             let asked = folder.to_str().unwrap();
-            choose(Some(asked), None, std::slice::from_ref(&self.root)).map_err(|error| {
+            choose(Some(asked), None, None, std::slice::from_ref(&self.root)).map_err(|error| {
                 assert!(error.message.starts_with("`cwd` "), "{}", error.message);
                 error.kind
             })
@@ -128,16 +130,19 @@ mod tests {
     }
 
     #[test]
-    fn the_request_comes_before_the_conversation_and_that_before_the_first_root() {
+    fn the_request_comes_before_the_conversation_that_before_the_workspace_and_that_before_the_first_root() {
         let place = place();
         let roots = [place.root.clone(), place.outside.clone()];
         let (inner, outside) = (place.root.join("inner"), place.outside.clone());
         let (inner, outside) = (inner.to_str().unwrap(), outside.to_str().unwrap());
-        assert_eq!(choose(Some(inner), Some(outside), &roots).unwrap(), inner);
-        assert_eq!(choose(None, Some(outside), &roots).unwrap(), outside);
-        assert_eq!(choose(None, None, &roots).unwrap(), place.root.to_str().unwrap());
-        assert_eq!(choose(None, None, &[]).unwrap_err().kind, CallErrorKind::Unavailable);
-        let gone = choose(None, Some("/gone"), &roots).unwrap_err();
+        assert_eq!(choose(Some(inner), Some(outside), None, &roots).unwrap(), inner);
+        assert_eq!(choose(None, Some(outside), Some(inner), &roots).unwrap(), outside);
+        assert_eq!(choose(None, None, Some(inner), &roots).unwrap(), inner);
+        assert_eq!(choose(None, None, None, &roots).unwrap(), place.root.to_str().unwrap());
+        assert_eq!(choose(None, None, None, &[]).unwrap_err().kind, CallErrorKind::Unavailable);
+        let gone = choose(None, Some("/gone"), None, &roots).unwrap_err();
         assert!(gone.message.ends_with("the conversation uses it, name another one"), "{}", gone.message);
+        let gone = choose(None, None, Some("/gone"), &roots).unwrap_err();
+        assert!(gone.message.ends_with("the workspace uses it, name another one"), "{}", gone.message);
     }
 }

@@ -1,13 +1,21 @@
 //! The hub: which turn holds a conversation, and who watches it.
 //!
 //! Viewers exist apart from turns. A turn hands each frame to the hub and goes on; what a viewer does with it is the
-//! viewer's time.
+//! viewer's time. The hub keeps what the log does not have yet, and what those who keep up are about to take; everything else
+//! a viewer reads in the log.
 
+mod attached;
+mod beginning;
 mod channel;
 mod claim;
 pub(crate) mod frame;
-mod kept;
-mod replay;
+mod line;
+mod log;
+mod memory;
+mod pages;
+mod places;
+mod printed;
+mod spot;
 mod viewer;
 
 use std::collections::HashMap;
@@ -16,23 +24,27 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 use transom_agent::tool::ToolPrinted;
 use transom_agent::turn::Watch;
-use transom_plugin_api::sabotage::sabotaged;
-use transom_plugin_api::{CallError, Text};
+use transom_plugin_api::{CallError, CallErrorKind, Text};
 
 pub(crate) use self::claim::Claim;
-pub(crate) use self::kept::Kept;
+pub(crate) use self::places::Places;
 pub(crate) use self::viewer::Viewer;
 
-use self::channel::{Channel, frames_are_gone};
+pub(crate) use self::log::Log;
 
-/// Milliseconds for which the frames of a conversation's last turn stay when nobody uses them.
+use self::attached::End;
+use self::channel::Channel;
+use self::log::Logs;
+
+/// Milliseconds for which a conversation is kept when nobody uses it.
 const KEPT_MS: i64 = 60_000;
 /// Conversations that are kept when nobody uses them.
 const KEPT_CHANNELS: usize = 1_000;
 
-/// All conversations with a turn, a viewer, or frames of a turn that ended lately.
+/// All conversations with a turn or a viewer, or which had one lately.
 #[derive(Debug)]
 pub(crate) struct Hub {
+    logs: Logs,
     /// Claims and viewers are only made under this lock, so that a channel is never forgotten while it is taken.
     channels: Mutex<Channels>,
     claims: watch::Sender<usize>,
@@ -41,12 +53,16 @@ pub(crate) struct Hub {
 #[derive(Debug, Default)]
 struct Channels {
     closed: bool,
+    /// Milliseconds since the epoch up to which nobody begins to watch: the plugin may be replaced by then.
+    retiring_until: i64,
     by_conversation: HashMap<Text, Arc<Channel>>,
 }
 
 impl Hub {
-    pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { channels: Mutex::default(), claims: watch::Sender::new(0) })
+    /// A hub whose viewers read in these logs what they missed.
+    pub(crate) fn new(logs: Arc<dyn Log>) -> Arc<Self> {
+        let (channels, claims) = (Mutex::default(), watch::Sender::new(0));
+        Arc::new(Self { logs: Logs(logs), channels, claims })
     }
 
     /// Makes `turn_id` the only turn of a conversation.
@@ -64,7 +80,7 @@ impl Hub {
             return Err(CallError::unavailable("no turn can be started, because the host is stopping"));
         }
         channels.forget_unused(now_ms);
-        let channel = channels.channel(conversation_id);
+        let channel = channels.channel(conversation_id, &self.logs);
         let stop = channel.claim(&turn_id, now_ms).map_err(|running| {
             CallError::conflict(format!(
                 "conversation `{conversation_id}` is already active: turn `{running}` runs; wait for its end or stop it"
@@ -78,23 +94,22 @@ impl Hub {
         self.claims.send_modify(|claims| *claims -= 1);
     }
 
-    /// Attaches a viewer.
+    /// Attaches a viewer. That what it wants to see is not there it says itself.
     ///
     /// # Errors
-    /// `NotFound` when the frames of the turn it wants are gone, `Unavailable` once the hub is closed.
+    /// `Unavailable` once the hub is closed, `Retired` while the plugin is about to be replaced.
     pub(crate) fn watch(&self, request: &Watch, now_ms: i64) -> Result<Viewer, CallError> {
         let mut channels = self.lock();
         if channels.closed {
             return Err(CallError::unavailable("nothing can be watched, because the host is stopping"));
         }
-        channels.forget_unused(now_ms);
-        match request.turn_id.as_ref() {
-            None => Ok(channels.channel(&request.conversation_id).watch_all()),
-            Some(turn_id) => match channels.by_conversation.get(&request.conversation_id) {
-                Some(channel) => channel.watch_turn(turn_id),
-                None => Err(frames_are_gone(&request.conversation_id, turn_id)),
-            },
+        if now_ms < channels.retiring_until {
+            let message = "whoever shows turns is being replaced; watch again, after the last that was seen";
+            return Err(CallError::new(CallErrorKind::Retired, message));
         }
+        channels.forget_unused(now_ms);
+        let channel = channels.channel(&request.conversation_id, &self.logs);
+        Ok(channel.watch(request.turn_id.as_ref(), request.after.into_option()))
     }
 
     /// Stops the running turn of a conversation; whether there was one.
@@ -104,7 +119,19 @@ impl Hub {
 
     /// Whether a turn holds the conversation.
     pub(crate) fn is_running(&self, conversation_id: &str) -> bool {
-        self.find(conversation_id).is_some_and(|channel| channel.is_running())
+        self.running_turn(conversation_id).is_some()
+    }
+
+    /// The turn that holds the conversation.
+    pub(crate) fn running_turn(&self, conversation_id: &str) -> Option<Text> {
+        self.find(conversation_id)?.running()
+    }
+
+    /// Waits until no turn holds the conversation.
+    pub(crate) async fn until_free(&self, conversation_id: &str) {
+        if let Some(channel) = self.find(conversation_id) {
+            channel.until_free().await;
+        }
     }
 
     /// Shows what a running tool printed.
@@ -120,10 +147,12 @@ impl Hub {
     /// Takes no further turn, stops those that run, waits until all have ended, and ends the viewers.
     pub(crate) async fn close(&self) {
         self.lock().closed = true;
-        self.stop_all();
+        for channel in self.all() {
+            channel.close();
+        }
         self.until_idle().await;
         for channel in self.all() {
-            channel.dismiss();
+            channel.end_viewers(End::Over);
         }
     }
 
@@ -134,41 +163,41 @@ impl Hub {
         }
     }
 
+    /// Has the turns that run now leave themselves to another generation.
+    pub(crate) fn suspend_all(&self) {
+        for channel in self.all() {
+            channel.suspend();
+        }
+    }
+
+    /// Takes that back.
+    pub(crate) fn resume_all(&self) {
+        for channel in self.all() {
+            channel.resume();
+        }
+    }
+
+    /// The turns that run now.
+    pub(crate) fn turns(&self) -> Vec<Text> {
+        self.all().iter().filter_map(|channel| channel.running()).collect()
+    }
+
+    /// Counts the turns that run; it changes whenever one begins to hold its conversation or lets go of it.
+    pub(crate) fn claims(&self) -> watch::Receiver<usize> {
+        self.claims.subscribe()
+    }
+
     /// Waits until no turn runs.
     pub(crate) async fn until_idle(&self) {
         // The sender is `self`, so that waiting cannot fail.
         let _ = self.claims.subscribe().wait_for(|claims| *claims == 0).await;
     }
 
-    /// How many turns run.
-    pub(crate) fn running(&self) -> usize {
-        *self.claims.borrow()
-    }
-
-    /// Ends the viewers whom no turn ends, if no turn runs: they would see its frames twice. Their streams end with
-    /// `Retired`.
-    pub(crate) fn retire_viewers(&self) {
-        let channels = self.lock();
-        if self.running() == 0 {
-            channels.by_conversation.values().for_each(|channel| channel.retire());
-        }
-    }
-
-    /// The frames of turns that ended lately, for the next generation.
-    pub(crate) fn kept(&self, now_ms: i64) -> Kept {
-        if sabotaged("forget-the-frames") {
-            return Kept::default();
-        }
-        let turns = self.all().into_iter().filter_map(|channel| channel.kept());
-        Kept::newest(turns.filter(|turn| now_ms - turn.used_at <= KEPT_MS))
-    }
-
-    /// Shows what the generation before has kept.
-    pub(crate) fn restore(&self, kept: Kept) {
-        let mut channels = self.lock();
-        for turn in kept.turns {
-            channels.channel(&turn.conversation_id).restore(turn);
-        }
+    /// Ends all viewers that are attached now, whether turns run or not; their streams end with `Retired`, and so do those of
+    /// viewers who come before `until`: some are on their way already. Everything goes on for those who attach later.
+    pub(crate) fn retire_viewers(&self, until: i64) {
+        self.lock().retiring_until = until;
+        self.all().iter().for_each(|channel| channel.end_viewers(End::Retired));
     }
 
     fn all(&self) -> Vec<Arc<Channel>> {
@@ -185,8 +214,8 @@ impl Hub {
 }
 
 impl Channels {
-    fn channel(&mut self, conversation_id: &Text) -> Arc<Channel> {
-        let make = || Arc::new(Channel::new(conversation_id.clone()));
+    fn channel(&mut self, conversation_id: &Text, logs: &Logs) -> Arc<Channel> {
+        let make = || Arc::new(Channel::new(conversation_id.clone(), logs.clone()));
         Arc::clone(self.by_conversation.entry(conversation_id.clone()).or_insert_with(make))
     }
 
@@ -209,4 +238,12 @@ impl Channels {
 }
 
 #[cfg(test)]
+mod crowd_tests;
+#[cfg(test)]
+mod rewind_tests;
+#[cfg(test)]
+mod stage;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod view_tests;

@@ -1,23 +1,29 @@
 //! Runs turns: one request builder, tool steps, viewers with replay.
 //!
-//! Hears [`PRINTED`] and the host's [`STOPPING`]; says [`STARTED`], [`SETTLED`] and, empty, [`PRINTED`]; applies [`INPUT`],
-//! [`SYSTEM_PROMPT`] and [`TOOLS`]; asks models, tools and the conversation store. Serves [`START`], [`WATCH`], [`STOP`] and [`STATUS`], and the routes `POST /chat`,
-//! `GET /models`, `GET /conversations/:id/status` and `POST /conversations/:id/stop`.
-//! Does not store anything itself, does not queue messages for a busy conversation, and does not ask a model twice
-//! for the same step.
+//! Hears [`PRINTED`] and the host's [`STOPPING`]; says [`STARTED`], [`SETTLED`], [`OPENED`] and, empty, [`PRINTED`]; applies
+//! [`INPUT`], [`SYSTEM_PROMPT`], [`TOOLS`] and [`GATE`]; asks models, tools, the conversation store and, where there is one,
+//! the message queue. Serves [`START`], [`WATCH`], [`STOP`], [`CLOSE`], [`ANSWER`] and [`STATUS`], and the routes
+//! `POST /chat`, `GET /models`, and below `/conversations/:id` `GET /events`, `/last` and `/status`, `POST /answer`, `/close`,
+//! `/open` and `/stop`.
+//! Does not store anything itself, and does not queue messages for a busy conversation.
 //!
-//! A reload waits for the turns that run, because no generation goes on with a turn of another; with no time to wait it
-//! ends them as a stop does. Who comes after it still gets the frames of turns that ended before.
+//! What viewers see is durable first, but for the pieces of a text, which are drafted beside the stream and say that a
+//! crash may take them back. A turn that asks a person leaves nothing in memory: it goes on from its log. A reload waits
+//! for the turns that run, and what then still runs comes to a halt behind what it has said and goes on in the next
+//! generation; with no time to wait they end as by a stop.
 //!
 //! | file | subject |
 //! |---|---|
-//! | `orchestrator` | what is served: start, watch, stop, status |
+//! | `orchestrator` | what is served: start, watch, stop, close, answer, status; what becomes of turns in a reload |
 //! | `admission`, `folder` | the rules by which a start is accepted |
 //! | `hub` | frames for viewers, and the claim that makes a turn the only one of its conversation |
 //! | `turn` | one turn from its first request to its seal |
+//! | `sheet` | what a step has said: where it stands, how far it is durable and was shown |
 //! | `request` | the one place that makes requests to models |
 //! | `step`, `batch`, `ending` | the rules inside a turn: what a model said, which tools run when, when it ends |
-//! | `tools`, `stop` | running the tools of a step; the signal that stops a turn |
+//! | `tools`, `stop` | running the tools of a step; the signal that interrupts a turn |
+//! | `histories`, `common`, `handed` | what conversations have said; what turns share; turns on their way to the next generation |
+//! | `shown` | how a chunk of the log is shown |
 //! | `edges` | everything a turn needs of the world, as one trait |
 //! | `routes` | the HTTP form of it |
 
@@ -25,14 +31,19 @@
 
 mod admission;
 mod batch;
+mod common;
 mod edges;
 mod ending;
 mod folder;
+mod handed;
+mod histories;
 mod hub;
 mod orchestrator;
 mod relay;
 mod request;
 mod routes;
+mod sheet;
+mod shown;
 mod step;
 mod stop;
 mod tools;
@@ -40,25 +51,30 @@ mod turn;
 
 use std::sync::Arc;
 
-use transom_agent::conversation::{
-    APPEND, Append, Appended, Conversation, FIND, HISTORY, History, UPDATE, Update,
-};
+use transom_agent::conversation::{Conversation, FIND, OPENED, Opened, UPDATE, Update};
 use transom_agent::event::AgentEvent;
+use transom_agent::log::{
+    APPEND, Append, Appended, Chunks, DRAFT, Draft, Drafted, HISTORY, History, HistoryOf, LOCATE, Located,
+    MessageOf, READ, REPAIR, Read, Repair, Repaired,
+};
 use transom_agent::provider::{MODEL, ModelInfo, ModelRequest, ProviderEvent};
+use transom_agent::queue::{DELIVERED, Delivered, Queue, TAKE, Taken};
 use transom_agent::reach::{HTTP_ROUTE, HTTP_STREAM, HttpFrame, HttpReply, HttpRequest, HttpRoute};
 use transom_agent::tool::{
-    PRINTED, TOOL, TOOLS, ToolAssembly, ToolCall, ToolDefinition, ToolOutput, ToolPrinted,
+    GATE, PRINTED, TOOL, TOOLS, ToolAssembly, ToolCall, ToolDefinition, ToolGate, ToolOutput, ToolPrinted,
 };
 use transom_agent::turn::{
-    INPUT, SETTLED, START, STARTED, STATUS, STOP, SYSTEM_PROMPT, StartTurn, Stopped, SystemPrompt, TurnInput,
-    TurnSettled, TurnStarted, TurnStatus, WATCH, Watch,
+    ANSWER, AnswerQuestion, Answered, CLOSE, Closed, INPUT, SETTLED, START, STARTED, STATUS, STOP,
+    SYSTEM_PROMPT, StartTurn, Stopped, SystemPrompt, TurnInput, TurnSettled, TurnStarted, TurnStatus, WATCH,
+    Watch,
 };
+use transom_agent::workspace::{WORKSPACES, WorkspaceQuery, Workspaces};
 use transom_plugin_api::hosting::{STOPPING, Stopping};
 use transom_plugin_api::prelude::*;
 
 use crate::edges::bus::Bus;
 use crate::edges::prints::Prints;
-use crate::hub::Kept;
+use crate::handed::Handed;
 use crate::orchestrator::Orchestrator;
 
 /// Prints of tools that may wait to be shown; of more the oldest are lost.
@@ -74,12 +90,23 @@ pub struct SessionOrchestrator {
         default = "You are a helpful agent. Use the tools you are given where they help, and say so when something cannot be done."
     )]
     system_prompt: String,
-    /// Requests to the model in one turn, after which it ends; 0 for no limit.
+    /// Requests to the model in one turn, after which it ends; 0 for no limit. The last one is made without tools, so that
+    /// the model comes to an end.
     #[setting(default = 50)]
     max_steps: u32,
+    /// Seconds that a turn may work, without the time in which it waits for a person; 0 for no limit.
+    #[setting(default = 0)]
+    turn_timeout_s: u64,
+    /// Tokens, in and out, after which a turn makes one more request, without tools, and ends; 0 for no limit.
+    #[setting(default = 0)]
+    turn_token_budget: u64,
     /// Tools of one step that run side by side. At least 1.
     #[setting(default = 4, min = 1)]
     max_parallel_tools: u32,
+    /// Whether a tool starts as soon as the model has asked for it, and not only when it has asked for all. No call starts
+    /// early while a plugin has a say in which ones run.
+    #[setting(default = false)]
+    eager: bool,
     /// Seconds a tool may take; 0 for as long as it needs.
     #[setting(default = 600)]
     tool_timeout_s: u64,
@@ -96,6 +123,12 @@ pub struct OrchestratorPorts {
     stop: Server<Text, Stopped>,
     #[serves(STATUS)]
     status: Server<Text, TurnStatus>,
+    #[serves(CLOSE)]
+    close: Server<Text, Closed>,
+    #[serves(ANSWER)]
+    answer: Server<AnswerQuestion, Answered>,
+    #[says(OPENED)]
+    opened: Emitter<Opened>,
     #[says(STARTED)]
     started: Emitter<TurnStarted>,
     #[says(SETTLED)]
@@ -112,10 +145,26 @@ pub struct OrchestratorPorts {
     system_prompt: Applier<SystemPrompt>,
     #[applies(TOOLS)]
     tools: Applier<ToolAssembly>,
+    #[applies(GATE)]
+    gate: Applier<ToolGate>,
     #[calls(APPEND)]
     append: Caller<Append, Appended>,
     #[calls(HISTORY)]
-    history: Caller<Text, History>,
+    history: Caller<HistoryOf, History>,
+    #[calls(DRAFT)]
+    draft: Caller<Draft, Drafted>,
+    #[calls(REPAIR)]
+    repair: Caller<Repair, Repaired>,
+    #[calls(READ)]
+    read: Caller<Read, Chunks>,
+    #[calls(LOCATE)]
+    locate: Caller<MessageOf, Located>,
+    #[calls(WORKSPACES, optional)]
+    workspaces: Caller<WorkspaceQuery, Workspaces>,
+    #[calls(TAKE, optional)]
+    take: Caller<Text, Taken>,
+    #[calls(DELIVERED, optional)]
+    delivered: Caller<Delivered, Queue>,
     #[calls(FIND)]
     find: Caller<Text, Conversation>,
     #[calls(UPDATE)]
@@ -124,9 +173,9 @@ pub struct OrchestratorPorts {
     model: StreamCaller<ModelRequest, ProviderEvent, ModelInfo>,
     #[calls(TOOL)]
     tool: Caller<ToolCall, ToolOutput, ToolDefinition>,
-    #[serves(HTTP_ROUTE, names = ["GET /models", "GET /conversations/:id/status", "POST /conversations/:id/stop"])]
+    #[serves(HTTP_ROUTE, names = ["GET /models", "GET /conversations/:id/last", "GET /conversations/:id/status", "POST /conversations/:id/answer", "POST /conversations/:id/close", "POST /conversations/:id/open", "POST /conversations/:id/stop"])]
     routes: Server<HttpRequest, HttpReply, HttpRoute>,
-    #[serves(HTTP_STREAM, names = ["POST /chat"])]
+    #[serves(HTTP_STREAM, names = ["GET /conversations/:id/events", "POST /chat"])]
     streams: StreamServer<HttpRequest, HttpFrame, HttpRoute>,
 }
 
@@ -144,26 +193,30 @@ impl Plugin for SessionOrchestrator {
         ports.stopping.queued_with(&orchestrator, Mailbox::coalesce(), async |orchestrator, _, _| {
             orchestrator.shut_down().await;
         })?;
+        let stopped = Arc::clone(&orchestrator);
+        host.on_stop(async move { stopped.shut_down().await });
         succeed(&orchestrator, &host);
-        host.on_stop(async move { orchestrator.shut_down().await });
         Ok(())
     }
 }
 
-/// Goes on with what the generation before left, and leaves the same to the next.
+/// Goes on with the turns that the generation before left, and leaves those that run to the next.
 fn succeed(orchestrator: &Arc<Orchestrator<Bus>>, host: &Host) {
-    match host.handed_over::<Kept>() {
-        Ok(before) => orchestrator.restore(before.unwrap_or_default()),
-        // They are a convenience: not worth a plugin that cannot be replaced.
-        Err(error) => tracing::warn!("the frames of turns that ended lately are gone: {error}"),
-    }
     let drains = Arc::clone(orchestrator);
     host.on_drain(move |patience| {
         let orchestrator = Arc::clone(&drains);
         async move { orchestrator.drain(patience).await }
     });
     let leaves = Arc::clone(orchestrator);
-    host.hand_over(move || std::future::ready(leaves.hand_over()));
+    host.hand_over(move || {
+        let orchestrator = Arc::clone(&leaves);
+        async move { orchestrator.hand_over().await }
+    });
+    orchestrator.begin(host.handed_over::<Handed>().map(Option::unwrap_or_default).unwrap_or_else(|error| {
+        // Turns that cannot go on are ended as lost, which is better than a plugin that cannot be replaced.
+        tracing::error!("turns that were under way are lost: {error}");
+        Handed::default()
+    }));
 }
 
 fn hear_prints(
@@ -187,22 +240,23 @@ fn serve_turns(orchestrator: &Arc<Orchestrator<Bus>>, ports: &OrchestratorPorts)
     })?;
     let watches = Arc::clone(orchestrator);
     ports.watch.serve(move |request, mut items, _| {
-        let viewer = watches.watch(&request);
+        let orchestrator = Arc::clone(&watches);
         async move {
-            let viewer = viewer?;
+            // Until then viewers would be shown less than stands.
+            orchestrator.until_repaired().await?;
+            let viewer = orchestrator.watch(&request)?;
             while let Some(frame) = viewer.next().await {
                 items.send(frame?.event().clone()).await;
             }
             Ok(())
         }
     })?;
-    let stops = Arc::clone(orchestrator);
-    ports.stop.serve(move |id, _| std::future::ready(Ok(stops.stop(&id))))?;
-    let statuses = Arc::clone(orchestrator);
-    ports.status.serve(move |id, _| {
-        let orchestrator = Arc::clone(&statuses);
-        async move { orchestrator.status(&id).await }
-    })
+    ports.stop.serve_with(orchestrator, async |orchestrator, id, _| orchestrator.stop(&id).await)?;
+    ports.close.serve_with(orchestrator, async |orchestrator, id, _| orchestrator.close(&id).await)?;
+    ports
+        .answer
+        .serve_with(orchestrator, async |orchestrator, answer, _| orchestrator.answer(answer).await)?;
+    ports.status.serve_with(orchestrator, async |orchestrator, id, _| orchestrator.status(&id).await)
 }
 
 export_plugin!(SessionOrchestrator, id = "session-orchestrator", handover = "exclusive");

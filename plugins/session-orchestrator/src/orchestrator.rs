@@ -1,82 +1,52 @@
 //! What the orchestrator serves, whatever carries the request.
 
-use std::sync::Arc;
-use std::time::Duration;
+mod beginning;
+mod last;
+mod parked;
+mod reload;
 
-use tokio::sync::oneshot;
-use transom_agent::conversation::{Conversation, Status};
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use transom_agent::conversation::{Conversation, Opened, Status, Update};
 use transom_agent::provider::ModelInfo;
 use transom_agent::tool::ToolPrinted;
-use transom_agent::turn::{StartTurn, Stopped, TurnInput, TurnStarted, TurnStatus, Watch};
-use transom_plugin_api::sabotage::sabotaged;
-use transom_plugin_api::{CallError, CallErrorKind, Provided, Text};
+use transom_agent::turn::{Closed, Stopped, TurnStatus, Watch};
+use transom_plugin_api::{CallError, CallErrorKind, Maybe, Provided, Text};
 
-use crate::admission::{self, ModelWishes};
+pub(crate) use self::last::Last;
+
+use crate::common::Common;
 use crate::edges::Edges;
-use crate::hub::{Claim, Hub, Kept, Viewer};
+use crate::hub::{Claim, Hub, Viewer};
 use crate::turn::{Terms, Turn};
-use crate::{SessionOrchestrator, folder};
+use crate::{SessionOrchestrator, admission};
 
 /// Starts turns, and shows and stops those that run.
 pub(crate) struct Orchestrator<E> {
     edges: Arc<E>,
     hub: Arc<Hub>,
     settings: Arc<SessionOrchestrator>,
+    common: Arc<Common>,
+    /// Whether what the last run has left is in order.
+    repaired: watch::Sender<bool>,
 }
 
 impl<E: Edges> Orchestrator<E> {
     pub(crate) fn new(edges: E, settings: SessionOrchestrator) -> Self {
-        Self { edges: Arc::new(edges), hub: Hub::new(), settings: Arc::new(settings) }
-    }
-
-    /// Begins a turn, with a viewer that sees all of it.
-    ///
-    /// The conversation is claimed first, so that of two messages at a time one is refused before any filter or store
-    /// has seen it. Until the person's message is stored, dropping this future or failing leaves no trace.
-    ///
-    /// # Errors
-    /// See [`START`](transom_agent::turn::START).
-    pub(crate) async fn start(&self, request: StartTurn) -> Result<(TurnStarted, Viewer), CallError> {
-        admission::check_conversation_id(&request.conversation_id)?;
-        admission::check_text(&request.text)?;
-        let now_ms = self.edges.now_ms();
-        let claim = self.hub.claim(&request.conversation_id, new_turn_id(), now_ms)?;
-        let terms = self.agree(&claim, request, now_ms).await?;
-        let viewer = claim.viewer()?;
-        let (accepted, answer) = oneshot::channel();
-        let (edges, settings) = (Arc::clone(&self.edges), Arc::clone(&self.settings));
-        self.edges.spawn(Turn { edges, settings, claim, terms }.go(accepted));
-        let started =
-            answer.await.map_err(|_| CallError::unavailable("the turn was broken off by the host"))??;
-        Ok((started, viewer))
-    }
-
-    async fn agree(&self, claim: &Claim, request: StartTurn, now_ms: i64) -> Result<Terms, CallError> {
-        let known = self.known(claim.conversation_id()).await?;
-        let known = known.as_ref();
-        let served: Vec<Text> = self.edges.models().into_iter().map(|model| model.name).collect();
-        let wishes = ModelWishes {
-            asked: request.model.as_deref(),
-            stored: known.and_then(|known| known.model.as_deref()),
-            configured: self.settings.default_model.as_deref(),
-        };
-        let model = admission::choose_model(wishes, &served)?;
-        let stored_cwd = known.and_then(|known| known.cwd.as_deref());
-        let cwd = folder::choose(request.cwd.as_deref(), stored_cwd, &self.edges.roots())?;
-        let input = TurnInput { conversation_id: request.conversation_id, text: request.text };
-        let text = self.edges.filter_input(input).await?.text;
-        if text.trim().is_empty() {
-            return Err(CallError::new(CallErrorKind::Refused, "a filter left nothing of the message"));
+        let edges = Arc::new(edges);
+        Self {
+            hub: Hub::new(Arc::<E>::clone(&edges)),
+            edges,
+            settings: Arc::new(settings),
+            common: Arc::default(),
+            repaired: watch::Sender::new(false),
         }
-        Ok(Terms {
-            text,
-            reasoning_effort: request.reasoning_effort.into_option().unwrap_or_default(),
-            chosen_model: request.model.is_some().then(|| model.clone()).into(),
-            chosen_cwd: request.cwd.is_some().then(|| cwd.clone()).into(),
-            model,
-            cwd,
-            accepted_at: now_ms,
-        })
+    }
+
+    fn turn(&self, claim: Claim, terms: Terms) -> Turn<E> {
+        let (edges, settings) = (Arc::clone(&self.edges), Arc::clone(&self.settings));
+        Turn { edges, settings, common: Arc::clone(&self.common), claim, terms }
     }
 
     /// What the store knows about a conversation, if anything.
@@ -88,6 +58,15 @@ impl<E: Edges> Orchestrator<E> {
         }
     }
 
+    /// The turn for which a conversation takes no other: it runs, or waits for a person.
+    pub(crate) async fn turn_of(&self, conversation_id: &Text) -> Option<Text> {
+        if let Some(turn_id) = self.hub.running_turn(conversation_id) {
+            return Some(turn_id);
+        }
+        let known = self.edges.find(conversation_id).await.ok()?;
+        known.turn.into_option().map(|turn| turn.turn_id)
+    }
+
     /// Attaches a viewer.
     ///
     /// # Errors
@@ -97,9 +76,37 @@ impl<E: Edges> Orchestrator<E> {
         self.hub.watch(request, self.edges.now_ms())
     }
 
-    /// Stops the running turn of a conversation, if there is one.
-    pub(crate) fn stop(&self, conversation_id: &Text) -> Stopped {
-        Stopped { conversation_id: conversation_id.clone(), aborted_turn: self.hub.stop(conversation_id) }
+    /// Stops the running turn of a conversation, or the one that waits for a person, if there is one.
+    ///
+    /// # Errors
+    /// When the store cannot be asked.
+    pub(crate) async fn stop(&self, conversation_id: &Text) -> Result<Stopped, CallError> {
+        match self.stop_known(conversation_id).await {
+            Err(error) if error.kind == CallErrorKind::NotFound => {
+                Ok(Stopped { conversation_id: conversation_id.clone(), aborted_turn: false })
+            }
+            stopped => stopped,
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn stop_running(&self, conversation_id: &str) -> bool {
+        self.hub.stop(conversation_id)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn runs(&self, conversation_id: &str) -> bool {
+        self.hub.is_running(conversation_id)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn is_repaired(&self) -> bool {
+        *self.repaired.borrow()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn assume_repaired(&self) {
+        self.repaired.send_replace(true);
     }
 
     /// As [`stop`](Self::stop), for a conversation that must be there.
@@ -107,11 +114,38 @@ impl<E: Edges> Orchestrator<E> {
     /// # Errors
     /// `NotFound` for an unknown conversation.
     pub(crate) async fn stop_known(&self, conversation_id: &Text) -> Result<Stopped, CallError> {
-        let stopped = self.stop(conversation_id);
-        if !stopped.aborted_turn {
-            self.edges.find(conversation_id).await?;
+        let aborted_turn = self.hub.stop(conversation_id)
+            || self.stop_parked(&self.edges.find(conversation_id).await?).await?;
+        Ok(Stopped { conversation_id: conversation_id.clone(), aborted_turn })
+    }
+
+    /// Stops the turn of a conversation, if there is one, and puts the conversation away.
+    ///
+    /// # Errors
+    /// See [`CLOSE`](transom_agent::turn::CLOSE).
+    pub(crate) async fn close(&self, conversation_id: &Text) -> Result<Closed, CallError> {
+        let known = self.edges.find(conversation_id).await?;
+        let aborted_turn = self.hub.stop(conversation_id) || self.stop_parked(&known).await?;
+        let update = Update {
+            conversation_id: conversation_id.clone(),
+            status: Maybe::Some(Status::Closed),
+            ..Update::default()
+        };
+        if known.status != Status::Closed || aborted_turn {
+            self.edges.update(update).await?;
         }
-        Ok(stopped)
+        Ok(Closed { conversation_id: conversation_id.clone(), aborted_turn })
+    }
+
+    /// Says that somebody wants a conversation to be seen.
+    ///
+    /// # Errors
+    /// `NotFound` for an unknown conversation.
+    pub(crate) async fn open(&self, conversation_id: &Text) -> Result<Conversation, CallError> {
+        let known = self.edges.find(conversation_id).await?;
+        let workspace_id = known.workspace_id.clone();
+        self.edges.say_opened(&Opened { conversation_id: conversation_id.clone(), workspace_id });
+        Ok(known)
     }
 
     /// What a conversation is doing.
@@ -122,8 +156,8 @@ impl<E: Edges> Orchestrator<E> {
         let is_active = self.hub.is_running(conversation_id);
         let status = match (is_active, self.edges.find(conversation_id).await) {
             (true, _) => Status::Active,
-            // Nothing runs, whatever a status that could not be updated says.
-            (false, Ok(Conversation { status: Status::Active, .. })) => Status::Idle,
+            // Nothing runs and nothing waits, whatever a status says that was left behind.
+            (false, Ok(Conversation { status: Status::Active, turn: Maybe::None, .. })) => Status::Idle,
             (false, found) => found?.status,
         };
         Ok(TurnStatus { conversation_id: conversation_id.clone(), is_active, status })
@@ -142,53 +176,16 @@ impl<E: Edges> Orchestrator<E> {
         self.hub.printed(printed);
     }
 
-    /// Waits until no turn runs, at most `patience`; with none left it stops them and waits until they are sealed. Then
-    /// nobody watches any more. Everything works on, in case nobody comes after all.
-    pub(crate) async fn drain(&self, patience: Duration) {
-        if sabotaged("reload-under-turns") {
-            return;
-        }
-        if patience.is_zero() {
-            self.hub.stop_all();
-            self.hub.until_idle().await;
-        } else {
-            tokio::select! {
-                biased;
-                () = self.hub.until_idle() => {}
-                () = self.edges.sleep(patience) => {}
-            }
-        }
-        self.hub.retire_viewers();
-    }
-
-    /// What the next generation is to go on with.
-    ///
-    /// # Errors
-    /// `Conflict` while turns run: they cannot be handed over.
-    pub(crate) fn hand_over(&self) -> Result<Kept, CallError> {
-        match self.hub.running() {
-            1.. if !sabotaged("reload-under-turns") => Err(CallError::conflict(format!(
-                "turns that run: {}; give them more time with `--drain`, or end them with `--now`",
-                self.hub.running()
-            ))),
-            _ => Ok(self.hub.kept(self.edges.now_ms())),
-        }
-    }
-
-    /// Goes on with what the generation before has handed over.
-    pub(crate) fn restore(&self, kept: Kept) {
-        self.hub.restore(kept);
-    }
-
-    /// Stops all turns and waits until they are sealed.
-    pub(crate) async fn shut_down(&self) {
-        self.hub.close().await;
+    /// As in a reload, while turns run.
+    #[cfg(test)]
+    pub(crate) fn retire_viewers(&self) {
+        self.hub.retire_viewers(0);
     }
 }
 
-fn new_turn_id() -> Text {
-    format!("turn-{}", uuid::Uuid::new_v4()).into()
-}
-
+#[cfg(test)]
+mod reload_tests;
+#[cfg(test)]
+mod start_tests;
 #[cfg(test)]
 mod tests;

@@ -41,6 +41,13 @@ impl Prefix {
         &self.tools
     }
 
+    /// The request for the last step: without tools, and with a line behind everything that was said before.
+    pub(crate) fn last_request(&self, messages: &Shared<List<Message>>, line: Message) -> ModelRequest {
+        let mut messages = messages.clone();
+        messages.to_mut().push(line);
+        ModelRequest { tools: List::new(), ..self.request(&messages) }
+    }
+
     /// The request for the next step.
     pub(crate) fn request(&self, messages: &Shared<List<Message>>) -> ModelRequest {
         ModelRequest {

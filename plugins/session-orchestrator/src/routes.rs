@@ -1,19 +1,18 @@
 //! The HTTP form of the orchestrator.
 
+mod answer;
 mod chat;
+mod stream;
 
 use std::sync::Arc;
 
 use serde_json::{Map as Object, Value, json};
-use transom_agent::event::AgentEventKind;
 use transom_agent::provider::ModelInfo;
 use transom_agent::reach::{HttpFrame, HttpReply, HttpRequest, HttpRoute};
-use transom_plugin_api::{
-    CallError, CallErrorKind, Items, Json, Map, Provided, Server, StartError, StreamServer, Text,
-};
+use transom_plugin_api::{CallError, Json, Provided, Server, StartError, StreamServer, Text};
 
 use crate::edges::Edges;
-use crate::orchestrator::Orchestrator;
+use crate::orchestrator::{Last, Orchestrator};
 
 /// Puts the routes on the bus.
 pub(crate) fn register<E: Edges>(
@@ -39,57 +38,52 @@ pub(crate) fn register<E: Edges>(
         async move { reply(&orchestrator.stop_known(&conversation_of(&request)?).await?) }
     })?;
     let shared = Arc::clone(orchestrator);
+    let about = HttpRoute::new("puts a conversation away; its turn is stopped");
+    routes.serve_named("POST /conversations/:id/close", about, move |request, _| {
+        let orchestrator = Arc::clone(&shared);
+        async move { reply(&orchestrator.close(&conversation_of(&request)?).await?) }
+    })?;
+    let shared = Arc::clone(orchestrator);
+    let about = HttpRoute::new("asks for a conversation to be shown wherever conversations are shown");
+    routes.serve_named("POST /conversations/:id/open", about, move |request, _| {
+        let orchestrator = Arc::clone(&shared);
+        async move {
+            let opened = orchestrator.open(&conversation_of(&request)?).await?;
+            reply(&json!({ "conversationId": opened.id }))
+        }
+    })?;
+    let shared = Arc::clone(orchestrator);
+    let about = HttpRoute::new("what the model said last; waits up to a minute for the end of a turn");
+    routes.serve_named("GET /conversations/:id/last", about, move |request, _| {
+        let orchestrator = Arc::clone(&shared);
+        async move {
+            let conversation_id = conversation_of(&request)?;
+            reply(&last_body(&conversation_id, &orchestrator.last(&conversation_id).await?))
+        }
+    })?;
+    let shared = Arc::clone(orchestrator);
+    routes.serve_named("POST /conversations/:id/answer", answer::about(), move |request, _| {
+        let orchestrator = Arc::clone(&shared);
+        async move { reply(&orchestrator.answer(answer::read(&request)?).await?) }
+    })?;
+    let shared = Arc::clone(orchestrator);
+    streams.serve_named("GET /conversations/:id/events", stream::about(), move |request, mut items, _| {
+        let orchestrator = Arc::clone(&shared);
+        async move { stream::events(&orchestrator, &request, &mut items).await }
+    })?;
+    let shared = Arc::clone(orchestrator);
     streams.serve_named("POST /chat", chat::about(), move |request, mut items, _| {
         let orchestrator = Arc::clone(&shared);
-        async move { stream_chat(&orchestrator, &request, &mut items).await }
+        async move { stream::chat(&orchestrator, &request, &mut items).await }
     })
 }
 
-/// Takes the frames of a streamed answer; the bus in earnest, memory in tests.
-pub(crate) trait FrameSink: Send {
-    /// Hands one frame over; waits until there is room.
-    fn send(&mut self, frame: HttpFrame) -> impl Future<Output = ()> + Send;
-}
-
-impl FrameSink for Items<HttpFrame> {
-    async fn send(&mut self, frame: HttpFrame) {
-        Self::send(self, frame).await;
+fn last_body(conversation_id: &Text, last: &Last) -> Value {
+    let mut body = json!({ "conversationId": conversation_id, "content": last.content });
+    if let Some(turn_id) = &last.turn_id {
+        body["turnId"] = json!(turn_id);
     }
-}
-
-/// Starts a turn and streams all of it. Whether anybody still reads makes no difference to the turn.
-pub(crate) async fn stream_chat<E: Edges>(
-    orchestrator: &Orchestrator<E>,
-    request: &HttpRequest,
-    frames: &mut impl FrameSink,
-) -> Result<(), CallError> {
-    let start = chat::read(&request.body.value(), new_conversation_id)?;
-    let conversation_id = start.conversation_id.clone();
-    let head = HttpFrame::Head {
-        status: 200,
-        headers: Map::from_iter([("X-Conversation-Id", conversation_id.clone())]),
-    };
-    match orchestrator.start(start).await {
-        Ok((_, viewer)) => {
-            frames.send(head).await;
-            while let Some(frame) = viewer.next().await {
-                frames.send(HttpFrame::Data { data: frame?.json().clone() }).await;
-            }
-            Ok(())
-        }
-        Err(error) if error.kind == CallErrorKind::Conflict => {
-            frames.send(head).await;
-            frames.send(HttpFrame::Data { data: busy(&conversation_id, error)? }).await;
-            Ok(())
-        }
-        Err(error) => Err(error),
-    }
-}
-
-/// A busy conversation is told in the stream, where a client that shows a conversation looks for it.
-fn busy(conversation_id: &str, error: CallError) -> Result<Json, CallError> {
-    let kind = AgentEventKind::Error { message: error.message, code: Text::from("already-active").into() };
-    encoded(&kind.of(conversation_id, ""))
+    body
 }
 
 fn models_body((models, default): (Vec<Provided<ModelInfo>>, Option<Text>)) -> Value {

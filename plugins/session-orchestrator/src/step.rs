@@ -2,25 +2,62 @@
 
 use serde::Serialize;
 use transom_agent::event::AgentEventKind;
-use transom_agent::message::{Chunk, Message, Role};
-use transom_agent::provider::{FinishReason, ProviderEvent, Usage};
+use transom_agent::log::Entry;
+use transom_agent::message::{Chunk, Message};
+use transom_agent::provider::{FailureClass, FinishReason, ProviderEvent, Usage};
 use transom_plugin_api::sabotage::sabotaged;
-use transom_plugin_api::{CallError, Json, List, Maybe, Text};
+use transom_plugin_api::{CallError, Json, Maybe, Text};
 
 use crate::relay;
+use crate::sheet::{MessageIds, Part, Sheet};
 
 /// One request to a model and what came of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
     id: Text,
-    /// What the ids of calls begin with that the provider gave none of their own.
-    call_prefix: String,
-    began_at: i64,
+    ids: StepIds,
+    /// When the model was asked last.
+    asked_at: i64,
     first_token_at: Option<i64>,
-    chunks: Vec<Chunk>,
+    sheet: Sheet,
     calls: Vec<Call>,
+    /// How far each of the calls has come.
+    stages: Vec<Stage>,
     usage: Option<Usage>,
     outcome: Option<Outcome>,
+    closed: bool,
+}
+
+/// The ids of a step's messages: short, and the same whoever asks.
+#[derive(Clone, Debug)]
+pub(crate) struct StepIds {
+    turn_id: Text,
+    number: u32,
+}
+
+impl StepIds {
+    /// The fact that the request is made again.
+    pub(crate) fn retry(&self, attempt: u32) -> Text {
+        format!("{}/{}r{attempt}", self.turn_id, self.number).into()
+    }
+
+    /// A question about the call of that index.
+    pub(crate) fn question(&self, index: usize) -> Text {
+        format!("{}/{}q{index}", self.turn_id, self.number).into()
+    }
+}
+
+impl MessageIds for StepIds {
+    fn id_of(&self, part: Part) -> Text {
+        let Self { turn_id, number } = self;
+        match part {
+            Part::Said => format!("{turn_id}/{number}"),
+            Part::Result(index) => format!("{turn_id}/{number}.{index}"),
+            Part::Facts => format!("{turn_id}/{number}f"),
+            Part::Questions => format!("{turn_id}/{number}q"),
+        }
+        .into()
+    }
 }
 
 /// How a model's answer ended.
@@ -37,8 +74,20 @@ pub(crate) enum Outcome {
 pub(crate) struct Failure {
     /// One sentence.
     pub(crate) message: Text,
-    /// The class.
+    /// The class, as viewers are told.
     pub(crate) code: Text,
+    /// The class, when the provider told it.
+    pub(crate) class: Option<FailureClass>,
+    /// Milliseconds that the provider asked to wait.
+    pub(crate) retry_after_ms: Option<u64>,
+}
+
+/// How far a call has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Open,
+    Begun,
+    Answered,
 }
 
 /// A tool the model asks for.
@@ -54,13 +103,20 @@ pub(crate) struct Call {
 pub(crate) struct Answer {
     pub(crate) content: Text,
     pub(crate) is_error: bool,
-    /// Milliseconds it ran.
-    pub(crate) duration_ms: u64,
+    /// Milliseconds it ran, when it ran to its end.
+    pub(crate) duration_ms: Option<u64>,
+}
+
+impl Answer {
+    /// What the model reads in place of an answer.
+    pub(crate) fn instead(content: impl Into<Text>) -> Self {
+        Self { content: content.into(), is_error: true, duration_ms: None }
+    }
 }
 
 impl Failure {
     pub(crate) fn new(code: &str, message: impl Into<Text>) -> Self {
-        Self { message: message.into(), code: code.into() }
+        Self { message: message.into(), code: code.into(), class: None, retry_after_ms: None }
     }
 
     /// A failed call; its kind is the class.
@@ -88,21 +144,40 @@ fn word(of: &impl Serialize) -> String {
 }
 
 impl Step {
-    pub(crate) fn new(turn_id: &str, number: u32, now_ms: i64) -> Self {
+    /// A step that asks its model for the first time.
+    pub(crate) fn new(turn_id: &Text, number: u32, now_ms: i64) -> Self {
         Self {
+            ids: StepIds { turn_id: turn_id.clone(), number },
             id: format!("{turn_id}#{number}").into(),
-            call_prefix: format!("call-{turn_id}-{number}"),
-            began_at: now_ms,
+            asked_at: now_ms,
             first_token_at: None,
-            chunks: Vec::new(),
+            sheet: Sheet::default(),
             calls: Vec::new(),
+            stages: Vec::new(),
             usage: None,
             outcome: None,
+            closed: false,
         }
     }
 
-    pub(crate) fn id(&self) -> &Text {
+    /// A step whose model has said everything, all of it stored: what is left are calls.
+    pub(crate) fn resumed(turn_id: &Text, number: u32, calls: Vec<Call>) -> Self {
+        let stages = vec![Stage::Open; calls.len()];
+        Self { calls, stages, closed: true, ..Self::new(turn_id, number, 0) }
+    }
+
+    /// Says that the answer to a call is in the log.
+    pub(crate) fn answered_before(&mut self, index: usize) {
+        self.stages[index] = Stage::Answered;
+    }
+
+    pub(crate) const fn id(&self) -> &Text {
         &self.id
+    }
+
+    /// The ids of its messages.
+    pub(crate) const fn ids(&self) -> &StepIds {
+        &self.ids
     }
 
     pub(crate) fn calls(&self) -> &[Call] {
@@ -118,12 +193,33 @@ impl Step {
         self.outcome.as_ref()
     }
 
-    /// Takes in what came next from the provider (`None`: the end) and gives the frame to show for it.
-    pub(crate) fn take(
-        &mut self,
-        next: Option<Result<ProviderEvent, CallError>>,
-        now_ms: i64,
-    ) -> Option<AgentEventKind> {
+    /// What it has said, with how far that is durable and was shown.
+    pub(crate) const fn sheet(&mut self) -> &mut Sheet {
+        &mut self.sheet
+    }
+
+    /// Whether the model says nothing more.
+    pub(crate) const fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// Whether the model has not given anything yet.
+    pub(crate) fn is_blank(&self) -> bool {
+        self.sheet.is_empty() && self.usage.is_none()
+    }
+
+    /// The model gave nothing but a failure, and is asked once more.
+    pub(crate) fn forget_failure(&mut self) {
+        self.outcome = None;
+    }
+
+    /// It is asked now.
+    pub(crate) const fn ask_again(&mut self, now_ms: i64) {
+        self.asked_at = now_ms;
+    }
+
+    /// Takes in what came next from the provider (`None`: the end).
+    pub(crate) fn take(&mut self, next: Option<Result<ProviderEvent, CallError>>, now_ms: i64) {
         match next {
             Some(Ok(event)) => self.take_event(event, now_ms),
             Some(Err(error)) => self.fail(Failure::of_call("the model gave no complete answer", &error)),
@@ -131,138 +227,181 @@ impl Step {
         }
     }
 
-    fn take_event(&mut self, event: ProviderEvent, now_ms: i64) -> Option<AgentEventKind> {
+    fn take_event(&mut self, event: ProviderEvent, now_ms: i64) {
         match event {
-            ProviderEvent::TextDelta { delta } => self.take_delta(delta, Sort::Text, now_ms),
-            ProviderEvent::ReasoningDelta { delta } => self.take_delta(delta, Sort::Thinking, now_ms),
+            ProviderEvent::TextDelta { delta } => self.take_text(Chunk::Text { text: delta }, now_ms),
+            ProviderEvent::ReasoningDelta { delta } => {
+                self.take_text(Chunk::Thinking { text: delta }, now_ms);
+            }
             ProviderEvent::ToolCall { tool_call_id, tool_name, input } => {
-                Some(self.take_call(tool_call_id, tool_name, input))
+                self.take_call(tool_call_id, tool_name, input);
             }
-            ProviderEvent::Usage { usage } => {
-                self.usage = Some(usage);
-                None
-            }
-            ProviderEvent::Finish { reason } => {
-                self.outcome = Some(Outcome::Finished(reason));
-                None
-            }
-            ProviderEvent::Unknown(_) if sabotaged("drop-what-is-not-known") => None,
+            ProviderEvent::Usage { usage } => self.usage = Some(usage),
+            ProviderEvent::Finish { reason } => self.outcome = Some(Outcome::Finished(reason)),
+            ProviderEvent::Unknown(_) if sabotaged("drop-what-is-not-known") => {}
             ProviderEvent::Unknown(unknown) => {
-                self.chunks.extend(relay::chunk(&unknown));
-                relay::frame(&unknown)
+                // Viewers see only what the log has, too.
+                let shown = relay::frame(&unknown).is_some();
+                if let Some(chunk) = relay::chunk(&unknown).filter(|_| shown) {
+                    self.sheet.push(Part::Said, chunk);
+                }
             }
-            ProviderEvent::Error { message, class, .. } => self.fail(Failure::new(&word(&class), message)),
+            ProviderEvent::Error { message, class, retry_after_ms, .. } => {
+                let failure = Failure::new(&word(&class), message);
+                self.fail(Failure {
+                    class: Some(class),
+                    retry_after_ms: retry_after_ms.into_option(),
+                    ..failure
+                });
+            }
         }
     }
 
     /// Ends the step with a failure, unless it has ended.
-    pub(crate) fn fail(&mut self, failure: Failure) -> Option<AgentEventKind> {
-        if self.outcome.is_some() {
-            return None;
-        }
-        let frame = failure.frame();
-        self.outcome = Some(Outcome::Failed(failure));
-        Some(frame)
+    pub(crate) fn fail(&mut self, failure: Failure) {
+        self.outcome.get_or_insert(Outcome::Failed(failure));
     }
 
-    fn take_delta(&mut self, delta: Text, sort: Sort, now_ms: i64) -> Option<AgentEventKind> {
-        if delta.is_empty() {
-            return None;
+    fn take_text(&mut self, chunk: Chunk, now_ms: i64) {
+        let (Chunk::Text { text } | Chunk::Thinking { text }) = &chunk else { return };
+        if !text.is_empty() {
+            self.first_token_at.get_or_insert(now_ms);
+            self.sheet.push(Part::Said, chunk);
         }
-        self.first_token_at.get_or_insert(now_ms);
-        match (self.chunks.last_mut(), sort) {
-            (Some(Chunk::Text { text }), Sort::Text) | (Some(Chunk::Thinking { text }), Sort::Thinking) => {
-                text.push_str(&delta);
-            }
-            (_, Sort::Text) => self.chunks.push(Chunk::Text { text: delta.clone() }),
-            (_, Sort::Thinking) => self.chunks.push(Chunk::Thinking { text: delta.clone() }),
-        }
-        Some(match sort {
-            Sort::Text => AgentEventKind::TextDelta { delta },
-            Sort::Thinking => AgentEventKind::ReasoningDelta { delta },
-        })
     }
 
-    fn take_call(&mut self, id: Text, name: Text, input: Json) -> AgentEventKind {
+    fn take_call(&mut self, id: Text, name: Text, input: Json) {
         // A result is found by its call's id, so two calls of a step must not share one.
         let id = if id.is_empty() || self.calls.iter().any(|call| call.id == id) {
-            format!("{}-{}", self.call_prefix, self.calls.len()).into()
+            let StepIds { turn_id, number } = &self.ids;
+            format!("call-{turn_id}-{number}-{}", self.calls.len()).into()
         } else {
             id
         };
-        self.chunks.push(Chunk::ToolCall {
+        let call = Chunk::ToolCall {
             tool_call_id: id.clone(),
             tool_name: name.clone(),
             input: input.clone(),
             step_id: Maybe::Some(self.id.clone()),
-        });
-        self.calls.push(Call { id: id.clone(), name: name.clone(), input: input.clone() });
-        AgentEventKind::ToolCall { step_id: self.id.clone(), tool_call_id: id, tool_name: name, input }
+        };
+        self.sheet.push(Part::Said, call);
+        self.calls.push(Call { id, name, input });
+        self.stages.push(Stage::Open);
     }
 
-    /// The frames behind the last event of the model: what it used, if that was told, and how long it took.
-    pub(crate) fn closing_frames(&self, now_ms: i64) -> impl Iterator<Item = AgentEventKind> {
-        let usage = self.usage.map(|usage| AgentEventKind::Usage { step_id: self.id.clone(), usage });
-        let complete = AgentEventKind::StepComplete {
+    /// The model says nothing more: behind its words stand what went wrong, what it used, if that was told, and how long it
+    /// took. Of an answer that is not complete nobody knows what calls it would have come to, so that those which nobody
+    /// knows of yet are forgotten.
+    pub(crate) fn close(&mut self, now_ms: i64) {
+        if std::mem::replace(&mut self.closed, true) {
+            return;
+        }
+        if !matches!(self.outcome, Some(Outcome::Finished(_))) {
+            self.forget_calls();
+        }
+        if let Some(Outcome::Failed(failure)) = &self.outcome {
+            self.sheet.push(Part::Said, failure.chunk());
+        }
+        if let Some(usage) = self.usage {
+            self.sheet.push(Part::Facts, Chunk::Usage { step_id: self.id.clone(), usage });
+        }
+        let complete = Chunk::StepComplete {
             step_id: self.id.clone(),
-            ttft_ms: self.first_token_at.map(|first| between(self.began_at, first)).into(),
+            ttft_ms: self.first_token_at.map(|first| between(self.asked_at, first)).into(),
             decode_ms: self.first_token_at.map(|first| between(first, now_ms)).into(),
-            gen_total_ms: between(self.began_at, now_ms),
+            gen_total_ms: between(self.asked_at, now_ms),
         };
-        usage.into_iter().chain([complete])
+        self.sheet.push(Part::Facts, complete);
+    }
+
+    fn forget_calls(&mut self) {
+        self.sheet.take_out(|chunk| matches!(chunk, Chunk::ToolCall { .. }));
+        let left: Vec<&Text> = self.sheet.chunks(Part::Said).filter_map(call_id).collect();
+        self.calls.retain(|call| left.contains(&&call.id));
+        self.stages.truncate(self.calls.len());
+    }
+
+    /// Where a call stands; 0 as long as it has no position.
+    pub(crate) fn position_of(&self, call: &Call) -> i64 {
+        self.sheet.position_of(|chunk| call_id(chunk) == Some(&call.id)).unwrap_or_default()
+    }
+
+    /// Takes in the answer to a call; the first one counts.
+    pub(crate) fn answer(&mut self, index: usize, answer: Answer) {
+        if std::mem::replace(&mut self.stages[index], Stage::Answered) == Stage::Answered {
+            return;
+        }
+        let call = &self.calls[index];
+        let result = Chunk::ToolResult {
+            tool_call_id: call.id.clone(),
+            tool_name: call.name.clone(),
+            content: answer.content,
+            is_error: answer.is_error,
+            step_id: Maybe::Some(self.id.clone()),
+            duration_ms: answer.duration_ms.into(),
+        };
+        self.sheet.push(Part::Result(index), result);
+    }
+
+    /// Says that a call is being run. It is never run again.
+    pub(crate) fn begin(&mut self, index: usize) {
+        self.stages[index] = Stage::Begun;
+    }
+
+    /// Whether a call has an answer.
+    pub(crate) fn is_answered(&self, index: usize) -> bool {
+        self.stages[index] == Stage::Answered
+    }
+
+    /// The answer to a call, as one that asks for the same is answered.
+    pub(crate) fn answer_of(&self, index: usize) -> Option<Answer> {
+        self.sheet.chunks(Part::Result(index)).find_map(|chunk| match chunk {
+            Chunk::ToolResult { content, is_error, .. } => {
+                Some(Answer { content: content.clone(), is_error: *is_error, duration_ms: None })
+            }
+            _ => None,
+        })
+    }
+
+    /// How many of the calls, from the first on, are durable.
+    pub(crate) fn kept_calls(&self) -> usize {
+        let kept = |call: &&Call| self.sheet.is_kept(|chunk| call_id(chunk) == Some(&call.id));
+        self.calls.iter().take_while(kept).count()
+    }
+
+    /// Answers the calls that have no answer; what `instead` says depends on whether the call is being run.
+    pub(crate) fn answer_rest(&mut self, instead: impl Fn(bool) -> Answer) {
+        for index in 0..self.calls.len() {
+            let begun = self.stages[index] == Stage::Begun;
+            self.answer(index, instead(begun));
+        }
     }
 
     /// The words of the step.
     pub(crate) fn words(&self) -> String {
-        let words = self.chunks.iter().filter_map(|chunk| match chunk {
+        let words = self.sheet.chunks(Part::Said).filter_map(|chunk| match chunk {
             Chunk::Text { text } => Some(text.as_str()),
             _ => None,
         });
         words.collect()
     }
 
-    /// The messages it leaves behind: one of the model's and one for each answer, in the order of the calls. Calls
-    /// without an answer are left out, so that what is stored can be shown to a model again.
-    pub(crate) fn into_messages(
-        self,
-        answers: &[Option<Answer>],
-        mut new_id: impl FnMut() -> Text,
-    ) -> Vec<Message> {
-        let answer_of = |id: &Text| {
-            let index = self.calls.iter().position(|call| call.id == *id)?;
-            answers.get(index)?.as_ref()
-        };
-        let is_kept = |chunk: &Chunk| match chunk {
-            Chunk::ToolCall { tool_call_id, .. } => answer_of(tool_call_id).is_some(),
-            _ => true,
-        };
-        let mut said: List<Chunk> = self.chunks.iter().filter(|chunk| is_kept(chunk)).cloned().collect();
-        if let Some(Outcome::Failed(failure)) = &self.outcome {
-            said.push(failure.chunk());
-        }
-        let mut messages = Vec::new();
-        if !said.is_empty() {
-            messages.push(Message { id: new_id(), role: Role::Assistant, chunks: said });
-        }
-        for call in &self.calls {
-            let Some(answer) = answer_of(&call.id) else { continue };
-            let result = Chunk::ToolResult {
-                tool_call_id: call.id.clone(),
-                tool_name: call.name.clone(),
-                content: answer.content.clone(),
-                is_error: answer.is_error,
-                step_id: Maybe::Some(self.id.clone()),
-            };
-            messages.push(Message { id: new_id(), role: Role::Tool, chunks: List::from([result]) });
-        }
-        messages
+    /// Everything of it for the log.
+    pub(crate) fn entries(&self) -> Vec<Entry> {
+        self.sheet.entries(&self.ids.turn_id, &self.ids)
+    }
+
+    /// What a model is shown of it.
+    pub(crate) fn messages(&self) -> Vec<Message> {
+        self.sheet.messages(&self.ids)
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sort {
-    Text,
-    Thinking,
+fn call_id(chunk: &Chunk) -> Option<&Text> {
+    match chunk {
+        Chunk::ToolCall { tool_call_id, .. } => Some(tool_call_id),
+        _ => None,
+    }
 }
 
 /// Milliseconds from one time to a later one; 0 when the clock was set back between them.

@@ -5,90 +5,130 @@ use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use transom_agent::event::AgentEventKind;
 use transom_agent::tool::{ToolCall, ToolDefinition, ToolOutput};
+use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{CallError, CallErrorKind, Text};
 
-use crate::batch::{Schedule, Work, plan};
+use crate::batch::{Plan, Schedule, Work};
 use crate::edges::Edges;
 use crate::hub::Claim;
-use crate::step::{Answer, Call, between};
+use crate::step::{Answer, Call, Step, between};
 
-/// The tools of a step, and for whom they run.
+/// For whom the tools of a step run, and how.
 pub(crate) struct Batch<'a, E> {
     pub(crate) edges: &'a E,
     pub(crate) claim: &'a Claim,
-    pub(crate) step_id: &'a Text,
-    pub(crate) calls: &'a [Call],
     pub(crate) offered: &'a [ToolDefinition],
     pub(crate) cwd: &'a Text,
-    /// Calls that run side by side.
-    pub(crate) limit: u32,
     /// How long each may take.
     pub(crate) timeout: Option<Duration>,
+}
+
+/// Calls of a step that wait or are at work. Dropped, those at work are cancelled.
+pub(crate) struct Running<'a, E> {
+    batch: Batch<'a, E>,
+    plan: Plan,
+    /// Which calls share the answer of which.
+    same: Vec<(usize, usize)>,
+    /// Calls that were admitted.
+    admitted: usize,
+    schedule: Schedule,
+    at_work: Vec<AtWork<'a>>,
 }
 
 /// A call at work: its index, and its answer to come.
 type AtWork<'a> = (usize, Pin<Box<dyn Future<Output = Answer> + Send + 'a>>);
 
-impl<E: Edges> Batch<'_, E> {
-    /// Runs all calls and shows each answer when it is there. `answers` has a place per call; when this future is
-    /// dropped, calls at work are cancelled and their places stay empty.
-    pub(crate) async fn run(&self, answers: &mut [Option<Answer>]) {
-        let plan = plan(self.calls, self.offered);
-        for (index, _) in plan.iter().enumerate().filter(|(_, work)| **work == Work::Unknown) {
-            self.settle(index, unknown(&self.calls[index].name, self.offered), answers);
+impl<'a, E: Edges> Running<'a, E> {
+    /// At most `limit` run side by side.
+    pub(crate) fn new(batch: Batch<'a, E>, limit: u32) -> Self {
+        let schedule = Schedule::new(limit);
+        Self { batch, plan: Plan::default(), same: Vec::new(), admitted: 0, schedule, at_work: Vec::new() }
+    }
+
+    /// Lets the first calls of a step run, up to `end`. Those that have an answer already are left alone, those of tools
+    /// that were not offered are answered at once.
+    pub(crate) fn admit(&mut self, step: &mut Step, end: usize) {
+        if sabotaged("run-a-started-call-again") {
+            self.admitted = 0;
         }
-        let mut schedule = Schedule::new(&plan, self.limit);
-        let mut at_work: Vec<AtWork<'_>> = Vec::new();
-        loop {
-            while let Some(index) = schedule.start_next() {
-                at_work.push((index, Box::pin(self.run_one(&self.calls[index]))));
+        for index in std::mem::replace(&mut self.admitted, end)..end {
+            if step.is_answered(index) {
+                continue;
             }
-            if at_work.is_empty() {
-                return;
+            let call = &step.calls()[index];
+            match self.plan.of(index, call, self.batch.offered) {
+                Work::Run { alone } => self.schedule.push(index, alone),
+                Work::SameAs(first) => match step.answer_of(first) {
+                    Some(answer) => step.answer(index, answer),
+                    None => self.same.push((index, first)),
+                },
+                Work::Unknown => step.answer(index, unknown(&call.name, self.batch.offered)),
             }
-            let (index, answer) = first_done(&mut at_work).await;
-            schedule.ended();
-            for (same, _) in plan.iter().enumerate().filter(|(_, work)| **work == Work::SameAs(index)) {
-                // It did not run, so it took no time.
-                self.settle(same, Answer { duration_ms: 0, ..answer.clone() }, answers);
-            }
-            self.settle(index, answer, answers);
         }
     }
 
-    async fn run_one(&self, call: &Call) -> Answer {
-        let request = ToolCall {
-            tool_call_id: call.id.clone(),
-            input: call.input.clone(),
-            conversation_id: self.claim.conversation_id().clone(),
-            turn_id: self.claim.turn_id().clone(),
-            cwd: self.cwd.clone(),
-        };
-        let began_at = self.edges.now_ms();
-        self.claim.tool_began(&call.id);
-        let outcome = self.edges.run_tool(&call.name, request, self.timeout).await;
-        self.claim.tool_ended(&call.id);
-        let output = outcome.unwrap_or_else(|error| failed(&call.name, &error, self.timeout));
-        Answer {
-            content: output.content,
-            is_error: output.is_error,
-            duration_ms: between(began_at, self.edges.now_ms()),
+    pub(crate) fn is_at_work(&self) -> bool {
+        !self.at_work.is_empty()
+    }
+
+    /// Starts what may start.
+    pub(crate) fn start(&mut self, step: &mut Step) {
+        while let Some(index) = self.schedule.start_next() {
+            step.begin(index);
+            let call = step.calls()[index].clone();
+            let position = step.position_of(&call);
+            self.at_work.push((index, Box::pin(self.batch.run_one(call, position))));
         }
     }
 
-    fn settle(&self, index: usize, answer: Answer, answers: &mut [Option<Answer>]) {
-        let call = &self.calls[index];
-        self.claim.show(AgentEventKind::ToolResult {
-            step_id: self.step_id.clone(),
-            tool_call_id: call.id.clone(),
-            tool_name: call.name.clone(),
-            content: answer.content.clone(),
-            is_error: answer.is_error,
-            duration_ms: answer.duration_ms,
-        });
-        answers[index] = Some(answer);
+    /// The next answers, which belong to a call and to those that asked for the same. Nothing is lost when it is dropped.
+    pub(crate) async fn next(&mut self) -> Vec<(usize, Answer)> {
+        let (index, answer) = first_done(&mut self.at_work).await;
+        self.schedule.ended();
+        let same = self.same.iter().filter(|(_, first)| *first == index);
+        // They did not run, so they took no time.
+        let same = same.map(|(same, _)| (*same, Answer { duration_ms: None, ..answer.clone() }));
+        let mut answers: Vec<(usize, Answer)> = same.collect();
+        answers.push((index, answer));
+        answers
+    }
+}
+
+impl<'a, E: Edges> Batch<'a, E> {
+    fn run_one(&self, call: Call, position: i64) -> impl Future<Output = Answer> + Send + use<'a, E> {
+        let Self { edges, claim, cwd, timeout, .. } = *self;
+        async move {
+            let request = ToolCall {
+                tool_call_id: call.id.clone(),
+                input: call.input.clone(),
+                conversation_id: claim.conversation_id().clone(),
+                turn_id: claim.turn_id().clone(),
+                cwd: cwd.clone(),
+            };
+            let began_at = edges.now_ms();
+            claim.tool_began(&call.id, position);
+            let _printing = Printing { claim, call: &call.id };
+            let outcome = edges.run_tool(&call.name, request, timeout).await;
+            let output = outcome.unwrap_or_else(|error| failed(&call.name, &error, timeout));
+            Answer {
+                content: output.content,
+                is_error: output.is_error,
+                duration_ms: Some(between(began_at, edges.now_ms())),
+            }
+        }
+    }
+}
+
+/// Shows what a call prints for as long as it lives.
+struct Printing<'a> {
+    claim: &'a Claim,
+    call: &'a Text,
+}
+
+impl Drop for Printing<'_> {
+    fn drop(&mut self) {
+        self.claim.tool_ended(self.call);
     }
 }
 
@@ -110,8 +150,7 @@ async fn first_done(at_work: &mut Vec<AtWork<'_>>) -> (usize, Answer) {
 fn unknown(name: &str, offered: &[ToolDefinition]) -> Answer {
     let names: Vec<String> = offered.iter().map(|tool| format!("`{}`", tool.name)).collect();
     let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-    let content = format!("there is no tool `{name}`; the tools are: {names}").into();
-    Answer { content, is_error: true, duration_ms: 0 }
+    Answer::instead(format!("there is no tool `{name}`; the tools are: {names}"))
 }
 
 /// What the model reads when a tool gave no answer.

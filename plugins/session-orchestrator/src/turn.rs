@@ -1,9 +1,33 @@
 //! One turn: supervised, so that it ends exactly once, whatever happens in it.
 
+mod calls;
+#[cfg(test)]
+mod durable_tests;
+#[cfg(test)]
+mod end_tests;
+mod gate;
+#[cfg(test)]
+mod gate_tests;
+pub(crate) mod keep;
+mod leave;
+mod limit;
+#[cfg(test)]
+mod limit_tests;
+mod model;
+mod open;
+#[cfg(test)]
+mod past_tests;
+mod patience;
 mod progress;
+mod resume;
+mod retry;
+#[cfg(test)]
+mod retry_tests;
 mod run;
 mod seal;
-mod store;
+mod steer;
+#[cfg(test)]
+mod steer_tests;
 mod supervise;
 #[cfg(test)]
 mod tests;
@@ -12,25 +36,22 @@ mod tool_tests;
 
 use std::sync::Arc;
 
-use tokio::sync::oneshot;
-use transom_agent::conversation::{Append, Status, Update};
-use transom_agent::event::AgentEventKind;
-use transom_agent::message::{Message, Role};
 use transom_agent::provider::ReasoningEffort;
-use transom_agent::turn::TurnStarted;
-use transom_plugin_api::{CallError, List, Maybe, Text};
+use transom_plugin_api::Text;
 
 use crate::SessionOrchestrator;
-use crate::edges::Edges;
+use crate::common::Common;
 use crate::hub::Claim;
-use crate::step::Failure;
 
-use self::progress::Progress;
+pub(crate) use self::open::Opening;
+pub(crate) use self::patience::is_unclear;
+pub(crate) use self::resume::{Parked, read_parked, turn_of_question};
 
-/// An accepted turn that holds its conversation.
+/// A turn that holds its conversation.
 pub(crate) struct Turn<E> {
     pub(crate) edges: Arc<E>,
     pub(crate) settings: Arc<SessionOrchestrator>,
+    pub(crate) common: Arc<Common>,
     pub(crate) claim: Claim,
     pub(crate) terms: Terms,
 }
@@ -38,88 +59,9 @@ pub(crate) struct Turn<E> {
 /// What was agreed on when the turn was accepted.
 #[derive(Clone, Debug)]
 pub(crate) struct Terms {
-    /// What the person says, as the filter left it.
-    pub(crate) text: Text,
     pub(crate) model: Text,
     pub(crate) cwd: Text,
     pub(crate) reasoning_effort: ReasoningEffort,
-    /// The model, when the request chose it for the conversation.
-    pub(crate) chosen_model: Maybe<Text>,
-    /// The folder, when the request chose it for the conversation.
-    pub(crate) chosen_cwd: Maybe<Text>,
     /// Milliseconds since the epoch.
     pub(crate) accepted_at: i64,
-}
-
-impl<E: Edges> Turn<E> {
-    /// Stores the person's message, tells `accepted`, and goes on to the seal. Nothing has happened when the message
-    /// could not be stored.
-    pub(crate) async fn go(mut self, accepted: oneshot::Sender<Result<TurnStarted, CallError>>) {
-        if let Err(error) = self.store_question().await {
-            // The conversation is free again before the answer is out.
-            drop(self);
-            let _ = accepted.send(Err(error));
-            return;
-        }
-        self.claim.begin();
-        self.claim.show(AgentEventKind::UserMessage { text: self.terms.text.clone() });
-        self.mark_active().await;
-        let started = self.started();
-        // Who asked may have gone away; the turn goes on all the same.
-        let _ = accepted.send(Ok(started.clone()));
-        let mut progress = Progress::default();
-        let work = async {
-            self.edges.say_started(&started);
-            self.claim.show(AgentEventKind::TurnStart { model: self.terms.model.clone() });
-            self.run(&mut progress).await
-        };
-        let reason = supervise::caught(work).await.unwrap_or_else(|panic| {
-            tracing::error!("turn `{}` panicked: {panic}", self.claim.turn_id());
-            let failure =
-                Failure::new("internal", "the turn was broken off by a fault in the host; its log says more");
-            self.fail(&mut progress, failure)
-        });
-        self.seal(progress, reason).await;
-    }
-
-    async fn store_question(&self) -> Result<(), CallError> {
-        let message = Message::text(new_id(), Role::User, self.terms.text.clone());
-        let append = Append {
-            conversation_id: self.claim.conversation_id().clone(),
-            messages: List::from([message]),
-            turn: Maybe::None,
-        };
-        store::append(&*self.edges, append).await
-    }
-
-    async fn mark_active(&self) {
-        let update = Update {
-            conversation_id: self.claim.conversation_id().clone(),
-            status: Maybe::Some(Status::Active),
-            cwd: self.terms.chosen_cwd.clone(),
-            model: self.terms.chosen_model.clone(),
-        };
-        self.update(update).await;
-    }
-
-    /// What a listing says about a conversation is worth a warning, not the turn.
-    async fn update(&self, update: Update) {
-        if let Err(error) = self.edges.update(update).await {
-            tracing::warn!("conversation `{}` was not updated: {error}", self.claim.conversation_id());
-        }
-    }
-
-    fn started(&self) -> TurnStarted {
-        TurnStarted {
-            conversation_id: self.claim.conversation_id().clone(),
-            turn_id: self.claim.turn_id().clone(),
-            model: self.terms.model.clone(),
-            cwd: self.terms.cwd.clone(),
-        }
-    }
-}
-
-/// A durable id for a message.
-fn new_id() -> Text {
-    uuid::Uuid::new_v4().to_string().into()
 }

@@ -1,7 +1,8 @@
 //! The plugin from outside, between a store and a model that the test plays.
 
-use transom_agent::conversation::{
-    APPEND, Append, Appended, Conversation, FIND, HISTORY, History, Status, UPDATE,
+use transom_agent::conversation::{Conversation, FIND, Status, UPDATE};
+use transom_agent::log::{
+    APPEND, Append, Appended, DRAFT, Drafted, HISTORY, History, LOCATE, READ, REPAIR, Repaired,
 };
 use transom_agent::provider::{FinishReason, MODEL, ModelInfo, ProviderEvent};
 use transom_agent::turn::{EndReason, INPUT, SETTLED, START, STARTED, StartTurn};
@@ -17,14 +18,25 @@ fn conversation() -> Conversation {
         title: "".into(),
         status: Status::Idle,
         latest_seq: 0,
+        latest_position: 0,
+        generation: 0,
+        workspace_id: "default".into(),
         cwd: Maybe::None,
         model: Maybe::None,
+        reasoning_effort: Maybe::None,
+        turn: Maybe::None,
     }
 }
 
 /// A store that forgets, so that every conversation is new.
 fn serve_store(stand: &Stand) {
-    stand.serve(APPEND, |_: Append, _| async { Ok(Appended { first_seq: 1, last_seq: 1 }) });
+    stand.serve(APPEND, |_: Append, _| async {
+        Ok(Appended { first_seq: 1, last_seq: 1, conversation: conversation() })
+    });
+    stand.serve(DRAFT, |_, _| async { Ok(Drafted {}) });
+    stand.serve(REPAIR, |_, _| async { Ok(Repaired { lost: List::new(), parked: List::new() }) });
+    stand.serve(READ, fault::fails(CallError::not_found("nobody said anything yet")));
+    stand.serve(LOCATE, fault::fails(CallError::not_found("nobody said anything yet")));
     stand.serve(HISTORY, |_, _| async { Ok(History { messages: Shared::new(List::new()), latest_seq: 0 }) });
     stand.serve(FIND, fault::fails(CallError::not_found("nobody said anything yet")));
     stand.serve(UPDATE, |_, _| async { Ok(conversation()) });
@@ -46,6 +58,8 @@ fn hello() -> StartTurn {
         model: Maybe::None,
         cwd: Maybe::None,
         reasoning_effort: Maybe::None,
+        workspace_id: Maybe::None,
+        message_id: Maybe::None,
     }
 }
 

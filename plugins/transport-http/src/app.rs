@@ -14,16 +14,16 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use tracing::{Instrument, Span};
 use transom_agent::reach::HttpRequest;
+use transom_entrance::{Guard, Refused};
 use transom_plugin_api::hosting::PluginState;
-use transom_plugin_api::{CallError, Json, Map, Text};
+use transom_plugin_api::{CallError, CallErrorKind, Json, Map, Maybe, Text};
 
 pub(crate) use crate::body::Limits;
-use crate::failure::Failure;
+use crate::follow::Followed;
 use crate::format::Format;
-use crate::guard::Guard;
 use crate::routes::{Routes, Way};
 use crate::table::{Directory, Found, Route, Table, Target};
-use crate::{body, decode, frames, reply};
+use crate::{body, cross_origin, decode, failure, frames, openapi, reply};
 
 /// The application in front of a desk.
 pub(crate) fn app<R: Routes>(desk: Arc<Desk<R>>) -> Router {
@@ -48,10 +48,29 @@ fn span_of(request: &Request) -> Span {
 
 async fn guarded<R: Routes>(State(desk): State<Arc<Desk<R>>>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
-    match desk.guard.admit(&parts) {
+    let foreign = desk.guard.foreign_origin(&parts.headers).cloned();
+    let is_preflight = foreign.is_some() && cross_origin::is_preflight(&parts);
+    let admitted = if is_preflight || is_health(&parts) {
+        desk.guard.admit_without_token(&parts)
+    } else {
+        desk.guard.admit(&parts)
+    };
+    let mut response = match admitted {
         Ok(()) => next.run(Request::from_parts(parts, body)).await,
         Err(refused) => refused.into_response(),
+    };
+    if is_preflight {
+        cross_origin::allow(response.headers_mut());
     }
+    if let Some(origin) = foreign {
+        cross_origin::open_to(origin, response.headers_mut());
+    }
+    response
+}
+
+/// Whoever watches over the process may ask whether it lives without knowing the token.
+fn is_health(request: &Parts) -> bool {
+    [Method::GET, Method::HEAD].contains(&request.method) && request.uri.path() == "/health"
 }
 
 /// No browser is to guess what an answer is, or to keep it.
@@ -81,30 +100,46 @@ impl<R: Routes> Desk<R> {
         self.ready.store(ready, Ordering::Relaxed);
     }
 
-    async fn answer(&self, request: Request) -> Result<Response, Failure> {
+    /// Opens the stream that answers a request of one of the plugins.
+    pub(crate) fn reopen(&self, request: &HttpRequest) -> Result<R::Frames, CallError> {
+        let table = self.directory.table(&self.routes);
+        let Found::Route(route, params) = table.find(&request.method, &request.path) else {
+            let asked = format!("nobody answers `{} {}`", request.method, request.path);
+            return Err(CallError::new(CallErrorKind::NoProvider, asked));
+        };
+        if route.target != Target::Offered(Way::Streamed) {
+            return Err(CallError::failed(format!("route `{}` answers with no stream", route.name)));
+        }
+        let params = decoded_params(params).map_err(|refused| CallError::invalid_input(refused.message()))?;
+        self.routes.open(&route.name, HttpRequest { params, ..request.clone() })
+    }
+
+    async fn answer(self: Arc<Self>, request: Request) -> Result<Response, Refused> {
         let (parts, body) = request.into_parts();
         let table = self.directory.table(&self.routes);
         if parts.method == Method::OPTIONS {
             return options(&table, &parts);
         }
         match table.find(parts.method.as_str(), parts.uri.path()) {
-            Found::Route(route, params) => self.run(route, params, parts, body).await,
+            Found::Route(route, params) => self.run(&table, route, params, parts, body).await,
             Found::OtherMethods => Err(not_allowed(&table, &parts)),
             Found::Nothing => Err(not_found(&parts)),
         }
     }
 
     async fn run(
-        &self,
+        self: &Arc<Self>,
+        table: &Table,
         route: &Route,
         params: Vec<(String, String)>,
         parts: Parts,
         body: Body,
-    ) -> Result<Response, Failure> {
+    ) -> Result<Response, Refused> {
         match route.target {
             Target::Health => Ok(self.health().await),
             Target::Ready => Ok(self.readiness()),
             Target::Plugins => self.plugins(route).await,
+            Target::Description => Ok(self.description(table)),
             Target::Offered(way) => {
                 let format = Format::preferred(&parts.headers);
                 let request = self.request(params, parts, body).await?;
@@ -114,13 +149,13 @@ impl<R: Routes> Desk<R> {
     }
 
     async fn ask(
-        &self,
+        self: &Arc<Self>,
         route: &Route,
         way: Way,
         request: HttpRequest,
         format: Format,
-    ) -> Result<Response, Failure> {
-        let failed = |error: CallError| Failure::of_call(&route.name, &error);
+    ) -> Result<Response, Refused> {
+        let failed = |error: CallError| failure::of_call(&route.name, &error);
         match way {
             Way::Whole => {
                 let answered = self.routes.call(&route.name, request).await.map_err(failed)?;
@@ -128,7 +163,7 @@ impl<R: Routes> Desk<R> {
             }
             Way::Streamed => {
                 let opened = self.routes.open(&route.name, request).map_err(failed)?;
-                frames::response(route, opened, format).await
+                frames::response(route, Followed::new(self.clone(), opened), format).await
             }
         }
     }
@@ -138,7 +173,7 @@ impl<R: Routes> Desk<R> {
         params: Vec<(String, String)>,
         parts: Parts,
         body: Body,
-    ) -> Result<HttpRequest, Failure> {
+    ) -> Result<HttpRequest, Refused> {
         let params = decoded_params(params)?;
         let query = decoded_query(parts.uri.query().unwrap_or_default())?;
         // The body of a `GET` has no meaning, so nobody waits for it.
@@ -148,7 +183,8 @@ impl<R: Routes> Desk<R> {
         } else {
             (parts.method.as_str().into(), body::read_json(&parts.headers, body, self.limits).await?)
         };
-        Ok(HttpRequest { method, path: parts.uri.path().into(), params, query, body })
+        let last_event_id = last_event_id(&parts);
+        Ok(HttpRequest { method, path: parts.uri.path().into(), params, query, body, last_event_id })
     }
 
     async fn health(&self) -> Response {
@@ -168,13 +204,23 @@ impl<R: Routes> Desk<R> {
         document(status, &json!({ "ready": ready }))
     }
 
-    async fn plugins(&self, route: &Route) -> Result<Response, Failure> {
-        let list = self.routes.plugins().await.map_err(|error| Failure::of_call(&route.name, &error))?;
+    fn description(&self, table: &Table) -> Response {
+        document(StatusCode::OK, &openapi::document(table.served(), self.guard.needs_token()))
+    }
+
+    async fn plugins(&self, route: &Route) -> Result<Response, Refused> {
+        let list = self.routes.plugins().await.map_err(|error| failure::of_call(&route.name, &error))?;
         let value = serde_json::to_value(&list).map_err(|error| {
-            Failure::of_contract(&route.name, "host", &format!("cannot be written: {error}"))
+            failure::of_contract(&route.name, "host", &format!("cannot be written: {error}"))
         })?;
         Ok(document(StatusCode::OK, &value))
     }
+}
+
+/// What a client of SSE has seen; browsers send it as UTF-8.
+fn last_event_id(parts: &Parts) -> Maybe<Text> {
+    let sent = parts.headers.get("last-event-id");
+    sent.and_then(|id| std::str::from_utf8(id.as_bytes()).ok()).map(Text::from).into()
 }
 
 fn document(status: StatusCode, value: &Value) -> Response {
@@ -182,7 +228,7 @@ fn document(status: StatusCode, value: &Value) -> Response {
     (status, [(axum::http::header::CONTENT_TYPE, json)], value.to_string()).into_response()
 }
 
-fn decoded_params(params: Vec<(String, String)>) -> Result<Map<Text>, Failure> {
+fn decoded_params(params: Vec<(String, String)>) -> Result<Map<Text>, Refused> {
     let decoded = params.into_iter().map(|(name, value)| match decode::path_part(&value) {
         Ok(value) => Ok((name, Text::from(value))),
         Err(problem) => Err(bad_request(format!("the path's part `{value}` (`{name}`) {problem}"))),
@@ -190,17 +236,17 @@ fn decoded_params(params: Vec<(String, String)>) -> Result<Map<Text>, Failure> {
     decoded.collect::<Result<Vec<_>, _>>().map(Map::from_iter)
 }
 
-fn decoded_query(query: &str) -> Result<Map<Text>, Failure> {
+fn decoded_query(query: &str) -> Result<Map<Text>, Refused> {
     let pairs = decode::query_pairs(query).map(|pair| pair.map(|(key, value)| (key, Text::from(value))));
     let pairs: Result<Vec<_>, _> = pairs.collect();
     pairs.map(Map::from_iter).map_err(|problem| bad_request(format!("the query `{query}` {problem}")))
 }
 
-fn bad_request(message: String) -> Failure {
-    Failure::new(StatusCode::BAD_REQUEST, message)
+fn bad_request(message: String) -> Refused {
+    Refused::new(StatusCode::BAD_REQUEST, message)
 }
 
-fn options(table: &Table, parts: &Parts) -> Result<Response, Failure> {
+fn options(table: &Table, parts: &Parts) -> Result<Response, Refused> {
     let allowed = table.allowed(parts.uri.path());
     if allowed.is_empty() {
         return Err(not_found(parts));
@@ -208,18 +254,18 @@ fn options(table: &Table, parts: &Parts) -> Result<Response, Failure> {
     Ok((StatusCode::NO_CONTENT, [(ALLOW, listed(&allowed))]).into_response())
 }
 
-fn not_allowed(table: &Table, parts: &Parts) -> Failure {
+fn not_allowed(table: &Table, parts: &Parts) -> Refused {
     let allowed = table.allowed(parts.uri.path());
     let (method, path) = (&parts.method, parts.uri.path());
     let message = format!("`{path}` does not take `{method}`, only {}", allowed.join(", "));
-    Failure::new(StatusCode::METHOD_NOT_ALLOWED, message).with(ALLOW, listed(&allowed))
+    Refused::new(StatusCode::METHOD_NOT_ALLOWED, message).with(ALLOW, listed(&allowed))
 }
 
 fn listed(methods: &[&'static str]) -> HeaderValue {
     HeaderValue::from_str(&methods.join(", ")).expect("names of methods are visible ASCII")
 }
 
-fn not_found(parts: &Parts) -> Failure {
+fn not_found(parts: &Parts) -> Refused {
     let (method, path) = (&parts.method, parts.uri.path());
-    Failure::new(StatusCode::NOT_FOUND, format!("there is no route for `{method} {path}`"))
+    Refused::new(StatusCode::NOT_FOUND, format!("there is no route for `{method} {path}`"))
 }

@@ -10,7 +10,7 @@ use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use transom_plugin_api::Json;
 use transom_plugin_api::sabotage::sabotaged;
 
-use crate::failure::Failure;
+use transom_entrance::Refused;
 
 /// How large a body may be, and how slow.
 #[derive(Clone, Copy, Debug)]
@@ -22,7 +22,7 @@ pub(crate) struct Limits {
 }
 
 /// Reads a body that must be JSON; `null` when there is none.
-pub(crate) async fn read_json(headers: &HeaderMap, body: Body, limits: Limits) -> Result<Json, Failure> {
+pub(crate) async fn read_json(headers: &HeaderMap, body: Body, limits: Limits) -> Result<Json, Refused> {
     if body.is_end_stream() {
         return Ok(Json::default());
     }
@@ -34,8 +34,8 @@ pub(crate) async fn read_json(headers: &HeaderMap, body: Body, limits: Limits) -
 }
 
 /// Refuses what is not plain JSON in UTF-8.
-fn check_media(headers: &HeaderMap) -> Result<(), Failure> {
-    let refuse = |message: String| Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
+fn check_media(headers: &HeaderMap) -> Result<(), Refused> {
+    let refuse = |message: String| Err(Refused::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
     let Some(sent) = headers.get(CONTENT_TYPE) else {
         return refuse("header `content-type` is missing, expected `application/json`".to_owned());
     };
@@ -62,7 +62,7 @@ fn is_json(content_type: &str) -> bool {
     parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case("application/json")) && parts.all(is_utf8)
 }
 
-async fn read_bytes(mut body: Body, limit: usize) -> Result<Vec<u8>, Failure> {
+async fn read_bytes(mut body: Body, limit: usize) -> Result<Vec<u8>, Refused> {
     let limit = if sabotaged("read-any-length") { usize::MAX } else { limit };
     let announced = body.size_hint().lower();
     if announced > limit as u64 {
@@ -80,7 +80,7 @@ async fn read_bytes(mut body: Body, limit: usize) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
-fn parse(bytes: &[u8]) -> Result<Json, Failure> {
+fn parse(bytes: &[u8]) -> Result<Json, Refused> {
     if bytes.is_empty() {
         return Ok(Json::default());
     }
@@ -90,16 +90,16 @@ fn parse(bytes: &[u8]) -> Result<Json, Failure> {
     Json::parse(text).map_err(|error| bad_request(format!("the body is not JSON: {error}")))
 }
 
-fn bad_request(message: String) -> Failure {
-    Failure::new(StatusCode::BAD_REQUEST, message)
+fn bad_request(message: String) -> Refused {
+    Refused::new(StatusCode::BAD_REQUEST, message)
 }
 
-fn too_large(limit: usize) -> Failure {
-    Failure::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body has more than {limit} bytes"))
+fn too_large(limit: usize) -> Refused {
+    Refused::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body has more than {limit} bytes"))
 }
 
-fn too_slow(limit: Duration) -> Failure {
-    Failure::new(
+fn too_slow(limit: Duration) -> Refused {
+    Refused::new(
         StatusCode::REQUEST_TIMEOUT,
         format!("the body took more than {} s to arrive", limit.as_secs()),
     )

@@ -59,5 +59,5 @@ impl Frames for ItemStream<HttpFrame> {
 }
 
 fn offer(found: Provided<HttpRoute>, way: Way) -> Offer {
-    Offer { name: found.name.into(), plugin: found.plugin.into(), way }
+    Offer { name: found.name.into(), plugin: found.plugin.into(), way, about: found.about }
 }

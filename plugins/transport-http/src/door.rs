@@ -6,14 +6,12 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
+use transom_entrance::{Guard, Origins, Server, address};
 use transom_plugin_api::hosting::{Listening, Ready};
 use transom_plugin_api::{CallErrorKind, Caller, Emitter, Host, Secret, StartError};
 
-use crate::address;
 use crate::app::{self, Desk, Limits};
 use crate::bus::Bus;
-use crate::guard::Guard;
-use crate::server::Server;
 
 /// Everything it takes to let clients in.
 pub(crate) struct Door {
@@ -22,6 +20,7 @@ pub(crate) struct Door {
     pub(crate) bus: Bus,
     pub(crate) address: SocketAddr,
     pub(crate) token: Option<Secret>,
+    pub(crate) origins: Origins,
     pub(crate) limits: Limits,
     pub(crate) listening: Emitter<Listening>,
 }
@@ -57,7 +56,8 @@ impl Door {
         let socket = address::lent(&self.host, self.address)?;
         let bound = socket.local_addr()?;
         let needs_token = self.token.is_some();
-        let desk = Arc::new(Desk::new(self.bus, Guard::new(bound, self.token), self.limits));
+        let guard = Guard::new(bound, self.token).with_origins(self.origins);
+        let desk = Arc::new(Desk::new(self.bus, guard, self.limits));
         // First, so that nobody who gets in is told to wait.
         desk.set_ready(true);
         if self.server.open(socket, app::app(desk))? {

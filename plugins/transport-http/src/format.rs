@@ -32,17 +32,23 @@ impl Format {
         }
     }
 
-    /// One document, ready to be sent.
-    pub(crate) fn written(self, json: &str) -> Bytes {
+    /// One document, ready to be sent. Lines have no place for its id.
+    pub(crate) fn written(self, json: &str, id: Option<&str>) -> Bytes {
         // A document may come with line breaks between its parts (within texts they are escaped), and here a line
         // break ends it.
         let json = json.replace(['\n', '\r'], " ");
-        let text = match self {
-            Self::Lines => json + "\n",
-            Self::Events => format!("data: {json}\n\n"),
+        let text = match (self, id) {
+            (Self::Lines, _) => json + "\n",
+            (Self::Events, Some(id)) if is_event_id(id) => format!("id: {id}\ndata: {json}\n\n"),
+            (Self::Events, _) => format!("data: {json}\n\n"),
         };
         Bytes::from(text)
     }
+}
+
+/// Whether a client would give it back as it is.
+fn is_event_id(id: &str) -> bool {
+    !id.contains(['\n', '\r', '\0'])
 }
 
 /// How much a media type is wanted: by quality in thousandths, then by how exactly it is named.
@@ -113,8 +119,17 @@ mod tests {
     #[test]
     fn a_document_stays_on_its_line() {
         let pretty = "{\n  \"text\": \"a\\nb\"\r\n}";
-        assert_eq!(Format::Lines.written(pretty), "{   \"text\": \"a\\nb\"  }\n");
-        assert_eq!(Format::Events.written("[1]"), "data: [1]\n\n");
-        assert_eq!(Format::Events.written(pretty).iter().filter(|byte| **byte == b'\n').count(), 2);
+        assert_eq!(Format::Lines.written(pretty, None), "{   \"text\": \"a\\nb\"  }\n");
+        assert_eq!(Format::Events.written("[1]", None), "data: [1]\n\n");
+        assert_eq!(Format::Events.written(pretty, None).iter().filter(|byte| **byte == b'\n').count(), 2);
+    }
+
+    #[test]
+    fn an_event_has_its_id_unless_no_client_could_give_it_back() {
+        assert_eq!(Format::Events.written("1", Some("0:7:0")), "id: 0:7:0\ndata: 1\n\n");
+        assert_eq!(Format::Lines.written("1", Some("0:7:0")), "1\n");
+        for id in ["a\nb", "a\rb", "a\0b"] {
+            assert_eq!(Format::Events.written("1", Some(id)), "data: 1\n\n");
+        }
     }
 }

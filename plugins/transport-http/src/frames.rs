@@ -14,9 +14,10 @@ use hyper::body::Frame;
 use serde_json::json;
 use tokio::time::{Instant, Interval, interval_at};
 use transom_agent::reach::HttpFrame;
+use transom_entrance::{Refused, public_message};
 use transom_plugin_api::{CallError, CallErrorKind};
 
-use crate::failure::{Failure, public_message};
+use crate::failure;
 use crate::format::Format;
 use crate::reply;
 use crate::routes::Frames;
@@ -30,12 +31,12 @@ pub(crate) async fn response<F: Frames>(
     route: &Route,
     mut frames: F,
     format: Format,
-) -> Result<Response, Failure> {
+) -> Result<Response, Refused> {
     let head = match poll_fn(|context| frames.poll_next(context)).await {
         Some(Ok(HttpFrame::Head { status, headers })) => (status, headers),
-        Some(Err(error)) => return Err(Failure::of_call(&route.name, &error)),
-        Some(Ok(HttpFrame::Data { .. } | HttpFrame::Unknown(_))) | None => {
-            return Err(Failure::of_contract(&route.name, &route.plugin, "answered without a head"));
+        Some(Err(error)) => return Err(failure::of_call(&route.name, &error)),
+        Some(Ok(HttpFrame::Data { .. } | HttpFrame::GoOn { .. } | HttpFrame::Unknown(_))) | None => {
+            return Err(failure::of_contract(&route.name, &route.plugin, "answered without a head"));
         }
     };
     let status = reply::status(route, head.0)?;
@@ -67,12 +68,15 @@ impl<F: Frames> FrameBody<F> {
             let Some(frames) = &mut self.frames else { return Poll::Ready(None) };
             let piece = match frames.poll_next(context) {
                 Poll::Pending => return self.poll_keep_alive(context),
-                Poll::Ready(Some(Ok(HttpFrame::Data { data }))) => Some(self.format.written(data.as_str())),
+                Poll::Ready(Some(Ok(HttpFrame::Data { data, id }))) => {
+                    Some(self.format.written(data.as_str(), id.as_deref()))
+                }
                 // A document by a name of a later revision; who reads it may know more.
                 Poll::Ready(Some(Ok(HttpFrame::Unknown(frame)))) => {
-                    Some(self.format.written(frame.content().as_str()))
+                    Some(self.format.written(frame.content().as_str(), None))
                 }
-                Poll::Ready(Some(Ok(HttpFrame::Head { .. }))) => {
+                // Only a stream that is followed goes on with another.
+                Poll::Ready(Some(Ok(HttpFrame::Head { .. } | HttpFrame::GoOn { .. }))) => {
                     tracing::warn!("route `{}` sends a second head, which is left out", self.route);
                     continue;
                 }
@@ -97,7 +101,7 @@ impl<F: Frames> FrameBody<F> {
             _ => tracing::error!("route `{}` failed in the middle of its answer: {error}", self.route),
         }
         self.frames = None;
-        self.format.written(&json!({ "type": "error", "message": public_message(error) }).to_string())
+        self.format.written(&json!({ "type": "error", "message": public_message(error) }).to_string(), None)
     }
 
     fn poll_keep_alive(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {

@@ -4,38 +4,41 @@
 //! [`STARTED_UP`](hosting::STARTED_UP) and [`PLUGINS`](hosting::PLUGINS).
 //! Does not know what it serves, keep anything between two requests, or speak TLS.
 //!
+//! Where it listens, who is let in and how connections are served is the crate `transom-entrance`, which transports share.
+//!
 //! The socket is the host's. When the plugin is reloaded the next generation accepts from it before this one stops to, and
 //! this one serves what it has accepted; a client notices nothing unless its request takes longer than a reload waits.
 //!
 //! | file | subject |
 //! |---|---|
-//! | `address` | where it may listen, and whether that can be taken |
 //! | `door` | what opens when start-up is over |
-//! | `server` | connections: accepted, served, brought to an end |
 //! | `app` | one request, from the guard to the answer |
-//! | `guard` | who is let in: `Host`, `Origin`, token |
+//! | `cross_origin` | what a page of another origin is told, where such pages are served |
 //! | `pattern`, `table` | names of routes, and the route of a path |
+//! | `own`, `openapi` | the transport's own routes, and what is served, written as OpenAPI |
 //! | `decode`, `body` | what a client sent, checked and read |
 //! | `reply`, `frames`, `format` | what it gets: one document, or a stream of them as NDJSON or SSE |
+//! | `follow` | a stream that goes on with the documents of another request |
 //! | `failure` | what it gets instead |
 //! | `routes`, `bus` | the far side as the server sees it, and that side's bus |
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking"))]
 
-mod address;
 mod app;
 mod body;
 mod bus;
+mod cross_origin;
 mod decode;
 mod door;
 mod failure;
+mod follow;
 mod format;
 mod frames;
-mod guard;
+mod openapi;
+mod own;
 mod pattern;
 mod reply;
 mod routes;
-mod server;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -44,6 +47,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use transom_agent::reach::{HTTP_ROUTE, HTTP_STREAM, HttpFrame, HttpReply, HttpRequest, HttpRoute};
+use transom_entrance::{Origins, Server, Times, address};
 use transom_plugin_api::hosting::{self, Listening, PluginList, Ready};
 use transom_plugin_api::{
     Caller, Emitter, Host, Plugin, Ports, Secret, Settings, StartError, StreamCaller, export_plugin,
@@ -52,7 +56,6 @@ use transom_plugin_api::{
 use crate::app::Limits;
 use crate::bus::Bus;
 use crate::door::{Door, is_over};
-use crate::server::{Server, Times};
 
 /// For requests under way when the plugin is stopped: less than the 5 s that all of its stopping may take.
 const GRACE: Duration = Duration::from_secs(4);
@@ -65,6 +68,8 @@ pub struct TransportHttp {
     listen: String,
     /// What clients send as `Authorization: Bearer …`. Left out, everybody on this machine may ask.
     token: Option<Secret>,
+    /// Other origins whose pages may ask, such as `https://app.example`. Left out, only pages from here may.
+    origins: Vec<String>,
     /// Bytes the body of a request may have.
     #[setting(default = 8_388_608, min = 1, max = 1_073_741_824)]
     body_limit_bytes: u64,
@@ -98,6 +103,7 @@ impl Plugin for TransportHttp {
         let TransportHttpPorts { started_up, listening, plugins, route, stream } = ports;
         let wanted = address::parse(&self.listen)?;
         address::permit(wanted, self.token.as_ref())?;
+        let origins = Origins::parse(&self.origins)?;
         let limits = Limits {
             body_bytes: usize::try_from(self.body_limit_bytes)?,
             body_time: Duration::from_secs(self.body_timeout_s),
@@ -110,6 +116,7 @@ impl Plugin for TransportHttp {
             bus: Bus::new(plugins, route, stream),
             address: wanted,
             token: self.token,
+            origins,
             limits,
             listening,
         };

@@ -9,14 +9,16 @@ use axum::response::{IntoResponse, Response};
 use transom_agent::reach::HttpReply;
 use transom_plugin_api::{Map, Text};
 
-use crate::failure::Failure;
+use transom_entrance::Refused;
+
+use crate::failure;
 use crate::table::Route;
 
 /// Headers by which client and server agree about the connection: the server's, never a route's.
 const RESERVED: [HeaderName; 6] = [CONNECTION, CONTENT_LENGTH, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
 
 /// The response for a reply of `route`.
-pub(crate) fn response(route: &Route, reply: HttpReply) -> Result<Response, Failure> {
+pub(crate) fn response(route: &Route, reply: HttpReply) -> Result<Response, Refused> {
     let status = status(route, reply.status)?;
     let mut headers = HeaderMap::new();
     let mut body = Body::empty();
@@ -29,11 +31,11 @@ pub(crate) fn response(route: &Route, reply: HttpReply) -> Result<Response, Fail
 }
 
 /// The status a route asked for, if a response can have it.
-pub(crate) fn status(route: &Route, status: u16) -> Result<StatusCode, Failure> {
+pub(crate) fn status(route: &Route, status: u16) -> Result<StatusCode, Refused> {
     StatusCode::from_u16(status).ok().filter(|status| (200..600).contains(&status.as_u16())).ok_or_else(
         || {
             let breach = format!("answered with the status {status}, expected one from 200 to 599");
-            Failure::of_contract(&route.name, &route.plugin, &breach)
+            failure::of_contract(&route.name, &route.plugin, &breach)
         },
     )
 }
@@ -63,7 +65,7 @@ mod tests {
     use crate::routes::Way;
     use crate::table::Target;
 
-    fn answered(status: u16, headers: &[(&str, &str)]) -> Result<Response, Failure> {
+    fn answered(status: u16, headers: &[(&str, &str)]) -> Result<Response, Refused> {
         let target = Target::Offered(Way::Whole);
         let route = Route { target, name: "GET /x".to_owned(), plugin: "some".to_owned() };
         let headers = headers.iter().map(|(name, value)| (*name, Text::from(*value))).collect();

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::task::{Context, Poll};
 
-use transom_agent::reach::{HttpFrame, HttpReply, HttpRequest};
+use transom_agent::reach::{HttpFrame, HttpReply, HttpRequest, HttpRoute};
 use transom_plugin_api::CallError;
 use transom_plugin_api::hosting::PluginList;
 
@@ -39,7 +39,7 @@ pub(crate) trait Frames: Send + Unpin + 'static {
 }
 
 /// A route that is registered.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug)]
 pub(crate) struct Offer {
     /// `METHOD /path/:parameter`.
     pub(crate) name: String,
@@ -47,6 +47,8 @@ pub(crate) struct Offer {
     pub(crate) plugin: String,
     /// How it answers.
     pub(crate) way: Way,
+    /// What it says of itself.
+    pub(crate) about: HttpRoute,
 }
 
 /// The ways to answer.

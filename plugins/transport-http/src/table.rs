@@ -5,17 +5,25 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use matchit::Router;
+use transom_agent::reach::HttpRoute;
 
+use crate::own;
 use crate::pattern::{METHODS, Pattern};
 use crate::routes::{Offer, Routes, Way};
-
-/// Stands for this plugin in reports about routes.
-const ITSELF: &str = "transport-http";
 
 /// What is served.
 #[derive(Debug)]
 pub(crate) struct Table {
     by_method: BTreeMap<&'static str, Router<Route>>,
+    served: Vec<Served>,
+}
+
+/// A route that is served, and what it says of itself.
+#[derive(Debug)]
+pub(crate) struct Served {
+    pub(crate) pattern: Pattern,
+    pub(crate) route: Route,
+    pub(crate) about: HttpRoute,
 }
 
 /// One route.
@@ -38,13 +46,11 @@ pub(crate) enum Target {
     Ready,
     /// The transport itself: what the host says of its plugins.
     Plugins,
+    /// The transport itself: what is served.
+    Description,
     /// Whoever registered it.
     Offered(Way),
 }
-
-/// The transport's own routes. Nobody can take their place.
-const OWN: [(&str, Target); 3] =
-    [("GET /health", Target::Health), ("GET /ready", Target::Ready), ("GET /plugins", Target::Plugins)];
 
 /// What a path leads to.
 #[derive(Debug, PartialEq, Eq)]
@@ -70,16 +76,22 @@ impl fmt::Display for Problem {
 impl Table {
     /// Of routes that answer the same requests the first in byte order is served; the others are reported.
     pub(crate) fn of(mut offers: Vec<Offer>) -> (Self, Vec<Problem>) {
-        offers.sort();
-        let own =
-            OWN.map(|(name, target)| Route { target, name: name.to_owned(), plugin: ITSELF.to_owned() });
-        let offered = offers.into_iter().map(|Offer { name, plugin, way }| {
+        offers.sort_by(|one, other| {
+            (&one.name, &one.plugin, one.way).cmp(&(&other.name, &other.plugin, other.way))
+        });
+        let offered = offers.into_iter().map(|Offer { name, plugin, way, about }| {
             let target = Target::Offered(way);
-            Route { target, name, plugin }
+            (Route { target, name, plugin }, about)
         });
         let mut builder = Builder::default();
-        own.into_iter().chain(offered).for_each(|route| builder.add(route));
-        (Self { by_method: builder.by_method }, builder.problems)
+        // Nobody can take the place of the transport's own.
+        own::routes().into_iter().chain(offered).for_each(|(route, about)| builder.add(route, about));
+        (Self { by_method: builder.by_method, served: builder.served }, builder.problems)
+    }
+
+    /// Everything that is served: the transport's own routes first, then in byte order of their names.
+    pub(crate) fn served(&self) -> &[Served] {
+        &self.served
     }
 
     /// The route of a request. `HEAD` is answered by the route for `GET`.
@@ -110,27 +122,36 @@ impl Table {
 #[derive(Default)]
 struct Builder {
     by_method: BTreeMap<&'static str, Router<Route>>,
-    by_shape: BTreeMap<(&'static str, String), Route>,
+    by_shape: BTreeMap<(&'static str, String), usize>,
+    served: Vec<Served>,
     problems: Vec<Problem>,
 }
 
 impl Builder {
-    fn add(&mut self, route: Route) {
-        if let Err(problem) = self.try_add(&route) {
-            self.problems.push(Problem(format!("route `{}` of `{}` {problem}", route.name, route.plugin)));
+    fn add(&mut self, route: Route, about: HttpRoute) {
+        match self.pattern_of(&route) {
+            Ok(pattern) => self.served.push(Served { pattern, route, about }),
+            Err(problem) => {
+                self.problems
+                    .push(Problem(format!("route `{}` of `{}` {problem}", route.name, route.plugin)));
+            }
         }
     }
 
-    fn try_add(&mut self, route: &Route) -> Result<(), String> {
-        let Pattern { method, path, shape } = Pattern::parse(&route.name)?;
-        if let Some(first) = self.by_shape.get(&(method, shape.clone())) {
-            let (name, plugin) = (&first.name, &first.plugin);
+    /// The pattern of a route that can be served and now is found.
+    fn pattern_of(&mut self, route: &Route) -> Result<Pattern, String> {
+        let pattern = Pattern::parse(&route.name)?;
+        let shape = (pattern.method, pattern.shape.clone());
+        if let Some(first) = self.by_shape.get(&shape) {
+            let Route { name, plugin, .. } = &self.served[*first].route;
             return Err(format!("answers the same requests as `{name}` of `{plugin}`, which comes first"));
         }
-        let router = self.by_method.entry(method).or_default();
-        router.insert(path, route.clone()).map_err(|error| format!("cannot be matched: {error}"))?;
-        self.by_shape.insert((method, shape), route.clone());
-        Ok(())
+        let router = self.by_method.entry(pattern.method).or_default();
+        router
+            .insert(pattern.path.clone(), route.clone())
+            .map_err(|error| format!("cannot be matched: {error}"))?;
+        self.by_shape.insert(shape, self.served.len());
+        Ok(pattern)
     }
 }
 
@@ -173,7 +194,12 @@ mod tests {
     use super::*;
 
     fn offer(name: &str, plugin: &str) -> Offer {
-        Offer { name: name.to_owned(), plugin: plugin.to_owned(), way: Way::Whole }
+        Offer {
+            name: name.to_owned(),
+            plugin: plugin.to_owned(),
+            way: Way::Whole,
+            about: HttpRoute::new("Plays a part"),
+        }
     }
 
     fn table(names: &[&str]) -> Table {

@@ -4,6 +4,7 @@ pub(crate) mod client;
 pub(crate) mod fake;
 
 mod answers;
+mod described;
 mod guarded;
 mod lifetime;
 mod retiring;
@@ -13,13 +14,12 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
+use transom_entrance::{Guard, Origins, Server, Times};
 use transom_plugin_api::Secret;
 
 use self::client::Client;
 use self::fake::Fake;
 use crate::app::{Desk, Limits, app};
-use crate::guard::Guard;
-use crate::server::{Server, Times};
 
 /// No fact that a test waits for takes this long.
 pub(crate) const BOUND: Duration = Duration::from_secs(20);
@@ -29,6 +29,9 @@ const DAY: Duration = Duration::from_secs(86_400);
 
 /// Bytes a body may have in these tests.
 const BODY_LIMIT: usize = 64;
+
+/// Another origin whose pages are served.
+const FRIEND: &str = "https://app.example";
 
 /// A server on a port of its own.
 struct Served {
@@ -55,7 +58,9 @@ impl Served {
         let address = socket.local_addr().unwrap();
         let fake = Arc::new(Fake::default());
         let limits = Limits { body_bytes: BODY_LIMIT, body_time: DAY };
-        let desk = Arc::new(Desk::new(fake.clone(), Guard::new(address, token.map(Secret::new)), limits));
+        let origins = Origins::parse(&[FRIEND.to_owned()]).unwrap();
+        let guard = Guard::new(address, token.map(Secret::new)).with_origins(origins);
+        let desk = Arc::new(Desk::new(fake.clone(), guard, limits));
         Self { address, socket, desk, server: Arc::new(Server::new(times)), fake }
     }
 

@@ -108,7 +108,8 @@ async fn plugins_that_need_each_other_are_told_as_a_cycle() {
 
 #[tokio::test]
 async fn a_plugin_without_what_it_needs_is_told_with_each_point() {
-    let missing = ["append", "history", "find", "update"].map(|point| {
+    let needed = ["append", "history", "draft", "repair", "read", "locate", "find", "update"];
+    let missing = needed.map(|point| {
         format!(
             "2:6 plugin `session-orchestrator` needs the service `agent/conversation.{point}`, which no plugin here \
              provides | add a plugin that serves it to the manifest"

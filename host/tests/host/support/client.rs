@@ -59,6 +59,13 @@ impl Client {
         document["chunks"].as_array().expect("a list").clone()
     }
 
+    /// What was said in a conversation: its log without the facts.
+    pub(crate) async fn said(&self, id: &str) -> Vec<Value> {
+        let mut said = self.log(id).await;
+        said.retain(|entry| entry["role"] != "system");
+        said
+    }
+
     /// Waits until no turn of a conversation runs.
     pub(crate) async fn idle(&self, id: &str) {
         let path = format!("/conversations/{id}/status");

@@ -50,19 +50,21 @@ impl Manner {
 const PASSED_ON: [&str; 3] = ["TRANSOM_SABOTAGE", "LD_PRELOAD", "GLIBC_TUNABLES"];
 
 /// The plugins of every scene, with settings that make a turn as fast as it can be.
-const PLUGINS: [(&str, &str); 6] = [
+const PLUGINS: [(&str, &str); 8] = [
     ("conversation-store", ""),
+    ("message-queue", ""),
     ("provider-scripted", "pace_ms = 0"),
     ("session-orchestrator", ""),
     ("skills", ""),
     ("tools-fs", ""),
     ("transport-http", ""),
+    ("transport-ws", ""),
 ];
 
 /// What a bundled plugin has to be granted when it comes from a file.
 pub(crate) fn granted(plugin: &str) -> &'static str {
     match plugin {
-        "provider-openai" | "transport-http" => "capabilities = [\"net\"]\n",
+        "provider-openai" | "transport-http" | "transport-ws" => "capabilities = [\"net\"]\n",
         "skills" | "tools-fs" => "capabilities = [\"fs\"]\n",
         _ => "",
     }

@@ -1,6 +1,6 @@
 //! Every shape a crash can leave behind, written as short scripts: `u` is a person, `a` the model, `t` a tool.
 
-use transom_plugin_api::{Json, Maybe};
+use transom_plugin_api::Json;
 
 use super::*;
 
@@ -22,7 +22,9 @@ fn chunk(word: &str) -> Chunk {
             content: "done".into(),
             is_error: false,
             step_id: Maybe::Some("turn#0".into()),
+            duration_ms: Maybe::None,
         },
+        "fact" => Chunk::Answer { question_id: rest.into(), choice: "yes".into() },
         other => panic!("`{other}` is no kind of chunk"),
     }
 }
@@ -35,6 +37,7 @@ fn log(script: &str) -> Vec<Message> {
             Some("u") => Role::User,
             Some("a") => Role::Assistant,
             Some("t") => Role::Tool,
+            Some("s") => Role::System,
             other => panic!("{other:?} is nobody"),
         };
         Message { id: format!("m{index}").into(), role, chunks: words.map(chunk).collect() }
@@ -58,6 +61,7 @@ fn script(messages: &[Message]) -> String {
             Chunk::ToolResult { tool_call_id, is_error: true, .. } => format!(" interrupted:{tool_call_id}"),
             Chunk::ToolResult { tool_call_id, .. } => format!(" result:{tool_call_id}"),
             Chunk::Unknown(unknown) => format!(" {}", unknown.tag()),
+            fact => format!(" {fact:?}"),
         });
         role.to_owned() + &words.collect::<String>()
     });
@@ -99,6 +103,7 @@ fn a_made_up_result_names_its_call_and_step_and_is_the_same_at_every_load() {
         content: INTERRUPTED.into(),
         is_error: true,
         step_id: Maybe::Some("turn#0".into()),
+        duration_ms: Maybe::None,
     };
     assert_eq!(history[1], Message { id: "m0/1".into(), role: Role::Tool, chunks: List::from([expected]) });
     assert_eq!(history, reconcile(log("a say:x call:1")).0);
@@ -127,6 +132,14 @@ fn a_call_id_may_be_used_again_in_a_later_step() {
     check(sound, sound);
     check("a call:1; a call:1; t result:1", "a call:1; t interrupted:1; a call:1; t result:1");
     check("a call:1 call:1; t result:1; t result:1", "a call:1 call:1; t result:1; t result:1");
+}
+
+#[test]
+fn facts_are_left_out_and_part_nothing() {
+    let (history, repairs) =
+        reconcile(log("s fact:1; u say:hi; a call:1; s fact:2; t result:1; s say:go fact:3"));
+    assert_eq!(script(&history), "u say:hi; a call:1; t result:1; s say:go");
+    assert_eq!(repairs, Repairs::default());
 }
 
 #[test]

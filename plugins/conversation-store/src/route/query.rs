@@ -1,18 +1,55 @@
 //! What may stand behind the `?` of the store's routes.
 
-use transom_agent::conversation::{Query, Read, Status};
+use serde_json::{Value, json};
+use transom_agent::conversation::{Query, Status};
+use transom_agent::log::Read;
 use transom_plugin_api::{CallError, List, Map, Text};
 
-use crate::identity::check_conversation_id;
+use crate::identity::{check_conversation_id, check_workspace_id};
 use crate::status;
+use crate::store::diagnostics::Lately;
+
+/// Minutes that are looked back upon when nobody says.
+const MINUTES: i64 = 60;
+
+/// Turns that are told one by one when nobody says, and at most.
+const TURNS: i64 = 50;
+const MOST_TURNS: i64 = 500;
+
+/// The keys of [`list`], for those who list routes.
+pub(crate) fn list_keys() -> Value {
+    json!({
+        "status": {"type": "string", "description": "`active`, `idle` or `closed`; several with commas."},
+        "workspaceId": {"type": "string"},
+        "q": {"type": "string", "description": "How the id begins."},
+    })
+}
+
+/// The keys of [`read`].
+pub(crate) fn read_keys() -> Value {
+    json!({
+        "sinceSeq": {"type": "integer", "minimum": 0, "description": "Only chunks behind it."},
+        "beforeSeq": {"type": "integer", "minimum": 1, "description": "Only chunks before it."},
+        "limit": {"type": "integer", "minimum": 1, "description": "Only so many: the newest, or the first."},
+        "oldest": {"type": "boolean", "description": "Whether a limit leaves the first ones."},
+    })
+}
+
+/// The keys of [`ended`].
+pub(crate) fn ended_keys() -> Value {
+    json!({
+        "minutes": {"type": "integer", "minimum": 1, "default": MINUTES},
+        "limit": {"type": "integer", "minimum": 1, "default": TURNS, "description": "At most 500."},
+    })
+}
 
 /// The query of `GET /conversations`.
 pub(crate) fn list(query: &Map<Text>) -> Result<Query, CallError> {
-    if query.contains_key("workspaceId") {
-        return Err(CallError::invalid_input("`workspaceId` is not served yet"));
-    }
-    refuse_unknown(query, &["status", "q"])?;
+    refuse_unknown(query, &["status", "workspaceId", "q"])?;
+    let workspace_id = query.get("workspaceId").cloned();
+    workspace_id.iter().try_for_each(|id| check_workspace_id("workspaceId", id))?;
     Ok(Query {
+        workspace_id: workspace_id.into(),
         status: query.get("status").map_or_else(|| Ok(List::new()), |names| statuses(names))?,
         prefix: query.get("q").cloned().unwrap_or_default(),
     })
@@ -21,7 +58,7 @@ pub(crate) fn list(query: &Map<Text>) -> Result<Query, CallError> {
 /// The query of `GET /conversations/:id`.
 pub(crate) fn read(id: &str, query: &Map<Text>) -> Result<Read, CallError> {
     check_conversation_id("id", id)?;
-    refuse_unknown(query, &["sinceSeq", "beforeSeq", "limit"])?;
+    refuse_unknown(query, &["sinceSeq", "beforeSeq", "limit", "oldest"])?;
     // No log is long enough for the difference between a huge limit and none to show.
     let limit = number(query, "limit", 1)?.map(|limit| u32::try_from(limit).unwrap_or(u32::MAX));
     Ok(Read {
@@ -29,7 +66,29 @@ pub(crate) fn read(id: &str, query: &Map<Text>) -> Result<Read, CallError> {
         since_seq: number(query, "sinceSeq", 0)?.into(),
         before_seq: number(query, "beforeSeq", 1)?.into(),
         limit: limit.into(),
+        oldest: flag(query, "oldest")?,
+        ..Read::default()
     })
+}
+
+/// The query of `GET /diagnostics/turns`.
+pub(crate) fn ended(query: &Map<Text>, now: i64) -> Result<Lately, CallError> {
+    refuse_unknown(query, &["minutes", "limit"])?;
+    let minutes = number(query, "minutes", 1)?.unwrap_or(MINUTES);
+    let limit = number(query, "limit", 1)?.unwrap_or(TURNS).min(MOST_TURNS);
+    let since = now.saturating_sub(minutes.saturating_mul(60_000));
+    Ok(Lately { since, limit: u32::try_from(limit).unwrap_or(u32::MAX) })
+}
+
+fn flag(query: &Map<Text>, key: &str) -> Result<bool, CallError> {
+    match query.get(key).map(Text::as_str) {
+        None | Some("false" | "0") => Ok(false),
+        Some("" | "true" | "1") => Ok(true),
+        Some(text) => {
+            let text = text.escape_debug();
+            Err(CallError::invalid_input(format!("`{key}` is `{text}`, expected `true` or `false`")))
+        }
+    }
 }
 
 fn refuse_unknown(query: &Map<Text>, known: &[&str]) -> Result<(), CallError> {
@@ -85,19 +144,16 @@ mod tests {
     fn an_empty_query_asks_for_everything() {
         assert_eq!(list(&Map::new()), Ok(Query::default()));
         assert_eq!(list(&query(&[("status", ""), ("q", "")])), Ok(Query::default()));
-        let everything = Read {
-            conversation_id: "c".into(),
-            since_seq: Maybe::None,
-            before_seq: Maybe::None,
-            limit: Maybe::None,
-        };
+        let everything = Read { conversation_id: "c".into(), ..Read::default() };
         assert_eq!(read("c", &Map::new()), Ok(everything));
     }
 
     #[test]
     fn statuses_and_a_prefix_are_taken_over() {
-        let wanted = Query { status: List::from([Status::Active, Status::Closed]), prefix: "ab".into() };
-        assert_eq!(list(&query(&[("status", "active, closed"), ("q", "ab")])), Ok(wanted));
+        let statuses = List::from([Status::Active, Status::Closed]);
+        let wanted = Query { status: statuses, prefix: "ab".into(), workspace_id: Maybe::Some("w".into()) };
+        let asked = query(&[("status", "active, closed"), ("q", "ab"), ("workspaceId", "w")]);
+        assert_eq!(list(&asked), Ok(wanted));
     }
 
     #[test]
@@ -106,11 +162,15 @@ mod tests {
             list(&query(&[("status", "idle,asleep,gone")])),
             "`status` contains `asleep`, `gone`, expected only `active`, `idle`, `closed`",
         );
-        refused(list(&query(&[("page", "2")])), "the query contains `page`, expected only `status`, `q`");
-        refused(list(&query(&[("workspaceId", "w")])), "`workspaceId` is not served yet");
+        refused(
+            list(&query(&[("page", "2")])),
+            "the query contains `page`, expected only `status`, `workspaceId`, `q`",
+        );
+        let refusal = "`workspaceId` is `W`, expected 1 to 40 of `a–z 0–9`, and hyphens between them";
+        refused(list(&query(&[("workspaceId", "W")])), refusal);
         refused(
             read("c", &query(&[("since", "2")])),
-            "the query contains `since`, expected only `sinceSeq`, `beforeSeq`, `limit`",
+            "the query contains `since`, expected only `sinceSeq`, `beforeSeq`, `limit`, `oldest`",
         );
     }
 
@@ -147,5 +207,27 @@ mod tests {
     #[test]
     fn an_id_that_cannot_be_is_refused() {
         refused(read("a b", &Map::new()), "`id` contains ` `, expected only `A–Z a–z 0–9 - _ .`");
+    }
+
+    #[test]
+    fn the_oldest_part_is_read_when_that_is_said() {
+        for (text, oldest) in [("", true), ("true", true), ("1", true), ("false", false)] {
+            assert_eq!(read("c", &query(&[("oldest", text)])).map(|read| read.oldest), Ok(oldest));
+        }
+        refused(read("c", &query(&[("oldest", "maybe")])), "`oldest` is `maybe`, expected `true` or `false`");
+    }
+
+    #[test]
+    fn ended_turns_are_looked_for_in_an_hour_and_never_more_than_500_are_told() {
+        let hour = 3_600_000;
+        assert_eq!(ended(&Map::new(), hour + 1), Ok(Lately { since: 1, limit: 50 }));
+        let wanted = query(&[("minutes", "1"), ("limit", "501")]);
+        assert_eq!(ended(&wanted, hour), Ok(Lately { since: hour - 60_000, limit: 500 }));
+        let wanted = query(&[("minutes", &i64::MAX.to_string())]);
+        assert!(ended(&wanted, hour).is_ok_and(|lately| lately.since < 0));
+        refused(
+            ended(&query(&[("minutes", "0")]), hour),
+            "`minutes` is `0`, expected a whole number, 1 or more",
+        );
     }
 }

@@ -16,6 +16,9 @@ use crate::Durability;
 /// The database's name in the plugin's folder.
 pub(crate) const FILE: &str = "conversations.db";
 
+/// How many statements a connection keeps ready: more than there are.
+pub(crate) const STATEMENTS: usize = 128;
+
 /// How long a connection waits for a lock that some other program holds.
 const BUSY: Duration = Duration::from_secs(5);
 
@@ -44,6 +47,7 @@ impl Database {
     pub(crate) fn open_to_write(&self, durability: Durability) -> Result<Connection, StartError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(&self.path, flags)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
         connection.busy_timeout(BUSY)?;
         self.check_version(&connection)?;
         let mode: String = connection.query_row("PRAGMA journal_mode = WAL", (), |row| row.get(0))?;
@@ -57,16 +61,50 @@ impl Database {
             Durability::Normal => "NORMAL",
         };
         connection.pragma_update(None, "synchronous", synchronous)?;
-        connection.pragma_update(None, "foreign_keys", true)?;
+        connection.pragma_update(None, "foreign_keys", false)?;
         connection.pragma_update(None, "journal_size_limit", LOG_LIMIT)?;
+        self.keep_a_copy(&connection)?;
         schema::bring_up_to_date(&mut connection)?;
         Ok(connection)
+    }
+
+    /// Keeps a copy of an older file beside it before its tables are changed, whole or not at all.
+    fn keep_a_copy(&self, connection: &Connection) -> Result<(), StartError> {
+        let version = schema::version(connection)?;
+        if !(1..schema::VERSION).contains(&version) {
+            return Ok(());
+        }
+        let copy = self.path.with_extension(format!("db.v{version}"));
+        let unfinished = self.path.with_extension(format!("db.v{version}.unfinished"));
+        let failed = |error: &dyn std::fmt::Display| {
+            StartError::new(format!("a copy of the old file cannot be kept at `{}`: {error}", copy.display()))
+                .help("make room beside it; nothing was changed")
+        };
+        match std::fs::remove_file(&unfinished) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(failed(&error)),
+            _ => {}
+        }
+        // SQLite fills an empty file, and would make one that others can read.
+        let file = private(OpenOptions::new().create_new(true)).open(&unfinished);
+        let file = file.map_err(|error| failed(&error))?;
+        let path = unfinished.to_string_lossy();
+        connection.execute("VACUUM INTO ?1", [&*path]).map_err(|error| failed(&error))?;
+        file.sync_all().and_then(|()| std::fs::rename(&unfinished, &copy)).map_err(|error| failed(&error))?;
+        let folder = self.path.parent().unwrap_or(Path::new("/"));
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| failed(&error))?;
+        tracing::info!(
+            "`{FILE}` is brought to schema version {}; the old one stays as `{}`",
+            schema::VERSION,
+            copy.display()
+        );
+        Ok(())
     }
 
     /// Opens a connection that cannot write.
     pub(crate) fn open_to_read(&self) -> Result<Connection, StartError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&self.path, flags)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
         connection.busy_timeout(BUSY)?;
         Ok(connection)
     }

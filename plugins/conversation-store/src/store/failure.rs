@@ -1,11 +1,18 @@
 //! What goes wrong with the database, as callers of the store see it.
 
 use rusqlite::{Error, ErrorCode};
-use transom_plugin_api::CallError;
+use transom_plugin_api::{CallError, CallErrorKind, StartError};
 
 /// Why a job in the store gave no answer. Made with `?` from SQLite's errors and from refusals.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Failure(CallError);
+
+impl Failure {
+    /// Whether the same may go well later.
+    pub(crate) fn is_passing(&self) -> bool {
+        self.0.kind == CallErrorKind::Unavailable
+    }
+}
 
 impl From<CallError> for Failure {
     fn from(error: CallError) -> Self {
@@ -40,5 +47,11 @@ impl From<Error> for Failure {
             }
             _ => CallError::failed(format!("`{file}` failed: {error}")),
         })
+    }
+}
+
+impl From<Failure> for StartError {
+    fn from(failure: Failure) -> Self {
+        Self::new(failure.0.message)
     }
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TryRecvError;
 use transom_plugin_api::CallError;
 use transom_plugin_api::sabotage::sabotaged;
 
@@ -78,8 +79,32 @@ impl<Job> Jobs<Job> {
     }
 
     /// The next job, if one is there already.
-    pub(crate) fn next_now(&self) -> Option<Job> {
-        locked(&self.0).try_recv().ok()
+    pub(crate) fn next_now(&self) -> Next<Job> {
+        match locked(&self.0).try_recv() {
+            Ok(job) => Next::Job(job),
+            Err(TryRecvError::Empty) => Next::Empty,
+            Err(TryRecvError::Disconnected) => Next::Closed,
+        }
+    }
+}
+
+/// What is there right now.
+pub(crate) enum Next<Job> {
+    /// A job.
+    Job(Job),
+    /// Nothing yet.
+    Empty,
+    /// Nothing, and nothing will come.
+    Closed,
+}
+
+impl<Job> Next<Job> {
+    /// The job, if it is one.
+    pub(crate) fn job(self) -> Option<Job> {
+        match self {
+            Self::Job(job) => Some(job),
+            Self::Empty | Self::Closed => None,
+        }
     }
 }
 

@@ -5,11 +5,15 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
+use transom_agent::conversation::Conversation;
+use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{CallError, StartError};
 
+use super::changed::Changed;
 use super::database::{self, Database};
+use super::delete::purge_some;
 use super::failure::Failure;
-use super::lane::{Jobs, Lane, closed};
+use super::lane::{Jobs, Lane, Next, closed};
 
 /// The most jobs in one transaction, so that the first of them does not wait for ever.
 const BATCH: usize = 256;
@@ -21,8 +25,9 @@ pub(crate) trait Write: Send + 'static {
     /// What the caller is told when it is durable.
     type Answer: Send + 'static;
 
-    /// Writes it inside a transaction; a failure undoes what it wrote, and nothing else.
-    fn apply(&self, connection: &Connection) -> Result<Self::Answer, Failure>;
+    /// Writes it inside a transaction, and notes the conversations that it changes; a failure undoes what it wrote, and
+    /// nothing else.
+    fn apply(&self, connection: &Connection, changed: &mut Changed) -> Result<Self::Answer, Failure>;
 }
 
 /// Takes writes, and answers when they are durable.
@@ -31,13 +36,16 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub(crate) fn start(mut connection: Connection, claim: Arc<Database>) -> Result<Self, StartError> {
+    /// Starts the thread. `say` is told each conversation that a transaction has changed, when that is durable.
+    pub(crate) fn start(
+        connection: Connection,
+        claim: Arc<Database>,
+        say: impl Fn(&Conversation) + Send + 'static,
+    ) -> Result<Self, StartError> {
         let work = move |jobs: Jobs<Box<dyn Job>>| {
-            while let Some(first) = jobs.next() {
-                let more = std::iter::from_fn(|| jobs.next_now()).take(BATCH - 1);
-                write_together(&mut connection, std::iter::once(first).chain(more).collect());
-            }
-            database::close_after_writing(connection);
+            let mut desk = Desk { connection, say };
+            desk.work(&jobs);
+            database::close_after_writing(desk.connection);
             drop(claim);
         };
         Ok(Self { lane: Lane::start("conversation-writer", [work])? })
@@ -46,7 +54,9 @@ impl Writer {
     /// Writes. Once queued it happens, whether or not the caller goes on waiting.
     pub(crate) async fn write<W: Write>(&self, write: W) -> Result<W::Answer, CallError> {
         let (reply, answer) = oneshot::channel();
-        self.lane.send(Box::new(Pending { write, outcome: None, reply })).await?;
+        self.lane
+            .send(Box::new(Pending { write, outcome: None, changed: Changed::default(), reply }))
+            .await?;
         answer.await.map_err(|_| closed())?.map_err(CallError::from)
     }
 
@@ -55,10 +65,82 @@ impl Writer {
     }
 }
 
+/// What the writing thread has.
+struct Desk<Say> {
+    connection: Connection,
+    say: Say,
+}
+
+impl<Say: Fn(&Conversation)> Desk<Say> {
+    /// Writes what comes, and takes out what was deleted while nothing does.
+    fn work(&mut self, jobs: &Jobs<Box<dyn Job>>) {
+        let mut may_purge = true;
+        loop {
+            let first = match jobs.next_now() {
+                Next::Job(first) => first,
+                Next::Closed => return,
+                Next::Empty if may_purge => {
+                    may_purge = self.purge();
+                    continue;
+                }
+                Next::Empty => match jobs.next() {
+                    Some(first) => first,
+                    None => return,
+                },
+            };
+            let more = std::iter::from_fn(|| jobs.next_now().job()).take(BATCH - 1);
+            self.write_together(std::iter::once(first).chain(more).collect());
+            may_purge = true;
+        }
+    }
+
+    /// Answers whether there may be more. What cannot be taken out now is tried again after the next write.
+    fn purge(&mut self) -> bool {
+        purge_some(&mut self.connection).unwrap_or_else(|error| {
+            tracing::warn!("what was deleted could not be taken out of `{}`: {error}", database::FILE);
+            false
+        })
+    }
+
+    fn write_together(&mut self, mut batch: Batch) {
+        let transaction = match self.connection.transaction_with_behavior(TransactionBehavior::Immediate) {
+            Ok(transaction) => transaction,
+            Err(error) => return settle(batch, &Err(error.into())),
+        };
+        if sabotaged("answer-before-commit") {
+            let _ = fill_without_commit(transaction, &mut batch);
+            return settle(batch, &Ok(()));
+        }
+        match fill(transaction, &mut batch) {
+            Err(_) if batch.len() > 1 => {
+                // One job may have been too large for all of them: now each stands for itself.
+                for job in batch {
+                    self.write_together(vec![job]);
+                }
+            }
+            outcome => {
+                let is_durable = outcome.is_ok() || sabotaged("say-what-was-not-written");
+                let changed = if is_durable { changed_by(&batch) } else { Changed::default() };
+                settle(batch, &outcome);
+                changed.iter().for_each(&self.say);
+            }
+        }
+    }
+}
+
+fn changed_by(batch: &Batch) -> Changed {
+    let mut changed = Changed::default();
+    batch.iter().for_each(|job| changed.add(job.changed()));
+    changed
+}
+
 /// A write and who waits for it, without its type.
 trait Job: Send {
     /// Tries the write and remembers the outcome; says whether it went well.
     fn attempt(&mut self, connection: &Connection) -> bool;
+
+    /// What it changed, if it went well.
+    fn changed(&self) -> &Changed;
 
     /// Answers: with the write's own failure if it had one, else with what became of the transaction.
     fn settle(self: Box<Self>, transaction: Result<(), Failure>);
@@ -67,12 +149,22 @@ trait Job: Send {
 struct Pending<W: Write> {
     write: W,
     outcome: Option<Result<W::Answer, Failure>>,
+    changed: Changed,
     reply: oneshot::Sender<Result<W::Answer, Failure>>,
 }
 
 impl<W: Write> Job for Pending<W> {
     fn attempt(&mut self, connection: &Connection) -> bool {
-        self.outcome.insert(self.write.apply(connection)).is_ok()
+        self.changed = Changed::default();
+        let outcome = self.write.apply(connection, &mut self.changed);
+        if outcome.is_err() {
+            self.changed = Changed::default();
+        }
+        self.outcome.insert(outcome).is_ok()
+    }
+
+    fn changed(&self) -> &Changed {
+        &self.changed
     }
 
     fn settle(self: Box<Self>, transaction: Result<(), Failure>) {
@@ -88,26 +180,6 @@ impl<W: Write> Job for Pending<W> {
 }
 
 type Batch = Vec<Box<dyn Job>>;
-
-fn write_together(connection: &mut Connection, mut batch: Batch) {
-    let transaction = match connection.transaction_with_behavior(TransactionBehavior::Immediate) {
-        Ok(transaction) => transaction,
-        Err(error) => return settle(batch, &Err(error.into())),
-    };
-    if transom_plugin_api::sabotage::sabotaged("answer-before-commit") {
-        let _ = fill_without_commit(transaction, &mut batch);
-        return settle(batch, &Ok(()));
-    }
-    match fill(transaction, &mut batch) {
-        Err(_) if batch.len() > 1 => {
-            // One job may have been too large for all of them: now each stands for itself.
-            for job in batch {
-                write_together(connection, vec![job]);
-            }
-        }
-        outcome => settle(batch, &outcome),
-    }
-}
 
 /// Attempts each job under a savepoint of its own, then commits. Fails when the whole transaction is lost.
 fn fill(mut transaction: Transaction<'_>, batch: &mut Batch) -> Result<(), Failure> {

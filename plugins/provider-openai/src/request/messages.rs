@@ -140,6 +140,7 @@ mod tests {
             content: content.into(),
             is_error: false,
             step_id: Maybe::None,
+            duration_ms: Maybe::None,
         }
     }
 

@@ -28,6 +28,7 @@ fn answered() -> Message {
         content: "nothing there".into(),
         is_error: false,
         step_id: Maybe::None,
+        duration_ms: Maybe::None,
     };
     Message { id: "t1".into(), role: Role::Tool, chunks: List::from([chunk]) }
 }

@@ -4,11 +4,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use transom_agent::conversation::{Append, Appended, Conversation, History, Update};
+use transom_agent::conversation::{Conversation, Opened, Update};
+use transom_agent::log::{
+    Append, Appended, Chunks, Draft, History, HistoryOf, Located, MessageOf, Read, Repair, Repaired,
+};
 use transom_agent::provider::{ModelInfo, ModelRequest, ProviderEvent};
-use transom_agent::tool::{ToolAssembly, ToolCall, ToolDefinition, ToolOutput};
+use transom_agent::queue::{Delivered, Steering};
+use transom_agent::tool::{ToolAssembly, ToolCall, ToolDefinition, ToolGate, ToolOutput};
 use transom_agent::turn::{SystemPrompt, TurnInput, TurnSettled, TurnStarted};
-use transom_plugin_api::{CallError, Host, ItemStream, Provided};
+use transom_agent::workspace::{Workspace, WorkspaceQuery};
+use transom_plugin_api::{CallError, CallErrorKind, Host, ItemStream, Maybe, Provided};
 
 use super::prints::Prints;
 use super::{Edges, ModelStream};
@@ -89,12 +94,43 @@ impl Edges for Bus {
         self.ports.find.call(conversation_id.into()).await
     }
 
-    async fn history(&self, conversation_id: &str) -> Result<History, CallError> {
-        self.ports.history.call(conversation_id.into()).await
+    async fn history(&self, of: HistoryOf) -> Result<History, CallError> {
+        self.ports.history.call(of).await
     }
 
     async fn append(&self, append: Append) -> Result<Appended, CallError> {
         self.ports.append.call(append).await
+    }
+
+    async fn draft(&self, draft: Draft) -> Result<(), CallError> {
+        self.ports.draft.call(draft).await.map(drop)
+    }
+
+    async fn repair(&self, repair: Repair) -> Result<Repaired, CallError> {
+        self.ports.repair.call(repair).await
+    }
+
+    async fn read(&self, read: Read) -> Result<Chunks, CallError> {
+        self.ports.read.call(read).await
+    }
+
+    async fn locate(&self, message: MessageOf) -> Result<Located, CallError> {
+        self.ports.locate.call(message).await
+    }
+
+    async fn workspace(&self, id: &str) -> Result<Option<Workspace>, CallError> {
+        let query = WorkspaceQuery { id: Maybe::Some(id.into()) };
+        let found = or_nobody(self.ports.workspaces.call(query).await)?;
+        Ok(found.and_then(|found| found.workspaces.into_iter().next()))
+    }
+
+    async fn take_steering(&self, conversation_id: &str) -> Result<Option<Steering>, CallError> {
+        let taken = or_nobody(self.ports.take.call(conversation_id.into()).await)?;
+        Ok(taken.and_then(|taken| taken.steering.into_option()))
+    }
+
+    async fn steering_delivered(&self, delivered: Delivered) -> Result<(), CallError> {
+        or_nobody(self.ports.delivered.call(delivered).await).map(drop)
     }
 
     async fn update(&self, update: Update) -> Result<Conversation, CallError> {
@@ -113,11 +149,32 @@ impl Edges for Bus {
         self.ports.system_prompt.apply(prompt).await
     }
 
+    fn is_gated(&self) -> bool {
+        self.ports.gate.is_linked()
+    }
+
+    async fn filter_gate(&self, gate: ToolGate) -> Result<ToolGate, CallError> {
+        self.ports.gate.apply(gate).await
+    }
+
+    fn say_opened(&self, opened: &Opened) {
+        self.ports.opened.emit(opened);
+    }
+
     fn say_started(&self, started: &TurnStarted) {
         self.ports.started.emit(started);
     }
 
     fn say_settled(&self, settled: &TurnSettled) {
         self.ports.settled.emit(settled);
+    }
+}
+
+/// A service that a host can do without.
+fn or_nobody<T>(answer: Result<T, CallError>) -> Result<Option<T>, CallError> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(error) if matches!(error.kind, CallErrorKind::NoProvider | CallErrorKind::Denied) => Ok(None),
+        Err(error) => Err(error),
     }
 }

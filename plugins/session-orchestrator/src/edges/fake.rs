@@ -1,23 +1,32 @@
 //! The edges in memory, for tests: a scripted model, tools made of closures, a store that is a list.
 
+mod clock;
+pub(crate) mod log;
+mod on_world;
 pub(crate) mod scene;
+pub(crate) mod store;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::future::pending;
 use std::path::PathBuf;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
-use transom_agent::conversation::{Append, Appended, Conversation, History, Status, Update};
+use tokio::sync::Notify;
+use transom_agent::conversation::{Conversation, Opened, Status};
+use transom_agent::log::{Append, Draft, StoredChunk};
 use transom_agent::message::{Chunk, Message};
-use transom_agent::provider::{FailureClass, FinishReason, ModelInfo, ModelRequest, ProviderEvent, Usage};
-use transom_agent::tool::{ToolAssembly, ToolCall, ToolDefinition, ToolOutput};
-use transom_agent::turn::{SystemPrompt, TurnInput, TurnRecord, TurnSettled, TurnStarted};
-use transom_plugin_api::{CallError, Json, List, Maybe, Provided, Shared};
+use transom_agent::provider::{FailureClass, FinishReason, ModelRequest, ProviderEvent, Usage};
+use transom_agent::queue::Steering;
+use transom_agent::tool::{ToolCall, ToolDefinition, ToolGate, ToolOutput};
+use transom_agent::turn::{TurnInput, TurnRecord, TurnSettled, TurnStarted};
+use transom_agent::workspace::Workspace;
+use transom_plugin_api::{CallError, Json, Maybe, Text};
 
-use super::{Edges, ModelStream};
+use self::clock::Clock;
+use self::store::Store;
+use super::ModelStream;
 
 /// One thing a scripted model does.
 pub(crate) enum Beat {
@@ -67,12 +76,15 @@ pub(crate) fn fails(class: FailureClass) -> Beat {
 pub(crate) type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 type Run = Arc<dyn Fn(ToolCall) -> Boxed<Result<ToolOutput, CallError>> + Send + Sync>;
 type Filter<T> = Box<dyn Fn(T) -> Boxed<Result<T, CallError>> + Send + Sync>;
+/// What the next attempts come to; fine when empty.
+type Outcomes = Mutex<VecDeque<Result<(), CallError>>>;
 
 /// All that is outside.
 #[derive(Default)]
 pub(crate) struct World {
-    pub(crate) clock: AtomicI64,
+    pub(crate) clock: Clock,
     pub(crate) roots: Vec<PathBuf>,
+    pub(crate) workspaces: Mutex<Vec<Workspace>>,
     pub(crate) script: Mutex<VecDeque<Vec<Beat>>>,
     pub(crate) requests: Mutex<Vec<ModelRequest>>,
     /// Model streams that are gone.
@@ -82,14 +94,25 @@ pub(crate) struct World {
     pub(crate) ran: Mutex<Vec<ToolCall>>,
     at_work: AtomicUsize,
     pub(crate) most_at_work: AtomicUsize,
-    pub(crate) stored: Mutex<Vec<Message>>,
+    pub(crate) store: Mutex<Store>,
+    /// What was asked of the store, in order.
+    pub(crate) asked: Mutex<Vec<&'static str>>,
     pub(crate) appends: Mutex<Vec<Append>>,
-    /// What the next attempts to append come to; fine when empty.
-    pub(crate) append_outcomes: Mutex<VecDeque<Result<(), CallError>>>,
+    pub(crate) drafts: Mutex<Vec<Draft>>,
+    pub(crate) append_outcomes: Outcomes,
+    /// What becomes of the answers to appends that were done.
+    pub(crate) lost_answers: Outcomes,
+    pub(crate) draft_outcomes: Outcomes,
+    pub(crate) repair_outcomes: Outcomes,
     pub(crate) history_fails: Mutex<Option<CallError>>,
-    pub(crate) conversation: Mutex<Option<Conversation>>,
+    /// While it is set the store does not write.
+    pub(crate) store_is_busy: AtomicBool,
+    pub(crate) store_is_idle: Notify,
     pub(crate) input_filter: Mutex<Option<Filter<TurnInput>>>,
-    pub(crate) slept: Mutex<Vec<Duration>>,
+    pub(crate) gate: Mutex<Option<Filter<ToolGate>>>,
+    pub(crate) steering: Mutex<VecDeque<Steering>>,
+    pub(crate) delivered: Mutex<Vec<Text>>,
+    pub(crate) opened: Mutex<Vec<Opened>>,
     pub(crate) started: Mutex<Vec<TurnStarted>>,
     pub(crate) settled: Mutex<Vec<TurnSettled>>,
 }
@@ -121,13 +144,57 @@ impl World {
         self.tools.lock().unwrap().insert(name.to_owned(), (definition, run));
     }
 
+    /// Everything in the log of the conversation `c`.
+    pub(crate) fn log(&self) -> Vec<StoredChunk> {
+        self.store.lock().unwrap().logs.get("c").map(|log| log.chunks.clone()).unwrap_or_default()
+    }
+
+    /// What was said in the conversation `c`; facts stand apart.
+    pub(crate) fn stored(&self) -> Vec<Message> {
+        let store = self.store.lock().unwrap();
+        let messages = store.logs.get("c").map(|log| log.messages(0)).unwrap_or_default();
+        messages.into_iter().filter(|message| !message.chunks.iter().all(Chunk::is_fact)).collect()
+    }
+
     pub(crate) fn records(&self) -> Vec<TurnRecord> {
-        let appends = self.appends.lock().unwrap();
-        appends.iter().filter_map(|append| append.turn.clone().into_option()).collect()
+        let records = self.log().into_iter().filter_map(|stored| match stored.chunk {
+            Chunk::TurnEnd { record } => Some(record),
+            _ => None,
+        });
+        records.collect()
+    }
+
+    pub(crate) fn conversation(&self) -> Option<Conversation> {
+        self.store.lock().unwrap().find("c").ok()
     }
 
     pub(crate) fn status(&self) -> Option<Status> {
-        self.conversation.lock().unwrap().as_ref().map(|conversation| conversation.status.clone())
+        self.conversation().map(|conversation| conversation.status)
+    }
+
+    /// How often something was asked of the store.
+    pub(crate) fn count(&self, what: &str) -> usize {
+        self.asked.lock().unwrap().iter().filter(|asked| **asked == what).count()
+    }
+
+    /// Has the store wait with what it writes, or go on.
+    pub(crate) fn hold_the_store(&self, busy: bool) {
+        self.store_is_busy.store(busy, Ordering::SeqCst);
+        self.store_is_idle.notify_waiters();
+    }
+
+    /// Notes a question to the store, and lets the time pass that it takes.
+    async fn ask(&self, what: &'static str) {
+        self.asked.lock().unwrap().push(what);
+        for _ in 0..3 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn until_idle(&self) {
+        while self.store_is_busy.load(Ordering::SeqCst) {
+            self.store_is_idle.notified().await;
+        }
     }
 }
 
@@ -167,161 +234,17 @@ impl ModelStream for FakeModel {
             }
             // A real model is never ready at once.
             tokio::task::yield_now().await;
+            if let Some(Beat::Hang) = self.beats.front() {
+                pending::<()>().await;
+            }
             match self.beats.pop_front()? {
                 Beat::Event(event) => return Some(Ok(event)),
                 Beat::Broken(error) => return Some(Err(error)),
-                Beat::Tick(by) => {
-                    self.world.clock.fetch_add(by, Ordering::SeqCst);
-                }
-                Beat::Hang => pending().await,
+                Beat::Tick(by) => self.world.clock.pass(by),
+                Beat::Hang => unreachable!("stays at the front"),
                 Beat::Panic => panic!("the model panicked"),
                 Beat::Flood(_) => unreachable!("stays at the front"),
             }
         }
-    }
-}
-
-impl Edges for Fake {
-    type Model = FakeModel;
-
-    fn now_ms(&self) -> i64 {
-        self.0.clock.load(Ordering::SeqCst)
-    }
-
-    async fn sleep(&self, duration: Duration) {
-        self.0.slept.lock().unwrap().push(duration);
-    }
-
-    fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
-        tokio::spawn(future);
-    }
-
-    fn roots(&self) -> Vec<PathBuf> {
-        self.0.roots.clone()
-    }
-
-    fn models(&self) -> Vec<Provided<ModelInfo>> {
-        let model = |name: &str| Provided {
-            name: name.into(),
-            plugin: "fake".into(),
-            about: ModelInfo {
-                provider: "fake".into(),
-                context_window: Some(1000).into(),
-                ..ModelInfo::default()
-            },
-        };
-        vec![model("a/one"), model("b/two")]
-    }
-
-    fn open_model(&self, _: &str, request: ModelRequest) -> Result<FakeModel, CallError> {
-        self.0.requests.lock().unwrap().push(request);
-        let beats = self.0.script.lock().unwrap().pop_front();
-        let beats = beats.ok_or_else(|| CallError::unavailable("the script is over"))?;
-        Ok(FakeModel { world: Arc::clone(&self.0), beats: beats.into() })
-    }
-
-    fn tools(&self) -> Vec<Provided<ToolDefinition>> {
-        let tools = self.0.tools.lock().unwrap();
-        let tools = tools.iter().map(|(name, (about, _))| Provided {
-            name: name.into(),
-            plugin: "fake".into(),
-            about: about.clone(),
-        });
-        tools.collect()
-    }
-
-    async fn run_tool(
-        &self,
-        name: &str,
-        call: ToolCall,
-        _: Option<Duration>,
-    ) -> Result<ToolOutput, CallError> {
-        let run = Arc::clone(&self.0.tools.lock().unwrap()[name].1);
-        self.0.ran.lock().unwrap().push(call.clone());
-        let _at_work = AtWork::new(&self.0);
-        run(call).await
-    }
-
-    async fn find(&self, id: &str) -> Result<Conversation, CallError> {
-        let conversation = self.0.conversation.lock().unwrap().clone();
-        conversation.ok_or_else(|| CallError::not_found(format!("there is no conversation `{id}`")))
-    }
-
-    async fn history(&self, _: &str) -> Result<History, CallError> {
-        if let Some(error) = self.0.history_fails.lock().unwrap().take() {
-            return Err(error);
-        }
-        let mut messages = self.0.stored.lock().unwrap().clone();
-        for message in &mut messages {
-            message.chunks.retain(|chunk| !matches!(chunk, Chunk::Error { .. }));
-        }
-        messages.retain(|message| !message.chunks.is_empty());
-        Ok(History { messages: Shared::new(messages.into()), latest_seq: 0 })
-    }
-
-    async fn append(&self, append: Append) -> Result<Appended, CallError> {
-        tokio::task::yield_now().await;
-        if let Some(outcome) = self.0.append_outcomes.lock().unwrap().pop_front() {
-            outcome?;
-        }
-        let mut stored = self.0.stored.lock().unwrap();
-        for message in &append.messages {
-            if !stored.iter().any(|other| other.id == message.id) {
-                stored.push(message.clone());
-            }
-        }
-        self.0.appends.lock().unwrap().push(append);
-        Ok(Appended { first_seq: 0, last_seq: 0 })
-    }
-
-    async fn update(&self, update: Update) -> Result<Conversation, CallError> {
-        let mut conversation = self.0.conversation.lock().unwrap();
-        let conversation = conversation.get_or_insert_with(|| Conversation {
-            id: update.conversation_id.clone(),
-            created_at: 0,
-            last_activity_at: 0,
-            title: "".into(),
-            status: Status::Idle,
-            latest_seq: 0,
-            cwd: Maybe::None,
-            model: Maybe::None,
-        });
-        if let Maybe::Some(status) = update.status {
-            conversation.status = status;
-        }
-        if update.cwd.is_some() {
-            conversation.cwd = update.cwd;
-        }
-        if update.model.is_some() {
-            conversation.model = update.model;
-        }
-        Ok(conversation.clone())
-    }
-
-    async fn filter_input(&self, input: TurnInput) -> Result<TurnInput, CallError> {
-        let filtered = self.0.input_filter.lock().unwrap().as_ref().map(|filter| filter(input.clone()));
-        match filtered {
-            Some(filtered) => filtered.await,
-            None => Ok(input),
-        }
-    }
-
-    async fn filter_tools(&self, mut tools: ToolAssembly) -> Result<ToolAssembly, CallError> {
-        // A chain may leave any order behind.
-        tools.tools = tools.tools.into_iter().rev().collect::<List<_>>();
-        Ok(tools)
-    }
-
-    async fn filter_system_prompt(&self, mut prompt: SystemPrompt) -> Result<SystemPrompt, CallError> {
-        prompt.parts.push("filtered".into());
-        Ok(prompt)
-    }
-
-    fn say_started(&self, started: &TurnStarted) {
-        self.0.started.lock().unwrap().push(started.clone());
-    }
-
-    fn say_settled(&self, settled: &TurnSettled) {
-        self.0.settled.lock().unwrap().push(settled.clone());
     }
 }

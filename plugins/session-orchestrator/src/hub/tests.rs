@@ -1,56 +1,27 @@
 //! Claims and viewers.
 
-use transom_agent::event::AgentEventKind;
-use transom_agent::turn::EndReason;
-use transom_plugin_api::CallErrorKind;
+use transom_agent::event::{AgentEventKind, Cursor};
+use transom_plugin_api::{CallErrorKind, Maybe};
 
+use super::stage::{arrived, nothing, stage, told, watch};
 use super::*;
+
+fn hub() -> Arc<Hub> {
+    stage().hub
+}
 
 fn claim(hub: &Arc<Hub>, conversation: &str, turn: &str, now_ms: i64) -> Claim {
     hub.claim(&conversation.into(), turn.into(), now_ms).unwrap()
 }
 
-fn watch(hub: &Hub, conversation: &str, turn: Option<&str>) -> Result<Viewer, CallError> {
-    let turn_id = turn.map(Text::from).into();
-    hub.watch(&Watch { conversation_id: conversation.into(), turn_id }, 0)
-}
-
-fn says(claim: &Claim, delta: &str) {
-    claim.show(AgentEventKind::TextDelta { delta: delta.into() });
-}
-
 fn begin(claim: &mut Claim) {
-    claim.begin();
+    claim.begin(Places::behind(0, 0));
     claim.show(AgentEventKind::UserMessage { text: "hi".into() });
-}
-
-/// What has arrived so far, as short words.
-async fn arrived(viewer: &Viewer) -> Vec<String> {
-    let mut words = Vec::new();
-    loop {
-        let next = tokio::select! {
-            biased;
-            next = viewer.next() => next,
-            () = std::future::ready(()) => return words,
-        };
-        let Some(frame) = next else {
-            words.push("|".to_owned());
-            return words;
-        };
-        words.push(match &frame.unwrap().event().what {
-            AgentEventKind::UserMessage { .. } => "hi".to_owned(),
-            AgentEventKind::TextDelta { delta } => delta.to_string(),
-            AgentEventKind::ToolOutput { data, .. } => data.to_string(),
-            AgentEventKind::Done { reason, .. } => format!("{reason:?}"),
-            AgentEventKind::TurnSealed {} => "sealed".to_owned(),
-            other => format!("{other:?}"),
-        });
-    }
 }
 
 #[test]
 fn a_conversation_has_one_turn_and_is_free_again_when_that_is_sealed_or_dropped() {
-    let hub = Hub::new();
+    let hub = hub();
     let mut first = claim(&hub, "c", "1", 0);
     let error = hub.claim(&"c".into(), "2".into(), 0).unwrap_err();
     assert_eq!(error.kind, CallErrorKind::Conflict);
@@ -60,7 +31,7 @@ fn a_conversation_has_one_turn_and_is_free_again_when_that_is_sealed_or_dropped(
         error.message
     );
     let _other = claim(&hub, "d", "3", 0);
-    first.begin();
+    first.begin(Places::behind(0, 0));
     first.seal(0);
     drop(claim(&hub, "c", "4", 0));
     assert!(!hub.is_running("c"));
@@ -69,7 +40,7 @@ fn a_conversation_has_one_turn_and_is_free_again_when_that_is_sealed_or_dropped(
 
 #[test]
 fn of_many_claims_at_once_one_wins() {
-    let hub = Hub::new();
+    let hub = hub();
     let won: Vec<_> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..8)
             .map(|number| {
@@ -85,145 +56,37 @@ fn of_many_claims_at_once_one_wins() {
 }
 
 #[tokio::test]
-async fn a_late_viewer_gets_merged_frames_then_live_ones_without_gap_or_repeat() {
-    let hub = Hub::new();
+async fn a_turn_that_is_dropped_unsealed_frees_its_conversation_and_says_nothing() {
+    let hub = hub();
     let mut turn = claim(&hub, "c", "1", 0);
-    let early = turn.viewer().unwrap();
-    begin(&mut turn);
-    for delta in ["a", "b", "c"] {
-        says(&turn, delta);
-    }
-    let late = watch(&hub, "c", Some("1")).unwrap();
-    let all = watch(&hub, "c", None).unwrap();
-    says(&turn, "d");
-    turn.seal(0);
-    drop(turn);
-    assert_eq!(arrived(&early).await, ["hi", "a", "b", "c", "d", "sealed", "|"]);
-    assert_eq!(arrived(&late).await, ["hi", "abc", "d", "sealed", "|"]);
-    assert_eq!(arrived(&all).await, ["hi", "abc", "d", "sealed"]);
-    assert_eq!(arrived(&watch(&hub, "c", Some("1")).unwrap()).await, ["hi", "abcd", "sealed", "|"]);
-    assert_eq!(arrived(&watch(&hub, "c", None).unwrap()).await, [] as [&str; 0]);
-}
-
-#[test]
-fn viewers_that_attach_at_any_moment_on_other_threads_miss_and_repeat_nothing() {
-    const DELTAS: usize = 20_000;
-    let hub = Hub::new();
-    let mut turn = claim(&hub, "c", "1", 0);
-    begin(&mut turn);
-    let watch_all = |after: usize| {
-        // Each thread begins to watch when the turn is somewhere else.
-        let said = || watch(&hub, "c", Some("1")).unwrap();
-        let mut viewer = said();
-        for _ in 0..after {
-            viewer = said();
-        }
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(async {
-            let mut words = String::new();
-            while let Some(frame) = viewer.next().await {
-                if let AgentEventKind::TextDelta { delta } = &frame.unwrap().event().what {
-                    words.push_str(delta);
-                }
-            }
-            words
-        })
-    };
-    let expected: String = (0..DELTAS).map(|number| format!("{number} ")).collect();
-    std::thread::scope(|scope| {
-        let viewers: Vec<_> = (0..6)
-            .map(|number| {
-                scope.spawn({
-                    let watch_all = &watch_all;
-                    move || watch_all(number * 20)
-                })
-            })
-            .collect();
-        for number in 0..DELTAS {
-            says(&turn, &format!("{number} "));
-        }
-        turn.seal(0);
-        for viewer in viewers {
-            assert!(viewer.join().unwrap() == expected);
-        }
-    });
-}
-
-#[tokio::test]
-async fn a_viewer_of_the_conversation_sees_every_later_turn() {
-    let hub = Hub::new();
-    let viewer = watch(&hub, "c", None).unwrap();
-    for number in ["1", "2"] {
-        let mut turn = claim(&hub, "c", number, 0);
-        begin(&mut turn);
-        turn.seal(0);
-    }
-    assert_eq!(arrived(&viewer).await, ["hi", "sealed", "hi", "sealed"]);
-}
-
-#[tokio::test]
-async fn the_frames_of_a_turn_go_when_the_next_begins_and_not_when_one_is_refused() {
-    let hub = Hub::new();
-    let mut first = claim(&hub, "c", "1", 0);
-    begin(&mut first);
-    first.seal(0);
-    drop(first);
-    let refused = claim(&hub, "c", "2", 0);
-    let viewer = refused.viewer().unwrap();
-    drop(refused);
-    assert_eq!(arrived(&viewer).await, ["|"]);
-    assert!(watch(&hub, "c", Some("1")).is_ok());
-    claim(&hub, "c", "3", 0).begin();
-    assert_eq!(watch(&hub, "c", Some("1")).unwrap_err().kind, CallErrorKind::NotFound);
-    assert_eq!(watch(&hub, "d", Some("1")).unwrap_err().kind, CallErrorKind::NotFound);
-}
-
-#[tokio::test]
-async fn a_turn_that_is_dropped_unsealed_is_told_as_lost() {
-    let hub = Hub::new();
-    let mut turn = claim(&hub, "c", "1", 0);
-    let viewer = turn.viewer().unwrap();
+    let viewer = turn.viewer();
     begin(&mut turn);
     drop(turn);
-    assert_eq!(arrived(&viewer).await, ["hi", &format!("{:?}", EndReason::Lost), "sealed", "|"]);
+    let (frames, is_over) = arrived(&viewer).await;
+    assert_eq!((frames.len(), is_over), (1, false));
     assert!(!hub.is_running("c"));
 }
 
 #[tokio::test]
-async fn prints_are_shown_while_their_tool_is_at_work_and_never_else() {
-    let hub = Hub::new();
-    let mut turn = claim(&hub, "c", "1", 0);
-    let viewer = turn.viewer().unwrap();
-    turn.begin();
-    let print = |call: &str, data: &str| {
-        hub.printed(&ToolPrinted {
-            conversation_id: "c".into(),
-            tool_call_id: call.into(),
-            data: data.into(),
-            stream: "stdout".into(),
-        });
-    };
-    print("x", "early");
-    turn.tool_began(&"x".into());
-    print("x", "shown");
-    print("y", "another's");
-    turn.tool_ended(&"x".into());
-    print("x", "late");
-    assert_eq!(arrived(&viewer).await, ["shown"]);
-    drop(turn);
-    print("x", "after the turn");
+async fn who_watches_a_turn_that_never_begins_sees_nothing_and_the_end() {
+    let hub = hub();
+    let refused = claim(&hub, "c", "1", 0);
+    let (viewer, other) = (refused.viewer(), watch(&hub, None, None));
+    drop(refused);
+    assert!(nothing(&viewer).await);
+    assert!(!nothing(&other).await);
 }
 
 #[test]
 fn unused_conversations_are_forgotten_and_used_ones_never() {
-    let hub = Hub::new();
+    let hub = hub();
     let count = || hub.lock().by_conversation.len();
     let seal = |id: &str, now_ms| {
         let mut turn = claim(&hub, id, "1", now_ms);
-        turn.begin();
+        turn.begin(Places::behind(0, 0));
         turn.seal(now_ms);
     };
-    let _watched = watch(&hub, "watched", None).unwrap();
+    let _watched = hub.watch(&of("watched"), 0).unwrap();
     let _running = claim(&hub, "running", "1", 0);
     seal("old", 0);
     seal("new", KEPT_MS);
@@ -240,25 +103,25 @@ fn unused_conversations_are_forgotten_and_used_ones_never() {
 
 #[tokio::test]
 async fn closing_waits_for_running_turns_and_then_ends_viewers_and_refuses_turns() {
-    let hub = Hub::new();
+    let hub = hub();
     let turn = claim(&hub, "c", "1", 0);
-    let viewer = watch(&hub, "c", None).unwrap();
+    let viewer = watch(&hub, None, None);
     let closing = tokio::spawn({
         let hub = Arc::clone(&hub);
         async move { hub.close().await }
     });
-    assert_eq!(turn.stop().race(std::future::pending::<()>()).await, None);
+    turn.stop().given().await;
     assert!(!closing.is_finished());
     drop(turn);
     closing.await.unwrap();
-    assert_eq!(arrived(&viewer).await, ["|"]);
+    assert!(nothing(&viewer).await);
     assert_eq!(hub.claim(&"c".into(), "2".into(), 0).unwrap_err().kind, CallErrorKind::Unavailable);
-    assert_eq!(watch(&hub, "c", None).unwrap_err().kind, CallErrorKind::Unavailable);
+    assert_eq!(hub.watch(&of("c"), 0).unwrap_err().kind, CallErrorKind::Unavailable);
 }
 
 #[test]
 fn only_a_running_turn_can_be_stopped() {
-    let hub = Hub::new();
+    let hub = hub();
     assert!(!hub.stop("c"));
     let turn = claim(&hub, "c", "1", 0);
     assert!(hub.stop("c") && hub.stop("c"));
@@ -268,38 +131,27 @@ fn only_a_running_turn_can_be_stopped() {
 }
 
 #[tokio::test]
-async fn who_watches_a_conversation_is_retired_only_when_no_turn_runs() {
-    let hub = Hub::new();
-    let viewer = watch(&hub, "c", None).unwrap();
-    let turn = claim(&hub, "d", "1", 0);
-    hub.retire_viewers();
-    assert_eq!(arrived(&viewer).await, [] as [&str; 0]);
-    drop(turn);
-    hub.retire_viewers();
-    assert_eq!(viewer.next().await.unwrap().unwrap_err().kind, CallErrorKind::Retired);
-    assert!(viewer.next().await.is_none());
-    assert!(hub.claim(&"c".into(), "2".into(), 0).is_ok(), "it goes on if nobody comes after it");
+async fn everybody_is_retired_while_turns_run_and_who_comes_later_is_not() {
+    let mut stage = stage();
+    let waits = stage.watch(None, None);
+    stage.begin();
+    let (all, turn) = (stage.watch(None, None), stage.watch(Some("turn-1"), None));
+    stage.hub.retire_viewers(0);
+    assert_eq!(waits.next().await.unwrap().unwrap().event().at.position, 1, "what is there is given first");
+    for viewer in [waits, all, turn] {
+        let mut last = viewer.next().await.unwrap();
+        while last.is_ok() {
+            last = viewer.next().await.unwrap();
+        }
+        assert_eq!(last.unwrap_err().kind, CallErrorKind::Retired);
+        assert!(viewer.next().await.is_none());
+    }
+    let later = stage.watch(Some("turn-1"), None);
+    stage.say("it goes on if nobody comes after it");
+    stage.seal();
+    assert_eq!(told(&arrived(&later).await.0), stage.behind(Cursor::default()));
 }
 
-#[tokio::test]
-async fn a_hub_shows_what_the_one_before_has_kept() {
-    let before = Hub::new();
-    let end = |id: &str, now_ms| {
-        let mut turn = claim(&before, id, id, now_ms);
-        begin(&mut turn);
-        says(&turn, "a");
-        says(&turn, "b");
-        turn.seal(now_ms);
-    };
-    end("old", 0);
-    end("new", KEPT_MS + 1);
-    let _running = claim(&before, "running", "running", KEPT_MS + 1);
-    let hub = Hub::new();
-    hub.restore(before.kept(KEPT_MS + 1));
-    assert_eq!(arrived(&watch(&hub, "new", Some("new")).unwrap()).await, ["hi", "ab", "sealed", "|"]);
-    for gone in ["old", "running"] {
-        assert_eq!(watch(&hub, gone, Some(gone)).unwrap_err().kind, CallErrorKind::NotFound);
-    }
-    claim(&hub, "new", "next", KEPT_MS + 2).begin();
-    assert!(watch(&hub, "new", Some("new")).is_err(), "it goes when the next begins");
+fn of(conversation: &str) -> Watch {
+    Watch { conversation_id: conversation.into(), turn_id: Maybe::None, after: Maybe::None }
 }

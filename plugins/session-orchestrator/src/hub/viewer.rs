@@ -1,231 +1,325 @@
-//! A viewer and its queue: frames one by one while it keeps up, merged when it is behind, cut off when it is lost.
+//! A viewer: it reads what it missed in the log, then in the hub's memory, and then waits, in one order for all.
+//!
+//! Nothing is queued for it. It knows the spot up to which it has seen everything and finds what follows by that, so that
+//! whatever happens in the meantime, nothing is left out and nothing told twice. One that is slow finds joined frames, one that
+//! is slower still goes back to the log; nobody waits for it.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Poll;
 
-use tokio::sync::Notify;
-use transom_plugin_api::{CallError, CallErrorKind};
+use transom_agent::event::{AgentEvent, AgentEventKind, Cursor};
+use transom_plugin_api::sabotage::sabotaged;
+use transom_plugin_api::{CallError, CallErrorKind, Text};
 
-use super::frame::{Frame, merge};
+use super::attached::{Doubt, End, Waits};
+use super::beginning::{self, Begins};
+use super::channel::{Channel, State};
+use super::frame::Frame;
+use super::line::Follows;
+use super::pages::{self, Page};
+use super::spot::Spot;
 
-/// Frames that wait for a viewer before neighbours are merged for it.
-const PROMPT_FRAMES: usize = 64;
-/// Bytes that may wait for a viewer before it is cut off.
-const BYTES: usize = 8 * 1024 * 1024;
-
-/// The hub's end of a viewer.
-#[derive(Debug, Default)]
-pub(crate) struct Mailbox {
-    queue: Mutex<Queue>,
-    arrived: Notify,
-}
-
-#[derive(Debug, Default)]
-struct Queue {
-    frames: VecDeque<Arc<Frame>>,
-    bytes: usize,
-    end: End,
-}
-
-/// Whether more can come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum End {
-    #[default]
-    Open,
-    /// Nothing comes behind what is in the queue.
-    Ended,
-    /// The viewer was too slow, and has not been told yet.
-    Cut,
-    /// The next generation of the plugin goes on with it, and it has not been told yet.
-    Retired,
-}
-
-impl Mailbox {
-    /// Hands a frame over; never waits. False when nothing more can be handed over.
-    pub(crate) fn put(&self, frame: &Arc<Frame>) -> bool {
-        let mut queue = self.lock();
-        if queue.end != End::Open {
-            return false;
-        }
-        queue.push(frame);
-        if queue.bytes > BYTES {
-            *queue = Queue { end: End::Cut, ..Queue::default() };
-        }
-        let open = queue.end == End::Open;
-        drop(queue);
-        self.arrived.notify_one();
-        open
-    }
-
-    /// Nothing comes any more.
-    pub(crate) fn end(&self) {
-        self.end_as(End::Ended);
-    }
-
-    /// Nothing comes any more from this generation of the plugin.
-    pub(crate) fn retire(&self) {
-        self.end_as(End::Retired);
-    }
-
-    fn end_as(&self, end: End) {
-        let mut queue = self.lock();
-        if queue.end == End::Open {
-            queue.end = end;
-        }
-        drop(queue);
-        self.arrived.notify_one();
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Queue {
-    fn push(&mut self, frame: &Arc<Frame>) {
-        if self.frames.len() >= PROMPT_FRAMES
-            && let Some(last) = self.frames.back_mut()
-        {
-            let before = last.weight();
-            if merge(last, frame) {
-                self.bytes += last.weight() - before;
-                return;
-            }
-        }
-        self.bytes += frame.weight();
-        self.frames.push_back(Arc::clone(frame));
-    }
-
-    fn pop(&mut self) -> Option<Arc<Frame>> {
-        let frame = self.frames.pop_front()?;
-        self.bytes -= frame.weight();
-        Some(frame)
-    }
-}
-
-/// A viewer's end. Dropping it is all it takes to go away.
+/// Somebody who watches a conversation. Dropping it is all it takes to go away.
 #[derive(Debug)]
 pub(crate) struct Viewer {
-    mailbox: Arc<Mailbox>,
+    channel: Arc<Channel>,
+    number: u64,
+    /// The turn whose seal ends it.
+    only: Option<Text>,
+    view: Mutex<View>,
+}
+
+#[derive(Debug)]
+struct View {
+    stage: Stage,
+    /// Everything up to here was given, or is about to be.
+    spot: Spot,
+    generation: u32,
+    /// Chunks of the next page.
+    page: u32,
+    /// Read, and about to be given.
+    ready: VecDeque<Arc<Frame>>,
+    /// The number of the next print.
+    print: u64,
+    /// Prints that were let go of before it came to them.
+    lost_prints: u64,
+}
+
+#[derive(Clone, Debug)]
+enum Stage {
+    /// It is to be found out where it begins.
+    Begins(Begins),
+    /// What follows is in the log, which goes up to this position at least.
+    Reads { logged: i64 },
+    /// What follows is in memory, or yet to come.
+    Follows,
+    /// The last was given, but for what is ready.
+    Over,
+}
+
+/// What to do next.
+enum Next {
+    Give(Option<Result<Arc<Frame>, CallError>>),
+    Find(Begins),
+    Read { spot: Spot, generation: u32, logged: i64 },
+    Wait,
 }
 
 impl Viewer {
-    pub(super) fn new(mailbox: Arc<Mailbox>) -> Self {
-        Self { mailbox }
+    /// Attaches to a channel whose state is locked.
+    pub(super) fn attach(
+        channel: &Arc<Channel>,
+        state: &mut State,
+        turn_id: Option<&Text>,
+        after: Option<Cursor>,
+    ) -> Self {
+        let (begins, waits) = beginning::choose(state, turn_id, after);
+        let (stage, spot) = match begins {
+            Begins::At(spot) => (Stage::Follows, Some(spot)),
+            Begins::Nowhere => (Stage::Over, None),
+            other => (Stage::Begins(other), None),
+        };
+        let spot = spot.filter(|_| waits == Waits::No);
+        let number = state.viewers.attach(waits, spot);
+        let view = View {
+            stage,
+            spot: spot.unwrap_or(Spot::behind(0)),
+            generation: state.line.as_ref().map_or(0, |line| line.generation()),
+            page: pages::FIRST,
+            ready: VecDeque::new(),
+            print: state.first_print(),
+            lost_prints: 0,
+        };
+        Self { channel: Arc::clone(channel), number, only: turn_id.cloned(), view: Mutex::new(view) }
     }
 
-    /// The next frame; `None` at the end.
+    /// Finds out where it begins, so that a request for what is not there is refused before anything is given.
     ///
     /// # Errors
-    /// `Unavailable`, and then the end, when the viewer fell too far behind. `Retired`, and then the end, when the plugin
-    /// is being reloaded.
+    /// `NotFound` when there is no such turn; those of the store.
+    pub(crate) async fn begin(&self) -> Result<(), CallError> {
+        let Stage::Begins(begins) = self.lock().stage.clone() else { return Ok(()) };
+        self.find(begins).await
+    }
+
+    /// The next frame; `None` at the end. Dropping the future loses nothing.
+    ///
+    /// # Errors
+    /// Followed by the end: `NotFound` when there is no such turn, `Retired` when the plugin is being replaced, and those of
+    /// the store.
     pub(crate) async fn next(&self) -> Option<Result<Arc<Frame>, CallError>> {
         loop {
-            if let Poll::Ready(next) = self.take() {
-                return next;
+            let changed = self.channel.changed();
+            let worked = match self.look() {
+                Next::Give(next) => return next,
+                Next::Find(begins) => self.find(begins).await,
+                Next::Read { spot, generation, logged } => self.read(spot, generation, logged).await,
+                Next::Wait => {
+                    changed.await;
+                    Ok(())
+                }
+            };
+            if let Err(error) = worked {
+                return Some(Err(error));
             }
-            self.mailbox.arrived.notified().await;
         }
     }
 
-    fn take(&self) -> Poll<Option<Result<Arc<Frame>, CallError>>> {
-        let mut queue = self.mailbox.lock();
-        if let Some(frame) = queue.pop() {
-            return Poll::Ready(Some(Ok(frame)));
+    /// Where it stands, when it has given all that it has read; `None` until it is known where it begins.
+    pub(crate) fn cursor(&self) -> Option<Cursor> {
+        let view = self.lock();
+        let waits =
+            self.channel.lock().viewers.get(self.number).is_some_and(|attached| attached.waits != Waits::No);
+        let is_known = !waits && !matches!(view.stage, Stage::Begins(_)) && view.spot.position > 0;
+        is_known.then(|| view.spot.cursor(view.generation))
+    }
+
+    fn look(&self) -> Next {
+        let mut view = self.lock();
+        if let Some(frame) = view.ready.pop_front() {
+            return self.give(&mut view, frame);
         }
-        match queue.end {
-            End::Open => Poll::Pending,
-            End::Ended => Poll::Ready(None),
-            End::Cut => {
-                queue.end = End::Ended;
-                Poll::Ready(Some(Err(CallError::unavailable(format!(
-                    "the viewer fell more than {} MiB behind; what it missed is in the log of the conversation",
-                    BYTES / 1024 / 1024
-                )))))
+        match view.stage.clone() {
+            Stage::Over => Next::Give(None),
+            Stage::Begins(begins) => Next::Find(begins),
+            Stage::Reads { logged } => {
+                let end = self.channel.lock().viewers.get(self.number).and_then(|attached| attached.end);
+                let retired = end.filter(|end| *end == End::Retired);
+                let read = Next::Read { spot: view.spot, generation: view.generation, logged };
+                ended(&mut view, retired).unwrap_or(read)
             }
-            End::Retired => {
-                queue.end = End::Ended;
-                let message = "whoever shows turns is being replaced; no turn runs, so watch again";
-                Poll::Ready(Some(Err(CallError::new(CallErrorKind::Retired, message))))
+            Stage::Follows => self.follow(&mut view),
+        }
+    }
+
+    fn give(&self, view: &mut View, frame: Arc<Frame>) -> Next {
+        if frame.is_seal() && self.only.as_ref() == Some(&frame.event().turn_id) {
+            view.stage = Stage::Over;
+            view.ready.clear();
+        }
+        Next::Give(Some(Ok(frame)))
+    }
+
+    /// Looks for what follows in memory.
+    fn follow(&self, view: &mut View) -> Next {
+        let mut state = self.channel.lock();
+        let State { viewers, line, printed, .. } = &mut *state;
+        let Some(attached) = viewers.get(self.number) else { return Next::Give(None) };
+        if attached.waits != Waits::No {
+            return ended(view, attached.end).unwrap_or(Next::Wait);
+        }
+        // Who waited for a turn that has begun sees it from its beginning.
+        view.spot = view.spot.max(attached.spot.unwrap_or(view.spot));
+        (attached.spot, attached.holds) = (Some(view.spot), true);
+        let end = attached.end;
+        let doubt = attached.doubt.take();
+        let generation = line.as_ref().map_or(view.generation, |line| line.generation());
+        if let Some(doubt) = doubt {
+            attached.spot = None;
+            attached.holds = false;
+            return self.doubt(view, doubt, generation);
+        }
+        let follows = line.as_ref().map_or(Follows::Nothing, |line| line.behind(view.spot));
+        if let Follows::Frame(_) | Follows::Nothing = follows
+            && let Some(print) = printed.next(&mut view.print, &mut view.lost_prints, view.spot)
+        {
+            return Next::Give(Some(Ok(print)));
+        }
+        match follows {
+            Follows::Frame(frame) => {
+                view.spot = frame.end();
+                self.give(view, frame)
+            }
+            Follows::Nothing => {
+                state.let_go();
+                ended(view, end).unwrap_or(Next::Wait)
+            }
+            Follows::InLog { .. } if end == Some(End::Retired) => ended(view, end).unwrap_or(Next::Wait),
+            Follows::InLog { logged, generation } => {
+                attached.holds = false;
+                (view.stage, view.generation) = (Stage::Reads { logged }, generation);
+                Next::Read { spot: view.spot, generation, logged }
+            }
+            Follows::Gone => {
+                self.require_snapshot(view);
+                Next::Give(view.ready.pop_front().map(Ok))
             }
         }
+    }
+
+    /// What was seen may not stand any more.
+    fn doubt(&self, view: &mut View, doubt: Doubt, generation: u32) -> Next {
+        let seen = match doubt {
+            Doubt::Unknown => view.spot.cursor(view.generation),
+            Doubt::TakenBack(spot) => {
+                self.rewind(view, spot, generation);
+                spot.cursor(generation)
+            }
+        };
+        view.stage = Stage::Begins(Begins::Behind(seen));
+        match view.ready.pop_front() {
+            Some(frame) => Next::Give(Some(Ok(frame))),
+            None => Next::Find(Begins::Behind(seen)),
+        }
+    }
+
+    fn rewind(&self, view: &mut View, spot: Spot, generation: u32) {
+        if !sabotaged("rewind-not-told") {
+            view.ready.push_back(self.of_no_turn(AgentEventKind::Rewind {}, spot, generation));
+        }
+    }
+
+    /// Ends with the frame that says that nothing more can be shown.
+    fn require_snapshot(&self, view: &mut View) {
+        view.stage = Stage::Over;
+        let kind = AgentEventKind::SnapshotRequired {};
+        view.ready.push_back(self.of_no_turn(kind, view.spot, view.generation));
+    }
+
+    fn of_no_turn(&self, kind: AgentEventKind, spot: Spot, generation: u32) -> Arc<Frame> {
+        let event: AgentEvent =
+            kind.of(&self.channel.conversation_id, &Text::default(), spot.place(generation));
+        Arc::new(Frame::new(event))
+    }
+
+    async fn find(&self, begins: Begins) -> Result<(), CallError> {
+        let found = beginning::find(&self.channel, begins).await;
+        let mut view = self.lock();
+        let found = found.inspect_err(|_| view.stage = Stage::Over)?;
+        match found {
+            beginning::Found::Gone(cursor) => {
+                (view.spot, view.generation) =
+                    (Spot::within(cursor.position, cursor.offset), cursor.generation);
+                self.require_snapshot(&mut view);
+            }
+            beginning::Found::Over => view.stage = Stage::Over,
+            beginning::Found::At { spot, generation, rewinds } => {
+                if rewinds {
+                    self.rewind(&mut view, spot, generation);
+                }
+                (view.spot, view.generation) = (spot, generation);
+                // Without a turn that was begun here the log is all there is.
+                view.stage = match self.channel.lock().line {
+                    Some(_) => Stage::Follows,
+                    None => Stage::Reads { logged: 0 },
+                };
+            }
+        }
+        Ok(())
+    }
+
+    async fn read(&self, spot: Spot, generation: u32, logged: i64) -> Result<(), CallError> {
+        let limit = self.lock().page;
+        let page = pages::read(&self.channel, spot, generation, limit).await;
+        let mut view = self.lock();
+        let Page { frames, spot: reached, is_last, next } = page.inspect_err(|_| view.stage = Stage::Over)?;
+        view.ready.extend(frames);
+        view.page = next;
+        view.spot = reached;
+        if is_last && reached.position < logged || !is_last && reached <= spot {
+            // What was said to be in the log is not.
+            self.require_snapshot(&mut view);
+        } else if is_last {
+            view.stage = Stage::Follows;
+        }
+        Ok(())
+    }
+
+    /// Prints of tools that it was too slow for.
+    #[cfg(test)]
+    pub(crate) fn lost_prints(&self) -> u64 {
+        self.lock().lost_prints
+    }
+
+    fn lock(&self) -> MutexGuard<'_, View> {
+        self.view.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use transom_agent::event::AgentEventKind;
-
-    use super::super::frame::tests::{frame, reasoning, text};
-    use super::*;
-
-    fn pair() -> (Arc<Mailbox>, Viewer) {
-        let mailbox = Arc::new(Mailbox::default());
-        (Arc::clone(&mailbox), Viewer::new(mailbox))
-    }
-
-    async fn rest(viewer: &Viewer) -> Vec<Arc<Frame>> {
-        let mut frames = Vec::new();
-        while let Some(frame) = viewer.next().await {
-            frames.push(frame.unwrap());
+/// The end of a viewer, when it has come.
+fn ended(view: &mut View, end: Option<End>) -> Option<Next> {
+    view.stage = match end? {
+        End::Over | End::Retired => Stage::Over,
+    };
+    Some(Next::Give(match end? {
+        End::Over => None,
+        End::Retired => {
+            let message = "whoever shows turns is being replaced; watch again, after the last that was seen";
+            Some(Err(CallError::new(CallErrorKind::Retired, message)))
         }
-        frames
-    }
+    }))
+}
 
-    fn words(frames: &[Arc<Frame>]) -> String {
-        let words = frames.iter().map(|frame| match &frame.event().what {
-            AgentEventKind::TextDelta { delta } | AgentEventKind::ReasoningDelta { delta } => delta.as_str(),
-            _ => "",
-        });
-        words.collect()
-    }
-
-    #[tokio::test]
-    async fn a_viewer_that_keeps_up_gets_every_delta_by_itself() {
-        let (mailbox, viewer) = pair();
-        for delta in ["a", "b", "c"] {
-            assert!(mailbox.put(&text(delta)));
-            assert_eq!(viewer.next().await.unwrap().unwrap().event(), text(delta).event());
+impl Drop for Viewer {
+    fn drop(&mut self) {
+        let lost = self.lock().lost_prints;
+        if lost > 0 {
+            let id = &self.channel.conversation_id;
+            tracing::debug!("a viewer of conversation `{id}` was too slow for {lost} prints of tools");
         }
-        mailbox.end();
-        assert!(viewer.next().await.is_none());
-        assert!(viewer.next().await.is_none());
-    }
-
-    #[tokio::test]
-    async fn a_slow_viewer_gets_merged_deltas_and_loses_none() {
-        let (mailbox, viewer) = pair();
-        let mut said = String::new();
-        for number in 0..10_000 {
-            let delta = format!("{number},");
-            said.push_str(&delta);
-            assert!(mailbox.put(&text(&delta)));
-        }
-        assert!(mailbox.put(&reasoning("!")));
-        mailbox.end();
-        let frames = rest(&viewer).await;
-        assert!(frames.len() <= PROMPT_FRAMES + 2, "{}", frames.len());
-        assert_eq!(words(&frames), said + "!");
-    }
-
-    #[tokio::test]
-    async fn a_viewer_that_takes_nothing_is_cut_off_and_told() {
-        let (mailbox, viewer) = pair();
-        let large = frame(AgentEventKind::UserMessage { text: "x".repeat(1024 * 1024).into() });
-        let taken = (0..20).filter(|_| mailbox.put(&large)).count();
-        assert_eq!(taken, 7);
-        let error = viewer.next().await.unwrap().unwrap_err();
-        assert!(error.message.contains("8 MiB"), "{}", error.message);
-        assert!(viewer.next().await.is_none());
-    }
-
-    #[tokio::test]
-    async fn a_waiting_viewer_is_woken() {
-        let (mailbox, viewer) = pair();
-        let waiting = tokio::spawn(async move { viewer.next().await });
-        tokio::task::yield_now().await;
-        mailbox.put(&text("a"));
-        assert!(waiting.await.unwrap().unwrap().is_ok());
+        let mut state = self.channel.lock();
+        state.viewers.detach(self.number);
+        state.let_go();
+        state.forget_prints();
     }
 }

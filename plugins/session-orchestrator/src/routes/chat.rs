@@ -7,9 +7,11 @@ use transom_agent::reach::HttpRoute;
 use transom_agent::turn::StartTurn;
 use transom_plugin_api::{CallError, Maybe, Text};
 
-const FIELDS: [&str; 5] = ["message", "conversationId", "model", "cwd", "reasoningEffort"];
+const FIELDS: [&str; 6] = ["message", "conversationId", "model", "cwd", "reasoningEffort", "workspaceId"];
 /// Fields a client of a larger host may send. To ignore one would be to answer another question than the one asked.
-const NOT_SERVED: [&str; 5] = ["images", "computerId", "workspaceId", "systemPrompt", "tools"];
+const NOT_SERVED: [&str; 4] = ["images", "computerId", "systemPrompt", "tools"];
+/// Characters that the id of a workspace may have.
+const WORKSPACE_LENGTH: usize = 40;
 const EFFORTS: [&str; 5] = ["low", "medium", "high", "xhigh", "max"];
 
 /// What the route says of itself.
@@ -23,6 +25,7 @@ pub(super) fn about() -> HttpRoute {
             "model": text,
             "cwd": text,
             "reasoningEffort": { "enum": EFFORTS },
+            "workspaceId": { "type": "string", "pattern": "^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$" },
         },
         "required": ["message"],
         "additionalProperties": false,
@@ -33,6 +36,7 @@ pub(super) fn about() -> HttpRoute {
         summary: "starts a turn and streams its events".into(),
         input: input.into(),
         output: output.into(),
+        query: transom_plugin_api::Json::default(),
     }
 }
 
@@ -65,16 +69,33 @@ pub(super) fn read(body: &Value, new_id: impl FnOnce() -> Text) -> Result<StartT
         model: text("model")?.map(Text::from).into(),
         cwd: text("cwd")?.map(Text::from).into(),
         reasoning_effort: effort_of(text("reasoningEffort")?)?,
+        workspace_id: workspace_of(text("workspaceId")?)?,
+        message_id: Maybe::None,
     })
 }
 
 /// The text of a field; `null` counts as absent.
-fn text_of<'a>(body: &'a Value, field: &str) -> Result<Option<&'a str>, CallError> {
+pub(super) fn text_of<'a>(body: &'a Value, field: &str) -> Result<Option<&'a str>, CallError> {
     match &body[field] {
         Value::Null => Ok(None),
         Value::String(text) => Ok(Some(text)),
         other => Err(refused(format!("field `{field}` is {}, expected text", kind_of(other)))),
     }
+}
+
+/// The id of a workspace; one that is empty counts as absent.
+fn workspace_of(id: Option<&str>) -> Result<Maybe<Text>, CallError> {
+    let Some(id) = id.filter(|id| !id.is_empty()) else { return Ok(Maybe::None) };
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let inner = !id.starts_with('-') && !id.ends_with('-');
+    if id.len() <= WORKSPACE_LENGTH && id.bytes().all(allowed) && inner {
+        return Ok(Maybe::Some(id.into()));
+    }
+    let shown: String = id.chars().take(WORKSPACE_LENGTH).collect();
+    Err(refused(format!(
+        "field `workspaceId` is `{}`, expected 1 to {WORKSPACE_LENGTH} characters of `a–z 0–9`, with `-` between them",
+        shown.escape_debug()
+    )))
 }
 
 fn effort_of(effort: Option<&str>) -> Result<Maybe<ReasoningEffort>, CallError> {
@@ -88,7 +109,7 @@ fn effort_of(effort: Option<&str>) -> Result<Maybe<ReasoningEffort>, CallError> 
     }
 }
 
-fn kind_of(value: &Value) -> &'static str {
+pub(super) fn kind_of(value: &Value) -> &'static str {
     match value {
         Value::Null => "nothing",
         Value::Bool(_) => "a boolean",
@@ -99,7 +120,7 @@ fn kind_of(value: &Value) -> &'static str {
     }
 }
 
-fn refused(message: String) -> CallError {
+pub(super) fn refused(message: String) -> CallError {
     CallError::invalid_input(message)
 }
 
@@ -115,6 +136,7 @@ mod tests {
     fn a_whole_body_is_read_and_the_message_trimmed() {
         let body = json!({
             "message": " hi\n", "conversationId": "c-1", "model": "a/one", "cwd": "/tmp", "reasoningEffort": "xhigh",
+            "workspaceId": "a-1",
         });
         let expected = StartTurn {
             conversation_id: "c-1".into(),
@@ -122,6 +144,8 @@ mod tests {
             model: Text::from("a/one").into(),
             cwd: Text::from("/tmp").into(),
             reasoning_effort: ReasoningEffort::Xhigh.into(),
+            workspace_id: Text::from("a-1").into(),
+            message_id: Maybe::None,
         };
         assert_eq!(read(body), Ok(expected));
     }
@@ -167,10 +191,25 @@ mod tests {
             ),
             (
                 json!({ "message": "hi", "stream": true }),
-                "field `stream` is unknown; known are `message`, `conversationId`, `model`, `cwd`, `reasoningEffort`",
+                "field `stream` is unknown; known are `message`, `conversationId`, `model`, `cwd`, `reasoningEffort`, `workspaceId`",
             ),
         ] {
             assert_eq!(read(body), Err(problem.to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_workspace_is_named_by_a_slug() {
+        let longest = "x".repeat(WORKSPACE_LENGTH);
+        for id in ["a", "0", "a-b", "a--b", &longest] {
+            let start = read(json!({ "message": "hi", "workspaceId": id })).unwrap();
+            assert_eq!(start.workspace_id.as_deref(), Some(id));
+        }
+        assert!(read(json!({ "message": "hi", "workspaceId": "" })).unwrap().workspace_id.is_none());
+        let long = "x".repeat(5000);
+        for id in ["-", "-a", "a-", "A", "a b", "a/b", "ä", "..", &long] {
+            let problem = read(json!({ "message": "hi", "workspaceId": id })).unwrap_err();
+            assert!(problem.starts_with("field `workspaceId` is `") && problem.len() < 200, "{problem}");
         }
     }
 

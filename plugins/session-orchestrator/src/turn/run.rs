@@ -1,77 +1,171 @@
-//! The work of a turn: from the history to the last step.
+//! The work of a turn: step by step, until it ends, waits for a person, or leaves itself to another generation.
 
-use std::future::poll_fn;
-use std::task::Poll;
-use std::time::Duration;
-
-use transom_agent::conversation::Append;
-use transom_agent::event::AgentEventKind;
+use transom_agent::log::HistoryOf;
 use transom_agent::message::Message;
 use transom_agent::tool::{ToolAssembly, ToolDefinition};
 use transom_agent::turn::{EndReason, SystemPrompt};
-use transom_plugin_api::{CallError, List, Maybe, Shared, Text};
+use transom_plugin_api::{CallError, List, Text};
 
+use super::limit::Limit;
 use super::progress::Progress;
-use super::{Turn, new_id, store};
-use crate::edges::{Edges, ModelStream};
-use crate::ending::{Next, after_model, after_tools};
+use super::{Turn, patience, supervise};
+use crate::edges::Edges;
+use crate::ending::{Next, after_model};
 use crate::request::Prefix;
-use crate::step::Failure;
-use crate::tools::Batch;
+use crate::step::{Answer, Failure};
 
-/// Events a model may have ready in a row before others get their turn.
-const EVENTS_BETWEEN_BREATHS: u64 = 64;
+/// How the work of a turn is over.
+#[derive(Debug)]
+pub(super) enum Flow {
+    /// The turn ends.
+    End(EndReason),
+    /// It waits for a person.
+    Parked,
+    /// Another generation goes on with it.
+    Suspended,
+}
 
-/// What the steps of a turn begin with.
-struct Prepared {
-    prefix: Prefix,
-    messages: Shared<List<Message>>,
+/// What interrupts the work of a turn, or does not.
+enum Came {
+    Stop,
+    OutOfTime,
+    Flow(Result<Flow, String>),
 }
 
 impl<E: Edges> Turn<E> {
-    /// Works until the turn ends; what came of it is in `progress`.
-    pub(super) async fn run(&self, progress: &mut Progress) -> EndReason {
-        let mut prepared = match self.claim.stop().race(self.prepare()).await {
-            None => return EndReason::Aborted,
-            Some(Err(error)) => {
-                return self.fail(progress, Failure::of_call("the conversation could not be read", &error));
-            }
-            Some(Ok(prepared)) => prepared,
-        };
+    /// Works until the turn is over, or somebody else's.
+    pub(crate) async fn go_on(self, mut progress: Progress) {
         loop {
-            if self.claim.stop().is_given() {
-                return EndReason::Aborted;
+            match self.until_over(&mut progress).await {
+                Flow::End(reason) => return self.seal(progress, reason).await,
+                Flow::Parked => return self.claim.park(),
+                Flow::Suspended if self.leave(&progress) => return self.claim.park(),
+                // Nobody comes after us.
+                Flow::Suspended => {}
             }
-            if let Some(reason) = self.run_step(&prepared, progress).await {
-                return reason;
-            }
-            let messages: List<Message> = progress.end_step(new_id).into();
-            if let Err(error) = self.store_step(messages.clone()).await {
-                return self.fail(progress, Failure::of_call("the step could not be stored", &error));
-            }
-            progress.stored();
-            prepared.messages.to_mut().extend(messages);
         }
     }
 
-    /// Keeps a failure and tells viewers.
-    pub(super) fn fail(&self, progress: &mut Progress, failure: Failure) -> EndReason {
-        self.claim.show(failure.frame());
-        progress.fail(failure);
-        EndReason::Error
+    /// Works until the turn is over, or is interrupted.
+    async fn until_over(&self, progress: &mut Progress) -> Flow {
+        let out_of_time = self.out_of_time(progress.began_at);
+        let came = tokio::select! {
+            biased;
+            () = self.claim.stop().given() => Came::Stop,
+            () = out_of_time => Came::OutOfTime,
+            flow = supervise::caught(self.work(progress)) => Came::Flow(flow),
+        };
+        match came {
+            Came::Stop => Flow::End(EndReason::Aborted),
+            Came::OutOfTime => fail(progress, self.settings.timeout_failure()),
+            Came::Flow(Ok(flow)) => flow,
+            Came::Flow(Err(panic)) => {
+                tracing::error!("turn `{}` panicked: {panic}", self.claim.turn_id());
+                let message = "the turn was broken off by a fault in the host; its log says more";
+                fail(progress, Failure::new("internal", message))
+            }
+        }
     }
 
-    /// Runs both filters once, so that every step begins with the same bytes, and loads the history, which ends with
-    /// the person's message.
-    async fn prepare(&self) -> Result<Prepared, CallError> {
-        let conversation_id = self.claim.conversation_id();
+    /// Works until the turn is over; what came of it is in `progress`.
+    async fn work(&self, progress: &mut Progress) -> Flow {
+        let stop = self.claim.stop();
+        let Some(prefix) = stop.unless_suspended(self.prefix()).await else { return Flow::Suspended };
+        // One that has waited for a person, who has answered.
+        if progress.step.is_some()
+            && let Some(flow) = self.run_calls(&mut self.running(&prefix), progress).await
+        {
+            return flow;
+        }
+        match stop.unless_suspended(self.load(progress)).await {
+            None => return Flow::Suspended,
+            Some(Err(error)) => {
+                return fail(progress, Failure::of_call("the conversation could not be read", &error));
+            }
+            Some(Ok(())) => {}
+        }
+        loop {
+            if stop.is_suspended() {
+                return Flow::Suspended;
+            }
+            if let Some(flow) = self.run_step(&prefix, progress).await {
+                return flow;
+            }
+        }
+    }
+
+    /// One request and the tools it asks for; how the turn goes on, unless it is with a further step.
+    async fn run_step(&self, prefix: &Prefix, progress: &mut Progress) -> Option<Flow> {
+        let limit = Limit::reached(&self.settings, progress);
+        progress.begin_step(self.claim.turn_id(), self.edges.now_ms());
+        let mut running = self.running(prefix);
+        if self.ask_model(prefix, limit, &mut running, progress).await.is_none() {
+            return Some(self.suspend_step(&mut running, progress).await);
+        }
+        let step = progress.step.as_mut()?;
+        step.close(self.edges.now_ms());
+        match (after_model(step.outcome(), !step.calls().is_empty()), limit) {
+            (Next::RunTools, Some(limit)) => {
+                step.answer_rest(|_| Answer::instead("no tool runs any more: this was the last request"));
+                Some(limit.end(progress))
+            }
+            (Next::End(EndReason::Stop), Some(limit)) => Some(limit.end(progress)),
+            (Next::End(reason), _) => Some(Flow::End(reason)),
+            (Next::RunTools, None) => {
+                if let Err(error) = self.keep(step).await {
+                    let failure = Failure::of_call("what the model said could not be kept", &error);
+                    return Some(fail(progress, failure));
+                }
+                match self.gate(prefix, progress).await {
+                    Some(flow) => Some(flow),
+                    None => self.run_calls(&mut running, progress).await,
+                }
+            }
+        }
+    }
+
+    /// Stores the step under way and ends it.
+    ///
+    /// # Errors
+    /// How the turn goes on when it could not be stored.
+    pub(super) async fn store_step(&self, progress: &mut Progress) -> Result<(), Flow> {
+        let Some(step) = &mut progress.step else { return Ok(()) };
+        step.sheet().place(&mut self.claim.places());
+        let stored = patience::append(&*self.edges, self.append_of(step.entries())).await;
+        if let Err(error) = stored {
+            return Err(fail(progress, Failure::of_call("the step could not be stored", &error)));
+        }
+        step.sheet().keep_all();
+        self.show(step);
+        if let Some(position) = step.sheet().last_position() {
+            self.claim.logged(position);
+        }
+        progress.end_step();
+        Ok(())
+    }
+
+    /// Runs both filters once, so that every step begins with the same bytes.
+    async fn prefix(&self) -> Prefix {
         let prompt = self.system_prompt().await;
         let tools = self.offered_tools().await;
-        let history = self.edges.history(conversation_id).await?;
-        let terms = &self.terms;
-        let effort = terms.reasoning_effort.clone();
-        let prefix = Prefix::new(conversation_id, &terms.model, &prompt, tools, effort);
-        Ok(Prepared { prefix, messages: history.messages })
+        let effort = self.terms.reasoning_effort.clone();
+        Prefix::new(self.claim.conversation_id(), &self.terms.model, &prompt, tools, effort)
+    }
+
+    /// Loads what the model is to be shown, unless it is there: what is known of ended turns is not read again.
+    async fn load(&self, progress: &mut Progress) -> Result<(), CallError> {
+        let past = progress.past.get_or_insert_default();
+        if past.messages.len() > past.settled {
+            return Ok(());
+        }
+        let conversation_id = self.claim.conversation_id().clone();
+        let history = self.edges.history(HistoryOf { conversation_id, after_seq: past.settled_seq }).await?;
+        if past.settled == 0 {
+            past.messages = history.messages;
+        } else {
+            past.extend(history.messages.into_inner().into_iter().collect::<Vec<Message>>());
+        }
+        Ok(())
     }
 
     async fn system_prompt(&self) -> List<Text> {
@@ -99,83 +193,12 @@ impl<E: Edges> Turn<E> {
         let filtered = self.edges.filter_tools(assembly.clone()).await;
         filtered.unwrap_or_else(|error| unfiltered(assembly, "tools", &error)).tools
     }
-
-    /// One request and the tools it asks for; a reason when the turn ends with it.
-    async fn run_step(&self, prepared: &Prepared, progress: &mut Progress) -> Option<EndReason> {
-        progress.begin_step(self.claim.turn_id(), self.edges.now_ms());
-        self.ask_model(prepared, progress).await;
-        let step = progress.step()?;
-        match after_model(step.outcome(), !step.calls().is_empty()) {
-            Next::End(reason) => Some(reason),
-            Next::RunTools => {
-                let stopped = self.run_tools(prepared, progress).await.is_none();
-                after_tools(stopped, progress.steps, self.settings.max_steps)
-            }
-        }
-    }
-
-    /// Streams one answer into the step. The stream is dropped when the turn is stopped, not at its next event, and
-    /// nothing is read behind its end.
-    async fn ask_model(&self, prepared: &Prepared, progress: &mut Progress) {
-        let Some(step) = progress.step() else { return };
-        let request = prepared.prefix.request(&prepared.messages);
-        match self.edges.open_model(&self.terms.model, request) {
-            Err(error) => self.show_all(step.take(Some(Err(error)), self.edges.now_ms())),
-            Ok(mut stream) => {
-                for event in 1_u64.. {
-                    let Some(next) = self.claim.stop().race(stream.next()).await else { break };
-                    self.show_all(step.take(next, self.edges.now_ms()));
-                    if step.outcome().is_some() {
-                        break;
-                    }
-                    if event % EVENTS_BETWEEN_BREATHS == 0 {
-                        breathe().await;
-                    }
-                }
-            }
-        }
-        self.show_all(step.closing_frames(self.edges.now_ms()));
-    }
-
-    /// `None` when the turn was stopped before all answers were there.
-    async fn run_tools(&self, prepared: &Prepared, progress: &mut Progress) -> Option<()> {
-        let timeout = self.settings.tool_timeout_s;
-        let (step_id, calls, answers) = progress.calls();
-        let batch = Batch {
-            edges: &*self.edges,
-            claim: &self.claim,
-            step_id: &step_id,
-            calls: &calls,
-            offered: prepared.prefix.tools(),
-            cwd: &self.terms.cwd,
-            limit: self.settings.max_parallel_tools,
-            timeout: (timeout > 0).then(|| Duration::from_secs(timeout)),
-        };
-        self.claim.stop().race(batch.run(answers)).await
-    }
-
-    async fn store_step(&self, messages: List<Message>) -> Result<(), CallError> {
-        let append =
-            Append { conversation_id: self.claim.conversation_id().clone(), messages, turn: Maybe::None };
-        store::append(&*self.edges, append).await
-    }
-
-    fn show_all(&self, frames: impl IntoIterator<Item = AgentEventKind>) {
-        frames.into_iter().for_each(|frame| self.claim.show(frame));
-    }
 }
 
-/// Lets others run on this thread: a model that always has more to say must not keep out who wants to stop it.
-async fn breathe() {
-    let mut breathed = false;
-    poll_fn(|context| {
-        if std::mem::replace(&mut breathed, true) {
-            return Poll::Ready(());
-        }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
+/// Keeps a failure; the turn ends with it.
+pub(super) fn fail(progress: &mut Progress, failure: Failure) -> Flow {
+    progress.fail(failure);
+    Flow::End(EndReason::Error)
 }
 
 /// A fail-open filter whose chain is unreachable changes nothing.

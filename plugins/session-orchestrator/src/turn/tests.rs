@@ -10,7 +10,7 @@ use transom_agent::tool::ToolOutput;
 use transom_agent::turn::EndReason;
 use transom_plugin_api::{CallError, CallErrorKind};
 
-use crate::edges::fake::scene::{Scene, next, rest, scene, scene_with, types, until};
+use crate::edges::fake::scene::{Scene, rest, scene, scene_with, types, until};
 use crate::edges::fake::{Beat, calls, fails, finishes, says, thinks, uses};
 
 fn is_text(frame: &AgentEventKind) -> bool {
@@ -33,7 +33,7 @@ fn ended(scene: &Scene, frames: &[AgentEventKind], reason: EndReason) {
 
 /// The stored messages as `role: words`.
 fn stored(scene: &Scene) -> Vec<String> {
-    let stored = scene.world.stored.lock().unwrap();
+    let stored = scene.world.stored();
     let lines = stored.iter().map(|message| {
         let words = message.chunks.iter().map(|chunk| match chunk {
             Chunk::Text { text } => text.to_string(),
@@ -42,6 +42,7 @@ fn stored(scene: &Scene) -> Vec<String> {
             Chunk::ToolResult { tool_call_id, content, .. } => format!("{tool_call_id} gave {content}"),
             Chunk::Error { code, .. } => format!("error {}", code.as_deref().unwrap_or_default()),
             Chunk::Unknown(unknown) => format!("unknown {}", unknown.content()),
+            fact => panic!("{fact:?}"),
         });
         let role = match message.role {
             Role::System => "system",
@@ -132,15 +133,26 @@ async fn a_stop_in_mid_text_keeps_the_text_and_drops_the_stream_at_once() {
     let scene = scene();
     scene.world.script([says("he"), calls("1", "x", "{}"), Beat::Hang]);
     let viewer = scene.start("hi").await;
-    let mut frames = until(&viewer, |frame| matches!(frame, AgentEventKind::ToolCall { .. })).await;
+    let mut frames = until(&viewer, is_text).await;
     assert_eq!(scene.world.streams_dropped.load(Ordering::SeqCst), 0);
     assert!(scene.stop());
-    frames.push(next(&viewer).await);
-    assert!(matches!(frames.last(), Some(AgentEventKind::StepComplete { .. })));
-    assert_eq!(scene.world.streams_dropped.load(Ordering::SeqCst), 1);
     frames.extend(rest(&viewer).await);
+    assert_eq!(scene.world.streams_dropped.load(Ordering::SeqCst), 1);
     ended(&scene, &frames, EndReason::Aborted);
     assert_eq!(stored(&scene), ["user: hi", "assistant: he"]);
+}
+
+#[tokio::test]
+async fn a_call_that_was_seen_before_a_stop_is_answered() {
+    let scene = scene();
+    scene.world.script([says("he"), calls("1", "x", "{}"), Beat::Tick(250), Beat::Hang]);
+    let viewer = scene.start("hi").await;
+    let mut frames = until(&viewer, |frame| matches!(frame, AgentEventKind::ToolCall { .. })).await;
+    assert!(scene.stop());
+    frames.extend(rest(&viewer).await);
+    ended(&scene, &frames, EndReason::Aborted);
+    let result = "tool: 1 gave the turn ended before this could run";
+    assert_eq!(stored(&scene), ["user: hi", "assistant: he, call 1", result]);
 }
 
 #[tokio::test]
@@ -257,7 +269,7 @@ async fn a_busy_store_is_asked_again() {
     scene.world.append_outcomes.lock().unwrap().extend([Ok(()), busy(), busy(), Ok(())]);
     scene.world.script([says("a"), finishes(FinishReason::Stop)]);
     ended(&scene, &scene.turn("hi").await, EndReason::Stop);
-    assert_eq!(scene.world.slept.lock().unwrap().len(), 2);
+    assert_eq!(scene.world.clock.slept.lock().unwrap().len(), 2);
     assert_eq!(stored(&scene), ["user: hi", "assistant: a"]);
 }
 
@@ -273,27 +285,6 @@ async fn a_step_that_cannot_be_stored_ends_the_turn_and_comes_with_its_last_entr
         stored(&scene),
         ["user: hi", "assistant: call 1", "tool: 1 gave ran", "assistant: error unavailable"]
     );
-}
-
-#[tokio::test]
-async fn a_turn_whose_end_cannot_be_stored_is_told_as_failed_and_still_sealed() {
-    let scene = scene();
-    let full = || Err(CallError::new(CallErrorKind::Conflict, "another content"));
-    scene.world.append_outcomes.lock().unwrap().extend([Ok(()), full()]);
-    scene.world.script([says("a"), finishes(FinishReason::Stop)]);
-    let frames = scene.turn("hi").await;
-    let [
-        ..,
-        AgentEventKind::Error { code, .. },
-        AgentEventKind::Done { reason, .. },
-        AgentEventKind::TurnSealed {},
-    ] = &frames[..]
-    else {
-        panic!("{:?}", types(&frames));
-    };
-    assert_eq!((code.as_deref(), reason), (Some("conflict"), &EndReason::Error));
-    assert_eq!(scene.world.settled.lock().unwrap().len(), 1);
-    assert_eq!(scene.world.status(), Some(Status::Idle));
 }
 
 #[tokio::test]

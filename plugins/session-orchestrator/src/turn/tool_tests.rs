@@ -12,7 +12,7 @@ use transom_agent::tool::ToolOutput;
 use transom_agent::turn::EndReason;
 use transom_plugin_api::{CallError, CallErrorKind};
 
-use crate::edges::fake::scene::{Scene, next, rest, scene, scene_with, until};
+use crate::edges::fake::scene::{Scene, rest, scene, scene_with, until};
 use crate::edges::fake::{Beat, calls, finishes, says, uses};
 
 fn asks(scene: &Scene, beats: impl IntoIterator<Item = Beat>) {
@@ -40,7 +40,7 @@ fn shown_ids(frames: &[AgentEventKind]) -> Vec<String> {
 
 /// Ids of the stored results, in order.
 fn stored_ids(scene: &Scene) -> Vec<String> {
-    let stored = scene.world.stored.lock().unwrap();
+    let stored = scene.world.stored();
     let results =
         stored.iter().filter(|message| message.role == Role::Tool).map(|message| match &message.chunks[..] {
             [Chunk::ToolResult { tool_call_id, .. }] => tool_call_id.to_string(),
@@ -79,7 +79,7 @@ async fn the_next_step_sees_call_and_result_behind_the_same_beginning() {
     assert!(matches!(frames[frames.len() - 2],
         AgentEventKind::Done { context_size, .. } if context_size.into_option() == Some(23)));
     // What the next turn loads is what this one has shown to the model.
-    let stored = scene.world.stored.lock().unwrap();
+    let stored = scene.world.stored();
     assert_eq!(stored[..3], second[..]);
 }
 
@@ -117,7 +117,7 @@ async fn durations_measure_the_run_and_not_the_wait_before_it() {
         let world = Arc::clone(&world);
         async move {
             tokio::task::yield_now().await;
-            world.clock.fetch_add(5, Ordering::SeqCst);
+            world.clock.pass(5);
             Ok(ToolOutput::ok(""))
         }
     });
@@ -162,7 +162,7 @@ async fn the_same_call_runs_once_and_each_of_them_gets_the_answer() {
     let scene = scene();
     let world = Arc::clone(&scene.world);
     scene.world.tool("x", true, move |_| {
-        world.clock.fetch_add(5, Ordering::SeqCst);
+        world.clock.pass(5);
         async { Ok(ToolOutput::ok("once")) }
     });
     asks(&scene, [calls("1", "x", r#"{"a":1}"#), calls("2", "x", r#"{"a": 1}"#), calls("3", "x", "{}")]);
@@ -203,20 +203,6 @@ async fn a_tool_that_fails_and_one_that_is_not_there_are_answers_the_model_reads
     assert_eq!(told, expected.map(|(id, content)| (id.to_owned(), content.to_owned(), true)));
 }
 
-#[tokio::test]
-async fn a_turn_ends_when_it_has_used_up_its_steps_with_its_last_results_stored() {
-    let scene = scene_with(r#"{"max_steps":2}"#);
-    scene.world.tool("x", true, |_| async { Ok(ToolOutput::ok("")) });
-    for id in ["1", "2", "3"] {
-        asks(&scene, [calls(id, "x", "{}")]);
-    }
-    let frames = scene.turn("hi").await;
-    assert_eq!(reason(&frames), EndReason::MaxSteps);
-    assert_eq!(scene.world.requests.lock().unwrap().len(), 2);
-    assert_eq!(stored_ids(&scene), ["1", "2"]);
-    assert_eq!(scene.world.records()[0].steps, 2);
-}
-
 /// Set when it is dropped.
 struct Dropped(Arc<AtomicBool>);
 
@@ -245,13 +231,12 @@ async fn a_stop_cancels_tools_at_work_and_keeps_what_was_answered() {
     let viewer = scene.start("hi").await;
     until(&viewer, |frame| matches!(frame, AgentEventKind::ToolResult { .. })).await;
     assert!(scene.stop());
-    assert!(matches!(next(&viewer).await, AgentEventKind::Done { reason: EndReason::Aborted, .. }));
+    let frames = rest(&viewer).await;
     assert!(cancelled.load(Ordering::SeqCst));
-    rest(&viewer).await;
-    assert_eq!(stored_ids(&scene), ["2"]);
-    let stored = scene.world.stored.lock().unwrap();
-    let kept = stored[1].chunks.iter().filter(|chunk| matches!(chunk, Chunk::ToolCall { .. })).count();
-    assert_eq!((kept, stored.len()), (1, 3));
+    let instead = "the turn ended before this had answered; it may have had effects";
+    assert_eq!(results(&frames), [("1".to_owned(), instead.to_owned(), true, 0)]);
+    assert_eq!(reason(&frames), EndReason::Aborted);
+    assert_eq!(stored_ids(&scene), ["1", "2"]);
 }
 
 #[tokio::test]
@@ -268,4 +253,75 @@ async fn a_tool_is_told_for_whom_it_runs() {
         (&started[0].conversation_id, &started[0].turn_id)
     );
     assert_eq!(ran[0].cwd, started[0].cwd);
+}
+
+#[tokio::test]
+async fn an_eager_call_runs_while_the_model_goes_on_and_only_once() {
+    let scene = scene_with(r#"{"eager":true}"#);
+    let world = Arc::clone(&scene.world);
+    scene.world.tool("x", true, move |call| {
+        assert!(!world.drafts.lock().unwrap().is_empty(), "its call is durable");
+        async move { Ok(ToolOutput::ok(call.input.as_str())) }
+    });
+    let early = [calls("1", "x", "1"), says("and then"), Beat::Tick(10), says(" one more")];
+    let late = (0..50).map(|_| says("."));
+    let more = [calls("2", "x", "1"), calls("3", "x", "3")];
+    asks(&scene, early.into_iter().chain(late).chain(more));
+    answers(&scene);
+    let frames = scene.turn("hi").await;
+    let shown = |is: fn(&AgentEventKind) -> bool| frames.iter().position(is).unwrap();
+    let answered = shown(|frame| matches!(frame, AgentEventKind::ToolResult { .. }));
+    assert!(answered < shown(|frame| matches!(frame, AgentEventKind::StepComplete { .. })));
+    assert_eq!(scene.world.ran.lock().unwrap().len(), 2);
+    let mut ids = stored_ids(&scene);
+    assert_eq!(ids, ["1", "2", "3"]);
+    ids.dedup();
+    assert_eq!(results(&frames).len(), 3, "one result for each call");
+}
+
+#[tokio::test]
+async fn no_call_is_eager_while_somebody_has_a_say() {
+    let scene = scene_with(r#"{"eager":true}"#);
+    scene.world.tool("x", true, |_| async { Ok(ToolOutput::ok("")) });
+    let allows = |gate| -> crate::edges::fake::Boxed<_> { Box::pin(async { Ok(gate) }) };
+    *scene.world.gate.lock().unwrap() = Some(Box::new(allows));
+    scene.world.script([calls("1", "x", "1"), Beat::Tick(300), says("hm"), Beat::Hang]);
+    let viewer = scene.start("hi").await;
+    until(&viewer, |frame| matches!(frame, AgentEventKind::TextDelta { .. })).await;
+    assert!(scene.world.ran.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn an_eager_call_at_work_when_the_model_fails_is_answered() {
+    let scene = scene_with(r#"{"eager":true}"#);
+    scene.world.tool("x", true, |_| async { pending().await });
+    let waits = (0..50).map(|_| says("."));
+    let fails = Beat::Broken(CallError::unavailable("gone"));
+    scene.world.script([calls("1", "x", "1")].into_iter().chain(waits).chain([fails]));
+    let frames = scene.turn("hi").await;
+    assert_eq!(reason(&frames), EndReason::Error);
+    assert_eq!(results(&frames)[0].1, "the turn ended before this had answered; it may have had effects");
+}
+
+#[tokio::test]
+async fn an_eager_call_that_is_still_at_work_when_the_model_has_ended_is_not_run_again() {
+    let scene = scene_with(r#"{"eager":true}"#);
+    let gate = Arc::new(Semaphore::new(0));
+    scene.world.tool("x", true, {
+        let gate = Arc::clone(&gate);
+        move |_| {
+            let gate = Arc::clone(&gate);
+            async move {
+                let _permit = gate.acquire().await.unwrap();
+                Ok(ToolOutput::ok("ran"))
+            }
+        }
+    });
+    asks(&scene, [calls("1", "x", "1")].into_iter().chain((0..50).map(|_| says("."))));
+    answers(&scene);
+    let viewer = scene.start("hi").await;
+    let mut frames = until(&viewer, |frame| matches!(frame, AgentEventKind::StepComplete { .. })).await;
+    gate.add_permits(8);
+    frames.extend(rest(&viewer).await);
+    assert_eq!((scene.world.ran.lock().unwrap().len(), results(&frames).len()), (1, 1));
 }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
-use transom_agent::reach::{HttpFrame, HttpReply, HttpRequest};
+use transom_agent::reach::{HttpFrame, HttpReply, HttpRequest, HttpRoute};
 use transom_plugin_api::hosting::{Attach, PluginList, PluginState, PluginStatus};
 use transom_plugin_api::{CallError, CallErrorKind, Json, List, Maybe};
 
@@ -29,7 +29,17 @@ pub(crate) fn head() -> Item {
 }
 
 pub(crate) fn data(value: impl Into<Value>) -> Item {
-    Ok(HttpFrame::Data { data: value.into().into() })
+    Ok(HttpFrame::Data { data: value.into().into(), id: Maybe::None })
+}
+
+/// The answer goes on with `GET` of that path.
+pub(crate) fn go_on(path: &str) -> Item {
+    Ok(HttpFrame::GoOn { request: HttpRequest::new("GET", path) })
+}
+
+/// A document with an id.
+pub(crate) fn data_with_id(value: impl Into<Value>, id: &str) -> Item {
+    Ok(HttpFrame::Data { data: value.into().into(), id: Maybe::Some(id.into()) })
 }
 
 impl Frames for FakeFrames {
@@ -47,11 +57,13 @@ impl Frames for FakeFrames {
 /// | `GET /made` | 201 with a header |
 /// | `GET /slow` | what [`Fake::slow`] is told, when it is told |
 /// | `GET /stream`, `POST /stream` | the frames in [`Fake::frames`] |
+/// | `GET /further/:id` | the same, once [`Fake::stream_further`] was called |
 #[derive(Default)]
 pub(crate) struct Fake {
     version: AtomicU64,
     further: Mutex<Vec<Offer>>,
     frames: Mutex<Option<FakeFrames>>,
+    opened: Mutex<Vec<HttpRequest>>,
     slow: Mutex<Option<(oneshot::Sender<()>, oneshot::Receiver<Value>)>>,
 }
 
@@ -67,6 +79,17 @@ impl Fake {
         let (sender, frames) = fake_frames();
         *self.frames.lock().unwrap() = Some(frames);
         sender
+    }
+
+    /// One more streamed route, which gives the frames of [`Fake::frames`] like the others.
+    pub(crate) fn stream_further(&self) {
+        self.further.lock().unwrap().push(offer("GET /further/:id", Way::Streamed));
+        self.version.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What streams were asked for.
+    pub(crate) fn opened(&self) -> Vec<HttpRequest> {
+        self.opened.lock().unwrap().clone()
     }
 
     /// Lets the next slow request wait: the first end tells that it came, the second answers it.
@@ -117,7 +140,8 @@ impl Routes for Arc<Fake> {
         }
     }
 
-    fn open(&self, name: &str, _: HttpRequest) -> Result<FakeFrames, CallError> {
+    fn open(&self, name: &str, request: HttpRequest) -> Result<FakeFrames, CallError> {
+        self.opened.lock().unwrap().push(request);
         let frames = self.frames.lock().unwrap().take();
         frames.ok_or_else(|| CallError::new(CallErrorKind::NoProvider, format!("nobody streams `{name}`")))
     }
@@ -140,7 +164,7 @@ fn failure(kind: &str) -> CallError {
 }
 
 fn offer(name: &str, way: Way) -> Offer {
-    Offer { name: name.to_owned(), plugin: "some".to_owned(), way }
+    Offer { name: name.to_owned(), plugin: "some".to_owned(), way, about: HttpRoute::new("Plays a part") }
 }
 
 fn status(id: &str, state: PluginState) -> PluginStatus {

@@ -1,6 +1,7 @@
 //! Requests that are not let in.
 
-use super::Served;
+use super::fake::head;
+use super::{FRIEND, Served};
 
 #[tokio::test]
 async fn a_rebound_name_is_forbidden() {
@@ -48,4 +49,44 @@ async fn a_token_is_needed_when_there_is_one() {
     assert_eq!(served.ask("GET", "/echo/1", &[("authorization", "Bearer guess")], "").await.status, 401);
     assert_eq!(served.ask("GET", "/echo/1", &[("authorization", "Bearer s3cret")], "").await.status, 200);
     assert_eq!(served.get("/health").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_page_of_a_listed_origin_may_read_the_answer_and_which_conversation_it_is() {
+    let served = Served::open();
+    let frames = served.fake.frames();
+    frames.send(head()).unwrap();
+    drop(frames);
+    let answer = served.ask("POST", "/stream", &[("origin", FRIEND)], "").await;
+    assert_eq!((answer.status, answer.headers["access-control-allow-origin"].as_str()), (200, FRIEND));
+    assert_eq!(answer.headers["access-control-expose-headers"], "x-conversation-id");
+    assert_eq!(answer.headers["x-conversation-id"], "7");
+    let refused = served.ask("GET", "/nowhere", &[("origin", FRIEND)], "").await;
+    assert_eq!((refused.status, refused.headers["access-control-allow-origin"].as_str()), (404, FRIEND));
+    let same = format!("http://{}", served.address);
+    let own = served.ask("GET", "/echo/1", &[("origin", &same)], "").await;
+    assert!(!own.headers.keys().any(|name| name.starts_with("access-control")), "{own:?}");
+}
+
+#[tokio::test]
+async fn a_browser_of_a_listed_origin_may_ask_first_without_the_token() {
+    let served = Served::bound(Some("s3cret"));
+    assert!(served.opens());
+    let first = [("origin", FRIEND), ("access-control-request-method", "POST")];
+    let answer = served.ask("OPTIONS", "/echo", &first, "").await;
+    assert_eq!((answer.status, answer.headers["access-control-allow-origin"].as_str()), (204, FRIEND));
+    assert_eq!(answer.headers["access-control-allow-methods"], "OPTIONS, POST, PUT");
+    assert_eq!(
+        answer.headers["access-control-allow-headers"],
+        "authorization, content-type, last-event-id, traceparent"
+    );
+    assert_eq!(served.ask("OPTIONS", "/nowhere", &first, "").await.status, 404);
+    assert_eq!(served.ask("OPTIONS", "/echo", &[("origin", FRIEND)], "").await.status, 401);
+    assert_eq!(served.ask("POST", "/echo", &[("origin", FRIEND)], "").await.status, 401);
+    for origin in ["https://evil.example", "null"] {
+        let stranger = [("origin", origin), ("access-control-request-method", "POST")];
+        let answer = served.ask("OPTIONS", "/echo", &stranger, "").await;
+        assert_eq!(answer.status, 403, "{origin}");
+        assert!(!answer.headers.keys().any(|name| name.starts_with("access-control")), "{answer:?}");
+    }
 }

@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use super::fake::head;
 use super::{BOUND, DAY, Served};
-use crate::server::Times;
+use transom_entrance::Times;
 
 #[tokio::test]
 async fn a_server_opens_once() {

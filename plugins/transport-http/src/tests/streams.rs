@@ -3,7 +3,7 @@
 use tokio::time::timeout;
 use transom_plugin_api::{CallError, CallErrorKind};
 
-use super::fake::{data, head};
+use super::fake::{data, data_with_id, go_on, head};
 use super::{BOUND, Served};
 
 #[tokio::test]
@@ -35,6 +35,44 @@ async fn frames_are_events_for_those_who_prefer_them() {
     assert_eq!(client.head().await.headers["content-type"], "text/event-stream");
     frames.send(data("a")).unwrap();
     assert_eq!(client.chunk().await.as_deref(), Some("data: \"a\"\n\n"));
+    frames.send(data_with_id("b", "0:3:0")).unwrap();
+    assert_eq!(client.chunk().await.as_deref(), Some("id: 0:3:0\ndata: \"b\"\n\n"));
+}
+
+#[tokio::test]
+async fn the_last_event_that_a_client_has_seen_reaches_the_route() {
+    let served = Served::open();
+    for (header, known) in [(Some("0:3:0"), "0:3:0"), (None, "")] {
+        let frames = served.fake.frames();
+        frames.send(head()).unwrap();
+        drop(frames);
+        let headers: Vec<_> = header.map(|id| ("last-event-id", id)).into_iter().collect();
+        assert_eq!(served.ask("GET", "/stream", &headers, "").await.status, 200);
+        let asked = served.fake.opened().pop().expect("it was opened").last_event_id;
+        assert_eq!(asked.as_deref().unwrap_or_default(), known);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_goes_on_with_the_documents_of_another_request() {
+    let served = Served::open();
+    served.fake.stream_further();
+    let first = served.fake.frames();
+    let mut client = served.client().await;
+    client.send("GET", "/stream", &[], "").await;
+    first.send(head()).unwrap();
+    client.head().await;
+    let second = served.fake.frames();
+    for item in [head(), data(2)] {
+        second.send(item).unwrap();
+    }
+    drop(second);
+    first.send(data(1)).unwrap();
+    first.send(go_on("/further/a%2Fb")).unwrap();
+    assert_eq!(client.chunk().await.as_deref(), Some("1\n"));
+    assert_eq!(client.chunk().await.as_deref(), Some("2\n"), "without the other head");
+    assert_eq!(client.chunk().await, None);
+    assert_eq!(served.fake.opened()[1].param("id"), "a/b");
 }
 
 #[tokio::test]

@@ -1,43 +1,17 @@
 //! Appends: gap-free, idempotent, all or nothing.
 
-use transom_agent::conversation::{Query, Status, Update};
-use transom_agent::provider::Usage;
-use transom_agent::turn::{EndReason, TurnRecord};
+use transom_agent::conversation::{Query, Status};
 use transom_plugin_api::CallErrorKind;
 
 use super::*;
-
-fn turn(id: &str, reason: EndReason) -> TurnRecord {
-    TurnRecord {
-        turn_id: id.into(),
-        model: "scripted/echo".into(),
-        reason,
-        usage: Usage::default(),
-        steps: 1,
-        started_at: 1,
-        duration_ms: 2,
-    }
-}
-
-fn update(conversation: &str, status: Status) -> Update {
-    Update {
-        conversation_id: conversation.into(),
-        status: Maybe::Some(status),
-        cwd: Maybe::None,
-        model: Maybe::None,
-    }
-}
 
 #[tokio::test]
 async fn each_chunk_gets_the_next_seq() {
     let folder = folder();
     let store = open(folder.path());
-    let first = store.append(append("c", [user("1", "hi"), long("2", 3)])).await;
-    assert_eq!(first, Ok(Appended { first_seq: 1, last_seq: 4 }));
-    let second = store.append(append("c", [long("3", 2)])).await;
-    assert_eq!(second, Ok(Appended { first_seq: 5, last_seq: 6 }));
-    let other = store.append(append("d", [user("1", "hi")])).await;
-    assert_eq!(other, Ok(Appended { first_seq: 1, last_seq: 1 }));
+    assert_eq!(seqs(store.append(append("c", [user("1", "hi"), long("2", 3)])).await), (1, 4));
+    assert_eq!(seqs(store.append(append("c", [long("3", 2)])).await), (5, 6));
+    assert_eq!(seqs(store.append(append("d", [user("1", "hi")])).await), (1, 1));
     assert_sound(&store, "c").await;
     let stored = chunks(&store, "c").await;
     assert_eq!(stored[2].message_id, "2");
@@ -85,14 +59,12 @@ fn eight_threads_that_append_at_once_leave_no_gap() {
 async fn a_message_that_comes_again_is_stored_once_and_its_place_told_again() {
     let folder = folder();
     let store = open(folder.path());
-    let mut whole = append("c", [user("1", "hi"), long("2", 3)]);
-    whole.turn = Maybe::Some(turn("t", EndReason::Stop));
+    let whole = append("c", [user("1", "hi"), long("2", 3)]);
     let first = store.append(whole.clone()).await;
     let before = store.find("c").await.expect("is there");
-    assert_eq!(store.append(whole).await, first);
+    assert_eq!(store.append(whole).await, first, "with everything that was answered");
     assert_eq!(store.find("c").await.expect("is there"), before, "a retry changes nothing");
-    let partly_new = store.append(append("c", [long("2", 3), user("3", "more")])).await;
-    assert_eq!(partly_new, Ok(Appended { first_seq: 2, last_seq: 5 }));
+    assert_eq!(seqs(store.append(append("c", [long("2", 3), user("3", "more")])).await), (2, 5));
     assert_sound(&store, "c").await;
 }
 
@@ -118,30 +90,15 @@ async fn a_message_with_a_known_id_and_other_content_is_a_conflict_and_nothing_i
 }
 
 #[tokio::test]
-async fn a_turn_ends_once() {
-    let folder = folder();
-    let store = open(folder.path());
-    let end = |reason| Append { turn: Maybe::Some(turn("t", reason)), ..append("c", []) };
-    store.append(end(EndReason::Stop)).await.expect("recorded");
-    store.append(end(EndReason::Stop)).await.expect("known already");
-    let error = store.append(end(EndReason::Lost)).await.expect_err("refused");
-    assert_eq!(error.kind, CallErrorKind::Conflict);
-    assert_eq!(error.message, "turn `t` of conversation `c` is recorded with another end");
-}
-
-#[tokio::test]
 async fn an_append_without_chunks_makes_the_conversation_and_takes_no_seq() {
     let folder = folder();
     let store = open(folder.path());
-    assert_eq!(store.append(append("c", [])).await, Ok(Appended { first_seq: 0, last_seq: 0 }));
+    assert_eq!(seqs(store.append(append("c", [])).await), (0, 0));
     let silent = Message { chunks: List::new(), ..long("1", 1) };
-    assert_eq!(store.append(append("c", [silent])).await, Ok(Appended { first_seq: 0, last_seq: 0 }));
+    assert_eq!(seqs(store.append(append("c", [silent])).await), (0, 0));
     assert_eq!(store.find("c").await.expect("is there").status, Status::Idle);
-    assert_eq!(
-        store.append(append("c", [user("1", "hi")])).await,
-        Ok(Appended { first_seq: 1, last_seq: 1 })
-    );
-    assert_eq!(store.append(append("c", [])).await, Ok(Appended { first_seq: 0, last_seq: 1 }));
+    assert_eq!(seqs(store.append(append("c", [user("1", "hi")])).await), (1, 1));
+    assert_eq!(seqs(store.append(append("c", [])).await), (0, 1));
 }
 
 #[tokio::test]
@@ -157,51 +114,15 @@ async fn the_first_words_of_a_person_become_the_title_and_stay_it() {
 }
 
 #[tokio::test]
-async fn closed_wins_over_idle_until_a_turn_begins() {
-    let folder = folder();
-    let store = open(folder.path());
-    let steps = [
-        (Status::Active, Status::Active),
-        (Status::Closed, Status::Closed),
-        (Status::Idle, Status::Closed),
-        (Status::Active, Status::Active),
-        (Status::Idle, Status::Idle),
-    ];
-    for (wanted, expected) in steps {
-        let said = format!("{wanted:?}");
-        assert_eq!(store.update(update("c", wanted)).await.expect("updated").status, expected);
-        store.append(append("c", [user(&said, "hi")])).await.expect("appended");
-        assert_eq!(store.find("c").await.expect("is there").status, expected, "an append changes no status");
-    }
-}
-
-#[tokio::test]
-async fn choices_stay_until_others_are_made_and_an_empty_one_takes_them_back() {
-    let folder = folder();
-    let store = open(folder.path());
-    let choose = |cwd: Option<&str>, model: Option<&str>| Update {
-        conversation_id: "c".into(),
-        status: Maybe::None,
-        cwd: cwd.map(Into::into).into(),
-        model: model.map(Into::into).into(),
-    };
-    let made = store.update(choose(Some("/srv"), None)).await.expect("made");
-    assert_eq!((made.cwd.as_deref(), made.status, made.latest_seq), (Some("/srv"), Status::Idle, 0));
-    let both = store.update(choose(None, Some("a/b"))).await.expect("updated");
-    assert_eq!((both.cwd.as_deref(), both.model.as_deref()), (Some("/srv"), Some("a/b")));
-    let fewer = store.update(choose(Some(""), None)).await.expect("updated");
-    assert_eq!((fewer.cwd.as_deref(), fewer.model.as_deref()), (None, Some("a/b")));
-    assert_eq!(store.find("c").await, Ok(fewer));
-}
-
-#[tokio::test]
 async fn an_impossible_id_is_refused_everywhere() {
     let folder = folder();
     let store = open(folder.path());
     let outcomes = [
         store.append(append("a b", [])).await.map(|_| ()),
-        store.update(update("a b", Status::Idle)).await.map(|_| ()),
-        store.history("a b").await.map(|_| ()),
+        store.update(super::scripts::update("a b", |_| ())).await.map(|_| ()),
+        store.delete("a b").await.map(|_| ()),
+        store.metrics("a b").await.map(|_| ()),
+        store.history(history_of("a b")).await.map(|_| ()),
         store.read(everything("a b")).await.map(|_| ()),
         store.find("a b").await.map(|_| ()),
     ];

@@ -1,6 +1,6 @@
 //! Reads: windows, listings, histories.
 
-use transom_agent::conversation::{Query, Status, Update};
+use transom_agent::conversation::{Query, Status};
 use transom_plugin_api::CallErrorKind;
 
 use super::*;
@@ -12,7 +12,8 @@ fn window(log: &[StoredChunk], read: &Read) -> Vec<StoredChunk> {
     let inside: Vec<_> =
         log.iter().filter(|chunk| chunk.seq > since && chunk.seq < before).cloned().collect();
     let limit = read.limit.into_option().map_or(usize::MAX, |limit| limit as usize);
-    inside[inside.len().saturating_sub(limit)..].to_vec()
+    let left = if read.oldest { 0 } else { inside.len().saturating_sub(limit) };
+    inside[left..].iter().take(limit).cloned().collect()
 }
 
 #[tokio::test]
@@ -29,10 +30,12 @@ async fn every_window_is_the_newest_part_between_its_bounds() {
     for since_seq in seqs() {
         for before_seq in seqs() {
             for limit in [None, Some(0), Some(1), Some(3), Some(u32::MAX)].map(Maybe::from) {
-                let read = Read { conversation_id: "c".into(), since_seq, before_seq, limit };
-                let found = store.read(read.clone()).await.expect("reads");
-                assert_eq!(found.chunks.into_vec(), window(&log, &read), "{read:?}");
-                assert_eq!(found.latest_seq, latest);
+                for oldest in [false, true] {
+                    let read = Read { since_seq, before_seq, limit, oldest, ..everything("c") };
+                    let found = store.read(read.clone()).await.expect("reads");
+                    assert_eq!(found.chunks.into_vec(), window(&log, &read), "{read:?}");
+                    assert_eq!(found.latest_seq, latest);
+                }
             }
         }
     }
@@ -48,7 +51,7 @@ async fn a_conversation_that_is_not_there_is_not_found_and_has_an_empty_history(
         (CallErrorKind::NotFound, "there is no conversation `c`")
     );
     assert_eq!(store.find("c").await.expect_err("unknown").kind, CallErrorKind::NotFound);
-    let history = store.history("c").await.expect("empty");
+    let history = store.history(history_of("c")).await.expect("empty");
     assert_eq!((history.messages.len(), history.latest_seq), (0, 0));
 }
 
@@ -66,7 +69,7 @@ async fn a_history_has_the_messages_that_were_appended_however_they_were_split()
                 store.append(append(&conversation, pending.drain(..))).await.expect("appended");
             }
         }
-        let history = store.history(&conversation).await.expect("loads");
+        let history = store.history(history_of(&conversation)).await.expect("loads");
         assert_eq!(**history.messages, messages);
         assert_eq!(history.latest_seq, 6);
     }
@@ -85,7 +88,7 @@ async fn a_history_is_repaired_and_the_log_is_not() {
     let broken = Chunk::Error { message: "gone".into(), code: Maybe::None };
     let asked = Message { id: "2".into(), role: Role::Assistant, chunks: List::from([call, broken]) };
     store.append(append("c", [user("1", "hi"), asked])).await.expect("appended");
-    let history = store.history("c").await.expect("loads");
+    let history = store.history(history_of("c")).await.expect("loads");
     let shapes: Vec<_> =
         history.messages.iter().map(|message| (message.role, message.chunks.len())).collect();
     assert_eq!(shapes, [(Role::User, 1), (Role::Assistant, 1), (Role::Tool, 1)]);
@@ -104,7 +107,7 @@ async fn a_chunk_of_a_later_revision_is_read_back_and_loaded_unchanged() {
     store.append(append("c", messages.clone())).await.expect("appended");
     store.append(append("c", messages.clone())).await.expect("it is the same");
     assert_eq!(serde_json::to_string(&chunks(&store, "c").await[1].chunk).expect("encodes"), document);
-    assert_eq!(**store.history("c").await.expect("loads").messages, messages);
+    assert_eq!(**store.history(history_of("c")).await.expect("loads").messages, messages);
 }
 
 #[tokio::test]
@@ -114,33 +117,28 @@ async fn an_unreadable_row_keeps_its_place_and_the_rest_is_read() {
     store.append(append("c", [user("1", "a"), user("2", "b")])).await.expect("appended");
     store.close().await;
     let raw = rusqlite::Connection::open(folder.path().join(database::FILE)).expect("opens");
-    raw.execute("UPDATE entries SET chunk = '{' WHERE seq = 1", ()).expect("damaged");
+    raw.execute("UPDATE entries SET chunk = '{' WHERE place & 0xFFFFFFFF = 1", ()).expect("damaged");
     drop(raw);
     let store = open(folder.path());
     assert!(matches!(chunks(&store, "c").await[0].chunk, Chunk::Error { .. }));
-    let history = store.history("c").await.expect("loads");
+    let history = store.history(history_of("c")).await.expect("loads");
     assert_eq!(**history.messages, [user("2", "b")]);
 }
 
 #[tokio::test]
 async fn listings_are_sorted_by_activity_and_filtered_by_status_and_prefix() {
     let folder = folder();
-    let store = Store::open(folder.path(), Durability::Full, || 7).unwrap_or_else(|error| panic!("{error}"));
+    let store = open_at(folder.path(), 7);
     for id in ["b", "a_1", "A", "a%", "a1"].map(|id| id.replace('%', "-")) {
         store.append(append(&id, [])).await.expect("made");
     }
     store.close().await;
-    let store = Store::open(folder.path(), Durability::Full, || 8).unwrap_or_else(|error| panic!("{error}"));
-    let closed = Update {
-        conversation_id: "a1".into(),
-        status: Maybe::Some(Status::Closed),
-        cwd: Maybe::None,
-        model: Maybe::None,
-    };
+    let store = open_at(folder.path(), 8);
+    let closed = super::scripts::update("a1", |update| update.status = Maybe::Some(Status::Closed));
     store.update(closed).await.expect("closed");
-    store.append(append("b", [])).await.expect("touched");
+    store.append(append("b", [user("1", "hi")])).await.expect("touched");
     let listed = async |statuses: &[Status], prefix: &str| {
-        let query = Query { status: statuses.into(), prefix: prefix.into() };
+        let query = Query { status: statuses.into(), prefix: prefix.into(), ..Query::default() };
         let found = store.list(query).await.expect("lists").conversations;
         found.iter().map(|conversation| conversation.id.to_string()).collect::<Vec<_>>()
     };

@@ -1,11 +1,12 @@
 //! Crashes: a copy of the files at some moment is what a killed process leaves behind.
 
 use super::append::AppendWrite;
+use super::changed::Changed;
 use super::writer::Write;
 use super::*;
 
 /// The files as they are now, or with only so many bytes of the write-ahead log.
-fn crash(folder: &Path, log_bytes: Option<usize>) -> TempDir {
+pub(super) fn crash(folder: &Path, log_bytes: Option<usize>) -> TempDir {
     let crashed = tempfile::tempdir().expect("a temporary folder");
     let (database, log) = ("conversations.db", "conversations.db-wal");
     std::fs::copy(folder.join(database), crashed.path().join(database)).expect("copied");
@@ -40,25 +41,25 @@ async fn a_crash_in_the_middle_of_a_batch_leaves_nothing_of_it() {
     let claimed = Database::claim(folder.path()).unwrap_or_else(|error| panic!("{error}"));
     let mut connection = claimed.open_to_write(Durability::Full).unwrap_or_else(|error| panic!("{error}"));
     let write = |conversation: &str, message| {
-        AppendWrite::prepare(&append(conversation, [message]), 1).expect("prepared")
+        AppendWrite::prepare(append(conversation, [message]), 1).expect("prepared")
     };
     let transaction = connection.transaction().expect("begun");
-    write("c", user("1", "kept")).apply(&transaction).expect("written");
+    write("c", user("1", "kept")).apply(&transaction, &mut Changed::default()).expect("written");
     transaction.commit().expect("committed");
     let committed = log_length(folder.path());
     // A cache of one page spills what is uncommitted into the write-ahead log.
     connection.pragma_update(None, "cache_size", 1).expect("set");
     let transaction = connection.transaction().expect("begun");
-    write("c", long("2", 200)).apply(&transaction).expect("written");
-    write("d", user("1", "hi")).apply(&transaction).expect("written");
+    write("c", long("2", 200)).apply(&transaction, &mut Changed::default()).expect("written");
+    write("d", user("1", "hi")).apply(&transaction, &mut Changed::default()).expect("written");
     let crashed = crash(folder.path(), None);
     drop(transaction);
     assert!(log_length(crashed.path()) > committed, "the copy has pages of the batch");
     let repaired = open(crashed.path());
-    assert_eq!(**repaired.history("c").await.expect("loads").messages, [user("1", "kept")]);
+    assert_eq!(**repaired.history(history_of("c")).await.expect("loads").messages, [user("1", "kept")]);
     assert!(repaired.find("d").await.is_err());
     let next = repaired.append(append("c", [user("2", "other content than the lost one")])).await;
-    assert_eq!(next, Ok(Appended { first_seq: 2, last_seq: 2 }));
+    assert_eq!(seqs(next), (2, 2));
 }
 
 #[tokio::test]

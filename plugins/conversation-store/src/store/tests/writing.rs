@@ -7,7 +7,9 @@ use tokio::sync::oneshot;
 use transom_plugin_api::CallErrorKind;
 
 use super::append::AppendWrite;
+use super::changed::Changed;
 use super::failure::Failure;
+use super::fold::Fold;
 use super::readers::Readers;
 use super::writer::{Write, Writer};
 use super::*;
@@ -26,7 +28,7 @@ fn bench(prepare: impl FnOnce(&Connection)) -> Bench {
         let connection = database.open_to_write(Durability::Full)?;
         prepare(&connection);
         let readers = Readers::start(&database)?;
-        Ok::<_, StartError>((Writer::start(connection, database)?, readers))
+        Ok::<_, StartError>((Writer::start(connection, database, |_| ())?, readers))
     };
     let (writer, readers) = build().unwrap_or_else(|error| panic!("{error}"));
     Bench { folder, writer, readers }
@@ -34,13 +36,13 @@ fn bench(prepare: impl FnOnce(&Connection)) -> Bench {
 
 impl Bench {
     async fn append(&self, conversation: &str, message: Message) -> Result<Appended, CallError> {
-        self.writer.write(AppendWrite::prepare(&append(conversation, [message]), 1).expect("prepared")).await
+        self.writer.write(AppendWrite::prepare(append(conversation, [message]), 1).expect("prepared")).await
     }
 
     async fn latest_seq(&self, conversation: &str) -> Result<i64, CallError> {
         let wanted = conversation.to_owned();
         let look = move |connection: &_| {
-            Ok(conversations::find(connection, &wanted)?.map_or(0, |row| row.conversation.latest_seq))
+            Ok(conversations::find(connection, &wanted)?.map_or(0, |known| known.latest_seq))
         };
         self.readers.read(look).await
     }
@@ -79,8 +81,8 @@ struct Hold(Mutex<(Option<oneshot::Sender<()>>, mpsc::Receiver<()>)>);
 
 impl Write for Hold {
     type Answer = ();
-    fn apply(&self, connection: &Connection) -> Result<(), Failure> {
-        conversations::find_or_make(connection, "held", 1)?;
+    fn apply(&self, connection: &Connection, _: &mut Changed) -> Result<(), Failure> {
+        Fold::open(connection, "held", 1)?;
         let mut hold = self.0.lock().expect("one thread");
         if let Some(begin) = hold.0.take() {
             begin.send(()).expect("somebody waits");
@@ -96,7 +98,7 @@ struct Ruin;
 
 impl Write for Ruin {
     type Answer = ();
-    fn apply(&self, connection: &Connection) -> Result<(), Failure> {
+    fn apply(&self, connection: &Connection, _: &mut Changed) -> Result<(), Failure> {
         connection.execute_batch("ROLLBACK")?;
         Err(CallError::failed("ruined").into())
     }
@@ -207,8 +209,8 @@ async fn an_append_happens_even_if_its_caller_goes_away() {
     bench.in_one_batch(impatient).await;
     bench.append("another", user("1", "written behind it")).await.expect("appended");
     assert_eq!(bench.latest_seq("c").await, Ok(1));
-    assert_eq!(bench.append("c", user("1", "hi")).await, Ok(Appended { first_seq: 1, last_seq: 1 }));
-    assert_eq!(bench.append("c", user("2", "again")).await, Ok(Appended { first_seq: 2, last_seq: 2 }));
+    assert_eq!(seqs(bench.append("c", user("1", "hi")).await), (1, 1));
+    assert_eq!(seqs(bench.append("c", user("2", "again")).await), (2, 2));
 }
 
 #[tokio::test]
@@ -221,4 +223,79 @@ async fn a_read_does_not_see_what_is_not_durable() {
     };
     assert_eq!(bench.behind_another(read_meanwhile).await, Ok(false), "and is not held up by the writer");
     assert_eq!(bench.is_there("held").await, Ok(true));
+}
+
+/// Changes how the writer's connection works, as the world around it might.
+struct Limit(&'static str, i64);
+
+impl Write for Limit {
+    type Answer = ();
+    fn apply(&self, connection: &Connection, _: &mut Changed) -> Result<(), Failure> {
+        // What a pragma answers is of no interest.
+        connection.query_row(&format!("PRAGMA {} = {}", self.0, self.1), (), |_| Ok(())).or_else(|error| {
+            if error == rusqlite::Error::QueryReturnedNoRows { Ok(()) } else { Err(error.into()) }
+        })
+    }
+}
+
+#[tokio::test]
+async fn when_there_is_room_again_writing_goes_on_by_itself_and_only_what_is_written_was_answered() {
+    let bench = bench(|_| ());
+    bench.append("c", user("0", "hi")).await.expect("appended");
+    bench.writer.write(Limit("max_page_count", 1)).await.expect("set to what there is");
+    let mut answered = vec!["0".to_owned()];
+    let mut refused = 0;
+    for number in 1..40 {
+        let id = number.to_string();
+        match bench.append("c", long(&id, 20)).await {
+            Ok(_) => answered.push(id),
+            Err(error) => {
+                assert!(error.message.contains("the disk is full"), "{error}");
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused > 0, "it was never full");
+    bench.writer.write(Limit("max_page_count", 1 << 30)).await.expect("set");
+    bench.append("c", long("after", 20)).await.expect("appended");
+    answered.push("after".to_owned());
+    let ids = |connection: &Connection| {
+        let mut statement = connection.prepare("SELECT message_id FROM messages ORDER BY first_seq")?;
+        let ids = statement.query_map((), |row| row.get::<_, String>(0))?;
+        Ok(ids.collect::<rusqlite::Result<Vec<_>>>()?)
+    };
+    assert_eq!(bench.readers.read(ids).await.expect("read"), answered);
+}
+
+/// Goes well, and is lost with its transaction.
+struct Lost(AppendWrite);
+
+impl Write for Lost {
+    type Answer = Appended;
+    fn apply(&self, connection: &Connection, changed: &mut Changed) -> Result<Appended, Failure> {
+        let appended = self.0.apply(connection, changed)?;
+        connection.execute_batch("ROLLBACK")?;
+        Ok(appended)
+    }
+}
+
+#[tokio::test]
+async fn what_was_not_written_is_not_said() {
+    let folder = folder();
+    let said = Arc::new(Mutex::new(Vec::new()));
+    let keep = said.clone();
+    let database = Arc::new(Database::claim(folder.path()).unwrap_or_else(|error| panic!("{error}")));
+    let connection = database.open_to_write(Durability::Full).unwrap_or_else(|error| panic!("{error}"));
+    let writer = Writer::start(connection, database, move |known: &Conversation| {
+        keep.lock().expect("whole").push(known.latest_seq);
+    });
+    let writer = writer.unwrap_or_else(|error| panic!("{error}"));
+    let write = |message| AppendWrite::prepare(append("c", [message]), 1).expect("prepared");
+    writer.write(write(user("1", "hi"))).await.expect("appended");
+    writer.write(Limit("max_page_count", 1)).await.expect("set");
+    writer.write(write(long("2", 2_000))).await.expect_err("full");
+    writer.write(write(user("1", "other"))).await.expect_err("a conflict");
+    writer.write(Lost(write(user("3", "hi")))).await.expect_err("lost");
+    writer.close().await;
+    assert_eq!(*said.lock().expect("whole"), [1]);
 }

@@ -8,6 +8,7 @@ use transom_plugin_api::{CallError, Maybe, Settings, Text};
 
 use super::{Fake, World};
 use crate::SessionOrchestrator;
+use crate::handed::Handed;
 use crate::hub::Viewer;
 use crate::orchestrator::Orchestrator;
 
@@ -22,9 +23,9 @@ pub(crate) fn scene() -> Scene {
 
 pub(crate) fn scene_with(settings: &str) -> Scene {
     let roots = vec![std::env::temp_dir().canonicalize().unwrap()];
-    let fake = Fake(Arc::new(World { roots, ..World::default() }));
-    let settings = SessionOrchestrator::from_json(settings).unwrap();
-    Scene { world: Arc::clone(&fake.0), orchestrator: Arc::new(Orchestrator::new(fake, settings)) }
+    let scene = Scene::in_world(Arc::new(World { roots, ..World::default() }), settings);
+    scene.orchestrator.assume_repaired();
+    scene
 }
 
 pub(crate) fn message(text: &str) -> StartTurn {
@@ -34,10 +35,25 @@ pub(crate) fn message(text: &str) -> StartTurn {
         model: Maybe::None,
         cwd: Maybe::None,
         reasoning_effort: Maybe::None,
+        workspace_id: Maybe::None,
+        message_id: Maybe::None,
     }
 }
 
 impl Scene {
+    /// An orchestrator that has not begun yet.
+    pub(crate) fn in_world(world: Arc<World>, settings: &str) -> Self {
+        let settings = SessionOrchestrator::from_json(settings).unwrap();
+        let orchestrator = Arc::new(Orchestrator::new(Fake(Arc::clone(&world)), settings));
+        Self { world, orchestrator }
+    }
+
+    /// Begins like a plugin that starts, and waits until what was left is in order.
+    pub(crate) async fn begin(&self, handed: Handed) {
+        self.orchestrator.begin(handed);
+        eventually(|| self.orchestrator.is_repaired()).await;
+    }
+
     pub(crate) async fn try_start(&self, text: &str) -> Result<(TurnStarted, Viewer), CallError> {
         self.orchestrator.start(message(text)).await
     }
@@ -51,13 +67,39 @@ impl Scene {
         rest(&self.start(text).await).await
     }
 
+    /// Polls something until it has asked the store to append.
+    pub(crate) async fn until_stored<T>(&self, start: &mut (impl Future<Output = T> + Unpin)) {
+        while self.world.count("append") == 0 {
+            tokio::select! {
+                biased;
+                _ = &mut *start => panic!("the store takes a while"),
+                () = tokio::task::yield_now() => {}
+            }
+        }
+    }
+
     pub(crate) fn watch(&self, turn_id: Option<&Text>) -> Result<Viewer, CallError> {
-        self.orchestrator.watch(&Watch { conversation_id: "c".into(), turn_id: turn_id.cloned().into() })
+        self.orchestrator.watch(&Watch {
+            conversation_id: "c".into(),
+            turn_id: turn_id.cloned().into(),
+            after: Maybe::None,
+        })
     }
 
     pub(crate) fn stop(&self) -> bool {
-        self.orchestrator.stop(&"c".into()).aborted_turn
+        self.orchestrator.stop_running("c")
     }
+}
+
+/// Lets others go on until something is so.
+pub(crate) async fn eventually(mut is: impl FnMut() -> bool) {
+    for _ in 0..100_000 {
+        if is() {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("it never came to be");
 }
 
 pub(crate) async fn next(viewer: &Viewer) -> AgentEventKind {

@@ -1,0 +1,61 @@
+//! `transom attach`: a conversation as it goes on.
+
+use clap::Args;
+use transom_agent::event::Cursor;
+
+use super::identity::find;
+use super::show::known;
+use super::view::View;
+use super::{Failure, One, host};
+use crate::client::{Events, Span, latest_of};
+use crate::program::{Common, INTERRUPTED};
+use crate::terminal::{aside, note};
+
+/// Show what happens in a conversation, from the beginning of the turn that runs, until Ctrl-C
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  transom attach 1e1d\n  transom attach notes --from 0:12:0 --json\n\nA cursor is `generation:position:offset` of the last frame that was seen."
+)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    one: One,
+    /// Show what follows this cursor first
+    #[arg(long, value_name = "CURSOR", value_parser = cursor)]
+    from: Option<Cursor>,
+    /// Show what the model thinks, too
+    #[arg(long)]
+    show_reasoning: bool,
+}
+
+fn cursor(text: &str) -> Result<Cursor, String> {
+    text.parse().map_err(|error: transom_plugin_api::CallError| error.message.into())
+}
+
+pub(crate) async fn run(common: &Common, arguments: &Arguments) -> Result<u8, Failure> {
+    let host = host(common)?;
+    let id = find(&host.client, &arguments.one.id).await?;
+    let known = known(&host.client, &id).await?;
+    let runs = !known["turn"].is_null();
+    // Where nothing runs it is known from where on everything is new, so that nothing is missed before the first frame.
+    let after = arguments.from.or_else(|| (!runs).then(|| latest_of(&known)));
+    let frames = host.client.events(&id, None, after).await?;
+    if !common.json && !runs {
+        aside(&format!("nothing runs in {id}; waiting for what comes"));
+    }
+    let folder = Some(common.data_folder_of_host());
+    let mut events = Events::of(host.client.clone(), folder, id.clone(), Span::Conversation, frames, after);
+    drop(host);
+    let mut view = View::of_everything(common, arguments.show_reasoning);
+    let outcome = tokio::select! {
+        // From before the first word on.
+        biased;
+        _ = tokio::signal::ctrl_c() => {
+            view.end_line();
+            note(&format!("detached; `{}` comes back", common.again(&format!("attach {id}"))));
+            return Ok(INTERRUPTED);
+        }
+        outcome = view.follow(&mut events) => outcome,
+    };
+    view.end_line();
+    outcome.map_err(|problem| Failure::failed(format!("`{id}` cannot be followed: {problem}")))
+}

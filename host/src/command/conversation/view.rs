@@ -1,0 +1,218 @@
+//! [`View`]: the frames of turns as a person or a program sees them.
+
+use serde_json::Value;
+
+use crate::client::{Events, Next};
+use crate::program::{Common, DONE, FAILED};
+use crate::terminal::{aside, complain, counted, print, shown};
+
+/// What is shown of the frames.
+pub(crate) struct View<'a> {
+    common: &'a Common,
+    reasoning: bool,
+    /// Whether it is shown what the person says, and how turns end that end well.
+    whole: bool,
+    in_line: bool,
+}
+
+impl<'a> View<'a> {
+    /// The answer to somebody who has asked.
+    pub(crate) const fn of_answer(common: &'a Common, reasoning: bool) -> Self {
+        Self { common, reasoning, whole: false, in_line: false }
+    }
+
+    /// Everything, for somebody who looks on.
+    pub(crate) const fn of_everything(common: &'a Common, reasoning: bool) -> Self {
+        Self { common, reasoning, whole: true, in_line: false }
+    }
+
+    /// Shows what comes, and answers how the last turn ended.
+    pub(crate) async fn follow(&mut self, events: &mut Events) -> Result<u8, String> {
+        let mut code = FAILED;
+        loop {
+            match events.next().await? {
+                Next::Frame(frame) => {
+                    if frame["type"] == "done" {
+                        code = if frame["reason"] == "stop" { DONE } else { FAILED };
+                    }
+                    self.show(&frame);
+                }
+                Next::Broken(why) => {
+                    self.remark(&format!("the stream broke off: {}; waiting for the host", shown(&why)))
+                }
+                Next::Back => self.remark("the host is there; the stream goes on"),
+                Next::End => {
+                    self.end_line();
+                    return Ok(code);
+                }
+            }
+        }
+    }
+
+    /// Ends a line that was begun.
+    pub(crate) fn end_line(&mut self) {
+        if std::mem::take(&mut self.in_line) {
+            print("\n");
+        }
+    }
+
+    /// Says something beside what is shown.
+    fn remark(&mut self, line: &str) {
+        self.end_line();
+        aside(line);
+    }
+
+    fn show(&mut self, frame: &Value) {
+        if self.common.json {
+            return print(&format!("{frame}\n"));
+        }
+        match self.shown_as(frame) {
+            Shown::Text(text) => {
+                self.in_line = !text.ends_with('\n');
+                print(&text);
+            }
+            Shown::Aside(line) => self.remark(&line),
+            Shown::Error(line) => {
+                self.end_line();
+                complain(&line);
+            }
+            Shown::End => self.end_line(),
+            Shown::Nothing => {}
+        }
+    }
+
+    fn shown_as(&self, frame: &Value) -> Shown {
+        let text = |key: &str| shown(frame[key].as_str().unwrap_or_default());
+        match frame["type"].as_str().unwrap_or_default() {
+            "text-delta" => Shown::Text(text("delta")),
+            "user-message" if self.whole => Shown::Aside(quoted(&text("text"))),
+            "steering" => Shown::Aside(quoted(&text("text"))),
+            "reasoning-delta" if self.reasoning => Shown::Aside(text("delta")),
+            "tool-call" => {
+                Shown::Aside(format!("[{}] {}", text("toolName"), shown(&frame["input"].to_string())))
+            }
+            "tool-output" => Shown::Aside(text("data")),
+            "tool-result" if frame["isError"] == true => {
+                Shown::Error(format!("[{}] failed: {}", text("toolName"), text("content")))
+            }
+            "tool-result" => {
+                let lines = frame["content"].as_str().unwrap_or_default().lines().count();
+                Shown::Aside(format!("[{}] answered, {}", text("toolName"), counted(lines, "line")))
+            }
+            "provider-retry" => {
+                let seconds = frame["delayMs"].as_u64().unwrap_or_default().div_ceil(1_000);
+                Shown::Aside(format!("{}; the model is asked again in {seconds} s", text("message")))
+            }
+            "question" => Shown::Aside(question(frame, |words| self.common.again(words))),
+            "answer" => Shown::Aside(format!("answered: {}", text("choice"))),
+            "rewind" => Shown::Aside(
+                "the host had lost what was shown last; what follows stands in its place".to_owned(),
+            ),
+            "snapshot-required" => Shown::Aside(
+                "too much was missed to be shown; `transom show` tells it, and what comes now follows"
+                    .to_owned(),
+            ),
+            "error" => Shown::Error(format!("error: {}", text("message"))),
+            "done" if frame["reason"] != "stop" => {
+                Shown::Error(format!("the turn ended: {}", text("reason")))
+            }
+            "turn-sealed" => Shown::End,
+            _ => Shown::Nothing,
+        }
+    }
+}
+
+/// A question, its answers and how one of them is given. `again` makes a command line of words for this host.
+pub(super) fn question(of: &Value, again: impl Fn(&str) -> String) -> String {
+    let text = |key: &str| shown(of[key].as_str().unwrap_or_default());
+    let mut told = format!("{} ({})", text("text"), text("questionId"));
+    let id = of["conversationId"].as_str().unwrap_or("ID");
+    for choice in of["choices"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        let command = format!("answer {id} {} {}", word(&text("questionId")), word(&shown(choice)));
+        told += &format!("\n  {}: {}", shown(choice), again(&command));
+    }
+    told
+}
+
+/// A word as a shell reads it.
+pub(crate) fn word(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@,".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+fn quoted(text: &str) -> String {
+    text.lines().map(|line| format!("> {line}")).collect::<Vec<_>>().join("\n")
+}
+
+#[derive(Debug, PartialEq)]
+enum Shown {
+    Text(String),
+    Aside(String),
+    Error(String),
+    /// Of a line.
+    End,
+    Nothing,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn check(frame: Value, expected: &str) {
+        let common = Common::default();
+        let found = match View::of_answer(&common, false).shown_as(&frame) {
+            Shown::Text(text) => format!("text {text}"),
+            Shown::Aside(line) => format!("aside {line}"),
+            Shown::Error(line) => format!("error {line}"),
+            Shown::End => "end".to_owned(),
+            Shown::Nothing => "nothing".to_owned(),
+        };
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn words_calls_and_errors_are_told_apart() {
+        check(json!({"type":"text-delta","delta":"hi"}), "text hi");
+        check(json!({"type":"reasoning-delta","delta":"hm"}), "nothing");
+        check(json!({"type":"user-message","text":"hello"}), "nothing");
+        check(json!({"type":"steering","text":"go\non"}), "aside > go\n> on");
+        check(
+            json!({"type":"tool-call","toolName":"read_file","input":{"path":"a"}}),
+            r#"aside [read_file] {"path":"a"}"#,
+        );
+        check(
+            json!({"type":"tool-result","toolName":"read_file","content":"a\nb","isError":false}),
+            "aside [read_file] answered, 2 lines",
+        );
+        check(
+            json!({"type":"tool-result","toolName":"read_file","content":"no","isError":true}),
+            "error [read_file] failed: no",
+        );
+        check(
+            json!({"type":"provider-retry","message":"overloaded","delayMs":1500}),
+            "aside overloaded; the model is asked again in 2 s",
+        );
+        check(json!({"type":"error","message":"gone"}), "error error: gone");
+        check(json!({"type":"done","reason":"max-steps"}), "error the turn ended: max-steps");
+        check(json!({"type":"turn-sealed"}), "end");
+        check(json!({"type":"of-tomorrow"}), "nothing");
+    }
+
+    #[test]
+    fn a_question_says_how_it_is_answered() {
+        check(
+            json!({"type":"question","conversationId":"c","questionId":"q1","text":"Sure?","choices":["yes","not now"]}),
+            "aside Sure? (q1)\n  yes: transom answer c q1 yes\n  not now: transom answer c q1 'not now'",
+        );
+    }
+
+    #[test]
+    fn what_a_model_says_cannot_drive_the_terminal() {
+        check(json!({"type":"text-delta","delta":"\u{1b}[2Jboo"}), "text \\u{1b}[2Jboo");
+    }
+}

@@ -1,0 +1,103 @@
+//! Commands that follow a turn, against a host that runs, is killed and starts again.
+
+use serde_json::json;
+
+use super::watching::Watching;
+use super::{complaint, document, host_with};
+use crate::host::support::{Manner, Scene};
+
+const ENDLESS: &str = "[[pace: 20]] one two three [[hang]]";
+
+#[tokio::test]
+async fn a_chat_whose_host_is_killed_learns_from_the_next_one_how_its_turn_ended() {
+    let scene = Scene::new(Manner::Linked);
+    let host = scene.start().await;
+    let mut chat = Watching::begin(scene.command(&["chat", ENDLESS, "--conversation", "c"]));
+    chat.until("three ").await;
+    host.kill().await;
+    let _host = scene.start().await;
+    let outcome = chat.ended().await;
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    for line in ["the stream broke off", "the host is there", "the turn ended: lost", "conversation c"] {
+        assert!(outcome.errors.contains(line), "`{line}` is missing in\n{}", outcome.errors);
+    }
+    assert_eq!(outcome.output.replace('\n', ""), "one two three ", "{outcome:?}");
+}
+
+#[tokio::test]
+async fn who_is_attached_sees_the_turns_of_every_host_there_is() {
+    let scene = Scene::new(Manner::Linked);
+    let host = scene.start().await;
+    let mut turn = host.client.chat(&json!({ "conversationId": "attached", "message": ENDLESS })).await;
+    turn.until("text-delta").await;
+    let mut attached = Watching::begin(scene.command(&["attach", "atta"]));
+    attached.until("one two three ").await;
+    host.kill().await;
+    let host = scene.start().await;
+    host.client.idle("attached").await;
+    host.client.turn("attached", "[[say: aye aye]]").await;
+    attached.until("aye aye").await;
+    let outcome = attached.interrupted().await;
+    for line in [
+        &format!("> {ENDLESS}"),
+        "the turn ended: lost",
+        "> [[say: aye aye]]",
+        "transom attach attached --data",
+    ] {
+        assert!(outcome.errors.contains(line), "`{line}` is missing in\n{}", outcome.errors);
+    }
+
+    // Everything once more, for a program.
+    let all = scene.command(&["attach", "attached", "--from", "0:0:0", "--json"]);
+    let mut all = Watching::begin(all);
+    all.until("\"turn-sealed\"}\n").await;
+    let printed = all.interrupted().await.output;
+    assert!(printed.starts_with("{") && printed.contains("\"lost\""), "{printed}");
+}
+
+#[tokio::test]
+async fn the_last_answer_is_waited_for() {
+    let scene = Scene::new(Manner::Linked);
+    let host = host_with(&scene, &["c"]).await;
+    let words = vec!["aye"; 20].join(" ");
+    let sent = scene.run(&["send", "c", &format!("[[pace: 20]] [[say: {words}]]")]).await;
+    assert_eq!(sent.code, Some(0), "{sent:?}");
+    let read = scene.run(&["read", "c"]).await;
+    assert_eq!((read.code, read.output), (Some(0), format!("{words}\n")));
+    assert_eq!(
+        document(&scene.run(&["read", "c", "--json"]).await),
+        host.client.get("/conversations/c/last").await
+    );
+}
+
+#[tokio::test]
+async fn a_closed_conversation_is_listed_only_by_who_asks_for_all() {
+    let scene = Scene::new(Manner::Linked);
+    let host = host_with(&scene, &["notes"]).await;
+    let mut turn = host.client.chat(&json!({ "conversationId": "busy", "message": ENDLESS })).await;
+    turn.until("turn-start").await;
+    let told = complaint(scene.run(&["chat", "hello", "--conversation", "busy"]).await, 2);
+    assert!(told.contains("busy") && told.contains("--queue"), "{told}");
+    assert_eq!(scene.run(&["close", "notes"]).await.output, "notes is closed\n");
+    assert_eq!(scene.run(&["close", "busy"]).await.output, "busy is closed, and its turn is stopped\n");
+    assert_eq!(scene.run(&["open", "notes"]).await.code, Some(0));
+    turn.until("turn-sealed").await;
+    assert_eq!(scene.run(&["list"]).await.errors, "no conversations\n");
+    let listed = scene.run(&["list", "--all"]).await.output;
+    assert!(listed.lines().count() == 2 && listed.contains("notes  closed "), "{listed}");
+    assert_eq!(scene.run(&["answer", "notes"]).await.errors, "nothing is asked\n");
+    let told = complaint(scene.run(&["answer", "notes", "q", "yes"]).await, 2);
+    assert!(told.contains("q"), "{told}");
+}
+
+#[tokio::test]
+async fn a_new_conversation_belongs_to_the_workspace_that_is_named() {
+    let scene = Scene::new(Manner::Linked);
+    let _host = scene.start().await;
+    let said = scene.run(&["chat", "[[say: aye]]", "--conversation", "c", "--workspace", "team"]).await;
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let listed = document(&scene.run(&["list", "--workspace", "team", "--json"]).await);
+    assert_eq!(listed["conversations"][0]["id"], "c");
+    let told = scene.run(&["workspaces"]).await.output;
+    assert!(told.contains("team     1 conversation\n"), "{told}");
+}

@@ -1,0 +1,79 @@
+//! The body of `POST /conversations/:id/answer`.
+
+use serde_json::{Value, json};
+use transom_agent::reach::{HttpRequest, HttpRoute};
+use transom_agent::turn::AnswerQuestion;
+use transom_plugin_api::{CallError, Text};
+
+use super::chat::{kind_of, refused, text_of};
+use super::conversation_of;
+
+const FIELDS: [&str; 2] = ["questionId", "choice"];
+
+/// What the route says of itself.
+pub(super) fn about() -> HttpRoute {
+    let text = json!({ "type": "string" });
+    let input = json!({
+        "type": "object",
+        "properties": { "questionId": text, "choice": text },
+        "required": FIELDS,
+        "additionalProperties": false,
+    });
+    HttpRoute { input: input.into(), ..HttpRoute::new("answers a question that a turn waits for") }
+}
+
+/// Reads the request.
+///
+/// # Errors
+/// `InvalidInput` that names the field.
+pub(super) fn read(request: &HttpRequest) -> Result<AnswerQuestion, CallError> {
+    let body = request.body.value();
+    let known = FIELDS.map(|field| format!("`{field}`")).join(" and ");
+    let Value::Object(fields) = &body else {
+        return Err(refused(format!("the body is {}, expected an object with {known}", kind_of(&body))));
+    };
+    if let Some(field) = fields.keys().find(|field| !FIELDS.contains(&field.as_str())) {
+        return Err(refused(format!("field `{field}` is unknown; known are {known}")));
+    }
+    let text = |field: &str| {
+        let text = text_of(&body, field)?.map(Text::from);
+        text.ok_or_else(|| refused(format!("field `{field}` is missing")))
+    };
+    Ok(AnswerQuestion {
+        conversation_id: conversation_of(request)?,
+        question_id: text("questionId")?,
+        choice: text("choice")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(body: Value) -> Result<AnswerQuestion, String> {
+        let request = HttpRequest { body: body.into(), ..HttpRequest::new("POST", "/") };
+        super::read(&request.with_param("id", "c")).map_err(|error| error.message.into())
+    }
+
+    #[test]
+    fn an_answer_names_its_question_and_its_choice() {
+        let answer = read(json!({ "questionId": "q", "choice": "yes" })).unwrap();
+        let told = (answer.conversation_id.as_str(), answer.question_id.as_str(), answer.choice.as_str());
+        assert_eq!(told, ("c", "q", "yes"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (body, problem) in [
+            (json!(null), "the body is nothing, expected an object with `questionId` and `choice`"),
+            (json!({ "choice": "yes" }), "field `questionId` is missing"),
+            (json!({ "questionId": "q", "choice": 1 }), "field `choice` is a number, expected text"),
+            (
+                json!({ "questionId": "q", "choice": "yes", "x": 1 }),
+                "field `x` is unknown; known are `questionId` and `choice`",
+            ),
+        ] {
+            assert_eq!(read(body), Err(problem.to_owned()));
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Asking the model of a step.
+
+use std::future::poll_fn;
+use std::task::Poll;
+use std::time::Duration;
+
+use transom_agent::event::Place;
+use transom_agent::log::Entry;
+use transom_agent::message::{Chunk, Message, Role};
+use transom_plugin_api::sabotage::sabotaged;
+use transom_plugin_api::{List, Maybe, Text};
+
+use super::keep::Keeper;
+use super::limit::Limit;
+use super::progress::Progress;
+use super::{Turn, patience};
+use crate::edges::{Edges, ModelStream};
+use crate::request::Prefix;
+use crate::sheet::frame;
+use crate::step::{Failure, Outcome, Step};
+use crate::tools::Running;
+
+/// Events a model may have ready in a row before others get their turn.
+const EVENTS_BETWEEN_BREATHS: u64 = 64;
+
+impl<E: Edges> Turn<E> {
+    /// Streams one answer into the step under way. A request that fails before the model has given anything is made again
+    /// after a while, when such a failure may pass. `None` when the turn is to be left to another generation.
+    pub(super) async fn ask_model(
+        &self,
+        prefix: &Prefix,
+        limit: Option<Limit>,
+        running: &mut Running<'_, E>,
+        progress: &mut Progress,
+    ) -> Option<()> {
+        loop {
+            self.stream(prefix, limit, running, progress).await?;
+            let Some(delay) = self.retry(progress).await else { return Some(()) };
+            progress.step.as_mut()?.forget_failure();
+            self.claim.stop().unless_suspended(self.edges.sleep(delay)).await?;
+            progress.step.as_mut()?.ask_again(self.edges.now_ms());
+        }
+    }
+
+    /// One request. The stream is dropped when the turn is interrupted, not at its next event, and nothing is read behind
+    /// its end.
+    async fn stream(
+        &self,
+        prefix: &Prefix,
+        limit: Option<Limit>,
+        running: &mut Running<'_, E>,
+        progress: &mut Progress,
+    ) -> Option<()> {
+        let messages = &progress.past.get_or_insert_default().messages;
+        let request = match limit {
+            None => prefix.request(messages),
+            Some(limit) => prefix.last_request(messages, limit.line()),
+        };
+        let step = progress.step.as_mut()?;
+        let mut stream = match self.edges.open_model(&self.terms.model, request) {
+            Ok(stream) => stream,
+            Err(error) => {
+                step.take(Some(Err(error)), self.edges.now_ms());
+                return Some(());
+            }
+        };
+        let eager = self.settings.eager && limit.is_none();
+        let mut keeper = Keeper::new(self);
+        let mut events = 0_u64;
+        while step.outcome().is_none() {
+            keeper.look(step);
+            if eager {
+                self.start_early(running, &mut keeper, step);
+            }
+            tokio::select! {
+                biased;
+                () = self.claim.stop().suspended() => return None,
+                beat = keeper.beat() => keeper.take(beat, step),
+                answers = running.next(), if running.is_at_work() => {
+                    answers.into_iter().for_each(|(index, answer)| step.answer(index, answer));
+                }
+                next = stream.next() => {
+                    step.take(next, self.edges.now_ms());
+                    self.show(step);
+                    events += 1;
+                    if events.is_multiple_of(EVENTS_BETWEEN_BREATHS) {
+                        breathe().await;
+                    }
+                }
+            }
+        }
+        drop(stream);
+        // Where everything is stored next, what is under way makes no difference.
+        if !step.calls().is_empty() {
+            keeper.rest(step).await;
+        }
+        Some(())
+    }
+
+    /// Runs calls before the model has come to its end, once they are durable, as long as nobody has a say in it.
+    fn start_early(&self, running: &mut Running<'_, E>, keeper: &mut Keeper<'_, E>, step: &mut Step) {
+        if step.calls().is_empty() || self.edges.is_gated() {
+            return;
+        }
+        keeper.hurry(step);
+        running.admit(step, step.kept_calls());
+        running.start(step);
+    }
+
+    /// How long to wait before the request of this step is made again, which is durable and shown; `None` when it is not
+    /// made again.
+    async fn retry(&self, progress: &mut Progress) -> Option<Duration> {
+        let step = progress.step.as_ref()?;
+        let Some(Outcome::Failed(failure)) = step.outcome() else { return None };
+        if !step.is_blank() && !sabotaged("retry-after-content") {
+            return None;
+        }
+        let (attempt, failure) = (progress.retries.attempts, failure.clone());
+        let delay = progress.retries.next(&failure)?;
+        match self.tell_retry(step, attempt, delay, &failure).await {
+            Ok(()) => Some(delay),
+            Err(failure) => {
+                progress.failure = Some(failure);
+                None
+            }
+        }
+    }
+
+    async fn tell_retry(
+        &self,
+        step: &Step,
+        attempt: u32,
+        delay: Duration,
+        failure: &Failure,
+    ) -> Result<(), Failure> {
+        let chunk = Chunk::ProviderRetry {
+            step_id: step.id().clone(),
+            attempt,
+            delay_ms: u64::try_from(delay.as_millis()).unwrap_or(u64::MAX),
+            message: failure.message.clone(),
+            code: Maybe::Some(failure.code.clone()),
+        };
+        let stored = self.store_alone(step.ids().retry(attempt), Role::System, chunk).await;
+        stored.map_err(|error| Failure::of_call("that the model is asked again could not be stored", &error))
+    }
+
+    /// Stores a chunk as a message of its own, and shows it.
+    ///
+    /// # Errors
+    /// When it could not be stored. Its position is not used again.
+    pub(super) async fn store_alone(
+        &self,
+        id: Text,
+        role: Role,
+        chunk: Chunk,
+    ) -> Result<(), transom_plugin_api::CallError> {
+        let (position, generation) = {
+            let mut places = self.claim.places();
+            (places.fresh(), places.generation())
+        };
+        let frame = frame::alone(role, &chunk);
+        let entry = Entry {
+            message: Message { id, role, chunks: List::from([chunk]) },
+            turn_id: Maybe::Some(self.claim.turn_id().clone()),
+            positions: List::from([position]),
+        };
+        patience::append(&*self.edges, self.append_of(vec![entry])).await?;
+        if let Some(frame) = frame {
+            self.claim.show_at(Place { generation, position, offset: 0, volatile: false }, frame);
+        }
+        self.claim.logged(position);
+        Ok(())
+    }
+}
+
+/// Lets others run on this thread: a model that always has more to say must not keep out who wants to stop it.
+async fn breathe() {
+    let mut breathed = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut breathed, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}

@@ -1,0 +1,162 @@
+//! The beginning of a turn: what the person said is durable before anybody sees it.
+
+use tokio::sync::oneshot;
+use transom_agent::conversation::{Conversation, Update};
+use transom_agent::event::{AgentEventKind, Place};
+use transom_agent::log::{Append, Entry};
+use transom_agent::message::{Chunk, Message, Role};
+use transom_agent::provider::Usage;
+use transom_agent::turn::{EndReason, TurnRecord, TurnStarted};
+use transom_plugin_api::{CallError, List, Maybe, Text};
+
+use super::progress::Progress;
+use super::{Turn, patience};
+use crate::edges::Edges;
+use crate::histories::Past;
+use crate::hub::Places;
+
+/// What a turn begins with.
+pub(crate) struct Opening {
+    /// What the person says, as the filter left it.
+    pub(crate) text: Text,
+    /// The id of the message in the log, when somebody has given it one.
+    pub(crate) message_id: Option<Text>,
+    /// What is known about the conversation.
+    pub(crate) known: Option<Conversation>,
+    /// What the request chose for the conversation, if that is something else than before.
+    pub(crate) chosen: Option<Update>,
+}
+
+impl<E: Edges> Turn<E> {
+    /// Stores the person's message, tells `accepted`, and goes on to the seal. Nothing has happened when the message could
+    /// not be stored.
+    pub(crate) async fn go(
+        mut self,
+        opening: Opening,
+        accepted: oneshot::Sender<Result<TurnStarted, CallError>>,
+    ) {
+        let known = opening.known.as_ref();
+        let mut places = known
+            .map_or_else(Places::default, |known| Places::behind(known.generation, known.latest_position));
+        let past = match self.open(&opening, &mut places).await {
+            Ok(past) => past,
+            Err(error) => {
+                self.take_back(places, accepted, error).await;
+                return;
+            }
+        };
+        if let Some(update) = opening.chosen {
+            self.update(update).await;
+        }
+        let started = self.started();
+        // Who asked may have gone away; the turn goes on all the same.
+        let _ = accepted.send(Ok(started.clone()));
+        self.edges.say_started(&started);
+        let mut progress = Progress::from_now(self.terms.accepted_at);
+        progress.past = Some(past);
+        self.go_on(progress).await;
+    }
+
+    /// Stores and shows the person's message and the turn's beginning; what is known of the conversation before.
+    async fn open(&mut self, opening: &Opening, places: &mut Places) -> Result<Past, CallError> {
+        let generation = places.generation();
+        let at = |position| Place { generation, position, offset: 0, volatile: false };
+        let (said_at, began_at) = (places.fresh(), places.fresh());
+        let id = opening.message_id.clone().unwrap_or_else(|| format!("{}/u", self.claim.turn_id()).into());
+        let message = Message::text(id, Role::User, opening.text.clone());
+        let append = self.append_of(vec![
+            self.entry(message.clone(), List::from([said_at])),
+            self.fact("s", began_at, self.beginning()),
+        ]);
+        let appended = patience::append(&*self.edges, append).await?;
+        self.claim.begin(*places);
+        self.claim.show_at(at(said_at), AgentEventKind::UserMessage { text: opening.text.clone() });
+        self.claim.show_at(at(began_at), AgentEventKind::TurnStart { model: self.terms.model.clone() });
+        self.claim.logged(began_at);
+        let known = opening.known.as_ref();
+        let mut past = known.map(|known| self.common.histories.take(known)).unwrap_or_default();
+        // Nothing has come between: the log need not be asked what stands there.
+        if past.settled_seq + 1 == appended.first_seq {
+            past.extend([message]);
+        }
+        Ok(past)
+    }
+
+    fn beginning(&self) -> Chunk {
+        Chunk::TurnStart {
+            turn_id: self.claim.turn_id().clone(),
+            model: self.terms.model.clone(),
+            cwd: self.terms.cwd.clone(),
+            reasoning_effort: self.terms.reasoning_effort.clone(),
+        }
+    }
+
+    /// Answers that the turn has not begun. Where it is not known whether the message was stored, the conversation is held
+    /// until the log says that no turn of that name runs.
+    async fn take_back(
+        self,
+        mut places: Places,
+        accepted: oneshot::Sender<Result<TurnStarted, CallError>>,
+        error: CallError,
+    ) {
+        if !patience::is_unclear(error.kind) {
+            // The conversation is free again before the answer is out.
+            drop(self);
+            let _ = accepted.send(Err(error));
+            return;
+        }
+        let _ = accepted.send(Err(error));
+        let record = TurnRecord {
+            turn_id: self.claim.turn_id().clone(),
+            model: self.terms.model.clone(),
+            reason: EndReason::Aborted,
+            usage: Usage::default(),
+            steps: 0,
+            error_class: Maybe::None,
+            context_size: Maybe::None,
+            started_at: self.terms.accepted_at,
+            duration_ms: 0,
+        };
+        let end = self.fact("end", places.fresh(), Chunk::TurnEnd { record });
+        let _ = self.store_end(self.append_of(vec![end])).await;
+    }
+
+    /// What a listing says about a conversation is worth a warning, not the turn.
+    async fn update(&self, update: Update) {
+        if let Err(error) = self.edges.update(update).await {
+            tracing::warn!("conversation `{}` was not updated: {error}", self.claim.conversation_id());
+        }
+    }
+
+    fn started(&self) -> TurnStarted {
+        TurnStarted {
+            conversation_id: self.claim.conversation_id().clone(),
+            turn_id: self.claim.turn_id().clone(),
+            model: self.terms.model.clone(),
+            cwd: self.terms.cwd.clone(),
+        }
+    }
+
+    /// Entries of this turn, for the log.
+    pub(super) fn append_of(&self, entries: Vec<Entry>) -> Append {
+        Append { conversation_id: self.claim.conversation_id().clone(), entries: entries.into() }
+    }
+
+    pub(super) fn entry(&self, message: Message, positions: List<i64>) -> Entry {
+        Entry { message, turn_id: Maybe::Some(self.claim.turn_id().clone()), positions }
+    }
+
+    /// A fact at a position; `name` is what its id ends with.
+    pub(super) fn fact(&self, name: &str, position: i64, chunk: Chunk) -> Entry {
+        let id = format!("{}/{name}", self.claim.turn_id()).into();
+        let message = Message { id, role: Role::System, chunks: List::from([chunk]) };
+        self.entry(message, List::from([position]))
+    }
+
+    /// The next place of something whole.
+    pub(super) fn fresh(&self) -> Place {
+        let mut places = self.claim.places();
+        let (generation, position) = (places.generation(), places.fresh());
+        Place { generation, position, offset: 0, volatile: false }
+    }
+}

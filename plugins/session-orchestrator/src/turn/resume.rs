@@ -1,0 +1,206 @@
+//! A turn that waited for a person goes on: everything that is to be known of it stands in the log.
+
+use transom_agent::log::{MessageOf, Read, StoredChunk};
+use transom_agent::message::{Chunk, Role};
+use transom_agent::provider::{ReasoningEffort, Usage};
+use transom_plugin_api::{CallError, List, Maybe, Text};
+
+use super::Terms;
+use super::progress::Progress;
+use crate::edges::Edges;
+use crate::ending::add_usage;
+use crate::step::{Answer, Call, Step};
+
+/// Chunks that are read at a time.
+const PAGE: u32 = 500;
+
+/// What the log says of a turn.
+#[derive(Debug)]
+pub(crate) struct Parked {
+    turn_id: Text,
+    terms: Terms,
+    usage: Usage,
+    last_usage: Option<Usage>,
+    /// The words of each message of the model, with its id.
+    words: Vec<(Text, String)>,
+    /// The number of the last step.
+    step: u32,
+    /// The calls of that step, each with whether its answer is in the log.
+    calls: Vec<(Call, bool)>,
+    questions: Vec<Question>,
+    /// The last position in the log.
+    pub(crate) position: i64,
+}
+
+/// A question of a turn.
+#[derive(Clone, Debug)]
+pub(crate) struct Question {
+    pub(crate) id: Text,
+    tool_call_id: Maybe<Text>,
+    pub(crate) choices: List<Text>,
+    pub(crate) answer: Option<Text>,
+}
+
+/// The turn that a question belongs to: its id begins with the turn's.
+pub(crate) fn turn_of_question(question_id: &str) -> Option<&str> {
+    question_id.rsplit_once('/').map(|(turn_id, _)| turn_id)
+}
+
+/// Reads what the log says of a turn.
+///
+/// # Errors
+/// `NotFound` when it has none of that name.
+pub(crate) async fn read_parked<E: Edges>(
+    edges: &E,
+    conversation_id: &Text,
+    turn_id: &str,
+) -> Result<Parked, CallError> {
+    let beginning =
+        MessageOf { conversation_id: conversation_id.clone(), message_id: format!("{turn_id}/s").into() };
+    let mut since = edges.locate(beginning).await?.first_seq - 1;
+    let mut parked = Parked::new(turn_id.into());
+    loop {
+        let read = Read {
+            conversation_id: conversation_id.clone(),
+            since_seq: Maybe::Some(since),
+            limit: Maybe::Some(PAGE),
+            oldest: true,
+            ..Read::default()
+        };
+        let page = edges.read(read).await?;
+        parked.position = page.latest_position;
+        let Some(last) = page.chunks.last() else { return Ok(parked) };
+        since = last.seq;
+        let is_of_turn = |chunk: &&StoredChunk| chunk.turn_id.as_deref() == Some(turn_id);
+        page.chunks.iter().filter(is_of_turn).for_each(|chunk| parked.take(chunk));
+        if since >= page.latest_seq {
+            return Ok(parked);
+        }
+    }
+}
+
+impl Parked {
+    fn new(turn_id: Text) -> Self {
+        let terms = Terms {
+            model: Text::default(),
+            cwd: Text::default(),
+            reasoning_effort: ReasoningEffort::default(),
+            accepted_at: 0,
+        };
+        Self {
+            turn_id,
+            terms,
+            usage: Usage::default(),
+            last_usage: None,
+            words: Vec::new(),
+            step: 0,
+            calls: Vec::new(),
+            questions: Vec::new(),
+            position: 0,
+        }
+    }
+
+    fn take(&mut self, stored: &StoredChunk) {
+        match &stored.chunk {
+            Chunk::TurnStart { model, cwd, reasoning_effort, .. } => {
+                self.terms = Terms {
+                    model: model.clone(),
+                    cwd: cwd.clone(),
+                    reasoning_effort: reasoning_effort.clone(),
+                    accepted_at: stored.created_at,
+                };
+            }
+            Chunk::Text { text } if stored.role == Role::Assistant => match self.words.last_mut() {
+                Some((message, words)) if *message == stored.message_id => words.push_str(text),
+                _ => self.words.push((stored.message_id.clone(), text.to_string())),
+            },
+            Chunk::Usage { usage, .. } => {
+                add_usage(&mut self.usage, usage);
+                self.last_usage = Some(*usage);
+            }
+            Chunk::StepComplete { step_id, .. } => self.in_step(step_id),
+            Chunk::ToolCall { tool_call_id, tool_name, input, step_id } => {
+                self.in_step(step_id.as_deref().unwrap_or_default());
+                let call = Call { id: tool_call_id.clone(), name: tool_name.clone(), input: input.clone() };
+                self.calls.push((call, false));
+            }
+            Chunk::ToolResult { tool_call_id, .. } => {
+                let calls = self.calls.iter_mut().filter(|(call, _)| call.id == *tool_call_id);
+                calls.for_each(|(_, answered)| *answered = true);
+            }
+            Chunk::Question { question_id, tool_call_id, choices, .. } => self.questions.push(Question {
+                id: question_id.clone(),
+                tool_call_id: tool_call_id.clone(),
+                choices: choices.clone(),
+                answer: None,
+            }),
+            Chunk::Answer { question_id, choice } => {
+                let question = self.questions.iter_mut().find(|question| question.id == *question_id);
+                if let Some(question) = question {
+                    question.answer = Some(choice.clone());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// What comes now belongs to this step; calls of the ones before have their answers.
+    fn in_step(&mut self, step_id: &str) {
+        let number = step_id.rsplit_once('#').and_then(|(_, number)| number.parse().ok());
+        let Some(number) = number.filter(|number| *number != self.step) else { return };
+        self.step = number;
+        self.calls.clear();
+    }
+
+    pub(crate) fn terms(&self) -> Terms {
+        self.terms.clone()
+    }
+
+    pub(crate) fn question(&self, id: &str) -> Option<&Question> {
+        self.questions.iter().find(|question| question.id == id)
+    }
+
+    /// Takes in an answer that is in the log now.
+    pub(crate) fn answered(&mut self, id: &str, choice: &Text) {
+        if let Some(question) = self.questions.iter_mut().find(|question| question.id == id) {
+            question.answer = Some(choice.clone());
+        }
+    }
+
+    /// Questions without an answer.
+    pub(crate) fn open(&self) -> u32 {
+        let open = self.questions.iter().filter(|question| question.answer.is_none()).count();
+        u32::try_from(open).unwrap_or(u32::MAX)
+    }
+
+    /// How far the turn has come, with what has become of each of its calls.
+    pub(crate) fn progress(self, now_ms: i64) -> Progress {
+        let calls = self.calls.iter().map(|(call, _)| call.clone()).collect();
+        let mut step = Step::resumed(&self.turn_id, self.step, calls);
+        for (index, (call, answered)) in self.calls.iter().enumerate() {
+            if *answered {
+                step.answered_before(index);
+            } else if let Some(refusal) = self.refusal(call) {
+                step.answer(index, refusal);
+            }
+        }
+        Progress {
+            steps: self.step + 1,
+            usage: self.usage,
+            last_usage: self.last_usage,
+            words: self.words.into_iter().map(|(_, words)| words.into()).collect(),
+            step: Some(step),
+            ..Progress::from_now(now_ms)
+        }
+    }
+
+    /// What the model reads of a call that a person does not let run.
+    fn refusal(&self, call: &Call) -> Option<Answer> {
+        let about = |question: &&Question| question.tool_call_id.as_ref() == Some(&call.id);
+        // A call of an earlier step may have had the same id: the latest counts.
+        let question = self.questions.iter().rev().find(about)?;
+        let choice = question.answer.as_ref()?;
+        (question.choices.first() != Some(choice))
+            .then(|| Answer::instead(format!("a person was asked whether this may run, and chose: {choice}")))
+    }
+}

@@ -1,0 +1,209 @@
+//! [`Followed`]: a stream that goes on with the documents of another request when its route says so.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+use transom_agent::reach::{HttpFrame, HttpRequest};
+use transom_plugin_api::sabotage::sabotaged;
+use transom_plugin_api::{CallError, CallErrorKind};
+
+use crate::app::Desk;
+use crate::routes::{Frames, Routes};
+
+/// How long a route may be away while somebody waits for it: as long as a reload may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Between two attempts to reach it.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// The frames of a route, and of those it hands over to.
+pub(crate) struct Followed<R: Routes> {
+    desk: Arc<Desk<R>>,
+    at: At<R::Frames>,
+    /// Until when it may be passed on without a document in between.
+    limit: Option<Instant>,
+}
+
+enum At<F> {
+    Frames(F),
+    Underway(Pin<Box<dyn Future<Output = Result<Reached<F>, CallError>> + Send>>),
+}
+
+/// The other request's answer, and what of it was read already to find its head.
+type Reached<F> = (Option<HttpFrame>, F);
+
+impl<R: Routes> Followed<R> {
+    pub(crate) fn new(desk: Arc<Desk<R>>, frames: R::Frames) -> Self {
+        Self { desk, at: At::Frames(frames), limit: None }
+    }
+
+    fn go_on(&mut self, request: HttpRequest) {
+        // Two routes that only point at each other must not keep a processor busy, and come to an end.
+        let is_first = self.limit.is_none();
+        let limit = *self.limit.get_or_insert_with(|| Instant::now() + PATIENCE);
+        let desk = self.desk.clone();
+        self.at = At::Underway(Box::pin(async move {
+            if Instant::now() >= limit {
+                return Err(CallError::failed("the answer is passed on and on, and nobody gives it"));
+            }
+            if !is_first {
+                sleep(PAUSE).await;
+            }
+            reach(&desk, &request, limit).await
+        }));
+    }
+}
+
+impl<R: Routes> Frames for Followed<R> {
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<HttpFrame, CallError>>> {
+        loop {
+            let frame = match &mut self.at {
+                At::Frames(frames) => ready!(frames.poll_next(context)),
+                At::Underway(reaching) => {
+                    let (first, frames) = match ready!(reaching.as_mut().poll(context)) {
+                        Ok(reached) => reached,
+                        Err(error) => return Poll::Ready(Some(Err(error))),
+                    };
+                    self.at = At::Frames(frames);
+                    let Some(first) = first else { continue };
+                    Some(Ok(first))
+                }
+            };
+            match frame {
+                Some(Ok(HttpFrame::GoOn { request })) => self.go_on(request),
+                Some(Ok(HttpFrame::Data { .. })) => {
+                    self.limit = None;
+                    return Poll::Ready(frame);
+                }
+                _ => return Poll::Ready(frame),
+            }
+        }
+    }
+}
+
+/// Asks for the other request until somebody answers it.
+async fn reach<R: Routes>(
+    desk: &Desk<R>,
+    request: &HttpRequest,
+    limit: Instant,
+) -> Result<Reached<R::Frames>, CallError> {
+    loop {
+        match attempt(desk, request).await {
+            Err(error) if is_away(&error) && Instant::now() < limit && !sabotaged("ask-once") => {
+                sleep(PAUSE).await;
+            }
+            settled => return settled,
+        }
+    }
+}
+
+/// Whether somebody else may answer in a while.
+fn is_away(error: &CallError) -> bool {
+    matches!(error.kind, CallErrorKind::NoProvider | CallErrorKind::Retired)
+}
+
+async fn attempt<R: Routes>(desk: &Desk<R>, request: &HttpRequest) -> Result<Reached<R::Frames>, CallError> {
+    let mut frames = desk.reopen(request)?;
+    match poll_fn(|context| frames.poll_next(context)).await {
+        // The answer has a head already.
+        Some(Ok(HttpFrame::Head { .. })) => Ok((None, frames)),
+        Some(Ok(first)) => Ok((Some(first), frames)),
+        Some(Err(error)) => Err(error),
+        None => Err(CallError::failed(format!("`{} {}` answers nothing", request.method, request.path))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+    use transom_entrance::Guard;
+
+    use super::*;
+    use crate::app::Limits;
+    use crate::tests::fake::{Fake, FakeFrames, data, fake_frames, go_on, head};
+
+    /// A stream that is followed to routes that are played, and where its frames come from.
+    fn followed(frames: FakeFrames) -> (Arc<Fake>, Followed<Arc<Fake>>) {
+        let fake = Arc::new(Fake::default());
+        let guard = Guard::new(([127, 0, 0, 1], 80).into(), None);
+        let limits = Limits { body_bytes: 1, body_time: PATIENCE };
+        let desk = Arc::new(Desk::new(fake.clone(), guard, limits));
+        (fake, Followed::new(desk, frames))
+    }
+
+    async fn next(followed: &mut Followed<Arc<Fake>>) -> Option<Result<Value, CallError>> {
+        let frame = poll_fn(|context| followed.poll_next(context)).await?;
+        Some(frame.map(|frame| serde_json::to_value(&frame).unwrap()["data"].clone()))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_route_that_is_away_is_waited_for() {
+        let (sender, frames) = fake_frames();
+        let (fake, mut followed) = followed(frames);
+        sender.send(go_on("/further/1")).unwrap();
+        assert!(tokio::time::timeout(PATIENCE / 2, next(&mut followed)).await.is_err());
+        // It is there again, but answers that it is on its way out; and then it is served by somebody else.
+        fake.stream_further();
+        let retiring = fake.frames();
+        retiring.send(Err(CallError::new(CallErrorKind::Retired, "it was replaced"))).unwrap();
+        assert!(tokio::time::timeout(PAUSE * 2, next(&mut followed)).await.is_err());
+        let later = fake.frames();
+        later.send(head()).unwrap();
+        later.send(data(1)).unwrap();
+        assert_eq!(next(&mut followed).await, Some(Ok(Value::from(1))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_route_that_stays_away_is_an_error() {
+        let (sender, frames) = fake_frames();
+        let (_fake, mut followed) = followed(frames);
+        sender.send(go_on("/nowhere")).unwrap();
+        let before = Instant::now();
+        let error = next(&mut followed).await.expect("an item").expect_err("nobody is there");
+        assert_eq!(
+            (error.kind, error.message.as_str()),
+            (CallErrorKind::NoProvider, "nobody answers `GET /nowhere`")
+        );
+        assert!(before.elapsed() >= PATIENCE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_refused_is_not_asked_again() {
+        let (sender, frames) = fake_frames();
+        let (fake, mut followed) = followed(frames);
+        fake.stream_further();
+        fake.frames().send(Err(CallError::not_found("there is no such turn"))).unwrap();
+        sender.send(go_on("/further/1")).unwrap();
+        assert_eq!(
+            next(&mut followed).await.expect("an item").expect_err("refused").kind,
+            CallErrorKind::NotFound
+        );
+        assert_eq!(fake.opened().len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_is_only_ever_passed_on_comes_to_an_end() {
+        let (sender, frames) = fake_frames();
+        let (fake, mut followed) = followed(frames);
+        fake.stream_further();
+        let passing_on = tokio::spawn({
+            let fake = fake.clone();
+            async move {
+                loop {
+                    let frames = fake.frames();
+                    let _ = frames.send(head());
+                    let _ = frames.send(go_on("/further/1"));
+                    frames.closed().await;
+                }
+            }
+        });
+        sender.send(go_on("/further/1")).unwrap();
+        let error = next(&mut followed).await.expect("an item").expect_err("it ends");
+        assert_eq!(error.kind, CallErrorKind::Failed, "{error}");
+        passing_on.abort();
+    }
+}

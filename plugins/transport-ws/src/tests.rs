@@ -1,0 +1,99 @@
+//! Connections over real sockets, in front of conversations that are played.
+
+mod asking;
+mod bounds;
+mod client;
+mod entering;
+mod fake;
+mod fuzz;
+mod leaving;
+mod news;
+mod watching;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use transom_agent::conversation::{Conversation, Status};
+use transom_agent::workspace::DEFAULT_WORKSPACE;
+use transom_entrance::{Guard, Origins, Server, Times};
+use transom_plugin_api::{Maybe, Secret};
+
+use self::client::Client;
+use self::fake::Fake;
+use crate::app::{Desk, app};
+use crate::board::Board;
+use crate::connection::{Limits, Shared};
+use crate::connections::Connections;
+use crate::encoded::Encoder;
+
+/// No fact that a test waits for takes this long.
+pub(crate) const BOUND: Duration = Duration::from_secs(20);
+
+/// For limits that are not the subject of a test.
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// Bytes a message may have in these tests.
+const MESSAGE_LIMIT: usize = 4_096;
+
+/// Another origin whose pages are served.
+const FRIEND: &str = "https://app.example";
+
+const LIMITS: Limits =
+    Limits { message_bytes: MESSAGE_LIMIT, subscriptions: 3, outbound_bytes: 65_536, ping: DAY, stall: DAY };
+
+/// A server on a port of its own.
+struct Served {
+    address: SocketAddr,
+    server: Arc<Server>,
+    connections: Arc<Connections>,
+    shared: Arc<Shared<Fake>>,
+}
+
+impl Served {
+    fn open() -> Self {
+        Self::with(LIMITS, None)
+    }
+
+    fn with(limits: Limits, token: Option<&str>) -> Self {
+        let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let address = socket.local_addr().unwrap();
+        let (far, encoder, board) = (Fake::default(), Encoder::default(), Arc::new(Board::default()));
+        let shared = Arc::new(Shared { far, encoder, board, limits });
+        let connections = Arc::new(Connections::new(4));
+        let origins = Origins::parse(&[FRIEND.to_owned()]).unwrap();
+        let guard = Guard::new(address, token.map(Secret::new)).with_origins(origins);
+        let server = Arc::new(Server::new(Times { head: DAY, grace: Duration::ZERO }));
+        let desk = Arc::new(Desk::new(guard, connections.clone(), shared.clone()));
+        assert!(server.open(socket, app(desk)).unwrap());
+        Self { address, server, connections, shared }
+    }
+
+    fn fake(&self) -> &Fake {
+        &self.shared.far
+    }
+
+    async fn client(&self) -> Client {
+        Client::connect(self.address, &[]).await.expect("it is let in")
+    }
+}
+
+/// An idle one.
+pub(crate) fn conversation(id: &str) -> Conversation {
+    Conversation {
+        id: id.into(),
+        created_at: 0,
+        last_activity_at: 0,
+        title: "".into(),
+        status: Status::Idle,
+        latest_seq: 0,
+        latest_position: 0,
+        generation: 0,
+        workspace_id: DEFAULT_WORKSPACE.into(),
+        cwd: Maybe::None,
+        model: Maybe::None,
+        reasoning_effort: Maybe::None,
+        turn: Maybe::None,
+    }
+}

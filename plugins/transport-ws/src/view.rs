@@ -1,0 +1,152 @@
+//! One conversation on one connection: what a client missed, then what happens, through every reload of the orchestrator.
+
+use std::future::poll_fn;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+use transom_agent::event::{AgentEvent, AgentEventKind, Cursor};
+use transom_agent::turn::Watch;
+use transom_plugin_api::sabotage::sabotaged;
+use transom_plugin_api::{CallError, CallErrorKind, Maybe, Text};
+
+use crate::connection::Shared;
+use crate::conversations::{Conversations, Frames};
+use crate::outbox::Outbox;
+
+/// How long the orchestrator may be away: as long as a reload may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Between two attempts to reach it.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Where a client begins to look.
+#[derive(Clone, Debug)]
+pub(crate) enum Start {
+    /// Behind the last that it has seen, or else where the orchestrator says.
+    After(Option<Cursor>),
+    /// At the beginning of a turn that this client began; what follows that turn is shown, too.
+    Turn(Text),
+}
+
+/// Sends frames until the client has to look anew.
+///
+/// # Errors
+/// Why there will be no more.
+pub(crate) async fn view<C: Conversations>(
+    shared: &Shared<C>,
+    outbox: &Outbox,
+    conversation: &Text,
+    start: Start,
+) -> Result<(), CallError> {
+    let mut view = View::new(shared, conversation, start).await;
+    let mut limit: Option<Instant> = None;
+    loop {
+        let opened = Instant::now();
+        let error = match view.relay(shared, outbox).await {
+            Relayed::Snapshot => return Ok(()),
+            Relayed::TurnSealed => continue,
+            Relayed::Failed(error) => error,
+        };
+        let now = Instant::now();
+        if now - opened > PAUSE {
+            // It was there for a while, so that this is another time that it is away.
+            limit = None;
+        }
+        // As a rule the next generation is there already when the one before says that it leaves.
+        let is_first = limit.is_none();
+        let is_over = now >= *limit.get_or_insert(now + PATIENCE);
+        if !is_away(&error) || is_over || sabotaged("leave-with-the-orchestrator") {
+            return Err(error);
+        }
+        if !is_first {
+            sleep(PAUSE).await;
+        }
+    }
+}
+
+struct View {
+    conversation: Text,
+    turn: Maybe<Text>,
+    after: Option<Cursor>,
+    /// Where the conversation stood before anything was seen of it, when nothing ran in it.
+    origin: Option<Cursor>,
+    /// Whether this was watched before.
+    is_again: bool,
+}
+
+enum Relayed {
+    /// The turn is over that was looked at alone.
+    TurnSealed,
+    /// The client has to read the conversation.
+    Snapshot,
+    /// There is no more for now, or at all.
+    Failed(CallError),
+}
+
+impl View {
+    async fn new<C: Conversations>(shared: &Shared<C>, conversation: &Text, start: Start) -> Self {
+        let (turn, after) = match start {
+            Start::After(cursor) => (Maybe::None, cursor),
+            Start::Turn(turn) => (Maybe::Some(turn), None),
+        };
+        let mut view =
+            Self { conversation: conversation.clone(), turn, after, origin: None, is_again: false };
+        if view.turn.is_none() && view.after.is_none() {
+            view.origin = origin(shared, conversation).await;
+        }
+        view
+    }
+
+    async fn relay<C: Conversations>(&mut self, shared: &Shared<C>, outbox: &Outbox) -> Relayed {
+        let mut frames = match shared.far.watch(self.wanted()) {
+            Ok(frames) => frames,
+            Err(error) => return Relayed::Failed(error),
+        };
+        loop {
+            let event = match poll_fn(|context| frames.poll_next(context)).await {
+                Some(Ok(event)) => event,
+                Some(Err(error)) => return Relayed::Failed(error),
+                None if self.turn.is_some() && self.after.is_some() => return Relayed::TurnSealed,
+                None => {
+                    return Relayed::Failed(CallError::failed("the frames of the conversation have ended"));
+                }
+            };
+            self.after = event.cursor().or(self.after);
+            outbox.send(shared.encoder.encoded(&event)).await;
+            if is_snapshot(&event) {
+                return Relayed::Snapshot;
+            }
+        }
+    }
+
+    /// What to ask for. A turn that was seen in part is left for its cursor, which leads beyond it.
+    fn wanted(&mut self) -> Watch {
+        let origin = self.origin.filter(|_| std::mem::replace(&mut self.is_again, true));
+        let after = self.after.or(origin);
+        if after.is_some() {
+            self.turn = Maybe::None;
+        }
+        Watch { conversation_id: self.conversation.clone(), turn_id: self.turn.clone(), after: after.into() }
+    }
+}
+
+/// Where an idle conversation stands. A client that gave no cursor and has seen nothing goes on from there, so that a turn
+/// which came and went while the orchestrator was replaced is not missed.
+async fn origin<C: Conversations>(shared: &Shared<C>, conversation: &Text) -> Option<Cursor> {
+    match shared.far.find(conversation.clone()).await {
+        Ok(found) if found.turn.is_none() => {
+            Some(Cursor { generation: found.generation, position: found.latest_position, offset: 0 })
+        }
+        Err(error) if error.kind == CallErrorKind::NotFound => Some(Cursor::default()),
+        _ => None,
+    }
+}
+
+fn is_snapshot(event: &AgentEvent) -> bool {
+    matches!(event.what, AgentEventKind::SnapshotRequired {})
+}
+
+/// Whether somebody else may answer in a while.
+fn is_away(error: &CallError) -> bool {
+    matches!(error.kind, CallErrorKind::NoProvider | CallErrorKind::Retired)
+}
