@@ -2,6 +2,8 @@
 //!
 //! Whose place it is follows from who calls, which the kernel says and no plugin can change. A plugin needs no file of its
 //! own, and what it writes shares the syncs of everything else.
+//!
+//! A key that begins with `c/<conversation id>/` belongs to that conversation: it goes when that is deleted.
 
 use transom_plugin_api::{Json, List, Maybe, Service, Text, contract};
 

@@ -6,6 +6,8 @@
 //! | `c/<conversation>/message/<number, 20 digits>` | the message |
 //! | `c/<conversation>/steering` | the batch on its way into the running turn |
 //! | `c/<conversation>/turn` | the batch on its way into a turn of its own |
+//!
+//! So all of it belongs to its conversation, and goes with it.
 
 use serde::Serialize;
 use transom_agent::storage::{StorageRow, StorageWrite};

@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension};
 use transom_agent::conversation::Deleted;
 use transom_agent::turn::TurnState;
 use transom_plugin_api::CallError;
+use transom_plugin_api::sabotage::sabotaged;
 
 use super::changed::Changed;
 use super::conversations;
@@ -39,9 +40,19 @@ impl Write for DeleteWrite {
             return Err(CallError::conflict(message).into());
         }
         connection.execute("UPDATE conversations SET id = NULL WHERE number = ?1", [known.number])?;
+        if !sabotaged("remember-what-was-deleted") {
+            forget_what_plugins_remember(connection, id)?;
+        }
         changed.forget(id);
         Ok(Deleted { deleted: true })
     }
+}
+
+/// Takes out what plugins have written about a conversation: another one of that id must not find it.
+fn forget_what_plugins_remember(connection: &Connection, id: &str) -> rusqlite::Result<usize> {
+    // `0` is what follows `/`, so that these are the keys that begin with the id and a stroke.
+    let (first, behind) = (format!("c/{id}/"), format!("c/{id}0"));
+    connection.execute("DELETE FROM storage WHERE key >= ?1 AND key < ?2", (first, behind))
 }
 
 /// Takes some rows of deleted conversations out. Answers whether there may be more.

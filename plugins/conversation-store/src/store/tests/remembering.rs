@@ -95,3 +95,27 @@ async fn what_is_too_large_is_refused_and_nothing_of_the_call_is_written() {
     assert_eq!(count(&store, "storage").await, 0);
     write(&store, "p", [set(&"k".repeat(512), &"x".repeat((1 << 20) - 2))]).await.expect("it fits");
 }
+
+#[tokio::test]
+async fn what_belongs_to_a_conversation_goes_with_it_and_nothing_else() {
+    let folder = folder();
+    let store = open(folder.path());
+    for id in ["c", "c-1"] {
+        let update =
+            Update { conversation_id: id.into(), title: Maybe::Some("t".into()), ..Update::default() };
+        store.update(update).await.expect("made");
+    }
+    let others = ["b", "c", "c/c", "c/c-1/x", "c/c.1/x", "c/c0", "d"];
+    for plugin in ["one", "two"] {
+        let keys = others.iter().chain(&["c/c/", "c/c/x", "c/c/~"]);
+        write(&store, plugin, keys.map(|key| set(key, "a"))).await.expect("written");
+    }
+    assert!(store.delete("c").await.expect("deleted").deleted);
+    for plugin in ["one", "two"] {
+        assert_eq!(keys(&store, plugin, StorageRead::default()).await.0, others);
+    }
+    // One that is not there takes nothing along.
+    write(&store, "one", [set("c/nobody/x", "a")]).await.expect("written");
+    store.delete("nobody").await.expect("answered");
+    assert_eq!(keys(&store, "one", StorageRead::default()).await.0.len(), others.len() + 1);
+}
