@@ -12,6 +12,8 @@ pub(super) struct Watching {
     running: Child,
     out: ChildStdout,
     output: Vec<u8>,
+    /// Bytes of it that were waited for.
+    found: usize,
 }
 
 impl Watching {
@@ -19,12 +21,17 @@ impl Watching {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut running = command.spawn().expect("the program can be run");
         let out = running.stdout.take().expect("it is piped");
-        Self { running, out, output: Vec::new() }
+        Self { running, out, output: Vec::new(), found: 0 }
     }
 
-    /// Reads until what it has printed ends so.
-    pub(super) async fn until(&mut self, last: &str) {
-        while !self.output.ends_with(last.as_bytes()) {
+    /// Reads until it has printed that, behind what was waited for before.
+    pub(super) async fn until(&mut self, words: &str) {
+        loop {
+            let mut windows = self.output[self.found..].windows(words.len());
+            if let Some(at) = windows.position(|window| window == words.as_bytes()) {
+                self.found += at + words.len();
+                return;
+            }
             let read = within("what it prints", self.out.read_buf(&mut self.output)).await;
             let read = read.expect("it can be read");
             assert!(read > 0, "it ended after {:?}", String::from_utf8_lossy(&self.output));
