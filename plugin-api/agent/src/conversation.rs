@@ -4,6 +4,7 @@ use transom_plugin_api::{Event, List, Maybe, Service, Text, contract};
 
 use crate::provider::{ReasoningEffort, Usage};
 use crate::turn::{EndReason, TurnState};
+use crate::workspace::DEFAULT_WORKSPACE;
 
 /// What a conversation is doing.
 #[contract(grows)]
@@ -46,6 +47,28 @@ pub struct Conversation {
     pub reasoning_effort: Maybe<ReasoningEffort>,
     /// The turn that runs or waits for a person.
     pub turn: Maybe<CurrentTurn>,
+}
+
+impl Conversation {
+    /// One that was made at a time, in milliseconds since the epoch, and in which nothing has happened.
+    #[must_use]
+    pub fn new(id: impl Into<Text>, created_at: i64) -> Self {
+        Self {
+            id: id.into(),
+            created_at,
+            last_activity_at: created_at,
+            title: Text::default(),
+            status: Status::Idle,
+            latest_seq: 0,
+            latest_position: 0,
+            generation: 0,
+            workspace_id: DEFAULT_WORKSPACE.into(),
+            cwd: Maybe::None,
+            model: Maybe::None,
+            reasoning_effort: Maybe::None,
+            turn: Maybe::None,
+        }
+    }
 }
 
 /// The one turn of a conversation that has not ended.

@@ -1,6 +1,6 @@
 //! The plugin from outside, between a store and a model that the test plays.
 
-use transom_agent::conversation::{Conversation, FIND, Status, UPDATE};
+use transom_agent::conversation::{Conversation, FIND, UPDATE};
 use transom_agent::log::{
     APPEND, Append, Appended, DRAFT, Drafted, HISTORY, History, LOCATE, READ, REPAIR, Repaired,
 };
@@ -11,21 +11,7 @@ use transom_session_orchestrator::SessionOrchestrator;
 use transom_testkit::{Stand, both_ways, contract_check, fault, json};
 
 fn conversation() -> Conversation {
-    Conversation {
-        id: "c".into(),
-        created_at: 0,
-        last_activity_at: 0,
-        title: "".into(),
-        status: Status::Idle,
-        latest_seq: 0,
-        latest_position: 0,
-        generation: 0,
-        workspace_id: "default".into(),
-        cwd: Maybe::None,
-        model: Maybe::None,
-        reasoning_effort: Maybe::None,
-        turn: Maybe::None,
-    }
+    Conversation::new("c", 0)
 }
 
 /// A store that forgets, so that every conversation is new.

@@ -14,10 +14,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use transom_agent::conversation::{Conversation, Status};
-use transom_agent::workspace::DEFAULT_WORKSPACE;
+use transom_agent::conversation::Conversation;
 use transom_entrance::{Guard, Origins, Server, Times};
-use transom_plugin_api::{Maybe, Secret};
+use transom_plugin_api::Secret;
 
 use self::client::Client;
 use self::fake::Fake;
@@ -81,19 +80,5 @@ impl Served {
 
 /// An idle one.
 pub(crate) fn conversation(id: &str) -> Conversation {
-    Conversation {
-        id: id.into(),
-        created_at: 0,
-        last_activity_at: 0,
-        title: "".into(),
-        status: Status::Idle,
-        latest_seq: 0,
-        latest_position: 0,
-        generation: 0,
-        workspace_id: DEFAULT_WORKSPACE.into(),
-        cwd: Maybe::None,
-        model: Maybe::None,
-        reasoning_effort: Maybe::None,
-        turn: Maybe::None,
-    }
+    Conversation::new(id, 0)
 }

@@ -17,7 +17,7 @@ use transom_agent::turn::{
     ANSWER, AnswerQuestion, Answered, START, STOP, StartTurn, Stopped, TurnStarted, WATCH, Watch,
 };
 use transom_plugin_api::hosting::LISTENING;
-use transom_plugin_api::{CallError, CallErrorKind, Json, Maybe, Text};
+use transom_plugin_api::{CallError, CallErrorKind, Json, Text};
 use transom_testkit::{Stand, both_ways, contract_check, json};
 use transom_transport_ws::TransportWs;
 
@@ -73,21 +73,7 @@ fn serve_turns(stand: &Stand) {
 }
 
 fn conversation(status: Status) -> Conversation {
-    Conversation {
-        id: "c".into(),
-        created_at: 0,
-        last_activity_at: 0,
-        title: "".into(),
-        status,
-        latest_seq: 0,
-        latest_position: 0,
-        generation: 0,
-        workspace_id: "default".into(),
-        cwd: Maybe::None,
-        model: Maybe::None,
-        reasoning_effort: Maybe::None,
-        turn: Maybe::None,
-    }
+    Conversation { status, ..Conversation::new("c", 0) }
 }
 
 #[test]

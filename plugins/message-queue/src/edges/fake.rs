@@ -127,19 +127,9 @@ impl State {
             (None, false) => Status::Idle,
         };
         (!self.log.is_empty()).then(|| Conversation {
-            id: "c".into(),
-            created_at: 0,
-            last_activity_at: 0,
-            title: "".into(),
             status,
-            latest_seq: 0,
-            latest_position: 0,
-            generation: 0,
-            workspace_id: "default".into(),
-            cwd: Maybe::None,
-            model: Maybe::None,
-            reasoning_effort: Maybe::None,
             turn: turn.into(),
+            ..Conversation::new("c", 0)
         })
     }
 

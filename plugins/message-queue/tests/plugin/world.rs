@@ -137,19 +137,9 @@ impl World {
         let state = self.state();
         let turn = CurrentTurn { turn_id: "turn".into(), state: TurnState::Running };
         Conversation {
-            id: "c".into(),
-            created_at: 0,
-            last_activity_at: 0,
-            title: "".into(),
             status: if state.is_closed { Status::Closed } else { Status::Idle },
-            latest_seq: 0,
-            latest_position: 0,
-            generation: 0,
-            workspace_id: "default".into(),
-            cwd: Maybe::None,
-            model: Maybe::None,
-            reasoning_effort: Maybe::None,
             turn: state.is_running.then_some(turn).into(),
+            ..Conversation::new("c", 0)
         }
     }
 }
