@@ -8,12 +8,14 @@
 //! | read and permit the setting `listen`, and be lent the host's socket | [`address`] |
 //! | judge `Host`, `Origin` and token of a request | [`Guard`] |
 //! | read the setting `origins` | [`Origins`] |
+//! | open when start-up is over | [`start_up`] |
 //! | accept connections, and leave the socket to the next generation | [`Server`] |
 //! | refuse, with a status and `{"error": …}` | [`Refused`] |
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking"))]
 
 pub mod address;
+pub mod start_up;
 
 mod guard;
 mod origins;

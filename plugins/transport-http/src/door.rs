@@ -1,14 +1,11 @@
 //! [`Door`]: what opens when start-up is over.
 
-use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 
 use transom_entrance::{Guard, Origins, Server, address};
-use transom_plugin_api::hosting::{Listening, Ready};
-use transom_plugin_api::{CallErrorKind, Caller, Emitter, Host, Secret, StartError};
+use transom_plugin_api::hosting::Listening;
+use transom_plugin_api::{Emitter, Host, Secret, StartError};
 
 use crate::app::{self, Desk, Limits};
 use crate::bus::Bus;
@@ -25,29 +22,7 @@ pub(crate) struct Door {
     pub(crate) listening: Emitter<Listening>,
 }
 
-/// Whether start-up is over by now; does not wait for it.
-pub(crate) async fn is_over(started_up: &Caller<(), Ready>) -> bool {
-    let mut asked = pin!(started_up.call(()));
-    poll_fn(|context| Poll::Ready(matches!(asked.as_mut().poll(context), Poll::Ready(Ok(_))))).await
-}
-
 impl Door {
-    /// Opens when start-up is over: until then a client finds the port closed instead of half the routes.
-    pub(crate) async fn open_after(self, started_up: Caller<(), Ready>) {
-        match started_up.call(()).await {
-            Ok(_) => {
-                if let Err(error) = self.open() {
-                    tracing::error!("the port stays closed: {error}");
-                }
-            }
-            // It ends before it was up, and whoever ended it says why.
-            Err(error) if error.kind == CallErrorKind::Unavailable => {
-                tracing::debug!("the port stays closed: {error}");
-            }
-            Err(error) => tracing::error!("the port stays closed: {error}"),
-        }
-    }
-
     /// Lets clients in, and says so. Needs a runtime around it.
     ///
     /// # Errors

@@ -47,7 +47,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use transom_agent::reach::{HTTP_ROUTE, HTTP_STREAM, HttpFrame, HttpReply, HttpRequest, HttpRoute};
-use transom_entrance::{Origins, Server, Times, address};
+use transom_entrance::{Origins, Server, Times, address, start_up};
 use transom_plugin_api::hosting::{self, Listening, PluginList, Ready};
 use transom_plugin_api::{
     Caller, Emitter, Host, Plugin, Ports, Secret, Settings, StartError, StreamCaller, export_plugin,
@@ -55,7 +55,7 @@ use transom_plugin_api::{
 
 use crate::app::Limits;
 use crate::bus::Bus;
-use crate::door::{Door, is_over};
+use crate::door::Door;
 
 /// For requests under way when the plugin is stopped: less than the 5 s that all of its stopping may take.
 const GRACE: Duration = Duration::from_secs(4);
@@ -120,12 +120,12 @@ impl Plugin for TransportHttp {
             limits,
             listening,
         };
-        if is_over(&started_up).await {
+        if start_up::is_over(&started_up).await {
             // A later generation: it takes over while the one before still serves, or leaves it where it is.
             door.open()?;
         } else {
             address::probe(wanted)?;
-            host.spawn(door.open_after(started_up));
+            host.spawn(start_up::open_after(started_up, move || door.open()));
         }
         let retiring = server.clone();
         host.on_drain(move |patience| {

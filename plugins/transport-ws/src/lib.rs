@@ -71,7 +71,7 @@ use transom_agent::reach::{Verb, WS_OPERATION};
 use transom_agent::turn::{
     ANSWER, AnswerQuestion, Answered, START, STOP, StartTurn, Stopped, TurnStarted, WATCH, Watch,
 };
-use transom_entrance::{Origins, Server, Times, address};
+use transom_entrance::{Origins, Server, Times, address, start_up};
 use transom_plugin_api::hosting::{self, Listening, Ready};
 use transom_plugin_api::{
     Caller, Emitter, Host, Json, Listener, Plugin, Ports, Secret, Settings, StartError, StreamCaller, Text,
@@ -82,7 +82,7 @@ use crate::board::Board;
 use crate::bus::Bus;
 use crate::connection::{Limits, Shared};
 use crate::connections::{Connections, Leave};
-use crate::door::{Door, is_over};
+use crate::door::Door;
 use crate::encoded::Encoder;
 
 /// For what is under way when the plugin is stopped: less than the 5 s that all of its stopping may take.
@@ -200,12 +200,12 @@ impl Plugin for TransportWs {
             origins,
             listening: ports.listening,
         };
-        if is_over(&ports.started_up).await {
+        if start_up::is_over(&ports.started_up).await {
             // A later generation: it takes over while the one before still serves, or leaves it where it is.
             door.open()?;
         } else {
             address::probe(wanted)?;
-            host.spawn(door.open_after(ports.started_up));
+            host.spawn(start_up::open_after(ports.started_up, move || door.open()));
         }
         let retiring = (server.clone(), connections.clone());
         host.on_drain(move |patience| {
