@@ -3,7 +3,6 @@
 //! Chunks get their positions in the order in which they were pushed. A text is shown as it comes, as soon as everything
 //! before it was shown; everything else only when it is durable, so that no viewer sees what a crash could take back.
 
-pub(crate) mod frame;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +13,7 @@ use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{List, Maybe, Text};
 
 use crate::hub::Places;
+use crate::shown::frame;
 
 /// The message of a step that a chunk is a part of, in the order in which they are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -112,7 +112,7 @@ impl Item {
             Chunk::Thinking { text } => {
                 Some(AgentEventKind::ReasoningDelta { delta: text[self.shown..].into() })
             }
-            whole => frame::of(whole),
+            whole => frame::of(whole.clone()),
         }
     }
 }

@@ -1,12 +1,11 @@
 //! How a chunk of the log is shown: as the very frames that its turn has shown while it ran.
 
+pub(crate) mod frame;
+
 use transom_agent::event::{AgentEvent, AgentEventKind, Place};
 use transom_agent::log::StoredChunk;
 use transom_agent::message::{Chunk, Role};
-use transom_agent::turn::TurnRecord;
 use transom_plugin_api::Text;
-
-use crate::relay;
 
 /// Shows the chunks of a conversation, in the order of their positions.
 #[derive(Debug)]
@@ -41,58 +40,10 @@ impl Shown {
 
 /// What a chunk is shown as, at its position and those behind it.
 fn kinds(chunk: Chunk, role: Role, steers: bool) -> Vec<AgentEventKind> {
-    if let Chunk::TurnEnd { record } = &chunk {
-        return vec![done(record), AgentEventKind::TurnSealed {}];
-    }
-    kind(chunk, role, steers).into_iter().collect()
-}
-
-fn kind(chunk: Chunk, role: Role, steers: bool) -> Option<AgentEventKind> {
-    Some(match chunk {
-        Chunk::Text { text } if role == Role::User && steers => AgentEventKind::Steering { text },
-        Chunk::Text { text } if role == Role::User => AgentEventKind::UserMessage { text },
-        Chunk::Text { text } => AgentEventKind::TextDelta { delta: text },
-        Chunk::Thinking { text } => AgentEventKind::ReasoningDelta { delta: text },
-        Chunk::ToolCall { tool_call_id, tool_name, input, step_id } => {
-            let step_id = step_id.into_option().unwrap_or_default();
-            AgentEventKind::ToolCall { step_id, tool_call_id, tool_name, input }
-        }
-        Chunk::ToolResult { tool_call_id, tool_name, content, is_error, step_id, duration_ms } => {
-            AgentEventKind::ToolResult {
-                step_id: step_id.into_option().unwrap_or_default(),
-                tool_call_id,
-                tool_name,
-                content,
-                is_error,
-                duration_ms: duration_ms.into_option().unwrap_or(0),
-            }
-        }
-        Chunk::Error { message, code } => AgentEventKind::Error { message, code },
-        Chunk::TurnStart { model, .. } => AgentEventKind::TurnStart { model },
-        Chunk::Usage { step_id, usage } => AgentEventKind::Usage { step_id, usage },
-        Chunk::StepComplete { step_id, ttft_ms, decode_ms, gen_total_ms } => {
-            AgentEventKind::StepComplete { step_id, ttft_ms, decode_ms, gen_total_ms }
-        }
-        Chunk::ProviderRetry { attempt, delay_ms, message, code, .. } => {
-            AgentEventKind::ProviderRetry { attempt, delay_ms, message, code }
-        }
-        Chunk::Question { question_id, tool_call_id, text, choices } => {
-            AgentEventKind::Question { question_id, tool_call_id, text, choices }
-        }
-        Chunk::Answer { question_id, choice } => AgentEventKind::Answer { question_id, choice },
-        Chunk::Unknown(unknown) => return relay::frame(&unknown),
-        Chunk::TurnEnd { .. } | Chunk::Repaired { .. } | Chunk::Setting { .. } | Chunk::Forked { .. } => {
-            return None;
-        }
-    })
-}
-
-fn done(record: &TurnRecord) -> AgentEventKind {
-    AgentEventKind::Done {
-        reason: record.reason.clone(),
-        duration_ms: record.duration_ms,
-        usage: record.usage,
-        context_size: record.context_size,
+    match chunk {
+        Chunk::TurnEnd { record } => vec![frame::done(&record), AgentEventKind::TurnSealed {}],
+        Chunk::Text { text } if role == Role::User => vec![frame::of_person(text, steers)],
+        other => frame::of(other).into_iter().collect(),
     }
 }
 

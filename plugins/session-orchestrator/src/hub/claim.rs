@@ -78,9 +78,11 @@ impl Claim {
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives a frame its place, before it is shown: what stands there is made durable first.
-    pub(crate) fn place(&self, what: &AgentEventKind) -> Place {
-        self.places().next(what)
+    /// The place of what is whole and stands next; it is made durable there before it is shown.
+    pub(crate) fn fresh(&self) -> Place {
+        let mut places = self.places();
+        let (generation, position) = (places.generation(), places.fresh());
+        Place { generation, position, offset: 0, volatile: false }
     }
 
     /// Shows a frame at its place to all viewers.
@@ -90,13 +92,6 @@ impl Claim {
             *self.last.lock().unwrap_or_else(PoisonError::into_inner) = cursor;
         }
         self.channel.show(frame);
-    }
-
-    /// Shows a frame at the next place to all viewers.
-    #[cfg(test)]
-    pub(crate) fn show(&self, what: AgentEventKind) {
-        let at = self.place(&what);
-        self.show_at(at, what);
     }
 
     /// Shows a frame that has no position of its own and is never stored: who has seen it stands where it stood before.
@@ -132,7 +127,7 @@ impl Claim {
     pub(crate) fn seal(&mut self, now_ms: i64) {
         if self.stage != Stage::Sealed {
             self.stage = Stage::Sealed;
-            let at = self.place(&AgentEventKind::TurnSealed {});
+            let at = self.fresh();
             self.channel.seal(&self.turn_id, at, now_ms);
         }
     }

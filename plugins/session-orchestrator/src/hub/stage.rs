@@ -28,13 +28,15 @@ pub(super) struct Stage {
     turns: u32,
     /// Chunks of the step that are not in the log.
     step: Vec<(i64, Chunk)>,
+    /// Where the text goes on that was said last, if nothing else was shown since.
+    text: Option<Place>,
 }
 
 pub(super) fn stage() -> Stage {
     let log = Arc::new(TestLog::default());
     let hub = Hub::new(Arc::<TestLog>::clone(&log));
     let shown = Arc::default();
-    Stage { hub, log, shown, claim: None, behind: 0, turns: 0, step: Vec::new() }
+    Stage { hub, log, shown, claim: None, behind: 0, turns: 0, step: Vec::new(), text: None }
 }
 
 impl Stage {
@@ -53,6 +55,12 @@ impl Stage {
 
     pub(super) fn is_running(&self) -> bool {
         self.claim.is_some()
+    }
+
+    /// The place of what is whole; the text before it ends there.
+    fn fresh(&mut self) -> Place {
+        self.text = None;
+        self.claim().fresh()
     }
 
     fn show_at(&self, at: Place, kind: AgentEventKind) {
@@ -76,7 +84,7 @@ impl Stage {
         self.claim = Some(claim);
         let said = AgentEventKind::UserMessage { text: format!("hi {}", self.turns).into() };
         let started = AgentEventKind::TurnStart { model: "a/one".into() };
-        let places = [self.claim().place(&said), self.claim().place(&started)];
+        let places = [self.fresh(), self.fresh()];
         let start = Chunk::TurnStart {
             turn_id: turn_id.as_str().into(),
             model: "a/one".into(),
@@ -97,7 +105,8 @@ impl Stage {
     /// Says a piece of a text.
     pub(super) fn say(&mut self, delta: &str) {
         let kind = AgentEventKind::TextDelta { delta: delta.into() };
-        let at = self.claim().place(&kind);
+        let at = self.text.unwrap_or_else(|| Place { volatile: true, ..self.claim().fresh() });
+        self.text = Some(Place { offset: at.offset + delta.len() as u64, ..at });
         match self.step.last_mut() {
             Some((position, Chunk::Text { text })) if *position == at.position => text.push_str(delta),
             _ => self.step.push((at.position, Chunk::Text { text: delta.into() })),
@@ -109,7 +118,7 @@ impl Stage {
     pub(super) fn show(&mut self, words: &str) {
         let (message, code) = (Text::from(words), Maybe::None);
         let kind = AgentEventKind::Error { message: message.clone(), code: code.clone() };
-        let at = self.claim().place(&kind);
+        let at = self.fresh();
         self.step.push((at.position, Chunk::Error { message, code }));
         self.show_at(at, kind);
     }
@@ -129,7 +138,7 @@ impl Stage {
     fn whole(&mut self, step_id: &str) {
         let (step_id, usage) = (Text::from(step_id), Usage::default());
         let kind = AgentEventKind::Usage { step_id: step_id.clone(), usage };
-        let at = self.claim().place(&kind);
+        let at = self.fresh();
         let chunk = Chunk::Usage { step_id, usage };
         self.log.append(Some(&self.turn_id()), vec![(Role::System, vec![(at.position, chunk)])]);
         self.claim().logged(at.position);
@@ -155,7 +164,7 @@ impl Stage {
             usage: Usage::default(),
             context_size: Maybe::None,
         };
-        let at = self.claim().place(&done);
+        let at = self.fresh();
         let chunks = std::mem::take(&mut self.step);
         let end = (Role::System, vec![(at.position, Chunk::TurnEnd { record })]);
         self.log.append(Some(&self.turn_id()), vec![(Role::Assistant, chunks), end]);

@@ -16,7 +16,7 @@ fn claim(hub: &Arc<Hub>, conversation: &str, turn: &str, now_ms: i64) -> Claim {
 
 fn begin(claim: &mut Claim) {
     claim.begin(Places::behind(0, 0));
-    claim.show(AgentEventKind::UserMessage { text: "hi".into() });
+    claim.show_at(claim.fresh(), AgentEventKind::UserMessage { text: "hi".into() });
 }
 
 #[test]

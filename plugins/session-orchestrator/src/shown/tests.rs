@@ -2,7 +2,7 @@
 
 use transom_agent::provider::{FailureClass, FinishReason, ProviderEvent, ReasoningEffort, Usage};
 use transom_agent::tool::ToolOutput;
-use transom_agent::turn::EndReason;
+use transom_agent::turn::{EndReason, TurnRecord};
 use transom_plugin_api::{Json, List, Maybe};
 
 use super::*;

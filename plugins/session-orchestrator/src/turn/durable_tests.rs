@@ -55,7 +55,7 @@ fn logged(scene: &Scene, frames: &[AgentEvent]) {
             (AgentEventKind::Done { reason, .. }, Some(Chunk::TurnEnd { record })) => {
                 *reason == record.reason
             }
-            (frame, Some(chunk)) => crate::sheet::frame::of(chunk).as_ref() == Some(frame),
+            (frame, Some(chunk)) => crate::shown::frame::of(chunk.clone()).as_ref() == Some(frame),
             (_, None) => false,
         };
         assert!(fits, "{frame:?} {chunk:?}");

@@ -4,7 +4,6 @@ use std::future::poll_fn;
 use std::task::Poll;
 use std::time::Duration;
 
-use transom_agent::event::Place;
 use transom_agent::log::Entry;
 use transom_agent::message::{Chunk, Message, Role};
 use transom_plugin_api::sabotage::sabotaged;
@@ -16,7 +15,7 @@ use super::progress::Progress;
 use super::{Turn, patience};
 use crate::edges::{Edges, ModelStream};
 use crate::request::Prefix;
-use crate::sheet::frame;
+use crate::shown::frame;
 use crate::step::{Failure, Outcome, Step};
 use crate::tools::Running;
 
@@ -154,21 +153,21 @@ impl<E: Edges> Turn<E> {
         role: Role,
         chunk: Chunk,
     ) -> Result<(), transom_plugin_api::CallError> {
-        let (position, generation) = {
-            let mut places = self.claim.places();
-            (places.fresh(), places.generation())
+        let at = self.claim.fresh();
+        let frame = match (role, chunk.clone()) {
+            (Role::User, Chunk::Text { text }) => Some(frame::of_person(text, true)),
+            (_, other) => frame::of(other),
         };
-        let frame = frame::alone(role, &chunk);
         let entry = Entry {
             message: Message { id, role, chunks: List::from([chunk]) },
             turn_id: Maybe::Some(self.claim.turn_id().clone()),
-            positions: List::from([position]),
+            positions: List::from([at.position]),
         };
         patience::append(&*self.edges, self.append_of(vec![entry])).await?;
         if let Some(frame) = frame {
-            self.claim.show_at(Place { generation, position, offset: 0, volatile: false }, frame);
+            self.claim.show_at(at, frame);
         }
-        self.claim.logged(position);
+        self.claim.logged(at.position);
         Ok(())
     }
 }

@@ -155,8 +155,6 @@ impl<E: Edges> Turn<E> {
 
     /// The next place of something whole.
     pub(super) fn fresh(&self) -> Place {
-        let mut places = self.claim.places();
-        let (generation, position) = (places.generation(), places.fresh());
-        Place { generation, position, offset: 0, volatile: false }
+        self.claim.fresh()
     }
 }

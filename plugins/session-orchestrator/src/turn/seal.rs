@@ -13,6 +13,7 @@ use super::progress::Progress;
 use super::{Turn, patience};
 use crate::edges::Edges;
 use crate::sheet::Part;
+use crate::shown::frame;
 use crate::step::{Answer, Failure, Step, between};
 
 /// How long to wait before an end that could not be stored is stored again: twice as long each time, up to the last.
@@ -47,11 +48,11 @@ impl<E: Edges> Turn<E> {
         if let Some((at, frame)) = told {
             self.claim.show_at(at, frame);
         }
-        self.claim.show_at(at, done(&record));
+        self.claim.show_at(at, frame::done(&record));
         self.claim.logged(at.position + 1);
         self.keep_past(&mut progress, &record, &appended);
         if sabotaged("seal-twice") {
-            self.claim.show_at(at, done(&record));
+            self.claim.show_at(at, frame::done(&record));
         }
         self.claim.seal(self.edges.now_ms());
         let conversation_id = self.claim.conversation_id().clone();
@@ -147,15 +148,6 @@ impl<E: Edges> Turn<E> {
                 }
             }
         }
-    }
-}
-
-fn done(record: &TurnRecord) -> AgentEventKind {
-    AgentEventKind::Done {
-        reason: record.reason.clone(),
-        duration_ms: record.duration_ms,
-        usage: record.usage,
-        context_size: record.context_size,
     }
 }
 

@@ -12,23 +12,11 @@ use transom_agent::provider::Usage;
 use transom_agent::turn::{EndReason, TurnRecord, TurnState};
 use transom_plugin_api::{CallError, List, Maybe, Shared, Text};
 
+use super::log::part;
+
 /// One that nothing happened in.
 pub(crate) fn conversation(id: &Text) -> Conversation {
-    Conversation {
-        id: id.clone(),
-        created_at: 0,
-        last_activity_at: 0,
-        title: "".into(),
-        status: Status::Idle,
-        latest_seq: 0,
-        latest_position: 0,
-        generation: 0,
-        workspace_id: "default".into(),
-        cwd: Maybe::None,
-        model: Maybe::None,
-        reasoning_effort: Maybe::None,
-        turn: Maybe::None,
-    }
+    Conversation::new(id.clone(), 0)
 }
 
 /// All conversations.
@@ -255,31 +243,8 @@ impl Store {
 
     pub(crate) fn read(&self, read: &Read) -> Result<Chunks, CallError> {
         let log = self.known(&read.conversation_id)?;
-        let is_in = |stored: &&StoredChunk| {
-            read.since_seq.into_option().is_none_or(|since| stored.seq > since)
-                && read.before_seq.into_option().is_none_or(|before| stored.seq < before)
-                && read
-                    .from_position
-                    .into_option()
-                    .is_none_or(|from| stored.position.into_option().is_some_and(|position| position >= from))
-        };
-        let mut chunks: Vec<StoredChunk> = log.chunks.iter().filter(is_in).cloned().collect();
-        if read.from_position.is_some() {
-            chunks.sort_by_key(|stored| stored.position.into_option());
-        }
-        if let Maybe::Some(limit) = read.limit {
-            let limit = limit as usize;
-            if read.oldest {
-                chunks.truncate(limit);
-            } else {
-                chunks.drain(..chunks.len().saturating_sub(limit));
-            }
-        }
-        Ok(Chunks {
-            chunks: chunks.into(),
-            latest_seq: log.conversation.latest_seq,
-            latest_position: log.conversation.latest_position,
-        })
+        let latest_position = log.conversation.latest_position;
+        Ok(Chunks { latest_position, ..part(&log.chunks, read) })
     }
 
     pub(crate) fn locate(&self, of: &MessageOf) -> Result<Located, CallError> {

@@ -3,10 +3,10 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
-use transom_agent::conversation::{Conversation, Status};
+use transom_agent::conversation::Conversation;
 use transom_agent::log::{Append, Chunks, Entry, Read, StoredChunk};
 use transom_agent::message::{Chunk, Message, Role};
-use transom_plugin_api::{CallError, List, Maybe, Text};
+use transom_plugin_api::{CallError, List, Text};
 
 use crate::edges::fake::log::{part, rows};
 use crate::hub::log::{Answer, Log};
@@ -83,19 +83,8 @@ impl Log for TestLog {
             self.hesitate().await;
             self.check()?;
             Ok(Conversation {
-                id: conversation_id.clone(),
-                created_at: 0,
-                last_activity_at: 0,
-                title: "".into(),
-                status: Status::Idle,
-                latest_seq: 0,
-                latest_position: 0,
                 generation: self.generation.load(Ordering::SeqCst),
-                workspace_id: "default".into(),
-                cwd: Maybe::None,
-                model: Maybe::None,
-                reasoning_effort: Maybe::None,
-                turn: Maybe::None,
+                ..Conversation::new(conversation_id.clone(), 0)
             })
         })
     }

@@ -1,21 +1,33 @@
-//! The frame that shows a whole chunk.
+//! The frame that shows a chunk: one place for what a turn shows while it runs and for what is read again from its log.
 
 use transom_agent::event::AgentEventKind;
-use transom_agent::message::{Chunk, Role};
+use transom_agent::message::Chunk;
+use transom_agent::turn::TurnRecord;
+use transom_plugin_api::Text;
 
 use crate::relay;
 
-/// The frame of a chunk that is a message by itself; the words of a person in a turn steer it.
-pub(crate) fn alone(role: Role, chunk: &Chunk) -> Option<AgentEventKind> {
-    match (role, chunk) {
-        (Role::User, Chunk::Text { text }) => Some(AgentEventKind::Steering { text: text.clone() }),
-        _ => of(chunk),
+/// The frame of what a person said: it steers a turn that has begun.
+pub(crate) fn of_person(text: Text, steers: bool) -> AgentEventKind {
+    if steers { AgentEventKind::Steering { text } } else { AgentEventKind::UserMessage { text } }
+}
+
+/// The first of the two frames that the end of a turn is shown by.
+pub(crate) fn done(record: &TurnRecord) -> AgentEventKind {
+    AgentEventKind::Done {
+        reason: record.reason.clone(),
+        duration_ms: record.duration_ms,
+        usage: record.usage,
+        context_size: record.context_size,
     }
 }
 
-/// The frame of what is shown in one piece; `None` for what nobody is shown.
-pub(crate) fn of(chunk: &Chunk) -> Option<AgentEventKind> {
-    let frame = match chunk.clone() {
+/// The frame of what is shown in one piece, or of all that a model said in one text; `None` for what is shown otherwise, or
+/// to nobody.
+pub(crate) fn of(chunk: Chunk) -> Option<AgentEventKind> {
+    let frame = match chunk {
+        Chunk::Text { text } => AgentEventKind::TextDelta { delta: text },
+        Chunk::Thinking { text } => AgentEventKind::ReasoningDelta { delta: text },
         Chunk::ToolCall { tool_call_id, tool_name, input, step_id } => {
             AgentEventKind::ToolCall { step_id: step_id.unwrap_or_default(), tool_call_id, tool_name, input }
         }
@@ -43,12 +55,9 @@ pub(crate) fn of(chunk: &Chunk) -> Option<AgentEventKind> {
         }
         Chunk::Answer { question_id, choice } => AgentEventKind::Answer { question_id, choice },
         Chunk::Unknown(unknown) => return relay::frame(&unknown),
-        Chunk::Text { .. }
-        | Chunk::Thinking { .. }
-        | Chunk::TurnEnd { .. }
-        | Chunk::Repaired { .. }
-        | Chunk::Setting { .. }
-        | Chunk::Forked { .. } => return None,
+        Chunk::TurnEnd { .. } | Chunk::Repaired { .. } | Chunk::Setting { .. } | Chunk::Forked { .. } => {
+            return None;
+        }
     };
     Some(frame)
 }
