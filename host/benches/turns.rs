@@ -3,12 +3,18 @@
 //!
 //! `cargo bench -p transom-host --bench turns` runs everything; words behind `--` choose parts by their names.
 
+#[path = "turns/boundary.rs"]
+mod boundary;
 #[path = "turns/client.rs"]
 mod client;
+#[path = "turns/crowd.rs"]
+mod crowd;
 #[path = "turns/figures.rs"]
 mod figures;
 #[path = "turns/host.rs"]
 mod host;
+#[path = "turns/log.rs"]
+mod log;
 #[path = "turns/parts.rs"]
 mod parts;
 #[path = "turns/provider.rs"]

@@ -24,7 +24,7 @@ use crate::footprint::Footprint;
 use crate::log;
 use crate::rates::Rates;
 use crate::reload::{ReloadRequest, Reloader};
-use crate::whereabouts::Whereabouts;
+use crate::whereabouts::{Said, Whereabouts};
 
 /// The longest question, in bytes.
 const LONGEST: u64 = 64 * 1024;
@@ -242,9 +242,10 @@ impl Desk {
                 "pid": std::process::id(),
                 "version": env!("CARGO_PKG_VERSION"),
                 "address": whereabouts.address(),
+                "listening": whereabouts.said().iter().map(listening_document).collect::<Vec<_>>(),
                 "uptimeMs": u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
-            "threads": footprint.map(|footprint| footprint.threads),
-            "residentBytes": footprint.map(|footprint| footprint.resident_bytes),
+                "threads": footprint.map(|footprint| footprint.threads),
+                "residentBytes": footprint.map(|footprint| footprint.resident_bytes),
             },
             "plugins": kernel.plugins(),
             "points": points,
@@ -278,6 +279,10 @@ fn point_document(point: &PointMetrics) -> Value {
         "p99Ns": known(point.p99_ns),
         "maxNs": known(point.max_ns),
     })
+}
+
+fn listening_document(said: &Said) -> Value {
+    json!({ "plugin": said.transport, "protocol": said.protocol, "address": said.address })
 }
 
 fn running_document(one: &LongRunning) -> Value {

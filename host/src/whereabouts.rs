@@ -22,9 +22,9 @@ pub(crate) struct Whereabouts {
 /// Where one transport listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Said {
-    transport: String,
-    is_http: bool,
-    address: String,
+    pub(crate) transport: String,
+    pub(crate) protocol: String,
+    pub(crate) address: String,
     needs_token: bool,
 }
 
@@ -40,7 +40,7 @@ impl Whereabouts {
     pub(crate) fn hear(&self, transport: &str, listening: &Listening) {
         let now = Said {
             transport: transport.to_owned(),
-            is_http: listening.protocol == "http",
+            protocol: listening.protocol.to_string(),
             address: listening.address.to_string(),
             needs_token: listening.needs_token,
         };
@@ -69,7 +69,7 @@ impl Whereabouts {
 
     fn main<T>(&self, of: impl FnOnce(&Said) -> T) -> Option<T> {
         let all = self.said.borrow();
-        all.iter().find(|said| said.is_http).or(all.first()).map(of)
+        all.iter().find(|said| said.protocol == "http").or(all.first()).map(of)
     }
 
     /// Everything that transports have said, for [`take_back`](Self::take_back).

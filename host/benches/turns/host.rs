@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -19,15 +20,33 @@ pub(crate) struct Host {
 
 impl Host {
     pub(crate) async fn start(provider: &Provider) -> Self {
+        Self::with(&format!(
+            "[[plugin]]\nid = \"provider-openai\"\n[plugin.settings]\nbase_url = \"http://{}/v1\"\nmodel = \"bench\"\nlist_models = false\n\n\
+             [[plugin]]\nid = \"session-orchestrator\"\n[plugin.settings]\ndefault_model = \"openai/bench\"\n\n",
+            provider.address
+        ))
+        .await
+    }
+
+    /// One whose model says what it was told, word by word.
+    pub(crate) async fn scripted(pace: Duration) -> Self {
+        Self::with(&format!(
+            "[[plugin]]\nid = \"provider-scripted\"\n[plugin.settings]\npace_ms = {}\n\n\
+             [[plugin]]\nid = \"session-orchestrator\"\n[plugin.settings]\ndefault_model = \"scripted/echo\"\n\n\
+             [[plugin]]\nid = \"transport-ws\"\n[plugin.settings]\nlisten = \"127.0.0.1:0\"\n\n",
+            pace.as_millis()
+        ))
+        .await
+    }
+
+    async fn with(plugins: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let manifest = format!(
             "[host]\ndata = \"data\"\nlog = \"warn\"\n\n\
              [[plugin]]\nid = \"conversation-store\"\n\n\
-             [[plugin]]\nid = \"provider-openai\"\n[plugin.settings]\nbase_url = \"http://{}/v1\"\nmodel = \"bench\"\nlist_models = false\n\n\
-             [[plugin]]\nid = \"session-orchestrator\"\n[plugin.settings]\ndefault_model = \"openai/bench\"\n\n\
+             [[plugin]]\nid = \"message-queue\"\n\n\
              [[plugin]]\nid = \"tools-fs\"\n\n\
-             [[plugin]]\nid = \"transport-http\"\n[plugin.settings]\nlisten = \"127.0.0.1:0\"\n",
-            provider.address
+             [[plugin]]\nid = \"transport-http\"\n[plugin.settings]\nlisten = \"127.0.0.1:0\"\n\n{plugins}"
         );
         std::fs::write(folder.path().join("transom.toml"), manifest).expect("a manifest");
         let mut process = Command::new(env!("CARGO_BIN_EXE_transom"))
@@ -43,6 +62,22 @@ impl Host {
         let line = lines.next_line().await.expect("text").expect("it becomes ready");
         let ready: Value = serde_json::from_str(&line).expect("JSON");
         Self { address: ready["address"].as_str().expect("an address").to_owned(), process, folder }
+    }
+
+    /// Where it speaks WebSocket.
+    pub(crate) async fn web_socket(&self) -> String {
+        loop {
+            let asked = Command::new(env!("CARGO_BIN_EXE_transom"))
+                .args(["status", "--json"])
+                .current_dir(self.folder.path())
+                .output();
+            let status = asked.await.expect("the program can be run").stdout;
+            let status: Value = serde_json::from_slice(&status).expect("JSON");
+            let listening = status["host"]["listening"].as_array().expect("transports");
+            if let Some(found) = listening.iter().find(|transport| transport["plugin"] == "transport-ws") {
+                return found["address"].as_str().expect("an address").to_owned();
+            }
+        }
     }
 
     /// Its memory, in bytes.

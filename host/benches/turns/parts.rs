@@ -8,11 +8,12 @@ use crate::client::{Seen, direct, get, http, seen, turn};
 use crate::figures::{Figures, median, millis};
 use crate::host::Host;
 use crate::provider::{Answered, Provider};
+use crate::{boundary, crowd, log};
 
 type Part = for<'a> fn(&'a Provider, &'a mut Figures) -> Pin<Box<dyn Future<Output = ()> + 'a>>;
 
 /// Every part, by its name.
-pub(crate) const ALL: [(&str, Part); 9] = [
+pub(crate) const ALL: [(&str, Part); 13] = [
     ("plain", |provider, figures| Box::pin(plain(provider, figures))),
     ("paced", |provider, figures| Box::pin(paced(provider, figures))),
     ("tool", |provider, figures| Box::pin(tool(provider, figures))),
@@ -22,6 +23,10 @@ pub(crate) const ALL: [(&str, Part); 9] = [
     ("viewers", |provider, figures| Box::pin(viewers(provider, figures))),
     ("memory", |provider, figures| Box::pin(memory(provider, figures))),
     ("disk", |provider, figures| Box::pin(disk(provider, figures))),
+    ("steering", |provider, figures| Box::pin(boundary::steering(provider, figures))),
+    ("writers", |provider, figures| Box::pin(log::writers(provider, figures))),
+    ("replay", |provider, figures| Box::pin(log::replay(provider, figures))),
+    ("crowd", |provider, figures| Box::pin(crowd::crowd(provider, figures))),
 ];
 
 /// Turns whose times are not counted, so that everything is there that is made once.

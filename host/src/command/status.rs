@@ -66,6 +66,12 @@ pub(super) fn asked(common: &Common, question: &Question) -> Result<Value, u8> {
     })
 }
 
+/// Where a transport listens.
+fn listening(host: &Value, plugin: &Value) -> String {
+    let said = list(host, "listening").find(|said| said["plugin"] == plugin["id"]);
+    said.map(|said| format!(", at {}", text_of(said, "address"))).unwrap_or_default()
+}
+
 fn described(status: &Value) -> String {
     let host = &status["host"];
     let seconds = host["uptimeMs"].as_u64().unwrap_or_default() / 1000;
@@ -87,7 +93,7 @@ fn described(status: &Value) -> String {
                 usize::try_from(plugin["contributions"].as_u64().unwrap_or_default()).unwrap_or_default(),
                 "handler"
             ),
-            generations(plugin) + &asks_for(plugin)
+            generations(plugin) + &listening(host, plugin) + &asks_for(plugin)
         );
         if let Some(reason) = plugin["reason"].as_str() {
             text += &format!("    {reason}\n");

@@ -123,12 +123,24 @@ impl Stage {
             Ok(script) => perform(&script, request, self.pace_ms, self.attempts.count(request)),
             Err(error) => vec![Beat::Send(error)],
         };
+        // When the next beat is due: waits follow one schedule, so that what timers are late by does not add up.
+        let mut due = self.host.now_ms();
         for beat in beats {
             match beat {
                 Beat::Send(event) => items.send(event).await,
-                Beat::Wait(ms) => self.host.sleep(Duration::from_millis(ms)).await,
+                Beat::Wait(ms) => due = self.wait(due, ms).await,
                 Beat::Hang => pending().await,
             }
         }
+    }
+
+    /// Waits until `ms` after `due`, or not at all when that is over; answers what counts from then on.
+    async fn wait(&self, due: i64, ms: u64) -> i64 {
+        let now = self.host.now_ms();
+        let next = due.saturating_add_unsigned(ms);
+        // A clock that was set back makes no pause longer than it was to be.
+        let left = u64::try_from(next.saturating_sub(now)).unwrap_or_default().min(ms);
+        self.host.sleep(Duration::from_millis(left)).await;
+        next.max(now)
     }
 }
