@@ -174,12 +174,19 @@ impl Assembly {
         let plan = plan(residents, &descriptors).unwrap_or_else(|planned| {
             // A plugin that could not be read is reported once, and not again as missing for others.
             let unread = !all_read;
-            for fault in planned.into_iter().filter(|fault| !(unread && fault.is_missing_provider)) {
+            for fault in planned.into_iter().filter(|fault| !(unread && fault.missing.is_some())) {
                 let message = format!("plugin `{}` {}", fault.plugin, fault.problem);
                 let entry = manifest.plugins.iter().find(|entry| entry.id == fault.plugin);
+                let is_listed = |id: &str| manifest.plugins.iter().any(|entry| entry.id == id);
+                let provider = fault.missing.as_deref().and_then(|point| provider_inside(&inside, point));
+                let help = provider.filter(|id| !is_listed(id)).map_or(fault.help, |id| {
+                    format!(
+                        "add `[[plugin]]` with `id = \"{id}\"`, which is inside this program and provides it"
+                    )
+                });
                 let told = match entry {
-                    Some(entry) => manifest.fault_at(entry, "id", message, Some(fault.help)),
-                    None => whole(&manifest, message, fault.help),
+                    Some(entry) => manifest.fault_at(entry, "id", message, Some(help)),
+                    None => whole(&manifest, message, help),
                 };
                 faults.push(Fault { explanation: fault.explanation, ..told });
             }
@@ -322,6 +329,14 @@ fn from_file(
         }
     };
     distrust.map_or(Ok((descriptor, Source::File(file))), |fault| Err(vec![fault]))
+}
+
+/// A plugin of this program that serves `point`.
+fn provider_inside<'a>(inside: &'a [Linked], point: &str) -> Option<&'a str> {
+    let serves = |linked: &&Linked| {
+        linked.descriptor.ports.iter().any(|port| port.role == Role::Serves && port.point == point)
+    };
+    inside.iter().find(serves).map(|linked| linked.descriptor.id.as_str())
 }
 
 fn from_inside(

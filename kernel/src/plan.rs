@@ -9,7 +9,9 @@ use transom_plugin_api::sabotage::sabotaged;
 use crate::bridge::explain::{Explanation, Holder};
 use crate::bridge::fit::{Dialects, Shapes, Unfit};
 use crate::descriptor::{Descriptor, PortDescriptor};
-use crate::order::{Place, places, sort};
+use crate::order::{Place, places};
+
+mod order;
 
 /// The order of a start, and what depends on what.
 #[derive(Clone, Debug, Default)]
@@ -46,8 +48,8 @@ pub struct PlanFault {
     pub problem: String,
     /// What to do about it.
     pub help: String,
-    /// Whether a service has no provider, which may be the consequence of another fault.
-    pub is_missing_provider: bool,
+    /// The service that nobody provides, where that is the problem; it may be the consequence of another fault.
+    pub missing: Option<String>,
     /// All there is to say, where the problem is that two plugins do not fit.
     pub explanation: Option<Box<LaneRefusal>>,
 }
@@ -65,7 +67,7 @@ pub struct LaneRefusal {
 
 impl PlanFault {
     fn new(plugin: &str, problem: String, help: String) -> Self {
-        Self { plugin: plugin.to_owned(), problem, help, is_missing_provider: false, explanation: None }
+        Self { plugin: plugin.to_owned(), problem, help, missing: None, explanation: None }
     }
 }
 
@@ -115,7 +117,7 @@ pub fn plan(residents: &[Descriptor], plugins: &[Descriptor]) -> Result<Plan, Ve
             let must_be_there = !port.optional && !port.kind.is_named();
             if must_be_there && providers.is_empty() && !sabotaged("start-without-providers") {
                 faults.push(PlanFault {
-                    is_missing_provider: true,
+                    missing: Some(port.point.clone()),
                     ..PlanFault::new(
                         &plugin.id,
                         format!("needs the service `{}`, which no plugin here provides", port.point),
@@ -136,7 +138,7 @@ pub fn plan(residents: &[Descriptor], plugins: &[Descriptor]) -> Result<Plan, Ve
         }
     }
     let nodes = plugins.iter().map(|plugin| plugin.id.as_str()).collect();
-    match start_order(&nodes, wants, &plan.needs) {
+    match order::start_order(&nodes, wants, &plan.needs) {
         Ok(order) => plan.order = order,
         Err(_) if sabotaged("start-cycles-anyhow") => {
             plan.order = plugins.iter().map(|plugin| plugin.id.clone()).collect();
@@ -322,80 +324,5 @@ pub(crate) fn place<'a>(plugin: &'a str, port: &'a PortDescriptor) -> Place<'a> 
         stage: port.stages.iter().position(|stage| *stage == port.stage).unwrap_or(0),
         before: port.before.iter().map(String::as_str).collect(),
         after: port.after.iter().map(String::as_str).collect(),
-    }
-}
-
-/// Sorts by all wants; of those that form a cycle the ones that can be done without are given up, and no others.
-fn start_order(
-    nodes: &BTreeSet<&str>,
-    mut wants: BTreeMap<&str, BTreeSet<&str>>,
-    needs: &BTreeMap<String, BTreeMap<String, String>>,
-) -> Result<Vec<String>, PlanFault> {
-    let is_needed = |by: &str, other: &str| needs.get(by).is_some_and(|needed| needed.contains_key(other));
-    loop {
-        let cycle = match sort(nodes, &wants) {
-            Ok(order) => return Ok(order.into_iter().map(str::to_owned).collect()),
-            Err(cycle) => cycle,
-        };
-        let soft = cycle.windows(2).filter(|pair| !is_needed(pair[0], pair[1]));
-        let given_up =
-            soft.filter(|pair| wants.get_mut(pair[0]).is_some_and(|before| before.remove(pair[1]))).count();
-        if given_up == 0 {
-            return Err(PlanFault::new(
-                cycle.first().copied().unwrap_or_default(),
-                format!("is part of a cycle: {}", cycle_with_points(&cycle, needs)),
-                "one of them must do without the other, or mark the port `optional`".to_owned(),
-            ));
-        }
-    }
-}
-
-fn cycle_with_points(cycle: &[&str], needs: &BTreeMap<String, BTreeMap<String, String>>) -> String {
-    let mut text = format!("`{}`", cycle.first().copied().unwrap_or_default());
-    for pair in cycle.windows(2) {
-        let point = needs.get(pair[0]).and_then(|needed| needed.get(pair[1])).map_or("", String::as_str);
-        text += &format!(" needs `{}` for `{point}`", pair[1]);
-        if pair[1] != cycle[0] {
-            text += ", which";
-        }
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn wants(of: &[(&'static str, &[&'static str])]) -> BTreeMap<&'static str, BTreeSet<&'static str>> {
-        of.iter().map(|(who, whom)| (*who, whom.iter().copied().collect())).collect()
-    }
-
-    fn needs(of: &[(&str, &str)]) -> BTreeMap<String, BTreeMap<String, String>> {
-        let mut needs: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
-        for (who, whom) in of {
-            needs.entry((*who).to_owned()).or_default().insert((*whom).to_owned(), "some/point".to_owned());
-        }
-        needs
-    }
-
-    #[test]
-    fn a_cycle_costs_only_those_of_its_own_wishes_that_can_be_done_without() {
-        let nodes = BTreeSet::from(["queue", "turns", "store", "apart"]);
-        // `turns` can do without the queue, and `apart` without the store, which stands in no cycle.
-        let wants = wants(&[("queue", &["turns"]), ("turns", &["queue", "store"]), ("apart", &["store"])]);
-        let order = start_order(&nodes, wants, &needs(&[("queue", "turns"), ("turns", "store")]));
-        assert_eq!(
-            order.map_err(|fault| fault.problem).expect("it has an order"),
-            ["store", "apart", "turns", "queue"]
-        );
-    }
-
-    #[test]
-    fn a_cycle_of_needs_is_refused() {
-        let nodes = BTreeSet::from(["a", "b"]);
-        let fault =
-            start_order(&nodes, wants(&[("a", &["b"]), ("b", &["a"])]), &needs(&[("a", "b"), ("b", "a")]));
-        let problem = fault.expect_err("it has none").problem;
-        assert!(problem.contains("`a` needs `b` for `some/point`, which needs `a`"), "{problem}");
     }
 }

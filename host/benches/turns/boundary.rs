@@ -53,7 +53,8 @@ async fn steered(host: &Host, http: &reqwest::Client, provider: &Provider, id: &
         {
             tokio::task::yield_now().await;
         }
-        let sent = http.post(format!("{}/conversations/{id}/queue", host.address)).json(&waiting).send().await;
+        let sent =
+            http.post(format!("{}/conversations/{id}/queue", host.address)).json(&waiting).send().await;
         assert!(sent.expect("an answer").status().is_success());
     };
     tokio::join!(running, sending);

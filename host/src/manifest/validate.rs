@@ -28,7 +28,7 @@ impl Validator<'_, '_> {
 
     fn value(&mut self, node: &Located, schema: Schema<'_>, path: &Path<'_>) -> Value {
         if schema.is_secret() {
-            return self.secret(node, schema, path);
+            return self.secret(node, path);
         }
         let value = match (schema.kind(), &node.content) {
             (None, _) => return self.free(node, path),
@@ -245,9 +245,11 @@ impl Validator<'_, '_> {
         self.or_report(node, filled_in, path)
     }
 
-    fn secret(&mut self, node: &Located, schema: Schema<'_>, path: &Path<'_>) -> Value {
+    fn secret(&mut self, node: &Located, path: &Path<'_>) -> Value {
         let Some(written) = node.text() else {
-            self.wrong_type(node, Kind::Text, schema, path);
+            let (name, found) = (self.subject.name(path), node.content.kind());
+            let help = "write `\"env:NAME\"`, `\"file:PATH\"`, or the secret itself in quotes".to_owned();
+            self.report.say(node.at, format!("{name} is {found}, expected text"), Some(help));
             return Value::Null;
         };
         let secret = self.environment.secret(written, self.folder);

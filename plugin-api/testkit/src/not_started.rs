@@ -14,7 +14,7 @@ pub struct NotStarted {
 impl From<Vec<PlanFault>> for NotStarted {
     fn from(faults: Vec<PlanFault>) -> Self {
         let reason = |fault: PlanFault| {
-            let help = if fault.is_missing_provider {
+            let help = if fault.missing.is_some() {
                 "`stand.serve(…)` before `stand.start()` provides it".to_owned()
             } else {
                 fault.help

@@ -1,6 +1,6 @@
 //! Manifests that are wrong in themselves, or name plugins that do not go together.
 
-use super::super::support::{Outcome, dylib, granted};
+use super::super::support::{Manner, Outcome, Scene, dylib, granted};
 use super::{Court, plugin};
 
 async fn check(manifest: &str, expected: &[&str]) {
@@ -117,6 +117,17 @@ async fn a_plugin_without_what_it_needs_is_told_with_each_point() {
     });
     let missing: Vec<&str> = missing.iter().map(String::as_str).collect();
     check(&built("session-orchestrator", "session-orchestrator"), &missing).await;
+}
+
+#[tokio::test]
+async fn a_provider_that_is_inside_the_program_is_named() {
+    let scene = Scene::new(Manner::Linked);
+    scene.file("bad.toml", "[[plugin]]\nid = \"session-orchestrator\"\n");
+    let mut command = scene.bare_command(&["check", "--manifest", "bad.toml"]);
+    command.arg("--data").arg(scene.data());
+    let refused = Outcome::of(command).await;
+    let help = "  help: add `[[plugin]]` with `id = \"conversation-store\"`, which is inside this program and provides it\n";
+    assert!(refused.errors.contains(help), "{}", refused.errors);
 }
 
 #[tokio::test]

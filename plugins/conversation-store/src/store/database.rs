@@ -46,9 +46,7 @@ impl Database {
     /// Opens the one connection that writes.
     pub(crate) fn open_to_write(&self, durability: Durability) -> Result<Connection, StartError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut connection = Connection::open_with_flags(&self.path, flags)?;
-        connection.set_prepared_statement_cache_capacity(STATEMENTS);
-        connection.busy_timeout(BUSY)?;
+        let mut connection = self.open(flags)?;
         self.check_version(&connection)?;
         let mode: String = connection.query_row("PRAGMA journal_mode = WAL", (), |row| row.get(0))?;
         if mode != "wal" {
@@ -102,10 +100,15 @@ impl Database {
 
     /// Opens a connection that cannot write.
     pub(crate) fn open_to_read(&self) -> Result<Connection, StartError> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        self.open(OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+    }
+
+    fn open(&self, flags: OpenFlags) -> Result<Connection, StartError> {
         let connection = Connection::open_with_flags(&self.path, flags)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         connection.busy_timeout(BUSY)?;
+        // Else a statement is compiled anew whenever a number that it compares with is another, which is at every use.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         Ok(connection)
     }
 
