@@ -94,6 +94,9 @@ fn examine(run: &Run, points: &[Point]) {
     if let Some((event, kind, fault)) = faults.first() {
         let (count, all) = (faults.len(), points.len());
         let around = run.events[..=*event].iter().rev().take(6).map(brief).collect::<Vec<_>>().join(", ");
+        for (event, kind, fault) in faults.iter().take(20) {
+            eprintln!("behind event {event}, {kind:?}: {fault}");
+        }
         panic!("{count} of {all} points; the first behind event {event}, {kind:?}: {fault}\nlast: {around}");
     }
 }
