@@ -9,6 +9,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use transom_plugin_api::StartError;
+use transom_plugin_api::sabotage::sabotaged;
 
 use super::schema;
 use crate::Durability;
@@ -57,6 +58,7 @@ impl Database {
                 .help("keep the data folder on a local disk"));
         }
         let synchronous = match durability {
+            _ if sabotaged("commit-without-sync") => "OFF",
             Durability::Full => "FULL",
             Durability::Normal => "NORMAL",
         };
@@ -176,15 +178,15 @@ fn version_in_header(path: &Path) -> Result<i32, StartError> {
     match header.get(60..64).and_then(|bytes| <[u8; 4]>::try_from(bytes).ok()) {
         Some(version) if header.starts_with(b"SQLite format 3\0") => Ok(i32::from_be_bytes(version)),
         // A loss of power may have torn the first page; then SQLite makes it whole from its log, or says what it is.
-        _ if has_log(path) => Ok(0),
+        _ if has_log(path) && !sabotaged("refuse-a-torn-page") => Ok(0),
         _ => Err(not_a_database(path)),
     }
 }
 
 fn has_log(path: &Path) -> bool {
-    ["db-wal", "db-journal"].iter().any(|log| {
-        std::fs::metadata(path.with_extension(log)).is_ok_and(|found| found.len() > 0)
-    })
+    ["db-wal", "db-journal"]
+        .iter()
+        .any(|log| std::fs::metadata(path.with_extension(log)).is_ok_and(|found| found.len() > 0))
 }
 
 fn not_a_database(path: &Path) -> StartError {

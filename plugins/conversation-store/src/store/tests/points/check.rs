@@ -1,6 +1,7 @@
 //! What has to be so of the files that a crash leaves behind, once the store is opened as it is at the start.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 use transom_agent::turn::TurnState;
@@ -14,11 +15,16 @@ use super::state::State;
 /// Longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Lays the files out in `folder`, opens them, repairs, and says what is wrong.
+/// Lays the files out in `folder`, opens them, repairs, and says what is wrong, or how many turns were lost.
 ///
 /// # Errors
-/// What is wrong, for a person. `may_be` are the steps of which one has to be there.
-pub(super) async fn check(folder: &Path, files: &Files, steps: &[Step], done: &[usize]) -> Result<(), String> {
+/// What is wrong, for a person. `done` are the steps of which one has to be there.
+pub(super) async fn check(
+    folder: &Path,
+    files: &Files,
+    steps: &[Step],
+    done: RangeInclusive<usize>,
+) -> Result<usize, String> {
     for (name, bytes) in files {
         std::fs::write(folder.join(name), bytes).map_err(|error| format!("`{name}`: {error}"))?;
     }
@@ -29,11 +35,14 @@ pub(super) async fn check(folder: &Path, files: &Files, steps: &[Step], done: &[
     found
 }
 
-async fn examine(store: &Store, steps: &[Step], done: &[usize]) -> Result<(), String> {
+async fn examine(store: &Store, steps: &[Step], done: RangeInclusive<usize>) -> Result<usize, String> {
     let state = State::of(store).await.map_err(said)?;
-    if !done.iter().any(|step| is_at(&state, steps, *step)) {
-        let last = done.last().copied().unwrap_or(0);
-        return Err(format!("it is not what step {last} was answered{}", state.difference(&steps[last].state)));
+    let last = *done.end();
+    if !done.rev().any(|step| is_at(&state, steps, step)) {
+        return Err(format!(
+            "it is not what step {last} was answered{}",
+            state.difference(&steps[last].state)
+        ));
     }
     let (logs, drafts) = (logs(store).await?, drafted(store).await?);
     let repaired = store.repair(Repair::default()).await.map_err(said)?;
@@ -47,10 +56,12 @@ async fn examine(store: &Store, steps: &[Step], done: &[usize]) -> Result<(), St
     check_drafts(&drafts, &lost, &after)?;
     for (id, log) in &after {
         let turn = store.find(id).await.map_err(said)?.turn.into_option();
-        check_log(log, turn.map(|turn| (turn.turn_id, turn.state))).map_err(|what| format!("`{id}`: {what}"))?;
+        check_log(log, turn.map(|turn| (turn.turn_id, turn.state)))
+            .map_err(|what| format!("`{id}`: {what}"))?;
     }
     check_second_repair(store).await?;
-    check_file(store).await
+    check_file(store).await?;
+    Ok(lost.len())
 }
 
 fn said(error: CallError) -> String {
@@ -84,7 +95,8 @@ type Draft = (String, String, Chunk);
 
 async fn drafted(store: &Store) -> Result<Vec<Draft>, String> {
     let look = |connection: &rusqlite::Connection| {
-        let sql = "SELECT c.id, t.turn_id, d.chunk FROM drafts d JOIN conversations c ON c.number = d.conversation
+        let sql =
+            "SELECT c.id, t.turn_id, d.chunk FROM drafts d JOIN conversations c ON c.number = d.conversation
                    JOIN turns t ON t.number = d.turn WHERE c.id IS NOT NULL";
         let mut statement = connection.prepare_cached(sql)?;
         let rows = statement.query_map((), |row| {
@@ -111,7 +123,9 @@ fn check_drafts(drafts: &[Draft], lost: &[&str], logs: &Logs) -> Result<(), Stri
 
 /// `seq` without a gap, no turn that still runs, and one result of each call.
 fn check_log(log: &[StoredChunk], current: Option<(Text, TurnState)>) -> Result<(), String> {
-    if let Some(stored) = log.iter().zip(1..).find(|(stored, seq)| stored.seq != *seq).map(|(stored, _)| stored) {
+    if let Some(stored) =
+        log.iter().zip(1..).find(|(stored, seq)| stored.seq != *seq).map(|(stored, _)| stored)
+    {
         return Err(format!("there is a gap before seq {}", stored.seq));
     }
     let parked = match current {
@@ -177,7 +191,8 @@ pub(super) async fn wait_until_nothing_is_left(store: &Store) -> Result<(), Stri
         ("drafts", "conversation"),
     ] {
         let numbers = "SELECT number FROM conversations";
-        let left = rows(store, &format!("SELECT count(*) FROM {table} WHERE {number} NOT IN ({numbers})")).await?;
+        let left =
+            rows(store, &format!("SELECT count(*) FROM {table} WHERE {number} NOT IN ({numbers})")).await?;
         if left > 0 {
             return Err(format!("{left} rows of `{table}` belong to no conversation"));
         }
@@ -187,7 +202,6 @@ pub(super) async fn wait_until_nothing_is_left(store: &Store) -> Result<(), Stri
 
 async fn rows(store: &Store, sql: &str) -> Result<i64, String> {
     let sql = sql.to_owned();
-    let look =
-        move |connection: &rusqlite::Connection| Ok(connection.query_row(&sql, (), |row| row.get(0))?);
+    let look = move |connection: &rusqlite::Connection| Ok(connection.query_row(&sql, (), |row| row.get(0))?);
     store.readers.read(look).await.map_err(said)
 }

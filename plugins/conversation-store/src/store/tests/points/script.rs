@@ -91,11 +91,8 @@ impl Session {
     /// Several appends at the same time, which may share a transaction.
     async fn append_together(&mut self, [one, two, three]: [Append; 3]) {
         let store = &self.store;
-        let (a, b, c) = tokio::join!(
-            store.append(one.clone()),
-            store.append(two.clone()),
-            store.append(three.clone())
-        );
+        let (a, b, c) =
+            tokio::join!(store.append(one.clone()), store.append(two.clone()), store.append(three.clone()));
         self.answered(true).await;
         for (append, appended) in [(one, a), (two, b), (three, c)] {
             self.assert_appended(&append, &appended.expect("appended")).await;
@@ -195,7 +192,9 @@ pub(super) async fn something_of_everything(session: &mut Session) {
     session.set_workspace("w", "Work").await;
     session.update(update("a", |update| update.workspace_id = "w".into())).await;
     turn_with_tools(session).await;
-    session.remember([("c/a/waiting", Some("[1,2]")), ("c/gone/waiting", Some("[3]")), ("own", Some("{}"))]).await;
+    session
+        .remember([("c/a/waiting", Some("[1,2]")), ("c/gone/waiting", Some("[3]")), ("own", Some("{}"))])
+        .await;
     turn_with_a_question(session).await;
     // What runs now is lost with the host; what is asked waits for an answer.
     session.append(beginning("lost", "lost-t", 1)).await;
@@ -204,11 +203,19 @@ pub(super) async fn something_of_everything(session: &mut Session) {
     answer_to_the_question(session).await;
     session.fork("a", "copy").await;
     session.append_together(["d", "e", "f"].map(|id| beginning(id, &format!("{id}-t"), 1))).await;
-    session.append_together(["d", "e", "f"].map(|id| ending(id, &format!("{id}-t"), 3, EndReason::Stop))).await;
-    session.append(append("gone", [user("1", "hello"), long("2", 240), user("3", &"long ".repeat(2_000))])).await;
+    session
+        .append_together(["d", "e", "f"].map(|id| ending(id, &format!("{id}-t"), 3, EndReason::Stop)))
+        .await;
+    session
+        .append(append("gone", [user("1", "hello"), long("2", 240), user("3", &"long ".repeat(2_000))]))
+        .await;
     session.update(update("copy", |update| update.title = "A copy".into())).await;
     session.delete("gone").await;
-    session.update(update("e", |update| update.status = Maybe::Some(transom_agent::conversation::Status::Closed))).await;
+    session
+        .update(update("e", |update| {
+            update.status = Maybe::Some(transom_agent::conversation::Status::Closed)
+        }))
+        .await;
     session.remember([("own", None), ("c/a/waiting", Some("[2]"))]).await;
     session.append(beginning("copy", "copy-t", 40)).await;
     session.draft(draft("copy", "copy-t", [piece("copy-a", Role::Assistant, 42, 0, call("9"))])).await;
@@ -221,7 +228,8 @@ async fn turn_with_tools(session: &mut Session) {
     session.append(beginning("a", "t", 1)).await;
     session.draft(draft_of_text("a", "t", 3, "I lo")).await;
     session.draft(draft("a", "t", [piece("t-answer", Role::Assistant, 3, 4, text("ok"))])).await;
-    let calls = [4, 5].map(|position| piece("t-answer", Role::Assistant, position, 0, call(&position.to_string())));
+    let calls =
+        [4, 5].map(|position| piece("t-answer", Role::Assistant, position, 0, call(&position.to_string())));
     session.draft(draft("a", "t", calls)).await;
     session.draft(draft("a", "t", [piece("r5", Role::Tool, 6, 0, result("5"))])).await;
     let step = [
