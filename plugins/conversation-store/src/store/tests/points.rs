@@ -172,12 +172,12 @@ async fn whatever_was_answered_survives_a_loss_of_power_at_any_point() {
 
 #[tokio::test]
 async fn so_it_does_on_a_disk_that_spoils_the_sectors_that_it_writes_to() {
-    every_point(Ask { durability: Durability::Full, is_plain: true, stride: 4 }).await;
+    every_point(Ask { durability: Durability::Full, is_plain: true, stride: 8 }).await;
 }
 
 #[tokio::test]
 async fn with_the_weaker_setting_a_loss_of_power_takes_the_end_and_nothing_else() {
-    every_point(Ask { durability: Durability::Normal, is_plain: false, stride: 4 }).await;
+    every_point(Ask { durability: Durability::Normal, is_plain: false, stride: 8 }).await;
 }
 
 #[tokio::test]
@@ -192,7 +192,7 @@ async fn a_file_of_the_first_version_is_the_old_one_or_the_new_one_at_any_point(
         )
         .expect("written");
     first.close().expect("closed");
-    let ask = Ask { durability: Durability::Full, is_plain: false, stride: 1 };
+    let ask = Ask { durability: Durability::Full, is_plain: false, stride: 3 };
     let run = Session::begin(folder, ask.durability, ask.is_plain).await.end().await;
     assert!(run.events.iter().any(|event| matches!(event, Event::Renamed { .. })), "the old one is kept");
     examine_all(&run, ask);
