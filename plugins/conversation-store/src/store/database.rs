@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 use transom_plugin_api::StartError;
+use transom_plugin_api::sabotage::sabotaged;
 
 use super::schema;
 use crate::Durability;
@@ -55,6 +56,7 @@ impl Database {
                 .help("keep the data folder on a local disk"));
         }
         let synchronous = match durability {
+            _ if sabotaged("commit-without-sync") => "OFF",
             Durability::Full => "FULL",
             Durability::Normal => "NORMAL",
         };
@@ -116,7 +118,11 @@ impl Database {
     fn check_version(&self, connection: &Connection) -> Result<(), StartError> {
         let keep_log = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
         connection.set_db_config(keep_log, true)?;
-        refuse_newer(&self.path, schema::version(connection)?)?;
+        let version = schema::version(connection).map_err(|error| match error.sqlite_error_code() {
+            Some(ErrorCode::NotADatabase) => not_a_database(&self.path),
+            _ => error.into(),
+        });
+        refuse_newer(&self.path, version?)?;
         connection.set_db_config(keep_log, false)?;
         Ok(())
     }
@@ -174,9 +180,21 @@ fn version_in_header(path: &Path) -> Result<i32, StartError> {
     }
     match header.get(60..64).and_then(|bytes| <[u8; 4]>::try_from(bytes).ok()) {
         Some(version) if header.starts_with(b"SQLite format 3\0") => Ok(i32::from_be_bytes(version)),
-        _ => Err(StartError::new(format!("`{}` is not an SQLite database", path.display()))
-            .help("move it away, or restore it from a backup")),
+        // A loss of power may have torn the first page; then SQLite makes it whole from its log, or says what it is.
+        _ if has_log(path) && !sabotaged("refuse-a-torn-page") => Ok(0),
+        _ => Err(not_a_database(path)),
     }
+}
+
+fn has_log(path: &Path) -> bool {
+    ["db-wal", "db-journal"]
+        .iter()
+        .any(|log| std::fs::metadata(path.with_extension(log)).is_ok_and(|found| found.len() > 0))
+}
+
+fn not_a_database(path: &Path) -> StartError {
+    StartError::new(format!("`{}` is not an SQLite database", path.display()))
+        .help("move it away, or restore it from a backup")
 }
 
 fn refuse_newer(path: &Path, version: i32) -> Result<(), StartError> {

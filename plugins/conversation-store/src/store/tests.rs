@@ -9,6 +9,7 @@ mod forking;
 mod measuring;
 mod migrating;
 mod opening;
+mod points;
 mod reading;
 mod remembering;
 mod repairing;

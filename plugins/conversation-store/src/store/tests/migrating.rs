@@ -62,7 +62,7 @@ INSERT INTO turns VALUES
 PRAGMA user_version = 1;
 ";
 
-fn first_version(folder: &Path) -> Connection {
+pub(super) fn first_version(folder: &Path) -> Connection {
     let connection = Connection::open(folder.join(database::FILE)).expect("opens");
     connection.pragma_update(None, "journal_mode", "wal").expect("set");
     connection.execute_batch(FIRST).expect("made");

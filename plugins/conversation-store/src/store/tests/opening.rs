@@ -129,7 +129,23 @@ fn another_file_under_the_name_is_refused_and_not_touched() {
         let message = refusal(folder.path());
         assert!(message.contains("conversations.db` is not an SQLite database"), "{message}");
         assert_eq!(files(folder.path()), before);
+        std::fs::write(folder.path().join("conversations.db-wal"), "not a log").expect("written");
+        let message = refusal(folder.path());
+        assert!(message.contains("conversations.db` is not an SQLite database"), "{message}");
     }
+}
+
+#[tokio::test]
+async fn a_first_page_that_was_torn_is_made_whole_from_the_log() {
+    let living = folder();
+    let store = open(living.path());
+    store.append(append("c", [user("1", "hi")])).await.expect("appended");
+    let crashed = super::surviving::crash(living.path(), None);
+    let database = crashed.path().join(database::FILE);
+    let mut bytes = std::fs::read(&database).expect("a file");
+    bytes[..512].fill(0);
+    std::fs::write(&database, bytes).expect("written");
+    assert_sound(&open(crashed.path()), "c").await;
 }
 
 #[test]
