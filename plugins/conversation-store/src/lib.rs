@@ -1,7 +1,7 @@
 //! Keeps conversations in SQLite: an append-only log with a gap-free seq, and what follows from it.
 //!
 //! Hears nothing; says [`CHANGED`]. Serves the log ([`APPEND`], [`DRAFT`], [`REPAIR`], [`HISTORY`], [`READ`], [`LOCATE`],
-//! [`DOCTOR`]), what is known about conversations ([`LIST`], [`FIND`], [`UPDATE`], [`FORK`], [`DELETE`], [`METRICS`]),
+//! [`DOCTOR`]), copies of everything ([`BACKUP`]), what is known about conversations ([`LIST`], [`FIND`], [`UPDATE`], [`FORK`], [`DELETE`], [`METRICS`]),
 //! workspaces, a place for what other plugins have to remember, and the HTTP routes of all that. Does not run turns, or
 //! decide what is appended.
 //!
@@ -26,7 +26,7 @@ use transom_agent::conversation::{
     UPDATE, Update,
 };
 use transom_agent::log::{
-    APPEND, Append, Appended, Chunks, DOCTOR, DRAFT, Diagnosis, Doctor, Draft, Drafted, HISTORY, History,
+    APPEND, Append, Appended, BACKUP, Backup, BackupProgress, Chunks, DOCTOR, DRAFT, Diagnosis, Doctor, Draft, Drafted, HISTORY, History,
     HistoryOf, LOCATE, Located, MessageOf, READ, REPAIR, Read, Repair, Repaired,
 };
 use transom_agent::reach::{HTTP_ROUTE, HttpReply, HttpRequest, HttpRoute};
@@ -77,6 +77,8 @@ pub struct StorePorts {
     locate: Server<MessageOf, Located>,
     #[serves(DOCTOR)]
     doctor: Server<Doctor, Diagnosis>,
+    #[serves(BACKUP)]
+    backup: StreamServer<Backup, BackupProgress>,
     #[serves(LIST)]
     list: Server<Query, Conversations>,
     #[serves(FIND)]
@@ -150,7 +152,18 @@ fn serve_logs(ports: &StorePorts, store: &Arc<Store>) -> Result<(), StartError> 
     ports.history.serve_with(store, async |store, of, _| store.history(of).await)?;
     ports.read.serve_with(store, async |store, read, _| store.read(read).await)?;
     ports.locate.serve_with(store, async |store, of, _| store.locate(of).await)?;
-    ports.doctor.serve_with(store, async |store, Doctor {}, _| store.diagnose().await)
+    ports.doctor.serve_with(store, async |store, Doctor {}, _| store.diagnose().await)?;
+    let store = Arc::clone(store);
+    ports.backup.serve(move |backup, mut items, _| {
+        let store = Arc::clone(&store);
+        async move {
+            let mut copying = store.backup(backup).await?;
+            while let Some(progress) = copying.next().await {
+                items.send(progress?).await;
+            }
+            Ok(())
+        }
+    })
 }
 
 fn serve_conversations(ports: &StorePorts, store: &Arc<Store>) -> Result<(), StartError> {

@@ -1,6 +1,7 @@
 //! The store: conversations in one SQLite file, written by one thread and read by others.
 
 mod append;
+mod backup;
 mod changed;
 mod conversations;
 mod database;
@@ -23,6 +24,7 @@ mod schema;
 mod scratch;
 mod storage;
 mod tally;
+mod target;
 mod turns;
 mod update;
 mod workspaces;
@@ -37,7 +39,7 @@ use std::sync::Arc;
 
 use transom_agent::conversation::{Conversation, Conversations, Deleted, Fork, Metrics, Query, Update};
 use transom_agent::log::{
-    Append, Appended, Chunks, Diagnosis, Draft, Drafted, History, HistoryOf, Located, MessageOf, Read,
+    Append, Appended, Backup, Chunks, Diagnosis, Draft, Drafted, History, HistoryOf, Located, MessageOf, Read,
     Repair, Repaired,
 };
 use transom_agent::storage::{StorageRead, StorageRows, StorageWrites, StorageWritten};
@@ -45,6 +47,7 @@ use transom_agent::workspace::{Workspace, WorkspaceDeleted, WorkspaceQuery, Work
 use transom_plugin_api::{CallError, List, Shared, StartError};
 
 use self::append::AppendWrite;
+use self::backup::{Copier, Copying};
 use self::conversations::Known;
 use self::database::Database;
 use self::delete::DeleteWrite;
@@ -70,6 +73,7 @@ type Clock = Box<dyn Fn() -> i64 + Send + Sync>;
 pub(crate) struct Store {
     writer: Writer,
     readers: Readers,
+    copier: Copier,
     clock: Clock,
 }
 
@@ -85,8 +89,9 @@ impl Store {
         let database = Arc::new(Database::claim(folder)?);
         let connection = database.open_to_write(durability)?;
         let readers = Readers::start(&database)?;
+        let copier = Copier::start(&database)?;
         let writer = Writer::start(connection, database, say)?;
-        Ok(Self { writer, readers, clock: Box::new(clock) })
+        Ok(Self { writer, readers, copier, clock: Box::new(clock) })
     }
 
     /// The time.
@@ -233,6 +238,11 @@ impl Store {
         Ok(Diagnosis { conversations, faults: faults.into() })
     }
 
+    /// Begins to copy everything into a file.
+    pub(crate) async fn backup(&self, backup: Backup) -> Result<Copying, CallError> {
+        self.copier.begin(backup).await
+    }
+
     /// The workspaces asked for.
     pub(crate) async fn workspaces(&self, query: WorkspaceQuery) -> Result<Workspaces, CallError> {
         self.readers.read(move |connection| Ok(workspaces::list(connection, &query)?)).await
@@ -274,6 +284,7 @@ impl Store {
 
     /// Takes nothing more, finishes what was accepted, and closes the file. Later calls are `unavailable`.
     pub(crate) async fn close(&self) {
+        self.copier.close().await;
         // The writer comes last: the last connection to close folds the write-ahead log into the file.
         self.readers.close().await;
         self.writer.close().await;
