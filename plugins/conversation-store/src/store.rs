@@ -39,8 +39,8 @@ use std::sync::Arc;
 
 use transom_agent::conversation::{Conversation, Conversations, Deleted, Fork, Metrics, Query, Update};
 use transom_agent::log::{
-    Append, Appended, Backup, Chunks, Diagnosis, Draft, Drafted, History, HistoryOf, Located, MessageOf, Read,
-    Repair, Repaired,
+    Append, Appended, Backup, Chunks, Diagnosis, Draft, Drafted, History, HistoryOf, Located, MessageOf,
+    Read, Repair, Repaired,
 };
 use transom_agent::storage::{StorageRead, StorageRows, StorageWrites, StorageWritten};
 use transom_agent::workspace::{Workspace, WorkspaceDeleted, WorkspaceQuery, WorkspaceUpdate, Workspaces};
@@ -61,6 +61,7 @@ use self::scratch::Scratch;
 use self::storage::StorageWrite;
 use self::update::UpdateWrite;
 use self::workspaces::{WorkspaceDelete, WorkspaceWrite};
+pub(crate) use self::writer::News;
 use self::writer::Writer;
 use crate::Durability;
 use crate::identity::check_conversation_id;
@@ -79,12 +80,12 @@ pub(crate) struct Store {
 
 impl Store {
     /// Opens the store in `folder`, for this process alone. `say` is told each conversation of which something else is
-    /// known than before, once that is durable.
+    /// known than before, once that is durable, and whether anything can be written.
     pub(crate) fn open(
         folder: &Path,
         durability: Durability,
         clock: impl Fn() -> i64 + Send + Sync + 'static,
-        say: impl Fn(&Conversation) + Send + 'static,
+        say: impl Fn(News<'_>) + Send + 'static,
     ) -> Result<Self, StartError> {
         let database = Arc::new(Database::claim(folder)?);
         let connection = database.open_to_write(durability)?;

@@ -133,8 +133,10 @@ fn copy_pages(
     let _: i64 = moment.query_row("SELECT count(*) FROM sqlite_schema", (), |row| row.get(0))?;
     let mut copy = open_copy(unfinished, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(unwritten)?;
     // What is not complete is thrown away after a crash, so there is nothing to roll back to.
-    copy.execute_batch("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF")
-        .map_err(unwritten)?;
+    copy.execute_batch(
+        "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF",
+    )
+    .map_err(unwritten)?;
     let copying = Copy::new(&moment, &mut copy)?;
     loop {
         wanted.check()?;
@@ -164,8 +166,7 @@ fn examine(target: &Target, unfinished: &Unfinished, wanted: &Wanted) -> Result<
     let mut copy = open_copy(unfinished, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(unread)?;
     let handler = wanted.clone();
     copy.progress_handler(INSTRUCTIONS, Some(move || handler.is_over())).map_err(unread)?;
-    let damage: String =
-        copy.query_row("PRAGMA integrity_check(1)", (), |row| row.get(0)).map_err(unread)?;
+    let damage: String = copy.query_row("PRAGMA integrity_check(1)", (), |row| row.get(0)).map_err(unread)?;
     if damage != "ok" {
         let message = format!(
             "`{}` is damaged, and no backup was made: {damage}; restore an earlier backup",
@@ -175,8 +176,7 @@ fn examine(target: &Target, unfinished: &Unfinished, wanted: &Wanted) -> Result<
     }
     let count = |sql| copy.query_row(sql, (), |row| row.get::<_, i64>(0)).map(i64::unsigned_abs);
     let conversations = "SELECT count(*) FROM conversations WHERE id IS NOT NULL";
-    let entries =
-        "SELECT count(*) FROM messages m JOIN conversations c ON c.number = m.conversation WHERE c.id IS NOT NULL";
+    let entries = "SELECT count(*) FROM messages m JOIN conversations c ON c.number = m.conversation WHERE c.id IS NOT NULL";
     Ok(BackedUp {
         conversations: count(conversations).map_err(unread)?,
         entries: count(entries).map_err(unread)?,
