@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
+use std::pin::{Pin, pin};
 
 use clap::Args;
 use serde_json::Value;
@@ -34,20 +35,25 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(common: &Common, arguments: &Arguments) -> Result<u8, Failure> {
     let path = absolute(&arguments.file).map_err(Failure::refused)?;
     let mut meter = Meter::new(common.json);
+    // Heard from before anything is asked, and until the end.
+    let mut interrupted = pin!(interrupted());
     let copied = tokio::select! {
-        // From before the first byte on.
         biased;
-        () = interrupted() => None,
+        () = &mut interrupted => None,
         copied = in_host(common, &path, arguments.force, &mut meter) => Some(copied),
+    };
+    let copied = match copied {
+        Some(None) => here(common, &path, arguments.force, interrupted, &mut meter).await?,
+        Some(copied) => copied,
+        None => None,
     };
     meter.end();
     match copied {
+        Some(copied) => told(common, copied),
         None => {
             note("interrupted; no backup was made");
             Ok(INTERRUPTED)
         }
-        Some(Some(copied)) => told(common, copied),
-        Some(None) => here(common, &path, arguments.force).await,
     }
 }
 
@@ -62,25 +68,27 @@ async fn in_host(
     ask_for_copy(&folder, path.to_owned(), replace, |bytes, of| meter.show(bytes, of)).await
 }
 
-/// Makes the copy in this process.
-async fn here(common: &Common, path: &str, replace: bool) -> Result<u8, Failure> {
-    let running = keeper::start(common).await?;
-    let mut meter = Meter::new(common.json);
+/// Makes the copy in this process; `None` when that is interrupted.
+async fn here(
+    common: &Common,
+    path: &str,
+    replace: bool,
+    mut interrupted: Pin<&mut impl Future<Output = ()>>,
+    meter: &mut Meter,
+) -> Result<Option<Result<Value, Value>>, Failure> {
+    let running = tokio::select! {
+        biased;
+        () = &mut interrupted => return Ok(None),
+        running = keeper::start(common) => running?,
+    };
     let copied = tokio::select! {
         biased;
-        () = interrupted() => None,
-        copied = copy(running.keeping(), path, replace, &mut meter) => Some(copied),
+        () = &mut interrupted => None,
+        copied = copy(running.keeping(), path, replace, meter) => Some(copied),
     };
-    meter.end();
     // What was given up is gone when this has ended.
     running.stop().await;
-    match copied {
-        None => {
-            note("interrupted; no backup was made");
-            Ok(INTERRUPTED)
-        }
-        Some(copied) => told(common, copied.map_err(|error| refusal(&error))),
-    }
+    Ok(copied.map(|copied| copied.map_err(|error| refusal(&error))))
 }
 
 async fn copy(keeping: &Keeping, path: &str, replace: bool, meter: &mut Meter) -> Result<Value, CallError> {

@@ -7,7 +7,6 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufRead
 use tokio::net::UnixStream;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
-use transom_plugin_api::sabotage::sabotaged;
 
 use super::{PATIENCE, Question, path_in};
 use crate::keeping::{Keeping, Step, refusal};
@@ -28,15 +27,14 @@ pub(super) fn begin(
         loop {
             let step = tokio::select! {
                 step = copying.next() => step,
-                () = tell.closed(), if !sabotaged("copy-for-nobody") => return,
+                () = tell.closed() => return,
             };
             let (document, is_last) = match step {
                 Ok(Step::Copied(bytes, of)) => (json!({ "bytes": bytes, "of": of }), false),
                 Ok(Step::Complete(copied)) => (json!({ "copied": copied }), true),
                 Err(error) => (refusal(&error), true),
             };
-            let is_gone = tell.send(document).await.is_err() && !sabotaged("copy-for-nobody");
-            if is_last || is_gone {
+            if tell.send(document).await.is_err() || is_last {
                 return;
             }
         }

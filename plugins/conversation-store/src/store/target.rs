@@ -128,7 +128,9 @@ impl Unfinished {
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
-        // It is gone already where it was renamed.
-        let _ = fs::remove_file(&self.path);
+        if !sabotaged("keep-half-a-copy") {
+            // It is gone already where it was renamed.
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
