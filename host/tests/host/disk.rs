@@ -2,6 +2,7 @@
 
 use std::fs::{File, Permissions};
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use rustix::fs::{FlockOperation, fcntl_lock};
 use rustix::process::{Pid, Resource, Rlimit, geteuid, prlimit};
@@ -115,33 +116,49 @@ fn unprivileged() -> Scene {
     }
 }
 
+fn change_mode(path: &Path, mode: u32) {
+    std::fs::set_permissions(path, Permissions::from_mode(mode)).expect("it is ours");
+}
+
 #[tokio::test]
-async fn a_data_folder_that_cannot_be_written_is_refused_and_a_file_that_cannot_is_told() {
+async fn of_a_file_that_cannot_be_written_everything_is_read_and_nothing_is_acknowledged() {
     let scene = unprivileged();
     let host = scene.start().await;
     host.client.turn("c", "[[say: before]]").await;
     host.stop().await;
-    let chmod = |path: &std::path::Path, mode| {
-        std::fs::set_permissions(path, Permissions::from_mode(mode)).expect("it is ours");
-    };
     let file = scene.data().join("plugins/conversation-store/conversations.db");
-    chmod(&file, 0o400);
+    change_mode(&file, 0o400);
     let host = scene.start().await;
-    let disabled = host.ready["disabled"].as_array().expect("a list");
-    let store = disabled.iter().find(|one| one["plugin"] == "conversation-store");
-    let reason = store.expect("it is disabled")["reason"].as_str().expect("a reason").to_owned();
-    assert!(reason.contains("cannot be written"), "{reason}");
+    assert_eq!(host.client.said("c").await.len(), 2, "reads go on");
+    let body = json!({ "conversationId": "c", "message": "words-that-cannot-be-written" });
+    let (code, refused) = host.client.post("/chat", &body).await;
+    assert_eq!(code, 503, "{refused}");
+    let by = hamper(&scene).await.expect("the status tells");
+    assert!(by.contains("cannot be written; check its permissions"), "{by}");
     host.stop().await;
-    chmod(&file, 0o600);
 
-    chmod(&scene.data(), 0o500);
-    let refused = scene.run(&["up", "--listen", "127.0.0.1:0"]).await;
-    chmod(&scene.data(), 0o700);
-    assert_eq!(refused.code, Some(2), "{refused:?}");
-    assert!(refused.errors.contains("cannot be used: ") && refused.errors.contains("help: "), "{refused:?}");
-
+    for end in ["db", "db-wal", "db-shm"] {
+        // SQLite gives the files beside it the mode of the file.
+        let path = file.with_extension(end);
+        if path.exists() {
+            change_mode(&path, 0o600);
+        }
+    }
     let host = scene.start().await;
-    assert_eq!(host.client.said("c").await.len(), 2);
+    assert_eq!(text_of(&host.client.turn("c", "[[say: and on]]").await), "and on");
+    assert!(!json!(host.client.log("c").await).to_string().contains("cannot-be-written"));
     assert_well(&scene).await;
     host.stop().await;
+}
+
+#[tokio::test]
+async fn a_data_folder_that_cannot_be_written_is_refused() {
+    let scene = unprivileged();
+    scene.start().await.stop().await;
+    change_mode(&scene.data(), 0o500);
+    let refused = scene.run(&["up", "--listen", "127.0.0.1:0"]).await;
+    change_mode(&scene.data(), 0o700);
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(refused.errors.contains("cannot be used: ") && refused.errors.contains("help: "), "{refused:?}");
+    scene.start().await.stop().await;
 }

@@ -168,7 +168,8 @@ async fn a_backup_takes_no_other_file_s_place_and_is_made_where_it_can_be() {
     for (arguments, problem) in [
         (vec!["backup", "kept.db"], "is there already, and is left as it is\n  help: `--force` replaces it"),
         (vec!["backup", "nowhere/kept.db"], "make it first"),
-        (vec!["backup", "."], "cannot be a backup"),
+        (vec!["backup", "."], "is no regular file"),
+        (vec!["backup", "/"], "expected the absolute path of a file"),
         (vec!["backup", own.as_str(), "--force"], "choose another folder"),
         (vec!["backup"], "<FILE>"),
     ] {

@@ -117,6 +117,7 @@ impl<Say: Fn(News<'_>)> Desk<Say> {
             let _ = self.begin().and_then(|transaction| fill_without_commit(transaction, &mut batch));
             return settle(batch, &Ok(()));
         }
+        let before = self.connection.total_changes();
         let (has_begun, outcome) = match self.begin() {
             Ok(transaction) => (true, fill(transaction, &mut batch)),
             Err(failure) => (false, Err(failure)),
@@ -125,7 +126,8 @@ impl<Say: Fn(News<'_>)> Desk<Say> {
             // One job may have been too large for all of them: now each stands for itself.
             return batch.into_iter().for_each(|job| self.write_together(vec![job]));
         }
-        self.look(&batch, &outcome);
+        let has_written = outcome.is_ok() && self.connection.total_changes() > before;
+        self.look(&batch, &outcome, has_written);
         let is_durable = outcome.is_ok() || sabotaged("say-what-was-not-written");
         let changed = if is_durable { changed_by(&batch) } else { Changed::default() };
         settle(batch, &outcome);
@@ -136,23 +138,23 @@ impl<Say: Fn(News<'_>)> Desk<Say> {
         Ok(self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?)
     }
 
-    /// Tells when writing fails for a reason that may pass, and when it goes well again. What is refused says nothing.
-    fn look(&mut self, batch: &Batch, outcome: &Result<(), Failure>) {
+    /// Tells when writing fails for a reason that may pass, and when it goes well again. What is refused says nothing, and
+    /// neither does what has changed nothing: a file that cannot be written takes that, too.
+    fn look(&mut self, batch: &Batch, outcome: &Result<(), Failure>, has_written: bool) {
         let own = || batch.iter().filter_map(|job| job.outcome()?.err());
         let failure = outcome.as_ref().err().into_iter().chain(own()).find(|failure| failure.is_passing());
-        let went_well = outcome.is_ok() && batch.iter().any(|job| matches!(job.outcome(), Some(Ok(()))));
+        let goes_well = has_written && batch.iter().any(|job| matches!(job.outcome(), Some(Ok(()))));
         let now = match failure {
-            _ if went_well => None,
+            _ if goes_well => None,
             Some(failure) if !sabotaged("keep-troubles-secret") => Some(failure),
             _ => return,
         };
-        if self.hampered.replace(now.is_some()) == Some(now.is_some()) {
-            return;
-        }
-        if let Some(failure) = now {
-            tracing::error!("nothing can be written: {failure}");
-        } else {
-            tracing::info!("`{}` is written", database::FILE);
+        let before = self.hampered.replace(now.is_some());
+        match now {
+            _ if before == Some(now.is_some()) => return,
+            Some(failure) => tracing::error!("nothing can be written: {failure}"),
+            None if before == Some(true) => tracing::info!("`{}` is written again", database::FILE),
+            None => {}
         }
         (self.say)(News::Hampered(now));
     }
