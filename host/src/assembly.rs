@@ -79,6 +79,11 @@ impl Assembled {
         self.is_transport() && self.is_at(Role::Calls, HTTP_ROUTE.spec().name)
     }
 
+    /// Whether it serves one of these points.
+    pub(crate) fn serves_one_of(&self, points: &[&str]) -> bool {
+        points.iter().any(|point| self.is_at(Role::Serves, point))
+    }
+
     fn is_at(&self, role: Role, point: &str) -> bool {
         self.descriptor.ports.iter().any(|port| port.role == role && port.point == point)
     }

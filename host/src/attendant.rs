@@ -1,21 +1,17 @@
 //! [`Attendant`]: a thread on which no plugin ever runs. It hears signals, answers the control socket and watches for
 //! handlers that do not come back, so all of that works when every other thread is blocked.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::UnixListener;
-use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Interval, MissedTickBehavior, interval};
-use transom_kernel::{Kernel, LongRunning, Watch};
+use transom_kernel::{LongRunning, Watch};
 
-use crate::control;
+use crate::control::{self, Desk};
 use crate::program::{INTERRUPTED, STUCK};
-use crate::reload::Reloader;
 use crate::terminal::complain;
-use crate::whereabouts::Whereabouts;
 
 /// How often it looks at what runs.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -25,14 +21,10 @@ const LONG: Duration = Duration::from_secs(1);
 
 /// What the attendant does for a host that runs.
 pub(crate) struct Duty {
-    pub(crate) kernel: Kernel,
-    pub(crate) reloader: Arc<Reloader>,
-    /// Where plugins run.
-    pub(crate) runtime: Handle,
+    /// Answers at the control socket.
+    pub(crate) desk: Desk,
     /// The control socket; `None` when it could not be made.
     pub(crate) socket: Option<UnixListenerToBe>,
-    /// Where the host can be reached.
-    pub(crate) whereabouts: Arc<Whereabouts>,
     /// How long a handler may run until the process ends; `None` for ever.
     pub(crate) watchdog: Option<Duration>,
 }
@@ -93,7 +85,7 @@ async fn hear(mut signals: Signals, interrupted: watch::Sender<u32>) {
 }
 
 async fn serve(given: oneshot::Receiver<Duty>) {
-    let Ok(Duty { kernel, reloader, runtime, socket, whereabouts, watchdog }) = given.await else { return };
+    let Ok(Duty { desk, socket, watchdog }) = given.await else { return };
     let socket = socket.and_then(|socket| match UnixListener::from_std(socket) {
         Ok(socket) => Some(socket),
         Err(error) => {
@@ -101,11 +93,10 @@ async fn serve(given: oneshot::Receiver<Duty>) {
             None
         }
     });
-    let watching = watch_handlers(kernel.watch(), watchdog);
+    let watching = watch_handlers(desk.kernel.watch(), watchdog);
     match socket {
         Some(socket) => {
-            let desk = control::Desk::new(kernel, reloader, runtime, whereabouts);
-            tokio::join!(watching, control::serve(&socket, Arc::new(desk)));
+            tokio::join!(watching, control::serve(&socket, desk));
         }
         None => watching.await,
     }

@@ -1,13 +1,16 @@
 //! One file per command. Each prints for people or, with `--json`, for programs, and answers an exit code.
 
+pub(crate) mod backup;
 mod capability;
 pub(crate) mod chat;
 pub(crate) mod check;
 pub(crate) mod conversation;
 pub(crate) mod dev;
+pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod graph;
 pub(crate) mod inspect;
+mod keeper;
 mod lanes;
 pub(crate) mod lock;
 pub(crate) mod log;

@@ -1,7 +1,9 @@
 //! The control socket: how an operator asks a running host, past everything that plugins do.
 //!
-//! One question a connection, one answer: a JSON document on a line each. The socket lies in the data folder, and only its
+//! One question a connection, one answer: a JSON document on a line each; of a copy a line whenever it is further. The socket lies in the data folder, and only its
 //! owner can open it.
+
+mod copying;
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -18,13 +20,18 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use transom_kernel::{Kernel, LongRunning, PointMetrics};
 use transom_plugin_api::CallError;
+use transom_plugin_api::hosting::{PluginState, PluginStatus};
 use transom_plugin_api::sabotage::sabotaged;
 
 use crate::footprint::Footprint;
+use crate::hampers::Hampers;
+use crate::keeping::{Keeping, refusal};
 use crate::log;
 use crate::rates::Rates;
 use crate::reload::{ReloadRequest, Reloader};
 use crate::whereabouts::{Said, Whereabouts};
+
+pub(crate) use copying::ask as ask_for_copy;
 
 /// The longest question, in bytes.
 const LONGEST: u64 = 64 * 1024;
@@ -65,6 +72,15 @@ pub(crate) enum Question {
         #[serde(default)]
         dry_run: bool,
     },
+    /// Examines all conversations.
+    Doctor,
+    /// Copies them into a file, which makes files wherever the host may: nobody but the owner of this socket may ask.
+    Backup {
+        /// The file, by its absolute path.
+        path: String,
+        /// Whether it may take the place of another.
+        replace: bool,
+    },
     /// Sets a level of the log, or lists all of them.
     Log {
         /// Whose, and which.
@@ -75,7 +91,11 @@ pub(crate) enum Question {
 impl Question {
     /// How long the answer may take; `None` when that is up to what is asked for.
     const fn patience(&self) -> Option<Duration> {
-        if matches!(self, Self::Reload { .. }) { None } else { Some(PATIENCE) }
+        if matches!(self, Self::Reload { .. } | Self::Doctor | Self::Backup { .. }) {
+            None
+        } else {
+            Some(PATIENCE)
+        }
     }
 }
 
@@ -100,6 +120,11 @@ pub(crate) fn bind(data: &Path) -> io::Result<StdListener> {
     }
     socket.set_nonblocking(true)?;
     Ok(socket)
+}
+
+/// Whether somebody answers at the data folder.
+pub(crate) fn is_answered(data: &Path) -> bool {
+    StdStream::connect(path_in(data)).is_ok()
 }
 
 /// Asks the host of a data folder.
@@ -127,26 +152,27 @@ pub(crate) fn ask(data: &Path, question: &Question) -> Result<Value, String> {
 
 /// What is needed to answer.
 pub(crate) struct Desk {
-    kernel: Kernel,
-    reloader: Arc<Reloader>,
+    pub(crate) kernel: Kernel,
+    pub(crate) reloader: Arc<Reloader>,
     /// Where plugins run: what runs their code runs there, and not on this thread.
-    runtime: Handle,
-    whereabouts: Arc<Whereabouts>,
+    pub(crate) runtime: Handle,
+    pub(crate) whereabouts: Arc<Whereabouts>,
+    pub(crate) hampers: Arc<Hampers>,
+    pub(crate) keeping: Keeping,
+}
+
+/// What answers, and what it remembers of earlier questions.
+struct Clerk {
+    desk: Desk,
     began: Instant,
     rates: Mutex<Rates>,
     seats: Semaphore,
 }
 
-impl Desk {
-    pub(crate) fn new(
-        kernel: Kernel,
-        reloader: Arc<Reloader>,
-        runtime: Handle,
-        whereabouts: Arc<Whereabouts>,
-    ) -> Self {
+impl Clerk {
+    fn at(desk: Desk) -> Self {
         let seats = Semaphore::new(MOST_ASKING);
-        let rates = Mutex::default();
-        Self { kernel, reloader, runtime, whereabouts, began: Instant::now(), rates, seats }
+        Self { desk, began: Instant::now(), rates: Mutex::default(), seats }
     }
 
     async fn answer(self: Arc<Self>, mut stream: UnixStream) -> io::Result<()> {
@@ -161,6 +187,11 @@ impl Desk {
         tokio::time::timeout(PATIENCE, read.read_line(&mut question)).await.map_err(io::Error::other)??;
         let answer = match serde_json::from_str(&question) {
             Err(error) => json!({ "error": format!("the question is not understood: {error}") }),
+            Ok(Question::Backup { path, replace }) => {
+                let Desk { keeping, runtime, .. } = &self.desk;
+                let told = copying::begin(keeping.clone(), runtime, path, replace);
+                return copying::follow(told, read, &mut write).await;
+            }
             Ok(question) => self.reply(question).await,
         };
         let answer = format!("{answer}\n");
@@ -168,19 +199,29 @@ impl Desk {
     }
 
     async fn reply(&self, question: Question) -> Value {
+        let Desk { kernel, reloader, runtime, keeping, .. } = &self.desk;
         match question {
             Question::Status => self.status().await,
             Question::Quarantine { plugin } => {
-                outcome(self.kernel.quarantine(&plugin, "the operator asked for it"))
+                outcome(kernel.quarantine(&plugin, "the operator asked for it"))
             }
-            Question::Release { plugin } => outcome(self.kernel.release(&plugin)),
+            Question::Release { plugin } => outcome(kernel.release(&plugin)),
             Question::Log { set } => {
-                levels(&self.kernel, set).unwrap_or_else(|problem| json!({ "error": problem }))
+                levels(kernel, set).unwrap_or_else(|problem| json!({ "error": problem }))
             }
+            Question::Doctor => {
+                let keeping = keeping.clone();
+                match runtime.spawn(async move { keeping.examine().await }).await {
+                    Ok(examined) => examined.unwrap_or_else(|error| refusal(&error)),
+                    Err(error) => json!({ "error": error.to_string() }),
+                }
+            }
+            // It has more than one answer.
+            Question::Backup { .. } => json!({ "error": "a copy is told line by line" }),
             Question::Reload { plugins, drain_ms, dry_run } => {
                 let request = ReloadRequest { plugins, drain: drain_ms.map(Duration::from_millis), dry_run };
-                let reloader = Arc::clone(&self.reloader);
-                let reloading = self.runtime.spawn(async move { reloader.reload(&request).await });
+                let reloader = Arc::clone(reloader);
+                let reloading = runtime.spawn(async move { reloader.reload(&request).await });
                 match reloading.await {
                     Ok(Ok(outcome)) => outcome.document(),
                     Ok(Err(refused)) => json!({ "error": refused.to_string().trim_start_matches("error: ") }),
@@ -192,10 +233,11 @@ impl Desk {
 }
 
 /// Answers whoever asks.
-pub(crate) async fn serve(socket: &UnixListener, desk: Arc<Desk>) {
+pub(crate) async fn serve(socket: &UnixListener, desk: Desk) {
+    let clerk = Arc::new(Clerk::at(desk));
     loop {
         match socket.accept().await {
-            Ok((stream, _)) => drop(tokio::spawn(Arc::clone(&desk).answer(stream))),
+            Ok((stream, _)) => drop(tokio::spawn(Arc::clone(&clerk).answer(stream))),
             Err(error) => {
                 tracing::warn!("the control socket: {error}");
                 tokio::time::sleep(LOOK_AGAIN).await;
@@ -222,9 +264,9 @@ fn levels(kernel: &Kernel, set: Option<(String, String)>) -> Result<Value, Strin
     log::listed(plugins.iter().map(|plugin| &*plugin.id))
 }
 
-impl Desk {
+impl Clerk {
     async fn status(&self) -> Value {
-        let Self { kernel, whereabouts, began, .. } = self;
+        let Self { desk: Desk { kernel, reloader, whereabouts, hampers, .. }, began, .. } = self;
         let mut watch = kernel.watch();
         watch.look();
         tokio::time::sleep(LOOK_AGAIN).await;
@@ -237,6 +279,8 @@ impl Desk {
             rates.look(began.elapsed(), &kernel.bridges())
         };
         let footprint = Footprint::of_this_process();
+        let plugins = kernel.plugins().into_iter().map(|plugin| plugin_document(&plugin, hampers));
+        let plugins: Vec<Value> = plugins.collect();
         json!({
             "host": {
                 "pid": std::process::id(),
@@ -247,11 +291,11 @@ impl Desk {
                 "threads": footprint.map(|footprint| footprint.threads),
                 "residentBytes": footprint.map(|footprint| footprint.resident_bytes),
             },
-            "plugins": kernel.plugins(),
+            "plugins": plugins,
             "points": points,
             "bridges": bridges,
             "running": running,
-            "images": self.reloader.images(),
+            "images": reloader.images(),
         })
     }
 }
@@ -265,6 +309,16 @@ fn nanos(mean: f64) -> u64 {
     )]
     let whole = mean.round() as u64;
     whole
+}
+
+fn plugin_document(plugin: &PluginStatus, hampers: &Hampers) -> Value {
+    let mut document = json!(plugin);
+    if plugin.state == PluginState::Running
+        && let Some(hamper) = hampers.of(&plugin.id)
+    {
+        document["hampered"] = hamper;
+    }
+    document
 }
 
 fn point_document(point: &PointMetrics) -> Value {

@@ -18,6 +18,8 @@
 //! | [`crash`] | the last line of a process that native code brings down |
 //! | `attendant` | a thread for signals, the control socket and the watchdog |
 //! | `control` | the control socket, both ends |
+//! | `keeping` | examinations and copies of conversations, by whoever keeps them |
+//! | `hampers` | what keeps plugins from their work |
 //! | `footprint` | threads and memory of the process |
 
 pub mod assembly;
@@ -34,7 +36,9 @@ mod client;
 mod command;
 mod control;
 mod footprint;
+mod hampers;
 mod images;
+mod keeping;
 mod log;
 mod rates;
 mod residents;

@@ -166,6 +166,12 @@ impl Manifest {
         })
     }
 
+    /// Lists only these plugins; who is left out has no place in an order either.
+    pub(crate) fn keep_only(&mut self, ids: &[String]) {
+        self.plugins.retain(|entry| ids.contains(&entry.id));
+        self.order = Order::default();
+    }
+
     fn sound(self) -> Result<Self, Faults> {
         Faults::of(self.faults.clone()).map_or(Ok(self), Err)
     }

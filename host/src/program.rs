@@ -3,10 +3,10 @@
 //! | exit code | meaning |
 //! |---|---|
 //! | 0 | it did what was asked |
-//! | 1 | it ran, and what was asked failed: a turn ended in an error, a host could not be asked, a plugin had to be cut off while stopping |
+//! | 1 | it ran, and what was asked failed: a turn ended in an error, a host could not be asked, `doctor` found faults, a plugin had to be cut off while stopping |
 //! | 2 | it was refused before anything ran: wrong arguments, a faulty manifest, a required plugin that did not start, a data folder in use, a request that the host does not grant |
 //! | 70 | the watchdog ended it: a handler kept a thread busy for too long |
-//! | 130 | it was interrupted: `chat` and `attach` at once, `up` a second time or before it was ready |
+//! | 130 | it was interrupted: `chat`, `attach` and `backup` at once, `up` a second time or before it was ready |
 //!
 //! Native code that crashes ends it by its signal, after one line that names the plugin: see [`crate::crash`].
 
@@ -14,14 +14,16 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
 use transom_plugin_api::abi::guard::install_panic_hook;
+use transom_plugin_api::sabotage::sabotaged;
 
 use crate::command::conversation::{
     answer, attach, delete, fork, list, queue, read, send, show, state, told, word,
 };
 use crate::command::{
-    chat, check, dev, explain, graph, inspect, lock, log, models, new, plugins, reload, status, up,
-    workspaces,
+    backup, chat, check, dev, doctor, explain, graph, inspect, lock, log, models, new, plugins, reload,
+    status, up, workspaces,
 };
 use crate::crash::tell_crashes;
 use crate::data::default_folder;
@@ -134,6 +136,11 @@ enum Command {
     /// List the workspaces: groups of conversations
     #[command(after_help = "Example:\n  transom workspaces")]
     Workspaces,
+    /// Copy all conversations into a file, while the host runs or while it does not
+    Backup(backup::Arguments),
+    /// Examine all conversations: is each log whole, and does what is known follow from it?
+    #[command(after_help = "Examples:\n  transom doctor\n  transom doctor --json")]
+    Doctor,
     /// Make something new: a plugin
     New(new::Arguments),
 }
@@ -159,6 +166,7 @@ pub fn main(bundled: &[&str]) -> ExitCode {
     install_panic_hook(transom_kernel::is_dispatching, |message| complain(&format!("error: {message}")));
     let common = line.common;
     let code = runtime.block_on(async {
+        survive_limits();
         match line.command.unwrap_or_else(|| Command::Up(up::Arguments::default())) {
             Command::Up(arguments) => up::run(&common, arguments).await,
             Command::Check(arguments) => check::run(&common, &arguments).await,
@@ -188,6 +196,8 @@ pub fn main(bundled: &[&str]) -> ExitCode {
             Command::Delete(arguments) => told(&common, delete::run(&common, &arguments).await),
             Command::Fork(arguments) => told(&common, fork::run(&common, &arguments).await),
             Command::Workspaces => told(&common, workspaces::run(&common).await),
+            Command::Backup(arguments) => told(&common, backup::run(&common, &arguments).await),
+            Command::Doctor => told(&common, doctor::run(&common).await),
             Command::New(arguments) => new::run(&common, arguments),
         }
     });
@@ -195,6 +205,17 @@ pub fn main(bundled: &[&str]) -> ExitCode {
     let code = if code == DONE && lost_output() { FAILED } else { code };
     // A plugin's thread that was left behind must not hold up the end; whatever mattered has been stopped by now.
     std::process::exit(i32::from(code))
+}
+
+/// Has a write beyond the limit on the size of files fail, instead of ending the process: who wrote is told, and goes on.
+fn survive_limits() {
+    if sabotaged("die-of-a-limit") {
+        return;
+    }
+    // Who has once listened for a signal is not ended by it any more; nobody has to be told of this one.
+    if let Err(error) = signal(SignalKind::from_raw(libc::SIGXFSZ)) {
+        complain(&format!("a write beyond the limit on the size of files will end this process: {error}"));
+    }
 }
 
 /// Compares the plugins named in the binary's list with those that are inside.

@@ -6,14 +6,19 @@ use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
+use transom_agent::log::{BACKUP, Backup, BackupProgress, DOCTOR, Diagnosis, Doctor};
 use transom_agent::reach::{HTTP_ROUTE, HttpReply, HttpRequest, HttpRoute};
 use transom_kernel::Kernel;
 use transom_plugin_api::hosting::{
-    LISTENING, Listening, PLUGIN_CHANGED, PLUGINS, PluginChange, PluginList, Ready, STARTED_UP, STOPPING,
-    Stopping,
+    HAMPERED, Hampered, LISTENING, Listening, PLUGIN_CHANGED, PLUGINS, PluginChange, PluginList, Ready,
+    STARTED_UP, STOPPING, Stopping,
 };
-use transom_plugin_api::{CallError, Caller, Emitter, Host, Listener, Ports, Server, StartError};
+use transom_plugin_api::{
+    CallError, Caller, Emitter, Host, Listener, Ports, Server, StartError, StreamCaller,
+};
 
+use crate::hampers::Hampers;
+use crate::keeping::Keeping;
 use crate::whereabouts::Whereabouts;
 
 #[derive(Ports)]
@@ -24,12 +29,18 @@ struct HostPorts {
     started_up: Server<(), Ready>,
     #[hears(LISTENING)]
     listening: Listener<Listening>,
+    #[hears(HAMPERED)]
+    hampered: Listener<Hampered>,
     #[says(STOPPING)]
     stopping: Emitter<Stopping>,
     #[says(PLUGIN_CHANGED)]
     changed: Emitter<PluginChange>,
     #[calls(HTTP_ROUTE, optional)]
     routes: Caller<HttpRequest, HttpReply, HttpRoute>,
+    #[calls(DOCTOR, optional)]
+    doctor: Caller<Doctor, Diagnosis>,
+    #[calls(BACKUP, optional)]
+    backup: StreamCaller<Backup, BackupProgress>,
 }
 
 /// The host on its own bus.
@@ -39,6 +50,8 @@ pub(crate) struct Residents {
     _host: Host,
     ready: watch::Sender<Option<Ready>>,
     whereabouts: Arc<Whereabouts>,
+    hampers: Arc<Hampers>,
+    keeping: Keeping,
     stopping: Emitter<Stopping>,
     routes: Caller<HttpRequest, HttpReply, HttpRoute>,
 }
@@ -62,8 +75,13 @@ impl Residents {
         let whereabouts = Arc::new(Whereabouts::default());
         let heard = Arc::clone(&whereabouts);
         ports.listening.inline(move |said, context| heard.hear(context.caller(), said))?;
+        let hampers = Arc::new(Hampers::default());
+        let heard = Arc::clone(&hampers);
+        ports.hampered.inline(move |said, context| heard.hear(context.caller(), said))?;
         let changes = tell_changes(kernel.changes(), ports.changed);
-        Ok(Self { changes, _host: host, ready, whereabouts, stopping: ports.stopping, routes: ports.routes })
+        let keeping = Keeping { doctor: ports.doctor, backup: ports.backup };
+        let (stopping, routes) = (ports.stopping, ports.routes);
+        Ok(Self { changes, _host: host, ready, whereabouts, hampers, keeping, stopping, routes })
     }
 
     /// Says that start-up is over.
@@ -81,6 +99,16 @@ impl Residents {
     /// Where transports listen.
     pub(crate) const fn whereabouts(&self) -> &Arc<Whereabouts> {
         &self.whereabouts
+    }
+
+    /// What keeps plugins from their work.
+    pub(crate) const fn hampers(&self) -> &Arc<Hampers> {
+        &self.hampers
+    }
+
+    /// The way to whoever keeps conversations.
+    pub(crate) const fn keeping(&self) -> &Keeping {
+        &self.keeping
     }
 
     /// The model that answers when nobody names one, as the route `GET /models` tells it.

@@ -10,8 +10,9 @@ use transom_plugin_api::hosting::PluginState;
 
 use crate::assembly::{Assembled, Assembly, Overrides, canonical_roots};
 use crate::attendant::Duty;
-use crate::control;
+use crate::control::{self, Desk};
 use crate::data::DataFolder;
+use crate::keeping::Keeping;
 use crate::lock::Lock;
 use crate::log;
 use crate::manifest::{Faults, Manifest};
@@ -195,14 +196,20 @@ impl Running {
                 "no control socket can be made in `{path}`, so nobody can ask for the status: {error}"
             );
         });
-        Duty {
+        let desk = Desk {
             kernel: self.kernel.clone(),
             reloader: Arc::clone(&self.reloader),
             runtime: tokio::runtime::Handle::current(),
-            socket: socket.ok(),
             whereabouts: Arc::clone(&self.whereabouts),
-            watchdog: self.watchdog,
-        }
+            hampers: Arc::clone(self.residents.hampers()),
+            keeping: self.keeping().clone(),
+        };
+        Duty { desk, socket: socket.ok(), watchdog: self.watchdog }
+    }
+
+    /// The way to whoever keeps conversations.
+    pub(crate) const fn keeping(&self) -> &Keeping {
+        self.residents.keeping()
     }
 
     /// Brings plugins to what the manifest and their files say now, while everything else goes on.

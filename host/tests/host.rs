@@ -8,9 +8,11 @@ mod host {
     mod conversation;
     mod conversations;
     mod crash;
+    mod disk;
     mod faults;
     mod grants;
     mod guards;
+    mod keeping;
     mod killed;
     mod lock;
     mod log;

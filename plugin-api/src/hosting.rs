@@ -109,6 +109,19 @@ pub struct Listening {
 /// it. The host hears it and tells the operator.
 pub const LISTENING: Event<Listening> = Event::new("host/transport.listening");
 
+/// Something keeps a running plugin from its work, or does not any more.
+#[contract]
+pub struct Hampered {
+    /// What, in a sentence for the operator with what to do about it; absent when nothing does.
+    pub by: Maybe<Text>,
+}
+
+/// Said by a plugin whose work depends on something outside of the host, such as room on a disk, when that is missing and
+/// when it is back. Nobody can refuse it. The host hears it, and shows it in `transom status` as long as the plugin runs.
+///
+/// `host/plugin.hampered`: an event, heard inline by the host.
+pub const HAMPERED: Event<Hampered> = Event::new("host/plugin.hampered");
+
 /// Every plugin of the manifest has started or is disabled.
 #[contract]
 pub struct Ready {

@@ -45,12 +45,12 @@ pub(crate) struct Failure {
 
 impl Failure {
     /// Refused before anything was done.
-    pub(super) fn refused(message: impl Into<String>) -> Self {
+    pub(crate) fn refused(message: impl Into<String>) -> Self {
         Self { message: message.into(), code: REFUSED, nobody_there: false }
     }
 
     /// It was tried.
-    pub(super) fn failed(message: impl Into<String>) -> Self {
+    pub(crate) fn failed(message: impl Into<String>) -> Self {
         Self { message: message.into(), code: FAILED, nobody_there: false }
     }
 
@@ -76,6 +76,12 @@ impl From<Problem> for Failure {
         let is_refusal = matches!(problem.status, Some(400..500));
         let code = if is_refusal { REFUSED } else { FAILED };
         Self { message: problem.message, code, nobody_there: problem.nobody_there }
+    }
+}
+
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Self {
+        Self::refused(refused.to_string().trim_start_matches("error: "))
     }
 }
 

@@ -9,7 +9,7 @@ use super::{capability, plugins, refuse};
 use crate::control::{Question, ask};
 use crate::program::{Common, DONE, FAILED};
 use crate::running::Refused;
-use crate::terminal::{counted, print, shown};
+use crate::terminal::{counted, lasting, print, shown};
 
 /// The plugin that is meant.
 #[derive(Args)]
@@ -97,6 +97,10 @@ fn described(status: &Value) -> String {
         );
         if let Some(reason) = plugin["reason"].as_str() {
             text += &format!("    {reason}\n");
+        }
+        if let Some(by) = plugin["hampered"]["by"].as_str() {
+            let for_ms = plugin["hampered"]["forMs"].as_u64().unwrap_or_default();
+            text += &format!("    for {}: {by}\n", lasting(for_ms));
         }
         for fault in list(plugin, "faults") {
             text += &format!(

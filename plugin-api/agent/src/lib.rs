@@ -28,6 +28,7 @@
 //! | [`tool::PRINTED`] | event | tools say, and the orchestrator when a tool has answered; the orchestrator hears |
 //! | [`provider::MODEL`] | named streaming service | providers answer, one name for each model; the orchestrator calls |
 //! | [`log`]`::APPEND`, `DRAFT`, `REPAIR`, `HISTORY`, `READ`, `LOCATE`, `DOCTOR` | service | the conversation store answers |
+//! | [`log::BACKUP`] | streaming service | the conversation store answers; the host calls |
 //! | [`conversation`]`::LIST`, `FIND`, `UPDATE`, `FORK`, `DELETE`, `METRICS` | service | the conversation store answers |
 //! | [`conversation::CHANGED`] | event | the conversation store says |
 //! | [`conversation::OPENED`] | event | the orchestrator says |

@@ -7,7 +7,7 @@
 //! What viewers see is counted apart, by *positions*: see [`event`](crate::event). Until a step is appended, what was shown
 //! of it is kept as [drafts](Draft), so that a crash loses no more than what was not drafted yet.
 
-use transom_plugin_api::{List, Maybe, Service, Shared, Text, contract};
+use transom_plugin_api::{List, Maybe, Service, Shared, StreamService, Text, contract};
 
 use crate::conversation::Conversation;
 use crate::message::{Chunk, Message, Role};
@@ -265,5 +265,51 @@ pub struct Diagnosis {
 /// Reads every log from its beginning, and compares what follows from it with what is known about the conversation. Each
 /// conversation is examined as it is at one moment; nothing is changed, and nobody is held up.
 ///
-/// `agent/conversation.doctor` · service · 120 s · the conversation store answers
+/// `agent/conversation.doctor` · service · 120 s · the conversation store answers; the host calls
 pub const DOCTOR: Service<Doctor, Diagnosis> = Service::new("agent/conversation.doctor").deadline_ms(120_000);
+
+/// Where a copy of everything goes.
+#[contract]
+pub struct Backup {
+    /// The file to make: an absolute path on the host's machine, in a folder that is there.
+    pub path: Text,
+    /// Whether it may take the place of a file that is there already.
+    pub replace: bool,
+}
+
+/// How far a copy is.
+#[contract]
+pub struct BackupProgress {
+    /// Bytes that are copied; all of them when the copy is being examined.
+    pub bytes: u64,
+    /// Bytes there are to copy.
+    pub of: u64,
+    /// What the copy holds, in the last item: it is complete, examined, durable, and has its name.
+    pub complete: Maybe<BackedUp>,
+}
+
+/// What a copy holds.
+#[contract]
+#[derive(Eq)]
+pub struct BackedUp {
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// Conversations in it.
+    pub conversations: u64,
+    /// Entries of their logs.
+    pub entries: u64,
+}
+
+/// Copies all conversations, as they are at one moment, into one file for its owner only, while others read and write. All
+/// that was answered before the stream was opened is in it. The file has another name until it is complete; who drops
+/// the stream before that leaves nothing behind.
+///
+/// [`Conflict`](transom_plugin_api::CallErrorKind::Conflict) when the file is there and may not be replaced,
+/// [`InvalidInput`](transom_plugin_api::CallErrorKind::InvalidInput) when no copy can be at that path,
+/// [`Unavailable`](transom_plugin_api::CallErrorKind::Unavailable) when it cannot be written now,
+/// [`Failed`](transom_plugin_api::CallErrorKind::Failed) when the copy is damaged, since what was copied is.
+///
+/// Whoever may call this makes files: no route leads here, and the host calls it for its operator alone.
+///
+/// `agent/conversation.backup` · streaming service · the conversation store answers; the host calls
+pub const BACKUP: StreamService<Backup, BackupProgress> = StreamService::new("agent/conversation.backup");

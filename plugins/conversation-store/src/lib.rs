@@ -1,7 +1,7 @@
 //! Keeps conversations in SQLite: an append-only log with a gap-free seq, and what follows from it.
 //!
-//! Hears nothing; says [`CHANGED`]. Serves the log ([`APPEND`], [`DRAFT`], [`REPAIR`], [`HISTORY`], [`READ`], [`LOCATE`],
-//! [`DOCTOR`]), what is known about conversations ([`LIST`], [`FIND`], [`UPDATE`], [`FORK`], [`DELETE`], [`METRICS`]),
+//! Hears nothing; says [`CHANGED`], and [`HAMPERED`] when nothing can be written. Serves the log ([`APPEND`], [`DRAFT`], [`REPAIR`], [`HISTORY`], [`READ`], [`LOCATE`],
+//! [`DOCTOR`]), copies of everything ([`BACKUP`]), what is known about conversations ([`LIST`], [`FIND`], [`UPDATE`], [`FORK`], [`DELETE`], [`METRICS`]),
 //! workspaces, a place for what other plugins have to remember, and the HTTP routes of all that. Does not run turns, or
 //! decide what is appended.
 //!
@@ -26,8 +26,9 @@ use transom_agent::conversation::{
     UPDATE, Update,
 };
 use transom_agent::log::{
-    APPEND, Append, Appended, Chunks, DOCTOR, DRAFT, Diagnosis, Doctor, Draft, Drafted, HISTORY, History,
-    HistoryOf, LOCATE, Located, MessageOf, READ, REPAIR, Read, Repair, Repaired,
+    APPEND, Append, Appended, BACKUP, Backup, BackupProgress, Chunks, DOCTOR, DRAFT, Diagnosis, Doctor,
+    Draft, Drafted, HISTORY, History, HistoryOf, LOCATE, Located, MessageOf, READ, REPAIR, Read, Repair,
+    Repaired,
 };
 use transom_agent::reach::{HTTP_ROUTE, HttpReply, HttpRequest, HttpRoute};
 use transom_agent::storage::{
@@ -37,9 +38,10 @@ use transom_agent::workspace::{
     WORKSPACE_DELETE, WORKSPACE_UPDATE, WORKSPACES, Workspace, WorkspaceDeleted, WorkspaceQuery,
     WorkspaceUpdate, Workspaces,
 };
+use transom_plugin_api::hosting::{HAMPERED, Hampered};
 use transom_plugin_api::prelude::*;
 
-use crate::store::Store;
+use crate::store::{News, Store};
 
 /// What an operator may set.
 #[derive(Settings)]
@@ -63,6 +65,8 @@ pub enum Durability {
 pub struct StorePorts {
     #[says(CHANGED)]
     changed: Emitter<Conversation>,
+    #[says(HAMPERED)]
+    hampered: Emitter<Hampered>,
     #[serves(APPEND)]
     append: Server<Append, Appended>,
     #[serves(DRAFT)]
@@ -77,6 +81,8 @@ pub struct StorePorts {
     locate: Server<MessageOf, Located>,
     #[serves(DOCTOR)]
     doctor: Server<Doctor, Diagnosis>,
+    #[serves(BACKUP)]
+    backup: StreamServer<Backup, BackupProgress>,
     #[serves(LIST)]
     list: Server<Query, Conversations>,
     #[serves(FIND)]
@@ -129,9 +135,16 @@ impl Plugin for ConversationStore {
 
     async fn start(self, ports: StorePorts, host: Host) -> Result<(), StartError> {
         let clock = host.clone();
-        let changed = ports.changed.clone();
-        let (now_ms, say) = (move || clock.now_ms(), move |conversation: &_| changed.emit(conversation));
-        let store = Arc::new(Store::open(&host.data_folder()?, self.durability, now_ms, say)?);
+        let (changed, hampered) = (ports.changed.clone(), ports.hampered.clone());
+        let say = move |news: News<'_>| match news {
+            News::Changed(conversation) => changed.emit(conversation),
+            News::Hampered(by) => {
+                let by = by.map(|failure| failure.to_string().into());
+                hampered.emit(&Hampered { by: by.into() });
+            }
+        };
+        let store =
+            Arc::new(Store::open(&host.data_folder()?, self.durability, move || clock.now_ms(), say)?);
         serve_logs(&ports, &store)?;
         serve_conversations(&ports, &store)?;
         serve_others(&ports, &store)?;
@@ -150,7 +163,18 @@ fn serve_logs(ports: &StorePorts, store: &Arc<Store>) -> Result<(), StartError> 
     ports.history.serve_with(store, async |store, of, _| store.history(of).await)?;
     ports.read.serve_with(store, async |store, read, _| store.read(read).await)?;
     ports.locate.serve_with(store, async |store, of, _| store.locate(of).await)?;
-    ports.doctor.serve_with(store, async |store, Doctor {}, _| store.diagnose().await)
+    ports.doctor.serve_with(store, async |store, Doctor {}, _| store.diagnose().await)?;
+    let store = Arc::clone(store);
+    ports.backup.serve(move |backup, mut items, _| {
+        let store = Arc::clone(&store);
+        async move {
+            let mut copying = store.backup(backup).await?;
+            while let Some(progress) = copying.next().await {
+                items.send(progress?).await;
+            }
+            Ok(())
+        }
+    })
 }
 
 fn serve_conversations(ports: &StorePorts, store: &Arc<Store>) -> Result<(), StartError> {

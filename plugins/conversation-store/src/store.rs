@@ -1,6 +1,7 @@
 //! The store: conversations in one SQLite file, written by one thread and read by others.
 
 mod append;
+mod backup;
 mod changed;
 mod conversations;
 mod database;
@@ -23,6 +24,7 @@ mod schema;
 mod scratch;
 mod storage;
 mod tally;
+mod target;
 mod turns;
 mod update;
 mod workspaces;
@@ -37,14 +39,15 @@ use std::sync::Arc;
 
 use transom_agent::conversation::{Conversation, Conversations, Deleted, Fork, Metrics, Query, Update};
 use transom_agent::log::{
-    Append, Appended, Chunks, Diagnosis, Draft, Drafted, History, HistoryOf, Located, MessageOf, Read,
-    Repair, Repaired,
+    Append, Appended, Backup, Chunks, Diagnosis, Draft, Drafted, History, HistoryOf, Located, MessageOf,
+    Read, Repair, Repaired,
 };
 use transom_agent::storage::{StorageRead, StorageRows, StorageWrites, StorageWritten};
 use transom_agent::workspace::{Workspace, WorkspaceDeleted, WorkspaceQuery, WorkspaceUpdate, Workspaces};
 use transom_plugin_api::{CallError, List, Shared, StartError};
 
 use self::append::AppendWrite;
+use self::backup::{Copier, Copying};
 use self::conversations::Known;
 use self::database::Database;
 use self::delete::DeleteWrite;
@@ -58,6 +61,7 @@ use self::scratch::Scratch;
 use self::storage::StorageWrite;
 use self::update::UpdateWrite;
 use self::workspaces::{WorkspaceDelete, WorkspaceWrite};
+pub(crate) use self::writer::News;
 use self::writer::Writer;
 use crate::Durability;
 use crate::identity::check_conversation_id;
@@ -70,23 +74,25 @@ type Clock = Box<dyn Fn() -> i64 + Send + Sync>;
 pub(crate) struct Store {
     writer: Writer,
     readers: Readers,
+    copier: Copier,
     clock: Clock,
 }
 
 impl Store {
     /// Opens the store in `folder`, for this process alone. `say` is told each conversation of which something else is
-    /// known than before, once that is durable.
+    /// known than before, once that is durable, and whether anything can be written.
     pub(crate) fn open(
         folder: &Path,
         durability: Durability,
         clock: impl Fn() -> i64 + Send + Sync + 'static,
-        say: impl Fn(&Conversation) + Send + 'static,
+        say: impl Fn(News<'_>) + Send + 'static,
     ) -> Result<Self, StartError> {
         let database = Arc::new(Database::claim(folder)?);
         let connection = database.open_to_write(durability)?;
         let readers = Readers::start(&database)?;
+        let copier = Copier::start(&database)?;
         let writer = Writer::start(connection, database, say)?;
-        Ok(Self { writer, readers, clock: Box::new(clock) })
+        Ok(Self { writer, readers, copier, clock: Box::new(clock) })
     }
 
     /// The time.
@@ -233,6 +239,11 @@ impl Store {
         Ok(Diagnosis { conversations, faults: faults.into() })
     }
 
+    /// Begins to copy everything into a file.
+    pub(crate) async fn backup(&self, backup: Backup) -> Result<Copying, CallError> {
+        self.copier.begin(backup).await
+    }
+
     /// The workspaces asked for.
     pub(crate) async fn workspaces(&self, query: WorkspaceQuery) -> Result<Workspaces, CallError> {
         self.readers.read(move |connection| Ok(workspaces::list(connection, &query)?)).await
@@ -274,6 +285,7 @@ impl Store {
 
     /// Takes nothing more, finishes what was accepted, and closes the file. Later calls are `unavailable`.
     pub(crate) async fn close(&self) {
+        self.copier.close().await;
         // The writer comes last: the last connection to close folds the write-ahead log into the file.
         self.readers.close().await;
         self.writer.close().await;

@@ -124,6 +124,11 @@ impl Failure {
         Self::new(&word(&error.kind), format!("{what}: {error}"))
     }
 
+    /// What the store did not do. Whatever kept it from that, it is the operator's to repair.
+    pub(crate) fn of_store(what: &str, error: &CallError) -> Self {
+        Self::new("storage", format!("{what}: {error}"))
+    }
+
     /// The chunk that keeps it for people.
     pub(crate) fn chunk(&self) -> Chunk {
         Chunk::Error { message: self.message.clone(), code: Maybe::Some(self.code.clone()) }

@@ -78,6 +78,8 @@ pub(crate) struct Scene {
     plugins: BTreeMap<&'static str, String>,
     variables: Vec<(&'static str, String)>,
     tables: String,
+    /// What the program is started by, where that is not the test itself.
+    starter: Vec<OsString>,
 }
 
 impl Scene {
@@ -94,6 +96,7 @@ impl Scene {
             plugins: plugins.into(),
             variables: Vec::new(),
             tables: String::new(),
+            starter: Vec::new(),
         }
     }
 
@@ -112,6 +115,12 @@ impl Scene {
     /// Adds tables to the manifest, word for word.
     pub(crate) fn with_tables(mut self, tables: &str) -> Self {
         self.tables = tables.to_owned();
+        self
+    }
+
+    /// Has the program started by another one, which is followed by its own command line.
+    pub(crate) fn behind(mut self, starter: &[&str]) -> Self {
+        self.starter = starter.iter().map(OsString::from).collect();
         self
     }
 
@@ -154,8 +163,9 @@ impl Scene {
 
     /// The program in the working folder, without manifest and data folder.
     pub(crate) fn bare_command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(self.manner.program());
-        command.args(arguments).current_dir(self.work());
+        let mut words = self.starter.iter().cloned().chain([self.manner.program()]);
+        let mut command = Command::new(words.next().unwrap_or_default());
+        command.args(words).args(arguments).current_dir(self.work());
         // What the person who runs the tests has in the environment must not reach the host: keys, skills, proxies.
         command.env_clear().env("HOME", self.folder.path().join("home")).envs(self.variables.iter().cloned());
         let is_for_hosts = |name: &OsStr| PASSED_ON.iter().any(|wanted| name == *wanted);

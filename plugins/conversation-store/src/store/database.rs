@@ -39,7 +39,9 @@ impl Database {
         let path = folder.join(FILE);
         let claim = claim(&folder.join("conversations.lock"), &path)?;
         // Only now: closing any handle of the file drops the locks that SQLite holds in the same process.
-        refuse_newer(&path, version_in_header(&path)?)?;
+        let header = header_of(&path)?;
+        refuse_newer(&path, version_in(&header, &path)?)?;
+        refuse_foreign_log(&header, &path)?;
         make(folder, &path)?;
         Ok(Self { path, _claim: claim })
     }
@@ -90,14 +92,23 @@ impl Database {
         let path = unfinished.to_string_lossy();
         connection.execute("VACUUM INTO ?1", [&*path]).map_err(|error| failed(&error))?;
         file.sync_all().and_then(|()| std::fs::rename(&unfinished, &copy)).map_err(|error| failed(&error))?;
-        let folder = self.path.parent().unwrap_or(Path::new("/"));
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| failed(&error))?;
+        File::open(self.folder()).and_then(|folder| folder.sync_all()).map_err(|error| failed(&error))?;
         tracing::info!(
             "`{FILE}` is brought to schema version {}; the old one stays as `{}`",
             schema::VERSION,
             copy.display()
         );
         Ok(())
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The plugin's folder, in which it is.
+    pub(crate) fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new("/"))
     }
 
     /// Opens a connection that cannot write.
@@ -167,14 +178,20 @@ fn make(folder: &Path, path: &Path) -> Result<(), StartError> {
     }
 }
 
-/// Reads the schema's version without SQLite, which would leave files of its own beside the database.
-fn version_in_header(path: &Path) -> Result<i32, StartError> {
+/// Reads the head of the file without SQLite, which would leave files of its own beside the database; empty when the file is,
+/// or is not there.
+fn header_of(path: &Path) -> Result<Vec<u8>, StartError> {
     let mut header = Vec::new();
     match File::open(path) {
         Ok(file) => file.take(64).read_to_end(&mut header)?,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(0),
+        Err(error) if error.kind() == ErrorKind::NotFound => 0,
         Err(error) => return Err(StartError::new(format!("`{}` cannot be opened: {error}", path.display()))),
     };
+    Ok(header)
+}
+
+/// The schema's version.
+fn version_in(header: &[u8], path: &Path) -> Result<i32, StartError> {
     if header.is_empty() {
         return Ok(0);
     }
@@ -195,6 +212,20 @@ fn has_log(path: &Path) -> bool {
 fn not_a_database(path: &Path) -> StartError {
     StartError::new(format!("`{}` is not an SQLite database", path.display()))
         .help("move it away, or restore it from a backup")
+}
+
+/// A file of this store's says from its first write on that it has a write-ahead log; a backup says that it has none. One
+/// that lies beside a backup belongs to the file that was there before, and would be written over what was restored.
+fn refuse_foreign_log(header: &[u8], path: &Path) -> Result<(), StartError> {
+    let is_copy = header.get(18) == Some(&1);
+    let log = path.with_extension("db-wal");
+    let has_log = log.metadata().is_ok_and(|log| log.len() > 0);
+    if !(is_copy && has_log) || sabotaged("use-the-log-of-another-file") {
+        return Ok(());
+    }
+    let (path, log) = (path.display(), log.display());
+    Err(StartError::new(format!("`{log}` does not belong to `{path}`, which is a restored backup"))
+        .help("move it away together with the `.db-shm` beside it; nothing was changed"))
 }
 
 fn refuse_newer(path: &Path, version: i32) -> Result<(), StartError> {

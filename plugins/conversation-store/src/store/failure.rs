@@ -14,6 +14,12 @@ impl Failure {
     }
 }
 
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0.message)
+    }
+}
+
 impl From<CallError> for Failure {
     fn from(error: CallError) -> Self {
         Self(error)
@@ -39,7 +45,10 @@ impl From<Error> for Failure {
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => CallError::unavailable(format!(
                 "`{file}` cannot be written; check its permissions and whether the disk is mounted read-only"
             )),
-            Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen | ErrorCode::OutOfMemory) => {
+            Some(ErrorCode::SystemIoFailure) => CallError::unavailable(format!(
+                "`{file}` cannot be used now: {error}; check the disk, its quota and the limit on the size of files"
+            )),
+            Some(ErrorCode::CannotOpen | ErrorCode::OutOfMemory) => {
                 CallError::unavailable(format!("`{file}` cannot be used now: {error}"))
             }
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {

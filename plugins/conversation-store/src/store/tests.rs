@@ -1,6 +1,7 @@
 //! The store on real files.
 
 mod appending;
+mod copying;
 mod deleting;
 mod diagnosing;
 mod drafting;
@@ -43,6 +44,11 @@ fn open(folder: &Path) -> Store {
 fn open_and_say(folder: &Path, say: impl Fn(&Conversation) + Send + 'static) -> Store {
     let time = AtomicI64::new(0);
     let clock = move || time.fetch_add(1, Ordering::Relaxed) + 1;
+    let say = move |news: News<'_>| {
+        if let News::Changed(conversation) = news {
+            say(conversation);
+        }
+    };
     Store::open(folder, Durability::Normal, clock, say).unwrap_or_else(|error| panic!("{error}"))
 }
 

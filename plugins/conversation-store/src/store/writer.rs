@@ -30,20 +30,28 @@ pub(crate) trait Write: Send + 'static {
     fn apply(&self, connection: &Connection, changed: &mut Changed) -> Result<Self::Answer, Failure>;
 }
 
+/// What the writer tells, whoever waits.
+pub(crate) enum News<'a> {
+    /// A transaction is durable that has changed this conversation.
+    Changed(&'a Conversation),
+    /// Nothing can be written, and why; or writing goes well, told once.
+    Hampered(Option<&'a Failure>),
+}
+
 /// Takes writes, and answers when they are durable.
 pub(crate) struct Writer {
     lane: Lane<Box<dyn Job>>,
 }
 
 impl Writer {
-    /// Starts the thread. `say` is told each conversation that a transaction has changed, when that is durable.
+    /// Starts the thread. `say` is told what is new.
     pub(crate) fn start(
         connection: Connection,
         claim: Arc<Database>,
-        say: impl Fn(&Conversation) + Send + 'static,
+        say: impl Fn(News<'_>) + Send + 'static,
     ) -> Result<Self, StartError> {
         let work = move |jobs: Jobs<Box<dyn Job>>| {
-            let mut desk = Desk { connection, say };
+            let mut desk = Desk { connection, say, hampered: None };
             desk.work(&jobs);
             database::close_after_writing(desk.connection);
             drop(claim);
@@ -69,9 +77,11 @@ impl Writer {
 struct Desk<Say> {
     connection: Connection,
     say: Say,
+    /// What was told last; nothing when nothing was written yet.
+    hampered: Option<bool>,
 }
 
-impl<Say: Fn(&Conversation)> Desk<Say> {
+impl<Say: Fn(News<'_>)> Desk<Say> {
     /// Writes what comes, and takes out what was deleted while nothing does.
     fn work(&mut self, jobs: &Jobs<Box<dyn Job>>) {
         let mut may_purge = true;
@@ -103,28 +113,50 @@ impl<Say: Fn(&Conversation)> Desk<Say> {
     }
 
     fn write_together(&mut self, mut batch: Batch) {
-        let transaction = match self.connection.transaction_with_behavior(TransactionBehavior::Immediate) {
-            Ok(transaction) => transaction,
-            Err(error) => return settle(batch, &Err(error.into())),
-        };
         if sabotaged("answer-before-commit") {
-            let _ = fill_without_commit(transaction, &mut batch);
+            let _ = self.begin().and_then(|transaction| fill_without_commit(transaction, &mut batch));
             return settle(batch, &Ok(()));
         }
-        match fill(transaction, &mut batch) {
-            Err(_) if batch.len() > 1 => {
-                // One job may have been too large for all of them: now each stands for itself.
-                for job in batch {
-                    self.write_together(vec![job]);
-                }
-            }
-            outcome => {
-                let is_durable = outcome.is_ok() || sabotaged("say-what-was-not-written");
-                let changed = if is_durable { changed_by(&batch) } else { Changed::default() };
-                settle(batch, &outcome);
-                changed.iter().for_each(&self.say);
-            }
+        let before = self.connection.total_changes();
+        let (has_begun, outcome) = match self.begin() {
+            Ok(transaction) => (true, fill(transaction, &mut batch)),
+            Err(failure) => (false, Err(failure)),
+        };
+        if outcome.is_err() && has_begun && batch.len() > 1 {
+            // One job may have been too large for all of them: now each stands for itself.
+            return batch.into_iter().for_each(|job| self.write_together(vec![job]));
         }
+        let has_written = outcome.is_ok() && self.connection.total_changes() > before;
+        self.look(&batch, &outcome, has_written);
+        let is_durable = outcome.is_ok() || sabotaged("say-what-was-not-written");
+        let changed = if is_durable { changed_by(&batch) } else { Changed::default() };
+        settle(batch, &outcome);
+        changed.iter().for_each(|changed| (self.say)(News::Changed(changed)));
+    }
+
+    fn begin(&mut self) -> Result<Transaction<'_>, Failure> {
+        Ok(self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?)
+    }
+
+    /// Tells when writing fails for a reason that may pass, and when it goes well again. What is refused says nothing, and
+    /// neither does what has changed nothing: a file that cannot be written takes that, too.
+    fn look(&mut self, batch: &Batch, outcome: &Result<(), Failure>, has_written: bool) {
+        let own = || batch.iter().filter_map(|job| job.outcome()?.err());
+        let failure = outcome.as_ref().err().into_iter().chain(own()).find(|failure| failure.is_passing());
+        let goes_well = has_written && batch.iter().any(|job| matches!(job.outcome(), Some(Ok(()))));
+        let now = match failure {
+            _ if goes_well => None,
+            Some(failure) if !sabotaged("keep-troubles-secret") => Some(failure),
+            _ => return,
+        };
+        let before = self.hampered.replace(now.is_some());
+        match now {
+            _ if before == Some(now.is_some()) => return,
+            Some(failure) => tracing::error!("nothing can be written: {failure}"),
+            None if before == Some(true) => tracing::info!("`{}` is written again", database::FILE),
+            None => {}
+        }
+        (self.say)(News::Hampered(now));
     }
 }
 
@@ -138,6 +170,9 @@ fn changed_by(batch: &Batch) -> Changed {
 trait Job: Send {
     /// Tries the write and remembers the outcome; says whether it went well.
     fn attempt(&mut self, connection: &Connection) -> bool;
+
+    /// What came of the last attempt, if there was one.
+    fn outcome(&self) -> Option<Result<(), &Failure>>;
 
     /// What it changed, if it went well.
     fn changed(&self) -> &Changed;
@@ -161,6 +196,10 @@ impl<W: Write> Job for Pending<W> {
             self.changed = Changed::default();
         }
         self.outcome.insert(outcome).is_ok()
+    }
+
+    fn outcome(&self) -> Option<Result<(), &Failure>> {
+        self.outcome.as_ref().map(|outcome| outcome.as_ref().map(|_| ()))
     }
 
     fn changed(&self) -> &Changed {

@@ -49,7 +49,7 @@ impl<E: Edges> Turn<E> {
         let Some(step) = &mut progress.step else { return Flow::Parked };
         step.sheet().place(&mut self.claim.places());
         if let Err(error) = patience::append(&*self.edges, self.append_of(step.entries())).await {
-            return fail(progress, Failure::of_call("what a person is asked could not be stored", &error));
+            return fail(progress, Failure::of_store("what a person is asked could not be stored", &error));
         }
         step.sheet().keep_all();
         self.show(step);

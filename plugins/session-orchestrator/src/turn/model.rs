@@ -140,7 +140,7 @@ impl<E: Edges> Turn<E> {
             code: Maybe::Some(failure.code.clone()),
         };
         let stored = self.store_alone(step.ids().retry(attempt), Role::System, chunk).await;
-        stored.map_err(|error| Failure::of_call("that the model is asked again could not be stored", &error))
+        stored.map_err(|error| Failure::of_store("that the model is asked again could not be stored", &error))
     }
 
     /// Stores a chunk as a message of its own, and shows it.

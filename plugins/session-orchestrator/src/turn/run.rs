@@ -80,7 +80,7 @@ impl<E: Edges> Turn<E> {
         match stop.unless_suspended(self.load(progress)).await {
             None => return Flow::Suspended,
             Some(Err(error)) => {
-                return fail(progress, Failure::of_call("the conversation could not be read", &error));
+                return fail(progress, Failure::of_store("the conversation could not be read", &error));
             }
             Some(Ok(())) => {}
         }
@@ -113,7 +113,7 @@ impl<E: Edges> Turn<E> {
             (Next::End(reason), _) => Some(Flow::End(reason)),
             (Next::RunTools, None) => {
                 if let Err(error) = self.keep(step).await {
-                    let failure = Failure::of_call("what the model said could not be kept", &error);
+                    let failure = Failure::of_store("what the model said could not be kept", &error);
                     return Some(fail(progress, failure));
                 }
                 match self.gate(prefix, progress).await {
@@ -133,7 +133,7 @@ impl<E: Edges> Turn<E> {
         step.sheet().place(&mut self.claim.places());
         let stored = patience::append(&*self.edges, self.append_of(step.entries())).await;
         if let Err(error) = stored {
-            return Err(fail(progress, Failure::of_call("the step could not be stored", &error)));
+            return Err(fail(progress, Failure::of_store("the step could not be stored", &error)));
         }
         step.sheet().keep_all();
         self.show(step);

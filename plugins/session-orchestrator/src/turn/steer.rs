@@ -21,7 +21,7 @@ impl<E: Edges> Turn<E> {
             Ok(false) => {
                 let chunk = Chunk::Text { text: text.clone() };
                 if let Err(error) = self.store_alone(message_id.clone(), Role::User, chunk).await {
-                    let failure = Failure::of_call("what was said meanwhile could not be stored", &error);
+                    let failure = Failure::of_store("what was said meanwhile could not be stored", &error);
                     return Some(fail(progress, failure));
                 }
                 if let Some(past) = &mut progress.past {

@@ -259,7 +259,7 @@ async fn a_history_that_cannot_be_read_ends_the_turn() {
     *scene.world.history_fails.lock().unwrap() = Some(CallError::unavailable("disk"));
     let frames = scene.turn("hi").await;
     ended(&scene, &frames, EndReason::Error);
-    assert_eq!(stored(&scene), ["user: hi", "assistant: error unavailable"]);
+    assert_eq!(stored(&scene), ["user: hi", "assistant: error storage"]);
 }
 
 #[tokio::test]
@@ -283,7 +283,7 @@ async fn a_step_that_cannot_be_stored_ends_the_turn_and_comes_with_its_last_entr
     ended(&scene, &scene.turn("hi").await, EndReason::Error);
     assert_eq!(
         stored(&scene),
-        ["user: hi", "assistant: call 1", "tool: 1 gave ran", "assistant: error unavailable"]
+        ["user: hi", "assistant: call 1", "tool: 1 gave ran", "assistant: error storage"]
     );
 }
 

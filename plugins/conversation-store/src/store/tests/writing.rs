@@ -280,22 +280,31 @@ impl Write for Lost {
 }
 
 #[tokio::test]
-async fn what_was_not_written_is_not_said() {
+async fn what_was_not_written_is_not_said_and_what_hampers_is_said_once() {
     let folder = folder();
     let said = Arc::new(Mutex::new(Vec::new()));
     let keep = said.clone();
     let database = Arc::new(Database::claim(folder.path()).unwrap_or_else(|error| panic!("{error}")));
     let connection = database.open_to_write(Durability::Full).unwrap_or_else(|error| panic!("{error}"));
-    let writer = Writer::start(connection, database, move |known: &Conversation| {
-        keep.lock().expect("whole").push(known.latest_seq);
+    let writer = Writer::start(connection, database, move |news: News<'_>| {
+        keep.lock().expect("whole").push(match news {
+            News::Changed(known) => known.latest_seq.to_string(),
+            News::Hampered(None) => "well".to_owned(),
+            News::Hampered(Some(failure)) => failure.to_string(),
+        });
     });
     let writer = writer.unwrap_or_else(|error| panic!("{error}"));
     let write = |message| AppendWrite::prepare(append("c", [message]), 1).expect("prepared");
     writer.write(write(user("1", "hi"))).await.expect("appended");
     writer.write(Limit("max_page_count", 1)).await.expect("set");
-    writer.write(write(long("2", 2_000))).await.expect_err("full");
+    for _ in 0..2 {
+        writer.write(write(long("2", 2_000))).await.expect_err("full");
+    }
     writer.write(write(user("1", "other"))).await.expect_err("a conflict");
     writer.write(Lost(write(user("3", "hi")))).await.expect_err("lost");
+    writer.write(Limit("max_page_count", 1 << 30)).await.expect("set");
+    writer.write(write(user("4", "hi"))).await.expect("appended");
     writer.close().await;
-    assert_eq!(*said.lock().expect("whole"), [1]);
+    let full = "`conversations.db` cannot grow: the disk is full; make room and try again";
+    assert_eq!(*said.lock().expect("whole"), ["well", "1", full, "well", "2"]);
 }

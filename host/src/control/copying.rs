@@ -1,0 +1,96 @@
+//! A copy that somebody asks for over the control socket: a line whenever it is further, the last one about the whole.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::UnixStream;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+
+use super::{PATIENCE, Question, path_in};
+use crate::keeping::{Keeping, Step, refusal};
+
+/// Copies where plugins run; what is told ends with the copy. It is given up when nobody listens any more.
+pub(super) fn begin(
+    keeping: Keeping,
+    runtime: &Handle,
+    path: String,
+    replace: bool,
+) -> mpsc::Receiver<Value> {
+    let (tell, told) = mpsc::channel(1);
+    runtime.spawn(async move {
+        let mut copying = match keeping.back_up(&path, replace) {
+            Ok(copying) => copying,
+            Err(error) => return drop(tell.send(refusal(&error)).await),
+        };
+        loop {
+            let step = tokio::select! {
+                step = copying.next() => step,
+                () = tell.closed() => return,
+            };
+            let (document, is_last) = match step {
+                Ok(Step::Copied(bytes, of)) => (json!({ "bytes": bytes, "of": of }), false),
+                Ok(Step::Complete(copied)) => (json!({ "copied": copied }), true),
+                Err(error) => (refusal(&error), true),
+            };
+            if tell.send(document).await.is_err() || is_last {
+                return;
+            }
+        }
+    });
+    told
+}
+
+/// Tells somebody who asked, until the copy is complete or they have left.
+pub(super) async fn follow(
+    mut told: mpsc::Receiver<Value>,
+    mut left: impl AsyncRead + Unpin,
+    write: &mut (impl AsyncWriteExt + Unpin),
+) -> std::io::Result<()> {
+    loop {
+        let mut byte = [0];
+        let document = tokio::select! {
+            document = told.recv() => document,
+            _ = left.read(&mut byte) => return Ok(()),
+        };
+        let Some(document) = document else { return Ok(()) };
+        write.write_all(format!("{document}\n").as_bytes()).await?;
+    }
+}
+
+/// Has the host of a data folder make a copy, and tells how far it is: bytes, of so many. Dropping it gives the copy up.
+///
+/// # Errors
+/// What the host has refused it with, as a document; `None` when there is no host.
+pub(crate) async fn ask(
+    data: &Path,
+    path: String,
+    replace: bool,
+    mut tell: impl FnMut(u64, u64),
+) -> Option<Result<Value, Value>> {
+    let mut stream = UnixStream::connect(path_in(data)).await.ok()?;
+    let question = json!(Question::Backup { path, replace });
+    let failed = |error: &dyn std::fmt::Display| json!({ "error": format!("the host at `{}` did not go on: {error}", path_in(data).display()) });
+    let asked = tokio::time::timeout(PATIENCE, stream.write_all(format!("{question}\n").as_bytes())).await;
+    if let Err(error) = asked.unwrap_or_else(|passed| Err(passed.into())) {
+        return Some(Err(failed(&error)));
+    }
+    let mut lines = BufReader::new(stream).lines();
+    loop {
+        let line = match lines.next_line().await {
+            Ok(Some(line)) => line,
+            Ok(None) => return Some(Err(failed(&"it closed the connection"))),
+            Err(error) => return Some(Err(failed(&error))),
+        };
+        let mut document: Value = match serde_json::from_str(&line) {
+            Ok(document) => document,
+            Err(error) => return Some(Err(failed(&error))),
+        };
+        match (&document["copied"], document["bytes"].as_u64(), document["of"].as_u64()) {
+            (Value::Null, Some(bytes), Some(of)) => tell(bytes, of),
+            (Value::Null, ..) => return Some(Err(document)),
+            _ => return Some(Ok(document["copied"].take())),
+        }
+    }
+}
