@@ -12,6 +12,8 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 use transom_kernel::{Kernel, LongRunning, Watch};
 
 use crate::control;
+use crate::figures::Asked;
+use crate::memory::MemoryLog;
 use crate::program::{INTERRUPTED, STUCK};
 use crate::reload::Reloader;
 use crate::terminal::complain;
@@ -35,6 +37,10 @@ pub(crate) struct Duty {
     pub(crate) whereabouts: Arc<Whereabouts>,
     /// How long a handler may run until the process ends; `None` for ever.
     pub(crate) watchdog: Option<Duration>,
+    /// Asks plugins for their figures.
+    pub(crate) figures: Asked,
+    /// How often memory is told in the log; `None` for never.
+    pub(crate) memory_log: Option<Duration>,
 }
 
 /// A socket that is bound and not yet anybody's.
@@ -93,7 +99,8 @@ async fn hear(mut signals: Signals, interrupted: watch::Sender<u32>) {
 }
 
 async fn serve(given: oneshot::Receiver<Duty>) {
-    let Ok(Duty { kernel, reloader, runtime, socket, whereabouts, watchdog }) = given.await else { return };
+    let Ok(duty) = given.await else { return };
+    let Duty { kernel, reloader, runtime, socket, whereabouts, watchdog, figures, memory_log } = duty;
     let socket = socket.and_then(|socket| match UnixListener::from_std(socket) {
         Ok(socket) => Some(socket),
         Err(error) => {
@@ -102,12 +109,24 @@ async fn serve(given: oneshot::Receiver<Duty>) {
         }
     });
     let watching = watch_handlers(kernel.watch(), watchdog);
+    let memory = MemoryLog::default();
+    let telling = memory.keep(memory_log, &kernel, &figures, &runtime);
     match socket {
         Some(socket) => {
-            let desk = control::Desk::new(kernel, reloader, runtime, whereabouts);
-            tokio::join!(watching, control::serve(&socket, Arc::new(desk)));
+            let known = control::Known {
+                kernel: kernel.clone(),
+                reloader,
+                runtime: runtime.clone(),
+                whereabouts,
+                figures: figures.clone(),
+                memory: memory.clone(),
+            };
+            let desk = control::Desk::new(known);
+            tokio::join!(watching, telling, control::serve(&socket, Arc::new(desk)));
         }
-        None => watching.await,
+        None => {
+            tokio::join!(watching, telling);
+        }
     }
 }
 

@@ -20,8 +20,10 @@ use transom_kernel::{Kernel, LongRunning, PointMetrics};
 use transom_plugin_api::CallError;
 use transom_plugin_api::sabotage::sabotaged;
 
+use crate::figures::{Asked, Figures};
 use crate::footprint::Footprint;
 use crate::log;
+use crate::memory::MemoryLog;
 use crate::rates::Rates;
 use crate::reload::{ReloadRequest, Reloader};
 use crate::whereabouts::Whereabouts;
@@ -125,28 +127,31 @@ pub(crate) fn ask(data: &Path, question: &Question) -> Result<Value, String> {
     Ok(answer)
 }
 
+/// What is known of a host that runs.
+pub(crate) struct Known {
+    pub(crate) kernel: Kernel,
+    pub(crate) reloader: Arc<Reloader>,
+    /// Where plugins run: what runs their code runs there, and not on this thread.
+    pub(crate) runtime: Handle,
+    pub(crate) whereabouts: Arc<Whereabouts>,
+    /// Asks plugins for their figures.
+    pub(crate) figures: Asked,
+    pub(crate) memory: MemoryLog,
+}
+
 /// What is needed to answer.
 pub(crate) struct Desk {
-    kernel: Kernel,
-    reloader: Arc<Reloader>,
-    /// Where plugins run: what runs their code runs there, and not on this thread.
-    runtime: Handle,
-    whereabouts: Arc<Whereabouts>,
+    known: Known,
     began: Instant,
     rates: Mutex<Rates>,
     seats: Semaphore,
 }
 
 impl Desk {
-    pub(crate) fn new(
-        kernel: Kernel,
-        reloader: Arc<Reloader>,
-        runtime: Handle,
-        whereabouts: Arc<Whereabouts>,
-    ) -> Self {
+    pub(crate) fn new(known: Known) -> Self {
         let seats = Semaphore::new(MOST_ASKING);
         let rates = Mutex::default();
-        Self { kernel, reloader, runtime, whereabouts, began: Instant::now(), rates, seats }
+        Self { known, began: Instant::now(), rates, seats }
     }
 
     async fn answer(self: Arc<Self>, mut stream: UnixStream) -> io::Result<()> {
@@ -171,16 +176,16 @@ impl Desk {
         match question {
             Question::Status => self.status().await,
             Question::Quarantine { plugin } => {
-                outcome(self.kernel.quarantine(&plugin, "the operator asked for it"))
+                outcome(self.known.kernel.quarantine(&plugin, "the operator asked for it"))
             }
-            Question::Release { plugin } => outcome(self.kernel.release(&plugin)),
+            Question::Release { plugin } => outcome(self.known.kernel.release(&plugin)),
             Question::Log { set } => {
-                levels(&self.kernel, set).unwrap_or_else(|problem| json!({ "error": problem }))
+                levels(&self.known.kernel, set).unwrap_or_else(|problem| json!({ "error": problem }))
             }
             Question::Reload { plugins, drain_ms, dry_run } => {
                 let request = ReloadRequest { plugins, drain: drain_ms.map(Duration::from_millis), dry_run };
-                let reloader = Arc::clone(&self.reloader);
-                let reloading = self.runtime.spawn(async move { reloader.reload(&request).await });
+                let reloader = Arc::clone(&self.known.reloader);
+                let reloading = self.known.runtime.spawn(async move { reloader.reload(&request).await });
                 match reloading.await {
                     Ok(Ok(outcome)) => outcome.document(),
                     Ok(Err(refused)) => json!({ "error": refused.to_string().trim_start_matches("error: ") }),
@@ -224,7 +229,8 @@ fn levels(kernel: &Kernel, set: Option<(String, String)>) -> Result<Value, Strin
 
 impl Desk {
     async fn status(&self) -> Value {
-        let Self { kernel, whereabouts, began, .. } = self;
+        let Self { known, began, .. } = self;
+        let Known { kernel, reloader, runtime, whereabouts, figures, memory } = known;
         let mut watch = kernel.watch();
         watch.look();
         tokio::time::sleep(LOOK_AGAIN).await;
@@ -236,6 +242,7 @@ impl Desk {
             // Under the lock, so that looks are kept in the order of their times.
             rates.look(began.elapsed(), &kernel.bridges())
         };
+        let figures = Figures::ask(figures, runtime).await;
         let footprint = Footprint::of_this_process();
         json!({
             "host": {
@@ -243,14 +250,18 @@ impl Desk {
                 "version": env!("CARGO_PKG_VERSION"),
                 "address": whereabouts.address(),
                 "uptimeMs": u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
-            "threads": footprint.map(|footprint| footprint.threads),
-            "residentBytes": footprint.map(|footprint| footprint.resident_bytes),
+                "threads": footprint.map(|footprint| footprint.threads),
+                "residentBytes": footprint.map(|footprint| footprint.resident_bytes),
+                "sinceLastMemoryLine": memory.last_difference(),
+                "mailboxes": kernel.waiting_events(),
             },
             "plugins": kernel.plugins(),
             "points": points,
             "bridges": bridges,
             "running": running,
-            "images": self.reloader.images(),
+            "images": reloader.images(),
+            "sums": figures.sums(),
+            "figures": figures,
         })
     }
 }

@@ -19,6 +19,7 @@
 //! | `attendant` | a thread for signals, the control socket and the watchdog |
 //! | `control` | the control socket, both ends |
 //! | `footprint` | threads and memory of the process |
+//! | `figures`, `memory` | what plugins count; what the log tells about memory |
 
 pub mod assembly;
 pub mod crash;
@@ -33,9 +34,11 @@ mod attendant;
 mod client;
 mod command;
 mod control;
+mod figures;
 mod footprint;
 mod images;
 mod log;
+mod memory;
 mod rates;
 mod residents;
 mod sockets;

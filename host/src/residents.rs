@@ -9,8 +9,8 @@ use tokio::task::JoinHandle;
 use transom_agent::reach::{HTTP_ROUTE, HttpReply, HttpRequest, HttpRoute};
 use transom_kernel::Kernel;
 use transom_plugin_api::hosting::{
-    LISTENING, Listening, PLUGIN_CHANGED, PLUGINS, PluginChange, PluginList, Ready, STARTED_UP, STOPPING,
-    Stopping,
+    FIGURES, Figures, LISTENING, Listening, PLUGIN_CHANGED, PLUGINS, PluginChange, PluginList, Ready,
+    STARTED_UP, STOPPING, Stopping,
 };
 use transom_plugin_api::{CallError, Caller, Emitter, Host, Listener, Ports, Server, StartError};
 
@@ -30,6 +30,8 @@ struct HostPorts {
     changed: Emitter<PluginChange>,
     #[calls(HTTP_ROUTE, optional)]
     routes: Caller<HttpRequest, HttpReply, HttpRoute>,
+    #[calls(FIGURES, optional)]
+    figures: Caller<(), Figures, ()>,
 }
 
 /// The host on its own bus.
@@ -41,6 +43,7 @@ pub(crate) struct Residents {
     whereabouts: Arc<Whereabouts>,
     stopping: Emitter<Stopping>,
     routes: Caller<HttpRequest, HttpReply, HttpRoute>,
+    figures: Caller<(), Figures, ()>,
 }
 
 impl Residents {
@@ -63,7 +66,15 @@ impl Residents {
         let heard = Arc::clone(&whereabouts);
         ports.listening.inline(move |said, context| heard.hear(context.caller(), said))?;
         let changes = tell_changes(kernel.changes(), ports.changed);
-        Ok(Self { changes, _host: host, ready, whereabouts, stopping: ports.stopping, routes: ports.routes })
+        Ok(Self {
+            changes,
+            _host: host,
+            ready,
+            whereabouts,
+            stopping: ports.stopping,
+            routes: ports.routes,
+            figures: ports.figures,
+        })
     }
 
     /// Says that start-up is over.
@@ -81,6 +92,11 @@ impl Residents {
     /// Where transports listen.
     pub(crate) const fn whereabouts(&self) -> &Arc<Whereabouts> {
         &self.whereabouts
+    }
+
+    /// Asks plugins for their figures.
+    pub(crate) const fn figures(&self) -> &Caller<(), Figures, ()> {
+        &self.figures
     }
 
     /// The model that answers when nobody names one, as the route `GET /models` tells it.

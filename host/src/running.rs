@@ -36,6 +36,7 @@ pub struct Running {
     pub disabled: Vec<(String, String)>,
     stop_deadline: Duration,
     watchdog: Option<Duration>,
+    memory_log: Option<Duration>,
 }
 
 /// Why a host does not run. Nothing of it is left.
@@ -125,6 +126,7 @@ impl Running {
         let stop_deadline = Duration::from_secs(manifest.host.stop_deadline_s);
         let vital = Vital::of(plugins, strict);
         let watchdog = manifest.host.watchdog_s.map(Duration::from_secs);
+        let memory_log = Some(manifest.host.memory_log_s).filter(|seconds| *seconds > 0);
         let plan = plan.clone();
         let whereabouts = Arc::clone(residents.whereabouts());
         let (reloader, starting) =
@@ -140,6 +142,7 @@ impl Running {
             stop_deadline,
             reloader: Arc::new(reloader),
             watchdog,
+            memory_log: memory_log.map(Duration::from_secs),
         };
         if let Some((plugin, reason)) = vital.failed(&running.disabled) {
             running.stop().await;
@@ -202,6 +205,8 @@ impl Running {
             socket: socket.ok(),
             whereabouts: Arc::clone(&self.whereabouts),
             watchdog: self.watchdog,
+            figures: self.residents.figures().clone(),
+            memory_log: self.memory_log,
         }
     }
 
