@@ -4,6 +4,7 @@ mod appending;
 mod deleting;
 mod diagnosing;
 mod drafting;
+mod ending;
 mod folding;
 mod forking;
 mod measuring;
