@@ -27,6 +27,8 @@ pub(crate) struct Duty {
     pub(crate) socket: Option<UnixListenerToBe>,
     /// How long a handler may run until the process ends; `None` for ever.
     pub(crate) watchdog: Option<Duration>,
+    /// How often memory is told in the log; `None` for never.
+    pub(crate) memory_log: Option<Duration>,
 }
 
 /// A socket that is bound and not yet anybody's.
@@ -85,7 +87,7 @@ async fn hear(mut signals: Signals, interrupted: watch::Sender<u32>) {
 }
 
 async fn serve(given: oneshot::Receiver<Duty>) {
-    let Ok(Duty { desk, socket, watchdog }) = given.await else { return };
+    let Ok(Duty { desk, socket, watchdog, memory_log }) = given.await else { return };
     let socket = socket.and_then(|socket| match UnixListener::from_std(socket) {
         Ok(socket) => Some(socket),
         Err(error) => {
@@ -94,11 +96,16 @@ async fn serve(given: oneshot::Receiver<Duty>) {
         }
     });
     let watching = watch_handlers(desk.kernel.watch(), watchdog);
+    let (kernel, runtime, figures, memory) =
+        (desk.kernel.clone(), desk.runtime.clone(), desk.figures.clone(), desk.memory.clone());
+    let telling = memory.keep(memory_log, &kernel, &figures, &runtime);
     match socket {
         Some(socket) => {
-            tokio::join!(watching, control::serve(&socket, desk));
+            tokio::join!(watching, telling, control::serve(&socket, desk));
         }
-        None => watching.await,
+        None => {
+            tokio::join!(watching, telling);
+        }
     }
 }
 

@@ -23,10 +23,12 @@ use transom_plugin_api::CallError;
 use transom_plugin_api::hosting::{PluginState, PluginStatus};
 use transom_plugin_api::sabotage::sabotaged;
 
+use crate::figures::{Asked, Figures};
 use crate::footprint::Footprint;
 use crate::hampers::Hampers;
 use crate::keeping::{Keeping, refusal};
 use crate::log;
+use crate::memory::MemoryLog;
 use crate::rates::Rates;
 use crate::reload::{ReloadRequest, Reloader};
 use crate::whereabouts::{Said, Whereabouts};
@@ -159,6 +161,9 @@ pub(crate) struct Desk {
     pub(crate) whereabouts: Arc<Whereabouts>,
     pub(crate) hampers: Arc<Hampers>,
     pub(crate) keeping: Keeping,
+    /// Asks plugins for their figures.
+    pub(crate) figures: Asked,
+    pub(crate) memory: MemoryLog,
 }
 
 /// What answers, and what it remembers of earlier questions.
@@ -266,7 +271,8 @@ fn levels(kernel: &Kernel, set: Option<(String, String)>) -> Result<Value, Strin
 
 impl Clerk {
     async fn status(&self) -> Value {
-        let Self { desk: Desk { kernel, reloader, whereabouts, hampers, .. }, began, .. } = self;
+        let Self { desk, began, .. } = self;
+        let Desk { kernel, reloader, runtime, whereabouts, hampers, figures, memory, .. } = desk;
         let mut watch = kernel.watch();
         watch.look();
         tokio::time::sleep(LOOK_AGAIN).await;
@@ -278,6 +284,7 @@ impl Clerk {
             // Under the lock, so that looks are kept in the order of their times.
             rates.look(began.elapsed(), &kernel.bridges())
         };
+        let figures = Figures::ask(figures, runtime).await;
         let footprint = Footprint::of_this_process();
         let plugins = kernel.plugins().into_iter().map(|plugin| plugin_document(&plugin, hampers));
         let plugins: Vec<Value> = plugins.collect();
@@ -290,12 +297,16 @@ impl Clerk {
                 "uptimeMs": u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
                 "threads": footprint.map(|footprint| footprint.threads),
                 "residentBytes": footprint.map(|footprint| footprint.resident_bytes),
+                "sinceLastMemoryLine": memory.last_difference(),
+                "mailboxes": kernel.waiting_events(),
             },
             "plugins": plugins,
             "points": points,
             "bridges": bridges,
             "running": running,
             "images": reloader.images(),
+            "sums": figures.sums(),
+            "figures": figures,
         })
     }
 }

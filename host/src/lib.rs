@@ -21,6 +21,7 @@
 //! | `keeping` | examinations and copies of conversations, by whoever keeps them |
 //! | `hampers` | what keeps plugins from their work |
 //! | `footprint` | threads and memory of the process |
+//! | `figures`, `memory` | what plugins count; what the log tells about memory |
 
 pub mod assembly;
 pub mod crash;
@@ -35,11 +36,13 @@ mod attendant;
 mod client;
 mod command;
 mod control;
+mod figures;
 mod footprint;
 mod hampers;
 mod images;
 mod keeping;
 mod log;
+mod memory;
 mod rates;
 mod residents;
 mod sockets;

@@ -10,8 +10,8 @@ use transom_agent::log::{BACKUP, Backup, BackupProgress, DOCTOR, Diagnosis, Doct
 use transom_agent::reach::{HTTP_ROUTE, HttpReply, HttpRequest, HttpRoute};
 use transom_kernel::Kernel;
 use transom_plugin_api::hosting::{
-    HAMPERED, Hampered, LISTENING, Listening, PLUGIN_CHANGED, PLUGINS, PluginChange, PluginList, Ready,
-    STARTED_UP, STOPPING, Stopping,
+    FIGURES, Figures, HAMPERED, Hampered, LISTENING, Listening, PLUGIN_CHANGED, PLUGINS, PluginChange,
+    PluginList, Ready, STARTED_UP, STOPPING, Stopping,
 };
 use transom_plugin_api::{
     CallError, Caller, Emitter, Host, Listener, Ports, Server, StartError, StreamCaller,
@@ -41,6 +41,8 @@ struct HostPorts {
     doctor: Caller<Doctor, Diagnosis>,
     #[calls(BACKUP, optional)]
     backup: StreamCaller<Backup, BackupProgress>,
+    #[calls(FIGURES, optional)]
+    figures: Caller<(), Figures, ()>,
 }
 
 /// The host on its own bus.
@@ -54,6 +56,7 @@ pub(crate) struct Residents {
     keeping: Keeping,
     stopping: Emitter<Stopping>,
     routes: Caller<HttpRequest, HttpReply, HttpRoute>,
+    figures: Caller<(), Figures, ()>,
 }
 
 impl Residents {
@@ -80,8 +83,8 @@ impl Residents {
         ports.hampered.inline(move |said, context| heard.hear(context.caller(), said))?;
         let changes = tell_changes(kernel.changes(), ports.changed);
         let keeping = Keeping { doctor: ports.doctor, backup: ports.backup };
-        let (stopping, routes) = (ports.stopping, ports.routes);
-        Ok(Self { changes, _host: host, ready, whereabouts, hampers, keeping, stopping, routes })
+        let (stopping, routes, figures) = (ports.stopping, ports.routes, ports.figures);
+        Ok(Self { changes, _host: host, ready, whereabouts, hampers, keeping, stopping, routes, figures })
     }
 
     /// Says that start-up is over.
@@ -109,6 +112,11 @@ impl Residents {
     /// The way to whoever keeps conversations.
     pub(crate) const fn keeping(&self) -> &Keeping {
         &self.keeping
+    }
+
+    /// Asks plugins for their figures.
+    pub(crate) const fn figures(&self) -> &Caller<(), Figures, ()> {
+        &self.figures
     }
 
     /// The model that answers when nobody names one, as the route `GET /models` tells it.

@@ -16,6 +16,7 @@ use crate::keeping::Keeping;
 use crate::lock::Lock;
 use crate::log;
 use crate::manifest::{Faults, Manifest};
+use crate::memory::MemoryLog;
 use crate::reload::{ReloadOutcome, ReloadRequest, Reloader};
 use crate::residents::Residents;
 use crate::sockets::LentSockets;
@@ -37,6 +38,7 @@ pub struct Running {
     pub disabled: Vec<(String, String)>,
     stop_deadline: Duration,
     watchdog: Option<Duration>,
+    memory_log: Option<Duration>,
 }
 
 /// Why a host does not run. Nothing of it is left.
@@ -126,6 +128,7 @@ impl Running {
         let stop_deadline = Duration::from_secs(manifest.host.stop_deadline_s);
         let vital = Vital::of(plugins, strict);
         let watchdog = manifest.host.watchdog_s.map(Duration::from_secs);
+        let memory_log = Some(manifest.host.memory_log_s).filter(|seconds| *seconds > 0);
         let plan = plan.clone();
         let whereabouts = Arc::clone(residents.whereabouts());
         let (reloader, starting) =
@@ -141,6 +144,7 @@ impl Running {
             stop_deadline,
             reloader: Arc::new(reloader),
             watchdog,
+            memory_log: memory_log.map(Duration::from_secs),
         };
         if let Some((plugin, reason)) = vital.failed(&running.disabled) {
             running.stop().await;
@@ -203,8 +207,10 @@ impl Running {
             whereabouts: Arc::clone(&self.whereabouts),
             hampers: Arc::clone(self.residents.hampers()),
             keeping: self.keeping().clone(),
+            figures: self.residents.figures().clone(),
+            memory: MemoryLog::default(),
         };
-        Duty { desk, socket: socket.ok(), watchdog: self.watchdog }
+        Duty { desk, socket: socket.ok(), watchdog: self.watchdog, memory_log: self.memory_log }
     }
 
     /// The way to whoever keeps conversations.

@@ -309,6 +309,15 @@ impl Draft {
         all.into_iter().map(PointTally::metrics).collect()
     }
 
+    /// Events that wait in mailboxes.
+    pub(crate) fn waiting(&self) -> usize {
+        self.contributions
+            .iter()
+            .filter_map(|listener| listener.mailbox.as_ref())
+            .map(|mailbox| mailbox.depth())
+            .sum()
+    }
+
     /// What is reached over lanes, by point, plugin and name; the lanes of each are added up.
     pub(crate) fn bridges(&self) -> Vec<BridgeStatus> {
         let lanes = self.lanes.values().flatten().map(|lane| {

@@ -233,6 +233,12 @@ impl Kernel {
         self.shared.draft().metrics()
     }
 
+    /// Events that are on their way to queued listeners, in all mailboxes together.
+    #[must_use]
+    pub fn waiting_events(&self) -> usize {
+        self.shared.draft().waiting()
+    }
+
     /// The handlers that are reached by encoding, because they were built with other copies of a contract than those who
     /// emit, apply or call; by point, plugin and name.
     #[must_use]

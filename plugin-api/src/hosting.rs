@@ -1,6 +1,6 @@
 //! Points of the host itself: what it tells its plugins, and what they tell it.
 
-use crate::{Event, List, Maybe, Service, Text, contract};
+use crate::{Event, List, Map, Maybe, Service, Text, contract};
 
 /// A plugin of this host and how it is.
 #[contract]
@@ -145,3 +145,20 @@ pub struct Stopping {
 ///
 /// `host/shutdown.began`: an event; nobody can refuse it; a queued listener with a full mailbox loses the oldest.
 pub const STOPPING: Event<Stopping> = Event::new("host/shutdown.began");
+
+/// How much there is of what a plugin has, at this moment.
+#[contract]
+pub struct Figures {
+    /// By name: lower-case words joined by `-`, such as `viewers`. Figures of one name, from several plugins, are added up.
+    pub figures: Map<u64>,
+}
+
+/// The figure that counts turns that have ended since the plugin started. By it the host tells what a turn leaves behind.
+pub const TURNS_ENDED: &str = "turns-ended";
+
+/// Answers with figures of a plugin; the name is the plugin's id. The host asks now and then, for `transom status` and for
+/// what it logs about its memory. To have figures shown, serve this with numbers that are there already: the host waits half a
+/// second and goes on without them.
+///
+/// `host/figures`: a named service, 30 s; plugins answer, the host asks.
+pub const FIGURES: Service<(), Figures, ()> = Service::named("host/figures");

@@ -82,6 +82,7 @@ fn described(status: &Value) -> String {
         host["pid"],
         burden(host)
     );
+    text += &figures(status);
     for plugin in list(status, "plugins") {
         text += &format!(
             "  {:22} {:8} {:7} {:12} {}{}\n",
@@ -118,6 +119,23 @@ fn described(status: &Value) -> String {
     text += &section("bridged", &bridges(status));
     text += &section("plugin files in memory", &images(status));
     text + &section("running now", &running(status))
+}
+
+/// What is going on, in numbers, and what turns leave behind.
+fn figures(status: &Value) -> String {
+    let mut parts = vec![format!("{} events in mailboxes", status["host"]["mailboxes"])];
+    parts.extend(
+        status["sums"].as_object().into_iter().flatten().map(|(name, value)| format!("{name} {value}")),
+    );
+    let since = &status["host"]["sinceLastMemoryLine"];
+    let memory = match (since["grownBytes"].as_i64(), since["bytesPerTurn"].as_i64()) {
+        (Some(grown), None) => format!("; memory {:+} KiB at the last look", grown / 1024),
+        (Some(grown), Some(each)) => {
+            format!("; memory {:+} KiB at the last look, {:+} KiB a turn", grown / 1024, each / 1024)
+        }
+        _ => String::new(),
+    };
+    format!("  {}{memory}\n", parts.join(", "))
 }
 
 /// Which generation runs, when it is not the first, and how many before it still do.

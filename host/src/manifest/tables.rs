@@ -55,6 +55,9 @@ pub struct HostSettings {
     /// Left out, it never ends for that. 1 to 3600.
     #[setting(min = 1, max = 3600)]
     pub watchdog_s: Option<u64>,
+    /// Seconds between two lines of the log about memory and what takes it; 0 for none. 0 to 86400.
+    #[setting(default = 60, max = 86_400)]
+    pub memory_log_s: u64,
     /// Images of earlier generations that may stay in memory, since none can be taken out: past it plugins are reloaded
     /// only after a restart. 1 to 100000.
     #[setting(default = 200, min = 1, max = 100_000)]
@@ -222,6 +225,7 @@ mod tests {
             stop_deadline_s: 10,
             start_deadline_s: 10,
             watchdog_s: None,
+            memory_log_s: 60,
             retired_images: 200,
             strict: false,
             trusted_keys: None,

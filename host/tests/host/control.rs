@@ -14,6 +14,7 @@ linked_and_dylib![
     the_status_tells_how_long_what_most_and_what_few_took,
     a_plugin_is_quarantined_and_released_by_the_operator,
     with_every_thread_blocked_the_status_names_who_blocks_them,
+    figures_and_memory_are_told_and_ends_are_there_after_a_restart,
 ];
 
 fn unruly(manner: Manner, host: &str) -> Scene {
@@ -181,4 +182,36 @@ async fn the_watchdog_ends_a_host_with_a_blocked_thread() {
         "{errors}"
     );
     asking.into_iter().for_each(|asking| asking.abort());
+}
+
+async fn figures_and_memory_are_told_and_ends_are_there_after_a_restart(manner: Manner) {
+    let scene = Scene::new(manner).with_host("memory_log_s = 1");
+    let host = scene.start().await;
+    host.client.turn("c", "[[say: aye]]").await;
+    let told = async || status(&scene).await;
+    let ended = |told: &Value| told["sums"]["turns-ended"] == 1 && told["sums"]["turns"] == 0;
+    let told = eventually("the figures of a turn", told, ended).await;
+    assert_eq!(told["figures"]["session-orchestrator"]["stalled"], 0);
+    assert!(told["host"]["mailboxes"].is_u64());
+    let line = async || {
+        host.errors().lines().any(|line| line.contains("memory: ") && line.contains("turns-ended 1"))
+    };
+    eventually("a line about memory", line, |told| *told).await;
+    let told = async || status(&scene).await["host"]["sinceLastMemoryLine"]["grownBytes"].is_i64();
+    eventually("the last difference", told, |told| *told).await;
+    let shown = scene.run(&["status"]).await;
+    assert!(
+        shown.output.contains(" events in mailboxes") && shown.output.contains("; memory "),
+        "{}",
+        shown.output
+    );
+    host.stop().await;
+
+    let host = scene.start().await;
+    let streams = host.client.get("/diagnostics/streams").await;
+    assert_eq!(streams["total"]["counts"], json!({ "finished": 1 }), "{streams}");
+    assert_eq!(streams["streams"][0]["conversationId"], "c");
+    let turns = host.client.get("/diagnostics/turns").await;
+    assert_eq!(turns["total"]["counts"], json!({ "stop": 1 }), "{turns}");
+    host.stop().await;
 }

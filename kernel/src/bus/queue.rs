@@ -129,6 +129,11 @@ impl<T> Queue<T> {
         next.poll_push(item, context)
     }
 
+    /// How many items are in it now.
+    pub(crate) fn depth(&self) -> usize {
+        self.lock().items.len()
+    }
+
     /// Says that somebody reads from now on. Said before anybody can hand this queue over.
     pub(crate) fn begin_reading(&self) {
         self.lock().has_reader = true;

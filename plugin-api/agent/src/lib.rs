@@ -11,6 +11,7 @@
 //! | [`tool`] | tools: their definitions, and their running |
 //! | [`queue`] | messages that wait for a turn |
 //! | [`workspace`] | conversations that belong together |
+//! | [`stream`] | streams of frames to viewers, and how they ended |
 //! | [`storage`] | what a plugin has to remember |
 //! | [`reach`] | how a plugin is reached from outside: HTTP routes, WebSocket operations, CLI commands |
 //!
@@ -23,7 +24,8 @@
 //! | [`turn::START`], [`turn::STOP`], [`turn::STATUS`], [`turn::ANSWER`], [`turn::CLOSE`] | service | the orchestrator answers |
 //! | [`turn::WATCH`] | streaming service | the orchestrator answers |
 //! | [`turn::INPUT`], [`turn::SYSTEM_PROMPT`], [`tool::TOOLS`], [`tool::GATE`] | filter | the orchestrator applies, plugins link |
-//! | [`turn::STARTED`], [`turn::SETTLED`] | event | the orchestrator says |
+//! | [`turn::STARTED`], [`turn::SETTLED`], [`turn::STALLED`] | event | the orchestrator says |
+//! | [`stream::ENDED`] | event | transports say, the conversation store hears |
 //! | [`tool::TOOL`] | named service | plugins answer, one name for each tool; the orchestrator calls |
 //! | [`tool::PRINTED`] | event | tools say, and the orchestrator when a tool has answered; the orchestrator hears |
 //! | [`provider::MODEL`] | named streaming service | providers answer, one name for each model; the orchestrator calls |
@@ -180,6 +182,7 @@ pub mod provider;
 pub mod queue;
 pub mod reach;
 pub mod storage;
+pub mod stream;
 pub mod tool;
 pub mod turn;
 pub mod workspace;

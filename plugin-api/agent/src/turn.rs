@@ -228,6 +228,40 @@ pub struct TurnSettled {
 /// `agent/turn.settled` · event · the orchestrator says it
 pub const SETTLED: Event<TurnSettled> = Event::new("agent/turn.settled");
 
+/// What a turn waits for.
+#[contract(grows)]
+#[derive(Eq)]
+pub enum Awaited {
+    /// The model: its first word, or the next one.
+    Model,
+    /// The store, or a plugin that has a say in the turn.
+    Host,
+}
+
+/// A turn that runs has not moved for a while, or moves again.
+#[contract]
+pub struct TurnStalled {
+    /// Which conversation.
+    pub conversation_id: Text,
+    /// Which turn.
+    pub turn_id: Text,
+    /// Which request to the model, from 1; 0 before the first.
+    pub step: u32,
+    /// Milliseconds without anything from what it waits for.
+    pub quiet_ms: u64,
+    /// What it waits for, or waited for.
+    pub waiting_for: Awaited,
+    /// Whether it moves again; then `quiet_ms` is how long it did not.
+    pub resumed: bool,
+}
+
+/// Said by the orchestrator when nothing has come for a turn for `stall_after_s`, again when that time has doubled and so on,
+/// and once more when something comes. A tool at work, a question to a person and the wait before a request is made again
+/// are no stall. Nothing happens to the turn. One that ends while it is stalled says [`SETTLED`] and nothing else.
+///
+/// `agent/turn.stalled` · event · the orchestrator says it
+pub const STALLED: Event<TurnStalled> = Event::new("agent/turn.stalled");
+
 /// What a person said, on its way into a turn.
 #[contract]
 pub struct TurnInput {

@@ -1,7 +1,8 @@
 //! Keeps conversations in SQLite: an append-only log with a gap-free seq, and what follows from it.
 //!
-//! Hears nothing; says [`CHANGED`], and [`HAMPERED`] when nothing can be written. Serves the log ([`APPEND`], [`DRAFT`], [`REPAIR`], [`HISTORY`], [`READ`], [`LOCATE`],
-//! [`DOCTOR`]), copies of everything ([`BACKUP`]), what is known about conversations ([`LIST`], [`FIND`], [`UPDATE`], [`FORK`], [`DELETE`], [`METRICS`]),
+//! Hears [`ENDED`]; says [`CHANGED`], and [`HAMPERED`] when nothing can be written. Serves the log ([`APPEND`], [`DRAFT`],
+//! [`REPAIR`], [`HISTORY`], [`READ`], [`LOCATE`], [`DOCTOR`]), copies of everything ([`BACKUP`]), what is known about
+//! conversations ([`LIST`], [`FIND`], [`UPDATE`], [`FORK`], [`DELETE`], [`METRICS`]),
 //! workspaces, a place for what other plugins have to remember, and the HTTP routes of all that. Does not run turns, or
 //! decide what is appended.
 //!
@@ -20,6 +21,7 @@ mod title;
 mod word;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use transom_agent::conversation::{
     CHANGED, Conversation, Conversations, DELETE, Deleted, FIND, FORK, Fork, LIST, METRICS, Metrics, Query,
@@ -34,6 +36,7 @@ use transom_agent::reach::{HTTP_ROUTE, HttpReply, HttpRequest, HttpRoute};
 use transom_agent::storage::{
     STORAGE_READ, STORAGE_WRITE, StorageRead, StorageRows, StorageWrites, StorageWritten,
 };
+use transom_agent::stream::{ENDED, StreamEnded};
 use transom_agent::workspace::{
     WORKSPACE_DELETE, WORKSPACE_UPDATE, WORKSPACES, Workspace, WorkspaceDeleted, WorkspaceQuery,
     WorkspaceUpdate, Workspaces,
@@ -42,6 +45,12 @@ use transom_plugin_api::hosting::{HAMPERED, Hampered};
 use transom_plugin_api::prelude::*;
 
 use crate::store::{News, Store};
+
+/// Streams to viewers that may end at once without being lost to the count.
+const ENDS: u32 = 65_536;
+
+/// Between two times that those are written.
+const BETWEEN_WRITES: Duration = Duration::from_secs(1);
 
 /// What an operator may set.
 #[derive(Settings)]
@@ -67,6 +76,8 @@ pub struct StorePorts {
     changed: Emitter<Conversation>,
     #[says(HAMPERED)]
     hampered: Emitter<Hampered>,
+    #[hears(ENDED)]
+    stream_ended: Listener<StreamEnded>,
     #[serves(APPEND)]
     append: Server<Append, Appended>,
     #[serves(DRAFT)]
@@ -126,6 +137,7 @@ pub struct StorePorts {
         "PUT /workspaces/:id/title",
         "PUT /workspaces/:id/default-cwd",
         "GET /diagnostics/turns",
+        "GET /diagnostics/streams",
     ])]
     routes: Server<HttpRequest, HttpReply, HttpRoute>,
 }
@@ -149,12 +161,32 @@ impl Plugin for ConversationStore {
         serve_conversations(&ports, &store)?;
         serve_others(&ports, &store)?;
         route::serve(&ports.routes, &store)?;
+        count_streams(&ports.stream_ended, &store, &host)?;
         host.on_stop(async move { store.close().await });
         Ok(())
     }
 }
 
 export_plugin!(ConversationStore, id = "conversation-store", handover = "exclusive");
+
+/// Counts how streams to viewers end. A mailbox, so that nothing is missed while the plugin is replaced.
+fn count_streams(port: &Listener<StreamEnded>, store: &Arc<Store>, host: &Host) -> Result<(), StartError> {
+    port.queued_with(store, Mailbox::drop_oldest(ENDS), async |store, ended, _| {
+        if ended.lost() > 0 {
+            tracing::warn!("{} streams to viewers ended too fast to be counted", ended.lost());
+        }
+        store.stream_ended((*ended).clone());
+    })?;
+    let (store, clock) = (store.clone(), host.clone());
+    host.spawn(async move {
+        loop {
+            store.until_stream_ended().await;
+            clock.sleep(BETWEEN_WRITES).await;
+            store.keep_stream_ends().await;
+        }
+    });
+    Ok(())
+}
 
 fn serve_logs(ports: &StorePorts, store: &Arc<Store>) -> Result<(), StartError> {
     ports.append.serve_with(store, async |store, append, _| store.append(append).await)?;

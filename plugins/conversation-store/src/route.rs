@@ -1,4 +1,4 @@
-//! The store's HTTP routes: conversations, their settings, workspaces, and how turns ended.
+//! The store's HTTP routes: conversations, their settings, workspaces, and how turns and streams ended.
 
 mod body;
 mod conversations;

@@ -9,6 +9,7 @@ mod delete;
 pub(crate) mod diagnostics;
 mod doctor;
 mod drafts;
+mod ends;
 mod failure;
 mod fold;
 mod fork;
@@ -23,6 +24,7 @@ mod repair;
 mod schema;
 mod scratch;
 mod storage;
+mod streams;
 mod tally;
 mod target;
 mod turns;
@@ -43,6 +45,7 @@ use transom_agent::log::{
     Read, Repair, Repaired,
 };
 use transom_agent::storage::{StorageRead, StorageRows, StorageWrites, StorageWritten};
+use transom_agent::stream::StreamEnded;
 use transom_agent::workspace::{Workspace, WorkspaceDeleted, WorkspaceQuery, WorkspaceUpdate, Workspaces};
 use transom_plugin_api::{CallError, List, Shared, StartError};
 
@@ -59,6 +62,7 @@ use self::readers::Readers;
 use self::repair::RepairWrite;
 use self::scratch::Scratch;
 use self::storage::StorageWrite;
+use self::streams::{EndedStreams, Heard};
 use self::update::UpdateWrite;
 use self::workspaces::{WorkspaceDelete, WorkspaceWrite};
 pub(crate) use self::writer::News;
@@ -75,6 +79,7 @@ pub(crate) struct Store {
     writer: Writer,
     readers: Readers,
     copier: Copier,
+    streams: Heard,
     clock: Clock,
 }
 
@@ -92,7 +97,7 @@ impl Store {
         let readers = Readers::start(&database)?;
         let copier = Copier::start(&database)?;
         let writer = Writer::start(connection, database, say)?;
-        Ok(Self { writer, readers, copier, clock: Box::new(clock) })
+        Ok(Self { writer, readers, copier, streams: Heard::default(), clock: Box::new(clock) })
     }
 
     /// The time.
@@ -139,7 +144,10 @@ impl Store {
 
     /// Deletes a conversation: it is gone when this answers, its rows some time later.
     pub(crate) async fn delete(&self, id: &str) -> Result<Deleted, CallError> {
-        self.writer.write(DeleteWrite::prepare(id)?).await
+        let delete = DeleteWrite::prepare(id)?;
+        // What was heard of it goes with the rest.
+        self.keep_stream_ends().await;
+        self.writer.write(delete).await
     }
 
     /// The repaired history of a conversation, or the end of it; empty for an unknown one.
@@ -218,6 +226,30 @@ impl Store {
         self.readers.read(move |connection| Ok(diagnostics::lately(connection, &wanted)?)).await
     }
 
+    /// How streams to viewers ended lately, as far as it is written.
+    pub(crate) async fn ended_streams(&self, wanted: Lately) -> Result<EndedStreams, CallError> {
+        self.readers.read(move |connection| Ok(streams::lately(connection, &wanted)?)).await
+    }
+
+    /// Takes in that a stream to a viewer has ended.
+    pub(crate) fn stream_ended(&self, ended: StreamEnded) {
+        self.streams.add(ended, self.now_ms());
+    }
+
+    /// Waits until a stream has ended that is not written.
+    pub(crate) async fn until_stream_ended(&self) {
+        self.streams.came().await;
+    }
+
+    /// Writes what was heard of streams; what cannot be written now is kept.
+    pub(crate) async fn keep_stream_ends(&self) {
+        let Some(heard) = self.streams.take() else { return };
+        if let Err(error) = self.writer.write(heard.clone()).await {
+            tracing::warn!("how streams to viewers ended is not written yet: {error}");
+            self.streams.give_back(heard);
+        }
+    }
+
     /// Reads every log from its beginning, and tells what does not follow from it.
     pub(crate) async fn diagnose(&self) -> Result<Diagnosis, CallError> {
         let (mut conversations, mut after, mut faults) = (0, 0, Vec::new());
@@ -286,6 +318,7 @@ impl Store {
     /// Takes nothing more, finishes what was accepted, and closes the file. Later calls are `unavailable`.
     pub(crate) async fn close(&self) {
         self.copier.close().await;
+        self.keep_stream_ends().await;
         // The writer comes last: the last connection to close folds the write-ahead log into the file.
         self.readers.close().await;
         self.writer.close().await;

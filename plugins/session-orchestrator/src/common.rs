@@ -1,6 +1,7 @@
 //! What the turns of an orchestrator share.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -16,6 +17,10 @@ pub(crate) struct Common {
     pub(crate) histories: Histories,
     /// Turns that are left to another generation.
     pub(crate) suspended: Suspended,
+    /// How many do not move.
+    pub(crate) stalled: Arc<AtomicU64>,
+    /// How many have ended.
+    pub(crate) ended: AtomicU64,
 }
 
 /// Turns on their way to another generation.

@@ -16,7 +16,7 @@ use transom_agent::log::{
 use transom_agent::provider::{ModelInfo, ModelRequest, ProviderEvent};
 use transom_agent::queue::{Delivered, Steering};
 use transom_agent::tool::{ToolAssembly, ToolCall, ToolDefinition, ToolGate, ToolOutput};
-use transom_agent::turn::{SystemPrompt, TurnInput, TurnSettled, TurnStarted};
+use transom_agent::turn::{SystemPrompt, TurnInput, TurnSettled, TurnStalled, TurnStarted};
 use transom_agent::workspace::Workspace;
 use transom_plugin_api::{CallError, Provided};
 
@@ -35,6 +35,8 @@ pub(crate) trait Edges: Send + Sync + 'static {
     fn now_ms(&self) -> i64;
     /// Waits.
     fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send;
+    /// Waits beside what goes on, which does not depend on it.
+    fn sleep_aside(&self, duration: Duration) -> impl Future<Output = ()> + Send;
     /// Runs something in the background.
     fn spawn(&self, future: impl Future<Output = ()> + Send + 'static);
     /// The folders in which agents may work.
@@ -103,6 +105,8 @@ pub(crate) trait Edges: Send + Sync + 'static {
     fn say_opened(&self, opened: &Opened);
     /// Says that a turn has begun.
     fn say_started(&self, started: &TurnStarted);
+    /// Says that a turn does not move, or moves again.
+    fn say_stalled(&self, stalled: &TurnStalled);
     /// Says that a turn has ended.
     fn say_settled(&self, settled: &TurnSettled);
 }

@@ -1,8 +1,8 @@
 //! Runs turns: one request builder, tool steps, viewers with replay.
 //!
-//! Hears [`PRINTED`] and the host's [`STOPPING`]; says [`STARTED`], [`SETTLED`], [`OPENED`] and, empty, [`PRINTED`]; applies
+//! Hears [`PRINTED`] and the host's [`STOPPING`]; says [`STARTED`], [`STALLED`], [`SETTLED`], [`OPENED`] and, empty, [`PRINTED`]; applies
 //! [`INPUT`], [`SYSTEM_PROMPT`], [`TOOLS`] and [`GATE`]; asks models, tools, the conversation store and, where there is one,
-//! the message queue. Serves [`START`], [`WATCH`], [`STOP`], [`CLOSE`], [`ANSWER`] and [`STATUS`], and the routes
+//! the message queue. Tells the host [`FIGURES`]. Serves [`START`], [`WATCH`], [`STOP`], [`CLOSE`], [`ANSWER`] and [`STATUS`], and the routes
 //! `POST /chat`, `GET /models`, and below `/conversations/:id` `GET /events`, `/last` and `/status`, `POST /answer`, `/close`,
 //! `/open` and `/stop`.
 //! Does not store anything itself, and does not queue messages for a busy conversation.
@@ -64,12 +64,12 @@ use transom_agent::tool::{
     GATE, PRINTED, TOOL, TOOLS, ToolAssembly, ToolCall, ToolDefinition, ToolGate, ToolOutput, ToolPrinted,
 };
 use transom_agent::turn::{
-    ANSWER, AnswerQuestion, Answered, CLOSE, Closed, INPUT, SETTLED, START, STARTED, STATUS, STOP,
-    SYSTEM_PROMPT, StartTurn, Stopped, SystemPrompt, TurnInput, TurnSettled, TurnStarted, TurnStatus, WATCH,
-    Watch,
+    ANSWER, AnswerQuestion, Answered, CLOSE, Closed, INPUT, SETTLED, STALLED, START, STARTED, STATUS, STOP,
+    SYSTEM_PROMPT, StartTurn, Stopped, SystemPrompt, TurnInput, TurnSettled, TurnStalled, TurnStarted,
+    TurnStatus, WATCH, Watch,
 };
 use transom_agent::workspace::{WORKSPACES, WorkspaceQuery, Workspaces};
-use transom_plugin_api::hosting::{STOPPING, Stopping};
+use transom_plugin_api::hosting::{FIGURES, Figures, STOPPING, Stopping};
 use transom_plugin_api::prelude::*;
 
 use crate::edges::bus::Bus;
@@ -110,6 +110,10 @@ pub struct SessionOrchestrator {
     /// Seconds a tool may take; 0 for as long as it needs.
     #[setting(default = 600)]
     tool_timeout_s: u64,
+    /// Seconds without anything from the model after which a turn is told as stalled, in the log and on the bus; 0 for never.
+    /// Nothing else happens to it.
+    #[setting(default = 60)]
+    stall_after_s: u64,
 }
 
 /// What it touches.
@@ -131,6 +135,8 @@ pub struct OrchestratorPorts {
     opened: Emitter<Opened>,
     #[says(STARTED)]
     started: Emitter<TurnStarted>,
+    #[says(STALLED)]
+    stalled: Emitter<TurnStalled>,
     #[says(SETTLED)]
     settled: Emitter<TurnSettled>,
     #[hears(STOPPING)]
@@ -173,6 +179,8 @@ pub struct OrchestratorPorts {
     model: StreamCaller<ModelRequest, ProviderEvent, ModelInfo>,
     #[calls(TOOL)]
     tool: Caller<ToolCall, ToolOutput, ToolDefinition>,
+    #[serves(FIGURES, names = ["session-orchestrator"])]
+    figures: Server<(), Figures, ()>,
     #[serves(HTTP_ROUTE, names = ["GET /models", "GET /conversations/:id/last", "GET /conversations/:id/status", "POST /conversations/:id/answer", "POST /conversations/:id/close", "POST /conversations/:id/open", "POST /conversations/:id/stop"])]
     routes: Server<HttpRequest, HttpReply, HttpRoute>,
     #[serves(HTTP_STREAM, names = ["GET /conversations/:id/events", "POST /chat"])]
@@ -188,6 +196,10 @@ impl Plugin for SessionOrchestrator {
         let orchestrator = Arc::new(Orchestrator::new(bus, self));
         serve_turns(&orchestrator, &ports)?;
         hear_prints(&orchestrator, prints, &ports.printed)?;
+        let told = Arc::clone(&orchestrator);
+        ports
+            .figures
+            .serve_named("session-orchestrator", (), move |(), _| std::future::ready(Ok(told.figures())))?;
         routes::register(&orchestrator, &ports.routes, &ports.streams)?;
         // Before the transports stop, so that those who watch a turn still see its end.
         ports.stopping.queued_with(&orchestrator, Mailbox::coalesce(), async |orchestrator, _, _| {

@@ -6,20 +6,22 @@ mod parked;
 mod reload;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use tokio::sync::watch;
 use transom_agent::conversation::{Conversation, Opened, Status, Update};
 use transom_agent::provider::ModelInfo;
 use transom_agent::tool::ToolPrinted;
 use transom_agent::turn::{Closed, Stopped, TurnStatus, Watch};
-use transom_plugin_api::{CallError, CallErrorKind, Maybe, Provided, Text};
+use transom_plugin_api::hosting::{Figures, TURNS_ENDED};
+use transom_plugin_api::{CallError, CallErrorKind, Map, Maybe, Provided, Text};
 
 pub(crate) use self::last::Last;
 
 use crate::common::Common;
 use crate::edges::Edges;
 use crate::hub::{Claim, Hub, Viewer};
-use crate::turn::{Terms, Turn};
+use crate::turn::{Activity, Terms, Turn};
 use crate::{SessionOrchestrator, admission};
 
 /// Starts turns, and shows and stops those that run.
@@ -46,7 +48,9 @@ impl<E: Edges> Orchestrator<E> {
 
     fn turn(&self, claim: Claim, terms: Terms) -> Turn<E> {
         let (edges, settings) = (Arc::clone(&self.edges), Arc::clone(&self.settings));
-        Turn { edges, settings, common: Arc::clone(&self.common), claim, terms }
+        let common = Arc::clone(&self.common);
+        let activity = Activity::new(self.edges.now_ms(), Arc::clone(&common.stalled));
+        Turn { edges, settings, common, claim, terms, activity }
     }
 
     /// What the store knows about a conversation, if anything.
@@ -169,6 +173,15 @@ impl<E: Edges> Orchestrator<E> {
         let names: Vec<Text> = models.iter().map(|model| model.name.clone()).collect();
         let default = admission::default_model(self.settings.default_model.as_deref(), &names);
         (models, default)
+    }
+
+    /// What is counted for the host.
+    pub(crate) fn figures(&self) -> Figures {
+        let turns = *self.hub.claims().borrow() as u64;
+        let stalled = self.common.stalled.load(Ordering::Relaxed);
+        let ended = self.common.ended.load(Ordering::Relaxed);
+        let figures = [("turns", turns), ("stalled", stalled), (TURNS_ENDED, ended)];
+        Figures { figures: Map::from_iter(figures) }
     }
 
     /// Shows what a running tool printed.

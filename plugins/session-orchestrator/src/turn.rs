@@ -25,6 +25,9 @@ mod retry;
 mod retry_tests;
 mod run;
 mod seal;
+pub(crate) mod stall;
+#[cfg(test)]
+mod stall_tests;
 mod steer;
 #[cfg(test)]
 mod steer_tests;
@@ -46,6 +49,7 @@ use crate::hub::Claim;
 pub(crate) use self::open::Opening;
 pub(crate) use self::patience::is_unclear;
 pub(crate) use self::resume::{Parked, read_parked, turn_of_question};
+pub(crate) use self::stall::Activity;
 
 /// A turn that holds its conversation.
 pub(crate) struct Turn<E> {
@@ -54,6 +58,7 @@ pub(crate) struct Turn<E> {
     pub(crate) common: Arc<Common>,
     pub(crate) claim: Claim,
     pub(crate) terms: Terms,
+    pub(crate) activity: Activity,
 }
 
 /// What was agreed on when the turn was accepted.

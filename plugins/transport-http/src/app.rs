@@ -23,6 +23,7 @@ use crate::follow::Followed;
 use crate::format::Format;
 use crate::routes::{Routes, Way};
 use crate::table::{Directory, Found, Route, Table, Target};
+use crate::viewings::Viewings;
 use crate::{body, cross_origin, decode, failure, frames, openapi, reply};
 
 /// The application in front of a desk.
@@ -88,11 +89,19 @@ pub(crate) struct Desk<R> {
     limits: Limits,
     directory: Directory,
     ready: AtomicBool,
+    viewings: Arc<Viewings>,
 }
 
 impl<R: Routes> Desk<R> {
-    pub(crate) fn new(routes: R, guard: Guard, limits: Limits) -> Self {
-        Self { routes, guard, limits, directory: Directory::default(), ready: AtomicBool::new(false) }
+    pub(crate) fn new(routes: R, guard: Guard, limits: Limits, viewings: Arc<Viewings>) -> Self {
+        Self {
+            routes,
+            guard,
+            limits,
+            directory: Directory::default(),
+            ready: AtomicBool::new(false),
+            viewings,
+        }
     }
 
     /// What `GET /ready` says from now on.
@@ -163,7 +172,7 @@ impl<R: Routes> Desk<R> {
             }
             Way::Streamed => {
                 let opened = self.routes.open(&route.name, request).map_err(failed)?;
-                frames::response(route, Followed::new(self.clone(), opened), format).await
+                frames::response(route, Followed::new(self.clone(), opened), format, &self.viewings).await
             }
         }
     }

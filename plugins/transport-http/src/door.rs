@@ -9,6 +9,7 @@ use transom_plugin_api::{Emitter, Host, Secret, StartError};
 
 use crate::app::{self, Desk, Limits};
 use crate::bus::Bus;
+use crate::viewings::Viewings;
 
 /// Everything it takes to let clients in.
 pub(crate) struct Door {
@@ -20,6 +21,7 @@ pub(crate) struct Door {
     pub(crate) origins: Origins,
     pub(crate) limits: Limits,
     pub(crate) listening: Emitter<Listening>,
+    pub(crate) viewings: Arc<Viewings>,
 }
 
 impl Door {
@@ -32,7 +34,7 @@ impl Door {
         let bound = socket.local_addr()?;
         let needs_token = self.token.is_some();
         let guard = Guard::new(bound, self.token).with_origins(self.origins);
-        let desk = Arc::new(Desk::new(self.bus, guard, self.limits));
+        let desk = Arc::new(Desk::new(self.bus, guard, self.limits, self.viewings));
         // First, so that nobody who gets in is told to wait.
         desk.set_ready(true);
         if self.server.open(socket, app::app(desk))? {

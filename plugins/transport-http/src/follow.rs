@@ -125,13 +125,14 @@ mod tests {
     use super::*;
     use crate::app::Limits;
     use crate::tests::fake::{Fake, FakeFrames, data, fake_frames, go_on, head};
+    use crate::viewings::tests::viewings;
 
     /// A stream that is followed to routes that are played, and where its frames come from.
     fn followed(frames: FakeFrames) -> (Arc<Fake>, Followed<Arc<Fake>>) {
         let fake = Arc::new(Fake::default());
         let guard = Guard::new(([127, 0, 0, 1], 80).into(), None);
         let limits = Limits { body_bytes: 1, body_time: PATIENCE };
-        let desk = Arc::new(Desk::new(fake.clone(), guard, limits));
+        let desk = Arc::new(Desk::new(fake.clone(), guard, limits, viewings().0));
         (fake, Followed::new(desk, frames))
     }
 

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -22,6 +23,10 @@ use crate::format::Format;
 use crate::reply;
 use crate::routes::Frames;
 use crate::table::Route;
+use crate::viewings::{Viewing, Viewings};
+
+/// The header by which a route says whose frames follow.
+const CONVERSATION: &str = "X-Conversation-Id";
 
 /// Silence after which a stream of events says that it is still there: shorter than what proxies tolerate.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -31,6 +36,7 @@ pub(crate) async fn response<F: Frames>(
     route: &Route,
     mut frames: F,
     format: Format,
+    viewings: &Arc<Viewings>,
 ) -> Result<Response, Refused> {
     let head = match poll_fn(|context| frames.poll_next(context)).await {
         Some(Ok(HttpFrame::Head { status, headers })) => (status, headers),
@@ -43,7 +49,9 @@ pub(crate) async fn response<F: Frames>(
     let mut headers = HeaderMap::new();
     reply::add_headers(route, &head.1, &mut headers);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.media_type()));
-    Ok((status, headers, Body::new(FrameBody::new(route, frames, format))).into_response())
+    let conversation = head.1.get(CONVERSATION).filter(|_| status.is_success());
+    let viewing = conversation.map(|conversation| viewings.begin(conversation.clone(), format));
+    Ok((status, headers, Body::new(FrameBody::new(route, frames, format, viewing))).into_response())
 }
 
 /// Dropped by the server when the client is gone, and the frames with it.
@@ -53,13 +61,15 @@ struct FrameBody<F> {
     frames: Option<F>,
     format: Format,
     keep_alive: Option<Interval>,
+    /// Where it is the stream of a conversation.
+    viewing: Option<Viewing>,
 }
 
 impl<F: Frames> FrameBody<F> {
-    fn new(route: &Route, frames: F, format: Format) -> Self {
+    fn new(route: &Route, frames: F, format: Format, viewing: Option<Viewing>) -> Self {
         let keep_alive =
             (format == Format::Events).then(|| interval_at(Instant::now() + KEEP_ALIVE, KEEP_ALIVE));
-        Self { route: route.name.clone(), frames: Some(frames), format, keep_alive }
+        Self { route: route.name.clone(), frames: Some(frames), format, keep_alive, viewing }
     }
 
     /// The next piece of the body.
@@ -83,9 +93,15 @@ impl<F: Frames> FrameBody<F> {
                 Poll::Ready(Some(Err(error))) => Some(self.end_with(&error)),
                 Poll::Ready(None) => {
                     self.frames = None;
+                    if let Some(viewing) = &mut self.viewing {
+                        viewing.over();
+                    }
                     None
                 }
             };
+            if let (Some(viewing), Some(piece)) = (&mut self.viewing, &piece) {
+                viewing.wrote(piece);
+            }
             if let Some(interval) = &mut self.keep_alive {
                 interval.reset();
             }
@@ -101,6 +117,9 @@ impl<F: Frames> FrameBody<F> {
             _ => tracing::error!("route `{}` failed in the middle of its answer: {error}", self.route),
         }
         self.frames = None;
+        if let Some(viewing) = &mut self.viewing {
+            viewing.failed();
+        }
         self.format.written(&json!({ "type": "error", "message": public_message(error) }).to_string(), None)
     }
 
@@ -128,6 +147,7 @@ mod tests {
     use crate::routes::Way;
     use crate::table::Target;
     use crate::tests::fake::{FakeFrames, data, fake_frames, head};
+    use crate::viewings::tests::viewings;
 
     fn route() -> Route {
         Route { target: Target::Offered(Way::Streamed), name: "GET /x".to_owned(), plugin: "some".to_owned() }
@@ -139,7 +159,7 @@ mod tests {
     }
 
     fn body(frames: FakeFrames, format: Format) -> FrameBody<FakeFrames> {
-        FrameBody::new(&route(), frames, format)
+        FrameBody::new(&route(), frames, format, None)
     }
 
     #[tokio::test(start_paused = true)]
@@ -208,6 +228,9 @@ mod tests {
     async fn data_before_a_head_is_an_error_of_the_route() {
         let (sender, frames) = fake_frames();
         sender.send(data(1)).unwrap();
-        assert_eq!(response(&route(), frames, Format::Lines).await.unwrap_err().status().as_u16(), 500);
+        assert_eq!(
+            response(&route(), frames, Format::Lines, &viewings().0).await.unwrap_err().status().as_u16(),
+            500
+        );
     }
 }

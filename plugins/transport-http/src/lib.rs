@@ -1,6 +1,7 @@
 //! Serves over HTTP whatever routes are registered.
 //!
-//! Says [`LISTENING`](hosting::LISTENING); asks whoever registered at [`HTTP_ROUTE`] and [`HTTP_STREAM`], and the host's
+//! Says [`LISTENING`](hosting::LISTENING) and [`ENDED`]; hears the host's [`STOPPING`](hosting::STOPPING), and tells it
+//! [`FIGURES`](hosting::FIGURES). Asks whoever registered at [`HTTP_ROUTE`] and [`HTTP_STREAM`], and the host's
 //! [`STARTED_UP`](hosting::STARTED_UP) and [`PLUGINS`](hosting::PLUGINS).
 //! Does not know what it serves, keep anything between two requests, or speak TLS.
 //!
@@ -18,6 +19,7 @@
 //! | `own`, `openapi` | the transport's own routes, and what is served, written as OpenAPI |
 //! | `decode`, `body` | what a client sent, checked and read |
 //! | `reply`, `frames`, `format` | what it gets: one document, or a stream of them as NDJSON or SSE |
+//! | `viewings` | streams of conversations that are open, and what is told when they end |
 //! | `follow` | a stream that goes on with the documents of another request |
 //! | `failure` | what it gets instead |
 //! | `routes`, `bus` | the far side as the server sees it, and that side's bus |
@@ -42,20 +44,24 @@ mod routes;
 mod table;
 #[cfg(test)]
 mod tests;
+mod viewings;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use transom_agent::reach::{HTTP_ROUTE, HTTP_STREAM, HttpFrame, HttpReply, HttpRequest, HttpRoute};
-use transom_entrance::{Origins, Server, Times, address, start_up};
-use transom_plugin_api::hosting::{self, Listening, PluginList, Ready};
+use transom_agent::stream::{ENDED, StreamEnd, StreamEnded};
+use transom_entrance::{Origins, Times, address, start_up};
+use transom_plugin_api::hosting::{self, Figures, Listening, PluginList, Ready, Stopping};
 use transom_plugin_api::{
-    Caller, Emitter, Host, Plugin, Ports, Secret, Settings, StartError, StreamCaller, export_plugin,
+    Caller, Emitter, Host, Listener, Map, Plugin, Ports, Secret, Server, Settings, StartError, StreamCaller,
+    export_plugin,
 };
 
 use crate::app::Limits;
 use crate::bus::Bus;
 use crate::door::Door;
+use crate::viewings::Viewings;
 
 /// For requests under way when the plugin is stopped: less than the 5 s that all of its stopping may take.
 const GRACE: Duration = Duration::from_secs(4);
@@ -88,6 +94,12 @@ pub struct TransportHttpPorts {
     started_up: Caller<(), Ready>,
     #[says(hosting::LISTENING)]
     listening: Emitter<Listening>,
+    #[hears(hosting::STOPPING)]
+    stopping: Listener<Stopping>,
+    #[says(ENDED)]
+    ended: Emitter<StreamEnded>,
+    #[serves(hosting::FIGURES, names = ["transport-http"])]
+    figures: Server<(), Figures, ()>,
     #[calls(hosting::PLUGINS)]
     plugins: Caller<(), PluginList>,
     #[calls(HTTP_ROUTE, optional)]
@@ -100,7 +112,8 @@ impl Plugin for TransportHttp {
     type Ports = TransportHttpPorts;
 
     async fn start(self, ports: TransportHttpPorts, host: Host) -> Result<(), StartError> {
-        let TransportHttpPorts { started_up, listening, plugins, route, stream } = ports;
+        let TransportHttpPorts { started_up, listening, stopping, ended, figures, plugins, route, stream } =
+            ports;
         let wanted = address::parse(&self.listen)?;
         address::permit(wanted, self.token.as_ref())?;
         let origins = Origins::parse(&self.origins)?;
@@ -109,7 +122,14 @@ impl Plugin for TransportHttp {
             body_time: Duration::from_secs(self.body_timeout_s),
         };
         let times = Times { head: Duration::from_secs(self.header_timeout_s), grace: GRACE };
-        let server = Arc::new(Server::new(times));
+        let server = Arc::new(transom_entrance::Server::new(times));
+        let clock = host.clone();
+        let viewings = Viewings::new(move |stream| ended.emit(stream), move || clock.now_ms());
+        let stops = Arc::clone(&viewings);
+        stopping.inline(move |_, _| stops.leave(StreamEnd::HostStopped))?;
+        figures.serve_named_with("transport-http", (), &viewings, async |viewings, (), _| {
+            Ok(Figures { figures: Map::from_iter([("viewers", viewings.open())]) })
+        })?;
         let door = Door {
             host: host.clone(),
             server: server.clone(),
@@ -119,6 +139,7 @@ impl Plugin for TransportHttp {
             origins,
             limits,
             listening,
+            viewings: Arc::clone(&viewings),
         };
         if start_up::is_over(&started_up).await {
             // A later generation: it takes over while the one before still serves, or leaves it where it is.
@@ -130,6 +151,7 @@ impl Plugin for TransportHttp {
         let retiring = server.clone();
         host.on_drain(move |patience| {
             let server = retiring.clone();
+            viewings.leave(StreamEnd::Reloaded);
             // Its successor has its place by now, and accepts from the same socket.
             async move { server.retire(patience).await }
         });

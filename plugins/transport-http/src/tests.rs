@@ -11,15 +11,17 @@ mod retiring;
 mod streams;
 
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use transom_agent::stream::{StreamEnd, StreamEnded};
 use transom_entrance::{Guard, Origins, Server, Times};
 use transom_plugin_api::Secret;
 
 use self::client::Client;
 use self::fake::Fake;
 use crate::app::{Desk, Limits, app};
+use crate::viewings::{self, Viewings};
 
 /// No fact that a test waits for takes this long.
 pub(crate) const BOUND: Duration = Duration::from_secs(20);
@@ -40,6 +42,9 @@ struct Served {
     desk: Arc<Desk<Arc<Fake>>>,
     server: Arc<Server>,
     fake: Arc<Fake>,
+    viewings: Arc<Viewings>,
+    /// Streams that have ended.
+    ended: Arc<Mutex<Vec<StreamEnded>>>,
 }
 
 impl Served {
@@ -57,11 +62,12 @@ impl Served {
         socket.set_nonblocking(true).unwrap();
         let address = socket.local_addr().unwrap();
         let fake = Arc::new(Fake::default());
+        let (viewings, ended) = viewings::tests::viewings();
         let limits = Limits { body_bytes: BODY_LIMIT, body_time: DAY };
         let origins = Origins::parse(&[FRIEND.to_owned()]).unwrap();
         let guard = Guard::new(address, token.map(Secret::new)).with_origins(origins);
-        let desk = Arc::new(Desk::new(fake.clone(), guard, limits));
-        Self { address, socket, desk, server: Arc::new(Server::new(times)), fake }
+        let desk = Arc::new(Desk::new(fake.clone(), guard, limits, viewings.clone()));
+        Self { address, socket, desk, server: Arc::new(Server::new(times)), fake, viewings, ended }
     }
 
     /// Opened, and everybody on this machine may ask.
@@ -85,6 +91,18 @@ impl Served {
 
     async fn client(&self) -> Client {
         Client::connect(self.address).await
+    }
+
+    /// Waits until so many streams have ended, and says over what they came and why they ended.
+    async fn ended(&self, count: usize) -> Vec<(String, StreamEnd, u64)> {
+        let ended = async {
+            while self.ended.lock().unwrap().len() < count {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(BOUND, ended).await.unwrap();
+        let line = |ended: &StreamEnded| (ended.transport.to_string(), ended.reason.clone(), ended.frames);
+        self.ended.lock().unwrap().iter().map(line).collect()
     }
 
     /// One request on a connection of its own.

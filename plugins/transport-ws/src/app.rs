@@ -11,6 +11,7 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tracing::Instrument;
 use transom_entrance::{Guard, Refused};
+use transom_plugin_api::Text;
 
 use crate::connection::{Shared, serve};
 use crate::connections::{Connections, Place};
@@ -44,7 +45,10 @@ impl<C: Conversations> Desk<C> {
         handshake::move_token(&mut parts.headers);
         self.guard.admit(&parts)?;
         let answer = handshake::answer(&parts)?;
-        let place = self.connections.place().ok_or_else(too_many)?;
+        let place = self.connections.place().ok_or_else(|| {
+            self.shared.viewings.refused(&Text::new());
+            too_many()
+        })?;
         let span = tracing::info_span!("connection", path = parts.uri.path());
         tokio::spawn(taken_over(upgraded, place, self.shared.clone()).instrument(span));
         Ok(answer)

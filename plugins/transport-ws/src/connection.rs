@@ -12,12 +12,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
+use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
-use tokio_tungstenite::tungstenite::{Error, Message};
 use tracing::Instrument;
 use transom_agent::event::Cursor;
+use transom_agent::stream::StreamEnd;
 use transom_entrance::public_message;
 use transom_plugin_api::{CallError, CallErrorKind, Text};
 
@@ -26,13 +26,15 @@ use crate::board::Board;
 use crate::connections::{Leave, Place};
 use crate::conversations::Conversations;
 use crate::encoded::Encoder;
+use crate::end::{End, end_of};
 use crate::lanes::Lanes;
 use crate::outbox::Outbox;
 use crate::perform::{Began, fail, perform, refuse};
 use crate::pulse::{Metered, Pulse};
 use crate::said::Said;
 use crate::view::{Start, view};
-use crate::wire::{self, Patience, Unwritten};
+use crate::viewings::{Viewings, Why};
+use crate::wire::{self, Patience};
 
 /// Operations of one connection that have not ended. Before there are fewer, nothing more is read from it.
 const MOST_OPERATIONS: usize = 64;
@@ -46,6 +48,7 @@ pub(crate) struct Shared<C> {
     pub(crate) encoder: Encoder,
     pub(crate) board: Arc<Board>,
     pub(crate) limits: Limits,
+    pub(crate) viewings: Arc<Viewings>,
 }
 
 /// What one connection may take.
@@ -61,17 +64,6 @@ pub(crate) struct Limits {
     pub(crate) ping: Duration,
     /// For it to take something.
     pub(crate) stall: Duration,
-}
-
-/// Why a connection ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
-    /// The client left.
-    Left,
-    /// The client is to leave, for that reason.
-    Told(CloseCode, &'static str),
-    /// Nobody is there to be told anything.
-    Dead(Unwritten),
 }
 
 /// Serves a connection to its end.
@@ -103,11 +95,15 @@ where
     let outbox = Arc::new(outbox);
     {
         let mut writing = pin!(wire::write(&mut sink, queue, &pulse, Patience { ping, stall }));
-        let working = Connection::new(shared, outbox.clone(), &pulse).work(&mut stream, leave);
+        let why = Why::default();
+        let connection = Connection::new(shared, outbox.clone(), &pulse, why.clone());
+        // Pinned, so that what is watched ends when it is known why.
+        let mut working = pin!(connection.work(&mut stream, leave));
         let end = tokio::select! {
             unwritten = writing.as_mut() => End::Dead(unwritten),
-            end = working => end,
+            end = working.as_mut() => end,
         };
+        why.give(end.of_views());
         match end {
             End::Told(code, reason) => {
                 outbox.close(code, reason);
@@ -147,6 +143,7 @@ enum Done {
 /// A conversation that is watched.
 struct Viewed {
     number: u64,
+    why: Why,
     stop: AbortHandle,
 }
 
@@ -158,17 +155,29 @@ struct Connection<'a, C> {
     running: FuturesUnordered<Running>,
     views: HashMap<Text, Viewed>,
     last_view: u64,
+    /// Why it ends.
+    why: Why,
 }
 
 impl<'a, C: Conversations> Connection<'a, C> {
-    fn new(shared: Arc<Shared<C>>, outbox: Arc<Outbox>, pulse: &'a Pulse) -> Self {
-        let running = FuturesUnordered::new();
-        Self { shared, outbox, pulse, lanes: Lanes::default(), running, views: HashMap::new(), last_view: 0 }
+    fn new(shared: Arc<Shared<C>>, outbox: Arc<Outbox>, pulse: &'a Pulse, why: Why) -> Self {
+        let (lanes, running, views) = (Lanes::default(), FuturesUnordered::new(), HashMap::new());
+        Self { shared, outbox, pulse, lanes, running, views, last_view: 0, why }
     }
 
     /// Does what it is asked until one of the two leaves.
     async fn work<S: AsyncRead + AsyncWrite + Unpin>(
         mut self,
+        stream: &mut SplitStream<WebSocketStream<S>>,
+        leave: watch::Receiver<Leave>,
+    ) -> End {
+        let end = self.until_left(stream, leave).await;
+        self.why.give(end.of_views());
+        end
+    }
+
+    async fn until_left<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
         stream: &mut SplitStream<WebSocketStream<S>>,
         mut leave: watch::Receiver<Leave>,
     ) -> End {
@@ -187,14 +196,15 @@ impl<'a, C: Conversations> Connection<'a, C> {
                 _ = leave.wait_for(|leave| *leave != Leave::No) => break,
             }
         }
-        let why = *leave.borrow();
-        self.finish().await;
-        match why {
+        let end = match *leave.borrow() {
             Leave::Replaced => {
                 End::Told(CloseCode::Restart, "the server is replaced: connect again, with your cursors")
             }
             _ => End::Told(CloseCode::Away, "the server stops"),
-        }
+        };
+        self.why.give(end.of_views());
+        self.finish().await;
+        end
     }
 
     /// Waits for the operations; what is watched goes on elsewhere.
@@ -299,6 +309,7 @@ impl<'a, C: Conversations> Connection<'a, C> {
 
     fn unsubscribe(&mut self, conversation: &Text) {
         if let Some(viewed) = self.views.remove(conversation) {
+            viewed.why.give(StreamEnd::Unsubscribed);
             viewed.stop.abort();
         }
     }
@@ -320,6 +331,7 @@ impl<'a, C: Conversations> Connection<'a, C> {
     fn view(&mut self, conversation: Text, start: Start) -> Result<(), CallError> {
         let most = self.shared.limits.subscriptions;
         if self.views.len() >= most {
+            self.shared.viewings.refused(&conversation);
             return Err(CallError::new(
                 CallErrorKind::Refused,
                 format!("this connection watches {most} conversations already: unsubscribe from one"),
@@ -328,12 +340,18 @@ impl<'a, C: Conversations> Connection<'a, C> {
         self.last_view += 1;
         let number = self.last_view;
         let (shared, outbox, viewed) = (self.shared.clone(), self.outbox.clone(), conversation.clone());
+        let mut seen = shared.viewings.begin(&viewed, &self.why);
+        let why = seen.why();
         let (viewing, stop) = abortable(async move {
-            if let Err(error) = view(&shared, &outbox, &viewed, start).await {
-                end_view(&outbox, &viewed, &error).await;
+            match view(&shared, &outbox, &viewed, start, &mut seen).await {
+                Ok(()) => seen.why().give(StreamEnd::Behind),
+                Err(error) => {
+                    seen.failed();
+                    end_view(&outbox, &viewed, &error).await;
+                }
             }
         });
-        self.views.insert(conversation.clone(), Viewed { number, stop });
+        self.views.insert(conversation.clone(), Viewed { number, why, stop });
         self.running.push(Box::pin(async move {
             // It makes no difference which of the two ended it.
             let _ = viewing.await;
@@ -359,26 +377,4 @@ async fn tell_news<C>(shared: Arc<Shared<C>>, outbox: Arc<Outbox>) -> Done {
         let note = reader.next().await;
         outbox.send(note).await;
     }
-}
-
-/// How a connection ends whose next message could not be read.
-fn end_of(error: &Error) -> End {
-    match error {
-        Error::Capacity(CapacityError::MessageTooLong { .. }) => {
-            End::Told(CloseCode::Size, "a message is larger than it may be")
-        }
-        Error::Utf8(_) => End::Told(CloseCode::Invalid, "a text is not UTF-8"),
-        Error::Protocol(problem) if !is_end(problem) => End::Told(CloseCode::Protocol, "a frame is none"),
-        _ => End::Left,
-    }
-}
-
-/// Whether the other end only left without a word.
-const fn is_end(problem: &ProtocolError) -> bool {
-    matches!(
-        problem,
-        ProtocolError::ResetWithoutClosingHandshake
-            | ProtocolError::SendAfterClosing
-            | ProtocolError::ReceivedAfterClosing
-    )
 }

@@ -46,6 +46,11 @@ impl Connections {
         Some(Place { _held: held, leave: self.leave.subscribe() })
     }
 
+    /// How many there are.
+    pub(crate) fn count(&self) -> u64 {
+        self.most as u64 - self.free.available_permits() as u64
+    }
+
     /// Tells all of them to leave, and waits until they have; after `patience` they are cut off.
     pub(crate) async fn dismiss(&self, why: Leave, patience: Duration) {
         self.tell(why);

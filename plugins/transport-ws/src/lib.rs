@@ -1,6 +1,7 @@
 //! Serves conversations over WebSocket: any number of them on one connection.
 //!
-//! Says [`LISTENING`](hosting::LISTENING); hears [`OPENED`] and [`CHANGED`]; asks whoever answers [`START`], [`STOP`],
+//! Says [`LISTENING`](hosting::LISTENING) and [`ENDED`]; hears [`OPENED`], [`CHANGED`] and the host's
+//! [`STOPPING`](hosting::STOPPING), and tells it [`FIGURES`](hosting::FIGURES); asks whoever answers [`START`], [`STOP`],
 //! [`WATCH`] and [`ANSWER`], if they are there [`ENQUEUE`], [`REQUEUE`] and [`FIND`], and whoever registered at
 //! [`WS_OPERATION`].
 //! Does not keep anything of a conversation, decide what a viewer is shown, or speak TLS.
@@ -28,10 +29,12 @@
 //! | `handshake` | what makes a request one for a WebSocket, and what it is answered |
 //! | `connections` | how many there may be, and how they end |
 //! | `connection` | one of them: what it was asked, what runs for it |
+//! | `end` | why it ends |
 //! | `asked`, `fields` | what a client says, checked and read |
 //! | `lanes` | what waits behind what |
 //! | `perform` | one operation, from the call to the reply |
 //! | `view` | one conversation on one connection, through reloads of the orchestrator |
+//! | `viewings` | what is watched, and what is told when that ends |
 //! | `encoded` | frames, written once for all viewers |
 //! | `board` | news for everybody: the latest of each conversation |
 //! | `said` | what clients are told |
@@ -49,6 +52,7 @@ mod connections;
 mod conversations;
 mod door;
 mod encoded;
+mod end;
 mod fields;
 mod handshake;
 mod lanes;
@@ -59,6 +63,7 @@ mod said;
 #[cfg(test)]
 mod tests;
 mod view;
+mod viewings;
 mod wire;
 
 use std::sync::Arc;
@@ -68,14 +73,15 @@ use transom_agent::conversation::{CHANGED, Conversation, FIND, OPENED, Opened};
 use transom_agent::event::AgentEvent;
 use transom_agent::queue::{ENQUEUE, Enqueue, Enqueued, REQUEUE, Requeue, Requeued};
 use transom_agent::reach::{Verb, WS_OPERATION};
+use transom_agent::stream::{ENDED, StreamEnd, StreamEnded};
 use transom_agent::turn::{
     ANSWER, AnswerQuestion, Answered, START, STOP, StartTurn, Stopped, TurnStarted, WATCH, Watch,
 };
-use transom_entrance::{Origins, Server, Times, address, start_up};
-use transom_plugin_api::hosting::{self, Listening, Ready};
+use transom_entrance::{Origins, Times, address, start_up};
+use transom_plugin_api::hosting::{self, Figures, Listening, Ready, Stopping};
 use transom_plugin_api::{
-    Caller, Emitter, Host, Json, Listener, Plugin, Ports, Secret, Settings, StartError, StreamCaller, Text,
-    export_plugin,
+    Caller, Emitter, Host, Json, Listener, Map, Plugin, Ports, Secret, Server, Settings, StartError,
+    StreamCaller, Text, export_plugin,
 };
 
 use crate::board::Board;
@@ -84,6 +90,7 @@ use crate::connection::{Limits, Shared};
 use crate::connections::{Connections, Leave};
 use crate::door::Door;
 use crate::encoded::Encoder;
+use crate::viewings::Viewings;
 
 /// For what is under way when the plugin is stopped: less than the 5 s that all of its stopping may take.
 const GRACE: Duration = Duration::from_secs(4);
@@ -129,6 +136,12 @@ pub struct TransportWsPorts {
     started_up: Caller<(), Ready>,
     #[says(hosting::LISTENING)]
     listening: Emitter<Listening>,
+    #[hears(hosting::STOPPING)]
+    stopping: Listener<Stopping>,
+    #[says(ENDED)]
+    ended: Emitter<StreamEnded>,
+    #[serves(hosting::FIGURES, names = ["transport-ws"])]
+    figures: Server<(), Figures, ()>,
     #[hears(OPENED)]
     opened: Listener<Opened>,
     #[hears(CHANGED)]
@@ -177,8 +190,22 @@ impl Plugin for TransportWs {
         ports.opened.inline(move |event, _| opened.post_opened(event))?;
         ports.changed.inline(move |conversation, _| changed.post_status(conversation))?;
         let times = Times { head: Duration::from_secs(self.header_timeout_s.into()), grace: GRACE };
-        let server = Arc::new(Server::new(times));
+        let server = Arc::new(transom_entrance::Server::new(times));
         let connections = Arc::new(Connections::new(self.connections));
+        let (clock, ended) = (host.clone(), ports.ended);
+        let viewings = Arc::new(Viewings::new(move |view| ended.emit(view), move || clock.now_ms()));
+        let stops = viewings.clone();
+        ports.stopping.inline(move |_, _| stops.leave(StreamEnd::HostStopped))?;
+        let counted = (viewings.clone(), connections.clone());
+        ports.figures.serve_named_with(
+            "transport-ws",
+            (),
+            &counted,
+            async |(viewings, connections), (), _| {
+                let figures = [("viewers", viewings.open()), ("connections", connections.count())];
+                Ok(Figures { figures: Map::from_iter(figures) })
+            },
+        )?;
         let limits = self.limits();
         let bus = Bus {
             start: ports.start,
@@ -194,7 +221,13 @@ impl Plugin for TransportWs {
             host: host.clone(),
             server: server.clone(),
             connections: connections.clone(),
-            shared: Arc::new(Shared { far: bus, encoder: Encoder::default(), board, limits }),
+            shared: Arc::new(Shared {
+                far: bus,
+                encoder: Encoder::default(),
+                board,
+                limits,
+                viewings: viewings.clone(),
+            }),
             address: wanted,
             token: self.token,
             origins,
@@ -210,6 +243,7 @@ impl Plugin for TransportWs {
         let retiring = (server.clone(), connections.clone());
         host.on_drain(move |patience| {
             let (server, connections) = retiring.clone();
+            viewings.leave(StreamEnd::Reloaded);
             async move {
                 // Its successor accepts from the same socket by now, and clients come back to that with their cursors.
                 tokio::join!(server.retire(patience), connections.dismiss(Leave::Replaced, patience));

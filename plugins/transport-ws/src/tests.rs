@@ -3,6 +3,7 @@
 mod asking;
 mod bounds;
 mod client;
+mod ending;
 mod entering;
 mod fake;
 mod fuzz;
@@ -11,10 +12,11 @@ mod news;
 mod watching;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use transom_agent::conversation::Conversation;
+use transom_agent::stream::{StreamEnd, StreamEnded};
 use transom_entrance::{Guard, Origins, Server, Times};
 use transom_plugin_api::Secret;
 
@@ -25,6 +27,7 @@ use crate::board::Board;
 use crate::connection::{Limits, Shared};
 use crate::connections::Connections;
 use crate::encoded::Encoder;
+use crate::viewings::Viewings;
 
 /// No fact that a test waits for takes this long.
 pub(crate) const BOUND: Duration = Duration::from_secs(20);
@@ -47,6 +50,8 @@ struct Served {
     server: Arc<Server>,
     connections: Arc<Connections>,
     shared: Arc<Shared<Fake>>,
+    /// Views that have ended.
+    ended: Arc<Mutex<Vec<StreamEnded>>>,
 }
 
 impl Served {
@@ -59,18 +64,33 @@ impl Served {
         socket.set_nonblocking(true).unwrap();
         let address = socket.local_addr().unwrap();
         let (far, encoder, board) = (Fake::default(), Encoder::default(), Arc::new(Board::default()));
-        let shared = Arc::new(Shared { far, encoder, board, limits });
+        let ended: Arc<Mutex<Vec<StreamEnded>>> = Arc::default();
+        let keep = ended.clone();
+        let viewings = Viewings::new(move |view| keep.lock().unwrap().push(view.clone()), || 7);
+        let shared = Arc::new(Shared { far, encoder, board, limits, viewings: Arc::new(viewings) });
         let connections = Arc::new(Connections::new(4));
         let origins = Origins::parse(&[FRIEND.to_owned()]).unwrap();
         let guard = Guard::new(address, token.map(Secret::new)).with_origins(origins);
         let server = Arc::new(Server::new(Times { head: DAY, grace: Duration::ZERO }));
         let desk = Arc::new(Desk::new(guard, connections.clone(), shared.clone()));
         assert!(server.open(socket, app(desk)).unwrap());
-        Self { address, server, connections, shared }
+        Self { address, server, connections, shared, ended }
     }
 
     fn fake(&self) -> &Fake {
         &self.shared.far
+    }
+
+    /// Waits until so many views have ended, and says which and why.
+    async fn ended(&self, count: usize) -> Vec<(String, StreamEnd, u64)> {
+        let ended = async {
+            while self.ended.lock().unwrap().len() < count {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(BOUND, ended).await.unwrap();
+        let line = |view: &StreamEnded| (view.conversation_id.to_string(), view.reason.clone(), view.frames);
+        self.ended.lock().unwrap().iter().map(line).collect()
     }
 
     async fn client(&self) -> Client {

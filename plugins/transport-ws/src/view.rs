@@ -12,6 +12,7 @@ use transom_plugin_api::{CallError, CallErrorKind, Maybe, Text};
 use crate::connection::Shared;
 use crate::conversations::{Conversations, Frames};
 use crate::outbox::Outbox;
+use crate::viewings::Viewing;
 
 /// How long the orchestrator may be away: as long as a reload may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -37,12 +38,13 @@ pub(crate) async fn view<C: Conversations>(
     outbox: &Outbox,
     conversation: &Text,
     start: Start,
+    viewing: &mut Viewing,
 ) -> Result<(), CallError> {
     let mut view = View::new(shared, conversation, start).await;
     let mut limit: Option<Instant> = None;
     loop {
         let opened = Instant::now();
-        let error = match view.relay(shared, outbox).await {
+        let error = match view.relay(shared, outbox, viewing).await {
             Relayed::Snapshot => return Ok(()),
             Relayed::TurnSealed => continue,
             Relayed::Failed(error) => error,
@@ -97,7 +99,12 @@ impl View {
         view
     }
 
-    async fn relay<C: Conversations>(&mut self, shared: &Shared<C>, outbox: &Outbox) -> Relayed {
+    async fn relay<C: Conversations>(
+        &mut self,
+        shared: &Shared<C>,
+        outbox: &Outbox,
+        viewing: &mut Viewing,
+    ) -> Relayed {
         let mut frames = match shared.far.watch(self.wanted()) {
             Ok(frames) => frames,
             Err(error) => return Relayed::Failed(error),
@@ -112,7 +119,10 @@ impl View {
                 }
             };
             self.after = event.cursor().or(self.after);
-            outbox.send(shared.encoder.encoded(&event)).await;
+            let frame = shared.encoder.encoded(&event);
+            let bytes = frame.len();
+            outbox.send(frame).await;
+            viewing.sent(bytes);
             if is_snapshot(&event) {
                 return Relayed::Snapshot;
             }

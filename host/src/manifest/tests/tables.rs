@@ -59,6 +59,7 @@ fn a_whole_manifest_is_read() {
         stop_deadline_s,
         start_deadline_s,
         watchdog_s,
+        memory_log_s,
         retired_images,
         strict,
         log_format,
@@ -73,7 +74,7 @@ fn a_whole_manifest_is_read() {
     assert_eq!((data, log), (Some("/home/ada/data".into()), "debug".into()));
     assert_eq!(roots, [Path::new("/etc/transom/work"), Path::new("/srv")]);
     assert_eq!((stop_deadline_s, start_deadline_s, strict), (3, 4, true));
-    assert_eq!((watchdog_s, retired_images), (Some(9), 200));
+    assert_eq!((watchdog_s, memory_log_s, retired_images), (Some(9), 60, 200));
     let [skills, audit] = &manifest.plugins[..] else { panic!("two plugins") };
     assert_eq!((skills.attach, &skills.source, skills.required), (Attach::Linked, &None, false));
     assert_eq!(manifest.start_deadline(skills).as_secs(), 4);

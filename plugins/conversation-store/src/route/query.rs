@@ -71,7 +71,7 @@ pub(crate) fn read(id: &str, query: &Map<Text>) -> Result<Read, CallError> {
     })
 }
 
-/// The query of `GET /diagnostics/turns`.
+/// The query of `GET /diagnostics/turns` and `GET /diagnostics/streams`.
 pub(crate) fn ended(query: &Map<Text>, now: i64) -> Result<Lately, CallError> {
     refuse_unknown(query, &["minutes", "limit"])?;
     let minutes = number(query, "minutes", 1)?.unwrap_or(MINUTES);

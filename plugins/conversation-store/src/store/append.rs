@@ -5,6 +5,7 @@ use transom_agent::log::{Append, Appended};
 use transom_plugin_api::CallError;
 
 use super::changed::Changed;
+use super::ends;
 use super::failure::Failure;
 use super::fold::Fold;
 use super::log::Span;
@@ -39,6 +40,7 @@ impl Write for AppendWrite {
         for entry in &self.entries {
             place.include(fold.apply(entry, self.now)?);
         }
+        ends::count_turns(connection, fold.ended(), self.now)?;
         let conversation = fold.finish(changed)?;
         let (first_seq, last_seq) = place.seqs.unwrap_or((0, conversation.latest_seq));
         Ok(Appended { first_seq, last_seq, conversation })

@@ -11,6 +11,7 @@ use super::changed::Changed;
 use super::conversations;
 use super::failure::Failure;
 use super::place::places_of;
+use super::streams;
 use super::writer::Write;
 use crate::identity::check_conversation_id;
 
@@ -42,6 +43,7 @@ impl Write for DeleteWrite {
         connection.execute("UPDATE conversations SET id = NULL WHERE number = ?1", [known.number])?;
         if !sabotaged("remember-what-was-deleted") {
             forget_what_plugins_remember(connection, id)?;
+            streams::forget(connection, id)?;
         }
         changed.forget(id);
         Ok(Deleted { deleted: true })

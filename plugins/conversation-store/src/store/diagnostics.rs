@@ -6,6 +6,7 @@ use transom_agent::message::Chunk;
 use transom_agent::turn::TurnRecord;
 use transom_plugin_api::Map;
 
+use super::ends::{self, Of, Total};
 use super::place::place;
 use crate::entry;
 
@@ -26,6 +27,8 @@ pub(crate) struct EndedTurns {
     pub(crate) turns: Vec<EndedTurn>,
     /// Of all turns that ended in that time, by reason.
     pub(crate) counts: Map<u64>,
+    /// Of all turns that ever ended here, by reason: deleted ones, too.
+    pub(crate) total: Total,
 }
 
 /// How a turn ended.
@@ -40,7 +43,11 @@ pub(crate) struct EndedTurn {
 
 /// The turns that ended lately; those that were copied with their conversation are counted where they ran.
 pub(crate) fn lately(connection: &Connection, wanted: &Lately) -> rusqlite::Result<EndedTurns> {
-    Ok(EndedTurns { turns: turns(connection, wanted)?, counts: counts(connection, wanted.since)? })
+    Ok(EndedTurns {
+        turns: turns(connection, wanted)?,
+        counts: counts(connection, wanted.since)?,
+        total: ends::total(connection, Of::Turns)?,
+    })
 }
 
 fn turns(connection: &Connection, wanted: &Lately) -> rusqlite::Result<Vec<EndedTurn>> {

@@ -18,6 +18,7 @@ use super::{drafts, turns, workspaces};
 use crate::entry::EncodedEntry;
 use crate::setting::Setting;
 use crate::title::title_of;
+use crate::word::word_of;
 
 /// A conversation to which entries are added.
 pub(crate) struct Fold<'a> {
@@ -25,6 +26,8 @@ pub(crate) struct Fold<'a> {
     before: Option<Conversation>,
     known: Known,
     positions: Positions,
+    /// The reasons for which turns ended in what was added.
+    ended: Vec<String>,
 }
 
 impl<'a> Fold<'a> {
@@ -41,12 +44,17 @@ impl<'a> Fold<'a> {
     /// Of a conversation that is there.
     pub(crate) fn of(connection: &'a Connection, known: Known) -> Self {
         let positions = Positions::above(known.latest_position);
-        Self { connection, before: Some(known.conversation()), known, positions }
+        Self { connection, before: Some(known.conversation()), known, positions, ended: Vec::new() }
     }
 
     /// What is known by now.
     pub(crate) const fn known(&self) -> &Known {
         &self.known
+    }
+
+    /// The reasons for which turns ended in what was added.
+    pub(crate) fn ended(&self) -> &[String] {
+        &self.ended
     }
 
     /// Adds an entry with everything that follows from it; skips one that is stored already, with the same content.
@@ -125,6 +133,7 @@ impl<'a> Fold<'a> {
                 turns::end(connection, turn, seq, record, now)?;
                 drafts::drop_of_turn(connection, number, turn)?;
                 self.known.turn = None;
+                self.ended.push(word_of(&record.reason));
             }
             (Chunk::Question { question_id, .. }, Some(turn)) => self.ask(turn, question_id, true)?,
             (Chunk::Answer { question_id, .. }, Some(turn)) => self.ask(turn, question_id, false)?,
@@ -178,7 +187,7 @@ impl<'a> Fold<'a> {
 
     /// Writes what is known now, lets go of drafts that are in the log, and notes the conversation as changed if it is.
     pub(crate) fn finish(self, changed: &mut Changed) -> Result<Conversation, Failure> {
-        let Self { connection, before, known, positions } = self;
+        let Self { connection, before, known, positions, .. } = self;
         let conversation = known.conversation();
         if before.as_ref() == Some(&conversation) {
             return Ok(conversation);

@@ -19,7 +19,7 @@ use super::fold::Fold;
 use super::place::LARGEST;
 use super::tally::Tally;
 use super::writer::Write;
-use super::{drafts, log};
+use super::{drafts, ends, log};
 use crate::entry::EncodedEntry;
 
 /// The most turns that are repaired in one transaction.
@@ -151,6 +151,7 @@ fn lose(
         let entry = Entry { message, turn_id: Maybe::Some(turn.turn_id.clone()), positions };
         fold.apply(&EncodedEntry::of(entry)?, now)?;
     }
+    ends::count_turns(connection, fold.ended(), now)?;
     fold.finish(changed)
 }
 

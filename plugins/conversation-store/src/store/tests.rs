@@ -5,6 +5,7 @@ mod copying;
 mod deleting;
 mod diagnosing;
 mod drafting;
+mod ending;
 mod folding;
 mod forking;
 mod measuring;

@@ -11,7 +11,7 @@ use transom_agent::log::{
 use transom_agent::provider::{ModelInfo, ModelRequest, ProviderEvent};
 use transom_agent::queue::{Delivered, Steering};
 use transom_agent::tool::{ToolAssembly, ToolCall, ToolDefinition, ToolGate, ToolOutput};
-use transom_agent::turn::{SystemPrompt, TurnInput, TurnSettled, TurnStarted};
+use transom_agent::turn::{SystemPrompt, TurnInput, TurnSettled, TurnStalled, TurnStarted};
 use transom_agent::workspace::{Workspace, WorkspaceQuery};
 use transom_plugin_api::{CallError, CallErrorKind, Host, ItemStream, Maybe, Provided};
 
@@ -52,6 +52,10 @@ impl Edges for Bus {
     }
 
     async fn sleep(&self, duration: Duration) {
+        self.host.sleep(duration).await;
+    }
+
+    async fn sleep_aside(&self, duration: Duration) {
         self.host.sleep(duration).await;
     }
 
@@ -163,6 +167,10 @@ impl Edges for Bus {
 
     fn say_started(&self, started: &TurnStarted) {
         self.ports.started.emit(started);
+    }
+
+    fn say_stalled(&self, stalled: &TurnStalled) {
+        self.ports.stalled.emit(stalled);
     }
 
     fn say_settled(&self, settled: &TurnSettled) {

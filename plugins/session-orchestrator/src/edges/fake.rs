@@ -20,7 +20,7 @@ use transom_agent::message::{Chunk, Message};
 use transom_agent::provider::{FailureClass, FinishReason, ModelRequest, ProviderEvent, Usage};
 use transom_agent::queue::Steering;
 use transom_agent::tool::{ToolCall, ToolDefinition, ToolGate, ToolOutput};
-use transom_agent::turn::{TurnInput, TurnRecord, TurnSettled, TurnStarted};
+use transom_agent::turn::{TurnInput, TurnRecord, TurnSettled, TurnStalled, TurnStarted};
 use transom_agent::workspace::Workspace;
 use transom_plugin_api::{CallError, Json, Maybe, Text};
 
@@ -35,6 +35,8 @@ pub(crate) enum Beat {
     /// Lets time pass.
     Tick(i64),
     Hang,
+    /// Falls silent until the world goes on.
+    Wait,
     Panic,
     /// Says this for ever, without a pause.
     Flood(&'static str),
@@ -114,7 +116,10 @@ pub(crate) struct World {
     pub(crate) delivered: Mutex<Vec<Text>>,
     pub(crate) opened: Mutex<Vec<Opened>>,
     pub(crate) started: Mutex<Vec<TurnStarted>>,
+    pub(crate) stalled: Mutex<Vec<TurnStalled>>,
     pub(crate) settled: Mutex<Vec<TurnSettled>>,
+    /// What a model or a tool may wait for.
+    pub(crate) go_on: Notify,
 }
 
 /// The edges of a [`World`].
@@ -242,6 +247,7 @@ impl ModelStream for FakeModel {
                 Beat::Broken(error) => return Some(Err(error)),
                 Beat::Tick(by) => self.world.clock.pass(by),
                 Beat::Hang => unreachable!("stays at the front"),
+                Beat::Wait => self.world.go_on.notified().await,
                 Beat::Panic => panic!("the model panicked"),
                 Beat::Flood(_) => unreachable!("stays at the front"),
             }

@@ -38,8 +38,10 @@ impl<E: Edges> Turn<E> {
         running: &mut Running<'_, E>,
         progress: &mut Progress,
     ) -> Option<Flow> {
+        let number = progress.steps;
         let step = progress.step.as_mut()?;
         running.admit(step, step.calls().len());
+        self.awaits(None, number);
         self.run_tools(running, step).await;
         step.answer_rest(interrupted);
         if let Err(flow) = self.store_step(progress).await {

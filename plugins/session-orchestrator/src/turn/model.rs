@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use transom_agent::log::Entry;
 use transom_agent::message::{Chunk, Message, Role};
+use transom_agent::turn::Awaited;
 use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{List, Maybe, Text};
 
@@ -36,6 +37,7 @@ impl<E: Edges> Turn<E> {
             self.stream(prefix, limit, running, progress).await?;
             let Some(delay) = self.retry(progress).await else { return Some(()) };
             progress.step.as_mut()?.forget_failure();
+            self.awaits(None, progress.steps);
             self.claim.stop().unless_suspended(self.edges.sleep(delay)).await?;
             progress.step.as_mut()?.ask_again(self.edges.now_ms());
         }
@@ -55,7 +57,9 @@ impl<E: Edges> Turn<E> {
             None => prefix.request(messages),
             Some(limit) => prefix.last_request(messages, limit.line()),
         };
+        let number = progress.steps;
         let step = progress.step.as_mut()?;
+        self.awaits(Some(Awaited::Model), number);
         let mut stream = match self.edges.open_model(&self.terms.model, request) {
             Ok(stream) => stream,
             Err(error) => {
@@ -71,6 +75,7 @@ impl<E: Edges> Turn<E> {
             if eager {
                 self.start_early(running, &mut keeper, step);
             }
+            self.awaits((!running.is_at_work()).then_some(Awaited::Model), number);
             tokio::select! {
                 biased;
                 () = self.claim.stop().suspended() => return None,
@@ -79,6 +84,7 @@ impl<E: Edges> Turn<E> {
                     answers.into_iter().for_each(|(index, answer)| step.answer(index, answer));
                 }
                 next = stream.next() => {
+                    self.moved();
                     step.take(next, self.edges.now_ms());
                     self.show(step);
                     events += 1;
@@ -89,6 +95,7 @@ impl<E: Edges> Turn<E> {
             }
         }
         drop(stream);
+        self.awaits(Some(Awaited::Host), number);
         // Where everything is stored next, what is under way makes no difference.
         if !step.calls().is_empty() {
             keeper.rest(step).await;

@@ -3,7 +3,7 @@
 use transom_agent::log::HistoryOf;
 use transom_agent::message::Message;
 use transom_agent::tool::{ToolAssembly, ToolDefinition};
-use transom_agent::turn::{EndReason, SystemPrompt};
+use transom_agent::turn::{Awaited, EndReason, SystemPrompt};
 use transom_plugin_api::{CallError, List, Text};
 
 use super::limit::Limit;
@@ -53,6 +53,7 @@ impl<E: Edges> Turn<E> {
             biased;
             () = self.claim.stop().given() => Came::Stop,
             () = out_of_time => Came::OutOfTime,
+            never = self.watch_stalls() => match never {},
             flow = supervise::caught(self.work(progress)) => Came::Flow(flow),
         };
         match came {
@@ -130,6 +131,7 @@ impl<E: Edges> Turn<E> {
     /// How the turn goes on when it could not be stored.
     pub(super) async fn store_step(&self, progress: &mut Progress) -> Result<(), Flow> {
         let Some(step) = &mut progress.step else { return Ok(()) };
+        self.awaits(Some(Awaited::Host), progress.steps);
         step.sheet().place(&mut self.claim.places());
         let stored = patience::append(&*self.edges, self.append_of(step.entries())).await;
         if let Err(error) = stored {

@@ -1,5 +1,6 @@
 //! The end of a turn, which is the same whatever the turn came to.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use transom_agent::event::{AgentEventKind, Place};
@@ -55,6 +56,7 @@ impl<E: Edges> Turn<E> {
             self.claim.show_at(at, frame::done(&record));
         }
         self.claim.seal(self.edges.now_ms());
+        self.common.ended.fetch_add(1, Ordering::Relaxed);
         let conversation_id = self.claim.conversation_id().clone();
         self.edges.say_settled(&TurnSettled { conversation_id, answer: progress.answer(), record });
     }

@@ -1,6 +1,7 @@
 //! Streamed answers.
 
 use tokio::time::timeout;
+use transom_agent::stream::StreamEnd;
 use transom_plugin_api::{CallError, CallErrorKind};
 
 use super::fake::{data, data_with_id, go_on, head};
@@ -138,4 +139,60 @@ async fn head_of_a_stream_takes_the_head_only() {
     let answer = served.ask("HEAD", "/stream", &[], "").await;
     assert_eq!((answer.status, answer.headers["content-type"].as_str()), (200, "application/x-ndjson"));
     timeout(BOUND, frames.closed()).await.expect("the frames are dropped");
+}
+
+#[tokio::test]
+async fn the_end_of_a_stream_of_a_conversation_is_told_once_with_its_reason() {
+    let served = Served::open();
+    let sealed = || data(serde_json::json!({"type": "turn-sealed"}));
+    let frames = served.fake.frames();
+    let mut client = served.client().await;
+    client.send("GET", "/stream", &[("accept", "text/event-stream")], "").await;
+    for item in [head(), data(1), sealed()] {
+        frames.send(item).unwrap();
+    }
+    drop(frames);
+    client.head().await;
+    while client.chunk().await.is_some() {}
+    let finished = ("sse".to_owned(), StreamEnd::Finished, 2);
+    assert_eq!(served.ended(1).await, [finished.clone()]);
+
+    let frames = served.fake.frames();
+    let mut client = served.client().await;
+    client.send("POST", "/stream", &[], "").await;
+    frames.send(head()).unwrap();
+    frames.send(data(1)).unwrap();
+    client.head().await;
+    assert_eq!(client.chunk().await.as_deref(), Some("1\n"));
+    assert_eq!(served.viewings.open(), 1);
+    drop(client);
+    let gone = ("ndjson".to_owned(), StreamEnd::ClientGone, 1);
+    assert_eq!(served.ended(2).await, [finished.clone(), gone.clone()]);
+    assert_eq!(served.ended.lock().unwrap()[1].conversation_id, "7");
+
+    let frames = served.fake.frames();
+    let mut client = served.client().await;
+    client.send("POST", "/stream", &[], "").await;
+    frames.send(head()).unwrap();
+    client.head().await;
+    frames.send(Err(CallError::failed("the disk is full"))).unwrap();
+    while client.chunk().await.is_some() {}
+    let failed = ("ndjson".to_owned(), StreamEnd::Failed, 1);
+    assert_eq!(served.ended(3).await, [finished, gone, failed]);
+    assert_eq!(served.viewings.open(), 0);
+}
+
+#[tokio::test]
+async fn a_stream_that_is_cut_off_by_a_stop_says_so() {
+    let served =
+        Served::with(None, transom_entrance::Times { head: super::DAY, grace: std::time::Duration::ZERO });
+    assert!(served.opens());
+    let frames = served.fake.frames();
+    let mut client = served.client().await;
+    client.send("GET", "/stream", &[], "").await;
+    frames.send(head()).unwrap();
+    client.head().await;
+    served.viewings.leave(StreamEnd::HostStopped);
+    served.server.stop().await;
+    assert_eq!(served.ended(1).await, [("ndjson".to_owned(), StreamEnd::HostStopped, 0)]);
 }

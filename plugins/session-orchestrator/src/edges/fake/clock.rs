@@ -44,6 +44,15 @@ impl Clock {
                 self.wake();
             }
         }
+        self.until(end).await;
+    }
+
+    /// Waits for others to let time pass.
+    pub(crate) async fn wait(&self, duration: Duration) {
+        self.until(self.now_ms() + i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 2)).await;
+    }
+
+    async fn until(&self, end: i64) {
         poll_fn(|context| {
             if self.now_ms() >= end {
                 return Poll::Ready(());

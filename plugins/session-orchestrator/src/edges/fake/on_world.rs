@@ -11,7 +11,7 @@ use transom_agent::log::{
 use transom_agent::provider::{ModelInfo, ModelRequest};
 use transom_agent::queue::{Delivered, Steering};
 use transom_agent::tool::{ToolAssembly, ToolCall, ToolDefinition, ToolGate, ToolOutput};
-use transom_agent::turn::{SystemPrompt, TurnInput, TurnSettled, TurnStarted};
+use transom_agent::turn::{SystemPrompt, TurnInput, TurnSettled, TurnStalled, TurnStarted};
 use transom_agent::workspace::Workspace;
 use transom_plugin_api::{CallError, List, Provided};
 
@@ -31,6 +31,10 @@ impl Edges for Fake {
 
     async fn sleep(&self, duration: Duration) {
         self.0.clock.sleep(duration).await;
+    }
+
+    async fn sleep_aside(&self, duration: Duration) {
+        self.0.clock.wait(duration).await;
     }
 
     fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
@@ -187,6 +191,10 @@ impl Edges for Fake {
 
     fn say_started(&self, started: &TurnStarted) {
         self.0.started.lock().unwrap().push(started.clone());
+    }
+
+    fn say_stalled(&self, stalled: &TurnStalled) {
+        self.0.stalled.lock().unwrap().push(stalled.clone());
     }
 
     fn say_settled(&self, settled: &TurnSettled) {
