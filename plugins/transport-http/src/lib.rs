@@ -18,7 +18,7 @@
 //! | `own`, `openapi` | the transport's own routes, and what is served, written as OpenAPI |
 //! | `decode`, `body` | what a client sent, checked and read |
 //! | `reply`, `frames`, `format` | what it gets: one document, or a stream of them as NDJSON or SSE |
-//! | `follow` | a stream that goes on with the documents of another request |
+//! | `follow`, `untaken` | a stream that goes on with the documents of another request; one that nobody takes |
 //! | `failure` | what it gets instead |
 //! | `routes`, `bus` | the far side as the server sees it, and that side's bus |
 
@@ -42,6 +42,7 @@ mod routes;
 mod table;
 #[cfg(test)]
 mod tests;
+mod untaken;
 
 use std::sync::Arc;
 use std::time::Duration;
