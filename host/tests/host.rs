@@ -11,6 +11,7 @@ mod host {
     mod faults;
     mod grants;
     mod guards;
+    mod hostile;
     mod killed;
     mod lock;
     mod log;
