@@ -2,6 +2,7 @@
 
 mod events;
 mod seen;
+mod trouble;
 
 use std::time::Duration;
 
@@ -42,12 +43,6 @@ impl Problem {
     }
 }
 
-impl From<reqwest::Error> for Problem {
-    fn from(error: reqwest::Error) -> Self {
-        Self { message: plain(&error), status: None, nobody_there: error.is_connect() }
-    }
-}
-
 /// How long an answer may take: longer than the minute in which the last words of a conversation are waited for.
 const PATIENCE: Duration = Duration::from_secs(75);
 
@@ -84,7 +79,18 @@ impl Client {
     async fn ask(&self, method: Method, path: &str, body: &Value) -> Result<Value, Problem> {
         let request = self.http.request(method, self.at(path)).timeout(PATIENCE);
         let request = if body.is_null() { request } else { request.json(body) };
-        Ok(self.send(request).await?.json().await?)
+        let answer = self.send(request).await?;
+        let bytes = answer.bytes().await.map_err(|error| self.trouble(&error))?;
+        serde_json::from_slice(&bytes).map_err(|_| Problem {
+            message: format!("what answers at `{}` is no host: it gave no JSON", self.address),
+            status: None,
+            nobody_there: false,
+        })
+    }
+
+    fn trouble(&self, error: &reqwest::Error) -> Problem {
+        let message = trouble::of_request(error, &self.address);
+        Problem { message, status: None, nobody_there: error.is_connect() }
     }
 
     /// Opens a stream of frames, one JSON document a line.
@@ -118,7 +124,7 @@ impl Client {
             Some(token) => request.bearer_auth(token),
             None => request,
         };
-        let response = request.send().await?;
+        let response = request.send().await.map_err(|error| self.trouble(&error))?;
         let status = response.status();
         if status.is_success() {
             return Ok(response);
@@ -173,22 +179,12 @@ impl Frames {
                     .map(Some)
                     .map_err(|error| format!("a frame is no JSON: {error}"));
             }
-            match self.response.chunk().await.map_err(|error| plain(&error))? {
+            match self.response.chunk().await.map_err(|error| trouble::of_stream(&error))? {
                 Some(piece) => self.unread.extend_from_slice(&piece),
                 None => return Ok(None),
             }
         }
     }
-}
-
-fn plain(error: &reqwest::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod host {
     mod faults;
     mod grants;
     mod guards;
+    mod hostile;
     mod keeping;
     mod killed;
     mod lock;

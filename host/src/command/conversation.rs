@@ -13,6 +13,7 @@ pub(crate) mod read;
 pub(crate) mod send;
 pub(crate) mod show;
 pub(crate) mod state;
+mod taken_back;
 pub(super) mod view;
 
 use clap::Args;
@@ -75,7 +76,11 @@ impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
         let is_refusal = matches!(problem.status, Some(400..500));
         let code = if is_refusal { REFUSED } else { FAILED };
-        Self { message: problem.message, code, nobody_there: problem.nobody_there }
+        let failure = Self { message: problem.message, code, nobody_there: problem.nobody_there };
+        match problem.status {
+            None => failure.with_help("`transom status` tells whether the host runs"),
+            Some(_) => failure,
+        }
     }
 }
 

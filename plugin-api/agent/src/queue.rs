@@ -70,7 +70,7 @@ pub struct Enqueued {
 /// `agent/queue.enqueue` · service · 30 s · the message queue answers
 pub const ENQUEUE: Service<Enqueue, Enqueued> = Service::new("agent/queue.enqueue");
 
-/// What waits in a conversation, by its id; empty for an unknown one.
+/// What waits in a conversation, by its id. [`NotFound`](transom_plugin_api::CallErrorKind::NotFound) when there is none.
 ///
 /// `agent/queue.list` · service · 30 s · the message queue answers
 pub const QUEUE: Service<Text, Queue> = Service::new("agent/queue.list");
@@ -97,6 +97,7 @@ pub struct Requeued {
 }
 
 /// Changes or takes out a message that waits. One that is on its way already is not found.
+/// [`NotFound`](transom_plugin_api::CallErrorKind::NotFound) when there is no such conversation.
 ///
 /// `agent/queue.change` · service · 30 s · the message queue answers
 pub const REQUEUE: Service<Requeue, Requeued> = Service::new("agent/queue.change");

@@ -144,6 +144,13 @@ pub enum HttpFrame {
         /// The id of the event in SSE, which a client sends back as `Last-Event-ID`; none when absent.
         id: Maybe<Text>,
     },
+    /// How the answer goes on where a transport has to leave it, because its client takes nothing and the plugins behind it
+    /// are not to wait for that: by this request, with the id of the last document that had one as `last_event_id`. Behind
+    /// the head, once; an answer without it is never left.
+    Resume {
+        /// The request.
+        request: HttpRequest,
+    },
     /// The last piece: the answer goes on with the documents of another request, whose head is left out. A route that is
     /// being replaced says so; the transport makes that request as soon as somebody answers it.
     GoOn {

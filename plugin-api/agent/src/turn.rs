@@ -84,7 +84,8 @@ pub struct Stopped {
 }
 
 /// Stops the running turn of a conversation, or the one that waits for a person, by the conversation's id, if there is one.
-/// What was said so far is kept.
+/// What was said so far is kept. [`NotFound`](transom_plugin_api::CallErrorKind::NotFound) when there is no such
+/// conversation.
 ///
 /// `agent/turn.stop` · service · 30 s · the orchestrator answers
 pub const STOP: Service<Text, Stopped> = Service::new("agent/turn.stop");

@@ -10,17 +10,20 @@
 //! | read the setting `origins` | [`Origins`] |
 //! | open when start-up is over | [`start_up`] |
 //! | accept connections, and leave the socket to the next generation | [`Server`] |
+//! | refuse documents that are none, or say two things | [`json`] |
 //! | refuse, with a status and `{"error": …}` | [`Refused`] |
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking"))]
 
 pub mod address;
+pub mod json;
 pub mod start_up;
 
 mod guard;
 mod origins;
 mod refused;
 mod server;
+mod shortage;
 
 pub use guard::Guard;
 pub use origins::Origins;

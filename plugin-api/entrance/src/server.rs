@@ -17,6 +17,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::shortage::Shortage;
+
 /// Before the next attempt when the system has no descriptor left: some connection will have ended by then.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -160,10 +162,10 @@ fn announcing(
 
 /// Serves until there is another phase, and then what it has accepted.
 async fn accept(listener: TcpListener, app: Router, times: Times, mut phase: watch::Receiver<Phase>) {
-    let mut connections = JoinSet::new();
+    let (mut connections, mut shortage) = (JoinSet::new(), Shortage::default());
     while *phase.borrow_and_update() == Phase::Open {
         tokio::select! {
-            stream = next_connection(&listener) => {
+            stream = next_connection(&listener, &mut shortage) => {
                 connections.spawn(serve(stream, app.clone(), times.head, phase.clone()));
             }
             Some(_) = connections.join_next() => {}
@@ -195,13 +197,13 @@ async fn finish(connections: &mut JoinSet<()>, grace: Duration) {
     }
 }
 
-async fn next_connection(listener: &TcpListener) -> TcpStream {
+async fn next_connection(listener: &TcpListener, shortage: &mut Shortage) -> TcpStream {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => return stream,
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
-                tracing::error!("no connection can be accepted: {error}");
+                shortage.failed(&error);
                 tokio::time::sleep(PAUSE).await;
             }
         }

@@ -8,6 +8,7 @@ use transom_plugin_api::{CallError, Json, Maybe, Text};
 
 use crate::identity::check_workspace_id;
 use crate::status;
+use crate::title::plain;
 use crate::word::word_of;
 
 /// The most bytes of a choice.
@@ -41,7 +42,8 @@ impl Setting {
             }
             Ok::<_, CallError>(())
         };
-        add("title", text(&update.title))?;
+        let title = update.title.as_deref().map(|title| clean("title", title)).transpose()?;
+        add("title", title.as_deref())?;
         add("cwd", text(&update.cwd))?;
         add("model", text(&update.model))?;
         let effort = update.reasoning_effort.as_ref().map(word_of);
@@ -136,8 +138,21 @@ pub(crate) fn check_length(field: &str, value: &str) -> Result<(), CallError> {
     Err(CallError::invalid_input(format!("`{field}` has {length} bytes, expected at most {LONGEST}")))
 }
 
+/// A title as it is kept; an empty one stays so.
+///
+/// # Errors
+/// `InvalidInput` when there is something in it and none of that shows.
+pub(crate) fn clean(field: &str, title: &str) -> Result<String, CallError> {
+    if title.is_empty() {
+        return Ok(String::new());
+    }
+    check_length(field, title)?;
+    let clean = plain(title).trim().to_owned();
+    check_not_blank(field, &clean).map(|()| clean)
+}
+
 /// Refuses a title that shows nothing.
-pub(crate) fn check_not_blank(field: &str, value: &str) -> Result<(), CallError> {
+fn check_not_blank(field: &str, value: &str) -> Result<(), CallError> {
     if value.trim().is_empty() {
         return Err(CallError::invalid_input(format!(
             "`{field}` is blank, expected some words, or nothing at all"

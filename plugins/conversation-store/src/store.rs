@@ -39,6 +39,7 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use rusqlite::Connection;
 use transom_agent::conversation::{Conversation, Conversations, Deleted, Fork, Metrics, Query, Update};
 use transom_agent::log::{
     Append, Appended, Backup, Chunks, Diagnosis, Draft, Drafted, History, HistoryOf, Located, MessageOf,
@@ -94,6 +95,15 @@ impl Store {
     ) -> Result<Self, StartError> {
         let database = Arc::new(Database::claim(folder)?);
         let connection = database.open_to_write(durability)?;
+        Self::over(database, connection, clock, say)
+    }
+
+    fn over(
+        database: Arc<Database>,
+        connection: Connection,
+        clock: impl Fn() -> i64 + Send + Sync + 'static,
+        say: impl Fn(News<'_>) + Send + 'static,
+    ) -> Result<Self, StartError> {
         let readers = Readers::start(&database)?;
         let copier = Copier::start(&database)?;
         let writer = Writer::start(connection, database, say)?;

@@ -1,6 +1,7 @@
 //! The routes: what clients are answered, and which field they are told of when something is wrong with it.
 
 use serde_json::Value;
+use transom_agent::conversation::{UPDATE, Update};
 use transom_agent::log::{APPEND, Append, Entry};
 use transom_agent::message::{Chunk, Message, Role};
 use transom_agent::provider::{ReasoningEffort, Usage};
@@ -51,6 +52,18 @@ impl Client {
 
     async fn put(&self, route: &str, id: &str, body: Value) -> Result<Value, (u16, String)> {
         self.ask(route, id, &[], body).await
+    }
+
+    /// Chooses a folder, a workspace and a model, as whoever knows which there are does.
+    async fn choose(&self, conversation: &str, cwd: &str, workspace: &str) {
+        let update = Update {
+            conversation_id: conversation.into(),
+            cwd: Maybe::Some(cwd.into()),
+            workspace_id: Maybe::Some(workspace.into()),
+            model: Maybe::Some("a/b".into()),
+            ..Update::default()
+        };
+        self.stand.caller(UPDATE).call(update).await.expect("chosen");
     }
 
     async fn append(&self, conversation: &str, entries: impl IntoIterator<Item = Entry>) {
@@ -138,7 +151,11 @@ async fn conversations_are_listed_read_copied_and_deleted() {
     );
     let delete = "DELETE /conversations/:id";
     assert_eq!(client.get(delete, "c").await, Ok(json!({"conversationId": "c", "deleted": true})));
-    assert_eq!(client.get(delete, "c").await, Ok(json!({"conversationId": "c", "deleted": false})));
+    assert_eq!(client.get(delete, "c").await, refused(404, "there is no conversation `c`"));
+    assert_eq!(
+        client.put(delete, "d", json!({"really": true})).await,
+        refused(400, "the body contains `really`, expected none")
+    );
     assert_eq!(client.get("GET /conversations/:id", "c").await, refused(404, "there is no conversation `c`"));
 }
 
@@ -171,28 +188,21 @@ async fn a_conversation_in_which_a_turn_runs_is_not_deleted_and_its_turns_are_to
 #[tokio::test]
 async fn what_is_chosen_for_a_conversation_is_told_and_taken_back() {
     let client = Client::new().await;
+    let unknown = refused(404, "there is no conversation `c`");
+    for route in ["cwd", "model", "reasoning-effort"] {
+        assert_eq!(client.get(&format!("GET /conversations/:id/{route}"), "c").await, unknown);
+    }
+    let back = "DELETE /conversations/:id/cwd";
+    assert_eq!(client.get(back, "c").await, unknown, "and none is made");
+    assert_eq!(client.get("GET /conversations/:id", "c").await, unknown);
+    client.choose("c", "/srv", "w").await;
     let cwd = |cwd: Value| Ok(json!({"conversationId": "c", "cwd": cwd}));
-    let nothing = client.get("GET /conversations/:id/cwd", "c").await;
-    assert_eq!(nothing, cwd(Value::Null), "also where nobody has spoken yet");
-    let put = "PUT /conversations/:id/cwd";
-    let both = json!({"cwd": "/srv", "workspaceId": "w"});
-    assert_eq!(client.put(put, "c", both).await, cwd(json!("/srv")));
     assert_eq!(client.get("GET /conversations/:id/cwd", "c").await, cwd(json!("/srv")));
-    assert_eq!(client.get("DELETE /conversations/:id/cwd", "c").await, cwd(Value::Null));
+    assert_eq!(client.get(back, "c").await, cwd(Value::Null));
     assert_eq!(
-        client.put(put, "c", json!({"cwd": "src"})).await,
-        refused(400, "`cwd` is `src`, expected an absolute path")
+        client.get("GET /conversations/:id/model", "c").await,
+        Ok(json!({"conversationId": "c", "model": "a/b"}))
     );
-    assert_eq!(
-        client.put(put, "c", json!({})).await,
-        refused(400, "`cwd` is missing or blank, expected text")
-    );
-    let slug = client.put(put, "c", json!({"cwd": "/srv", "workspaceId": "W"})).await;
-    assert_eq!(
-        slug,
-        refused(400, "`workspaceId` is `W`, expected 1 to 40 of `a–z 0–9`, and hyphens between them")
-    );
-    assert_eq!(client.put(put, "a b", json!({"cwd": "/"})).await.map_err(|(status, _)| status), Err(400));
 
     let title = "PUT /conversations/:id/title";
     let titled = client.put(title, "c", json!({"title": "plans"})).await;
@@ -200,15 +210,10 @@ async fn what_is_chosen_for_a_conversation_is_told_and_taken_back() {
     let blank = refused(400, "`title` is missing or blank, expected text");
     assert_eq!(client.put(title, "c", json!({"title": " "})).await, blank);
 
-    let model = "PUT /conversations/:id/model";
-    let chosen = |model: Value| Ok(json!({"conversationId": "c", "model": model}));
-    assert_eq!(client.put(model, "c", json!({"model": "a/b"})).await, chosen(json!("a/b")));
-    assert_eq!(client.get("GET /conversations/:id/model", "c").await, chosen(json!("a/b")));
-    assert_eq!(client.put(model, "c", json!({"model": null})).await, chosen(Value::Null));
-    assert_eq!(
-        client.put(model, "c", json!({"model": 7})).await,
-        refused(400, "`model` is expected to be text")
-    );
+    let turned = client.put(title, "c", json!({"title": " a\u{202e}b\n\u{1b}c "})).await;
+    assert_eq!(turned, Ok(json!({"conversationId": "c", "title": "ab c"})));
+    let unseen = client.put(title, "c", json!({"title": "\u{202e}\u{7}"})).await;
+    assert_eq!(unseen, refused(400, "`title` is blank, expected some words, or nothing at all"));
 
     let effort = "PUT /conversations/:id/reasoning-effort";
     let chosen = |effort: Value| Ok(json!({"conversationId": "c", "reasoningEffort": effort}));
@@ -242,10 +247,7 @@ async fn workspaces_are_made_changed_and_deleted() {
     assert_eq!(client.get("GET /workspaces/:id", "v").await, refused(404, "there is no workspace `v`"));
     let slug = "`id` is `W`, expected 1 to 40 of `a–z 0–9`, and hyphens between them";
     assert_eq!(client.put(put, "W", json!({})).await, refused(400, slug));
-    client
-        .put("PUT /conversations/:id/cwd", "c", json!({"cwd": "/", "workspaceId": "w"}))
-        .await
-        .expect("moved");
+    client.choose("c", "/", "w").await;
     let delete = "DELETE /workspaces/:id";
     assert_eq!(client.get(delete, "w").await, Ok(json!({"workspaceId": "w", "closedCount": 1})));
     assert_eq!(client.get(delete, "w").await, refused(404, "there is no workspace `w`"));

@@ -157,17 +157,36 @@ impl<E: Edges> Queues<E> {
     /// What waits in a conversation.
     ///
     /// # Errors
-    /// When the storage does not answer.
+    /// `NotFound` when there is no such conversation; when the storage does not answer.
     pub(crate) async fn list(&self, conversation_id: Text) -> Result<Queue, CallError> {
         let desk = self.at(&conversation_id)?;
         let mut open = desk.open(&self.edges).await?;
-        Ok(open.line()?.shown(&conversation_id))
+        let shown = open.line()?.shown(&conversation_id);
+        drop(open);
+        if shown.queue.is_empty() {
+            self.check_there(&conversation_id).await?;
+        }
+        Ok(shown)
+    }
+
+    /// Makes sure that a conversation in which nothing waits is there.
+    ///
+    /// # Errors
+    /// `NotFound` when it is not.
+    async fn check_there(&self, conversation_id: &Text) -> Result<(), CallError> {
+        match self.edges.find(conversation_id).await? {
+            None if !sabotaged("any-conversation-has-a-queue") => {
+                Err(CallError::not_found(format!("there is no conversation `{conversation_id}`")))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Changes or takes out a message that waits.
     ///
     /// # Errors
-    /// `InvalidInput` for a blank text and one too long, `Conflict` when there is no room for it.
+    /// `InvalidInput` for a blank text and one too long, `Conflict` when there is no room for it, `NotFound` when there is no
+    /// such conversation.
     pub(crate) async fn change(&self, change: Requeue) -> Result<Requeued, CallError> {
         if let Maybe::Some(text) = &change.text {
             check_text(text)?;
@@ -177,7 +196,12 @@ impl<E: Edges> Queues<E> {
         let changes = open.line()?.change(&change.message_id, change.text.into_option())?;
         let found = !changes.is_empty();
         open.keep(changes).await?;
-        Ok(Requeued { found, queue: open.line()?.shown(&change.conversation_id) })
+        let queue = open.line()?.shown(&change.conversation_id);
+        drop(open);
+        if !found && queue.queue.is_empty() {
+            self.check_there(&change.conversation_id).await?;
+        }
+        Ok(Requeued { found, queue })
     }
 
     /// Gives the messages that steer the running turn, the same ones until it is known that they have arrived.
@@ -278,7 +302,8 @@ impl<E: Edges> Queues<E> {
 /// Refuses an id that no conversation can have.
 fn check_conversation_id(id: &str) -> Result<(), CallError> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    if (1..=ID_LENGTH).contains(&id.len()) && id.bytes().all(allowed) {
+    let is_path = id == "." || id == "..";
+    if (1..=ID_LENGTH).contains(&id.len()) && id.bytes().all(allowed) && !is_path {
         return Ok(());
     }
     let shown: String = id.chars().take(40).collect();

@@ -53,7 +53,8 @@ pub(crate) async fn reword<E: Edges>(
     request: &HttpRequest,
 ) -> Result<HttpReply, CallError> {
     let text = body::reword(&request.body.value())?;
-    let message_id = request.param("messageId");
+    let message_id: String = request.param("messageId").chars().take(128).collect();
+    let message_id = message_id.escape_debug();
     let changed = queues.change(requeue(request, text.into())).await?;
     if !changed.found {
         return Err(CallError::not_found(format!(
@@ -68,6 +69,7 @@ pub(crate) async fn cancel<E: Edges>(
     queues: &Queues<E>,
     request: &HttpRequest,
 ) -> Result<HttpReply, CallError> {
+    body::none(&request.body.value())?;
     let changed = queues.change(requeue(request, Maybe::None)).await?;
     Ok(HttpReply::ok(cancelled(changed.found, &changed.queue)))
 }

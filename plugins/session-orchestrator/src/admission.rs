@@ -1,6 +1,9 @@
 //! The rules by which the start of a turn is accepted, apart from its folder.
 
+use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{CallError, Text};
+
+use crate::nearest::nearest;
 
 /// Characters a conversation's id may have.
 const ID_LENGTH: usize = 128;
@@ -11,14 +14,22 @@ const ID_LENGTH: usize = 128;
 /// `InvalidInput` with the rule.
 pub(crate) fn check_conversation_id(id: &str) -> Result<(), CallError> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    if (1..=ID_LENGTH).contains(&id.len()) && id.bytes().all(allowed) {
+    // A path with nothing but dots is another path: clients and proxies take them out.
+    let is_path = id == "." || id == "..";
+    if (1..=ID_LENGTH).contains(&id.len()) && id.bytes().all(allowed) && !is_path {
         return Ok(());
     }
-    // An id that is not one may be anything, so that only its beginning is repeated.
-    let shown: String = id.chars().take(40).collect();
+    let shown = shown(id);
     Err(CallError::invalid_input(format!(
-        "`conversationId` is `{shown}`, expected 1 to {ID_LENGTH} characters of `A–Z a–z 0–9 - _ .`"
+        "`conversationId` is `{shown}`, expected 1 to {ID_LENGTH} characters of `A–Z a–z 0–9 - _ .`, and more than dots"
     )))
+}
+
+/// What somebody wrote that may be anything: its beginning, with what no line should hold escaped.
+pub(crate) fn shown(text: &str) -> String {
+    const SHOWN: usize = 200;
+    let cut: String = text.chars().take(SHOWN).collect();
+    cut.escape_debug().to_string()
 }
 
 /// Refuses a message without words.
@@ -77,10 +88,44 @@ pub(crate) fn default_model(configured: Option<&str>, served: &[Text]) -> Option
     }
 }
 
+/// Checks a model that a conversation is to use.
+///
+/// # Errors
+/// `InvalidInput` when it is not served, as at the start of a turn.
+pub(crate) fn check_model(name: &str, served: &[Text]) -> Result<(), CallError> {
+    match served.iter().any(|other| other == name) || sabotaged("take-any-model") {
+        true => Ok(()),
+        false => Err(unknown_model(name, "", served)),
+    }
+}
+
+/// Whether a name is of a provider of which no model is served, so that all of them may be away.
+pub(crate) fn lacks_provider(name: &str, served: &[Text]) -> bool {
+    let provider_of = |name: &str| name.split_once('/').map(|(provider, _)| provider.to_owned());
+    let Some(provider) = provider_of(name).filter(|provider| !provider.is_empty()) else { return false };
+    served.iter().all(|other| provider_of(other).as_deref() != Some(&provider))
+}
+
+/// Names of models in a sentence: at most five, and how many more there are.
+fn listed(names: &[&str]) -> String {
+    const SHOWN: usize = 5;
+    let shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
+    match names.len().saturating_sub(SHOWN) {
+        _ if names.is_empty() => "none".to_owned(),
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
 fn unknown_model(name: &str, whose: &str, served: &[Text]) -> CallError {
-    let names: Vec<String> = served.iter().map(|name| format!("`{name}`")).collect();
-    let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-    CallError::invalid_input(format!("`model` is `{name}`{whose} and not served; served are: {names}"))
+    let names: Vec<&str> = served.iter().map(Text::as_str).collect();
+    let near = nearest(name, names.iter().copied());
+    let known = match near.len() {
+        0 => format!("served are: {}", listed(&names)),
+        1 => format!("nearest is {}", listed(&near)),
+        _ => format!("nearest are {}", listed(&near)),
+    };
+    CallError::invalid_input(format!("`model` is `{}`{whose} and not served; {known}", shown(name)))
 }
 
 #[cfg(test)]
@@ -128,11 +173,29 @@ mod tests {
     }
 
     #[test]
+    fn a_model_that_is_nearly_one_is_told_with_those_that_may_be_meant() {
+        let told = |name: &str| check_model(name, &served()).unwrap_err().message.into_string();
+        assert_eq!(told("a/oen"), "`model` is `a/oen` and not served; nearest is `a/one`");
+        assert_eq!(told("x\u{202e}"), "`model` is `x\\u{202e}` and not served; served are: `b/two`, `a/one`");
+        let many: Vec<Text> = (0..7).map(|number| format!("far/away-{number}").into()).collect();
+        let told = check_model("x", &many).unwrap_err().message;
+        assert!(told.ends_with("`far/away-4` and 2 more"), "{told}");
+        assert_eq!(check_model("a/one", &served()), Ok(()));
+    }
+
+    #[test]
+    fn a_provider_of_which_nothing_is_served_may_be_away() {
+        for (name, lacks) in [("x/y", true), ("a/x", false), ("a", false), ("/x", false), ("", false)] {
+            assert_eq!(lacks_provider(name, &served()), lacks, "{name}");
+        }
+    }
+
+    #[test]
     fn ids_are_short_and_plain() {
         for good in ["a", "A-1_b.c", &"x".repeat(128)] {
             assert!(check_conversation_id(good).is_ok(), "{good}");
         }
-        for bad in ["", " ", "a/b", "ä", "a\n", &"x".repeat(129)] {
+        for bad in ["", " ", "a/b", "ä", "a\n", ".", "..", &"x".repeat(129)] {
             assert!(check_conversation_id(bad).is_err(), "{bad}");
         }
     }

@@ -44,6 +44,8 @@ pub(crate) trait Edges: Send + Sync + 'static {
 
     /// The models served now, in byte order.
     fn models(&self) -> Vec<Provided<ModelInfo>>;
+    /// Whether some plugin of the host does not run, so that a provider may be away.
+    fn is_anybody_away(&self) -> impl Future<Output = bool> + Send;
     /// Asks a model by its full name.
     fn open_model(&self, name: &str, request: ModelRequest) -> Result<Self::Model, CallError>;
     /// The tools served now, in byte order.

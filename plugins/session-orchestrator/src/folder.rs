@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{CallError, Text};
 
+use crate::admission::shown;
+
 /// The folder for a turn: the one asked for, else the conversation's, else the workspace's, else the first root.
 ///
 /// # Errors
@@ -31,17 +33,18 @@ pub(crate) fn choose(
 /// Resolves symlinks before it compares, so that a link inside a root cannot lead out of it.
 fn admitted(folder: &str, roots: &[PathBuf]) -> Result<PathBuf, CallError> {
     if !Path::new(folder).is_absolute() {
-        return Err(refused(&format!("is `{folder}`, expected an absolute path")));
+        return Err(refused(&format!("is `{}`, expected an absolute path", shown(folder))));
     }
     let resolved = Path::new(folder)
         .canonicalize()
-        .map_err(|error| refused(&format!("is `{folder}`, which cannot be opened: {error}")))?;
+        .map_err(|error| refused(&format!("is `{}`, which cannot be opened: {error}", shown(folder))))?;
     if !is_inside(&resolved, roots) {
         let roots: Vec<String> = roots.iter().map(|root| format!("`{}`", root.display())).collect();
-        return Err(refused(&format!("is `{folder}`, expected a folder inside {}", roots.join(" or "))));
+        let roots = roots.join(" or ");
+        return Err(refused(&format!("is `{}`, expected a folder inside {roots}", shown(folder))));
     }
     if !resolved.is_dir() {
-        return Err(refused(&format!("is `{folder}`, which is not a folder")));
+        return Err(refused(&format!("is `{}`, which is not a folder", shown(folder))));
     }
     Ok(resolved)
 }

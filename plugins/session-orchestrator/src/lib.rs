@@ -1,10 +1,10 @@
 //! Runs turns: one request builder, tool steps, viewers with replay.
 //!
-//! Hears [`PRINTED`] and the host's [`STOPPING`]; says [`STARTED`], [`STALLED`], [`SETTLED`], [`OPENED`] and, empty, [`PRINTED`]; applies
-//! [`INPUT`], [`SYSTEM_PROMPT`], [`TOOLS`] and [`GATE`]; asks models, tools, the conversation store and, where there is one,
-//! the message queue. Tells the host [`FIGURES`]. Serves [`START`], [`WATCH`], [`STOP`], [`CLOSE`], [`ANSWER`] and [`STATUS`], and the routes
-//! `POST /chat`, `GET /models`, and below `/conversations/:id` `GET /events`, `/last` and `/status`, `POST /answer`, `/close`,
-//! `/open` and `/stop`.
+//! Hears [`PRINTED`] and the host's [`STOPPING`]; says [`STARTED`], [`STALLED`], [`SETTLED`], [`OPENED`] and, empty,
+//! [`PRINTED`]; applies [`INPUT`], [`SYSTEM_PROMPT`], [`TOOLS`] and [`GATE`]; asks models, tools, the conversation store and,
+//! where there is one, the message queue. Tells the host [`FIGURES`]. Serves [`START`], [`WATCH`], [`STOP`], [`CLOSE`],
+//! [`ANSWER`] and [`STATUS`], and the routes `POST /chat`, `GET /models`, and below `/conversations/:id` `GET /events`, `/last`
+//! and `/status`, `POST /answer`, `/close`, `/open` and `/stop`, `PUT /cwd` and `/model`.
 //! Does not store anything itself, and does not queue messages for a busy conversation.
 //!
 //! What viewers see is durable first, but for the pieces of a text, which are drafted beside the stream and say that a
@@ -15,7 +15,7 @@
 //! | file | subject |
 //! |---|---|
 //! | `orchestrator` | what is served: start, watch, stop, close, answer, status; what becomes of turns in a reload |
-//! | `admission`, `folder` | the rules by which a start is accepted |
+//! | `admission`, `folder`, `nearest` | the rules by which a start, or a choice for later ones, is accepted |
 //! | `hub` | frames for viewers, and the claim that makes a turn the only one of its conversation |
 //! | `turn` | one turn from its first request to its seal |
 //! | `sheet` | what a step has said: where it stands, how far it is durable and was shown |
@@ -38,6 +38,7 @@ mod folder;
 mod handed;
 mod histories;
 mod hub;
+mod nearest;
 mod orchestrator;
 mod relay;
 mod request;
@@ -69,7 +70,7 @@ use transom_agent::turn::{
     TurnStatus, WATCH, Watch,
 };
 use transom_agent::workspace::{WORKSPACES, WorkspaceQuery, Workspaces};
-use transom_plugin_api::hosting::{FIGURES, Figures, STOPPING, Stopping};
+use transom_plugin_api::hosting::{FIGURES, Figures, PLUGINS, PluginList, STOPPING, Stopping};
 use transom_plugin_api::prelude::*;
 
 use crate::edges::bus::Bus;
@@ -165,6 +166,8 @@ pub struct OrchestratorPorts {
     read: Caller<Read, Chunks>,
     #[calls(LOCATE)]
     locate: Caller<MessageOf, Located>,
+    #[calls(PLUGINS, optional)]
+    plugins: Caller<(), PluginList>,
     #[calls(WORKSPACES, optional)]
     workspaces: Caller<WorkspaceQuery, Workspaces>,
     #[calls(TAKE, optional)]
@@ -181,7 +184,7 @@ pub struct OrchestratorPorts {
     tool: Caller<ToolCall, ToolOutput, ToolDefinition>,
     #[serves(FIGURES, names = ["session-orchestrator"])]
     figures: Server<(), Figures, ()>,
-    #[serves(HTTP_ROUTE, names = ["GET /models", "GET /conversations/:id/last", "GET /conversations/:id/status", "POST /conversations/:id/answer", "POST /conversations/:id/close", "POST /conversations/:id/open", "POST /conversations/:id/stop"])]
+    #[serves(HTTP_ROUTE, names = ["GET /models", "GET /conversations/:id/last", "GET /conversations/:id/status", "POST /conversations/:id/answer", "POST /conversations/:id/close", "POST /conversations/:id/open", "POST /conversations/:id/stop", "PUT /conversations/:id/cwd", "PUT /conversations/:id/model"])]
     routes: Server<HttpRequest, HttpReply, HttpRoute>,
     #[serves(HTTP_STREAM, names = ["GET /conversations/:id/events", "POST /chat"])]
     streams: StreamServer<HttpRequest, HttpFrame, HttpRoute>,

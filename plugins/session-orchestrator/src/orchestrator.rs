@@ -1,6 +1,7 @@
 //! What the orchestrator serves, whatever carries the request.
 
 mod beginning;
+mod choosing;
 mod last;
 mod parked;
 mod reload;
@@ -14,8 +15,10 @@ use transom_agent::provider::ModelInfo;
 use transom_agent::tool::ToolPrinted;
 use transom_agent::turn::{Closed, Stopped, TurnStatus, Watch};
 use transom_plugin_api::hosting::{Figures, TURNS_ENDED};
+use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{CallError, CallErrorKind, Map, Maybe, Provided, Text};
 
+pub(crate) use self::choosing::Chosen;
 pub(crate) use self::last::Last;
 
 use crate::common::Common;
@@ -71,6 +74,18 @@ impl<E: Edges> Orchestrator<E> {
         known.turn.into_option().map(|turn| turn.turn_id)
     }
 
+    /// Makes sure that a conversation is there, or is just being made by a turn.
+    ///
+    /// # Errors
+    /// `NotFound` when it is not.
+    pub(crate) async fn until_known(&self, conversation_id: &Text) -> Result<(), CallError> {
+        admission::check_conversation_id(conversation_id)?;
+        if self.hub.is_running(conversation_id) || sabotaged("watch-whatever-is-named") {
+            return Ok(());
+        }
+        self.edges.find(conversation_id).await.map(drop)
+    }
+
     /// Attaches a viewer.
     ///
     /// # Errors
@@ -78,19 +93,6 @@ impl<E: Edges> Orchestrator<E> {
     pub(crate) fn watch(&self, request: &Watch) -> Result<Viewer, CallError> {
         admission::check_conversation_id(&request.conversation_id)?;
         self.hub.watch(request, self.edges.now_ms())
-    }
-
-    /// Stops the running turn of a conversation, or the one that waits for a person, if there is one.
-    ///
-    /// # Errors
-    /// When the store cannot be asked.
-    pub(crate) async fn stop(&self, conversation_id: &Text) -> Result<Stopped, CallError> {
-        match self.stop_known(conversation_id).await {
-            Err(error) if error.kind == CallErrorKind::NotFound => {
-                Ok(Stopped { conversation_id: conversation_id.clone(), aborted_turn: false })
-            }
-            stopped => stopped,
-        }
     }
 
     #[cfg(test)]
@@ -113,11 +115,11 @@ impl<E: Edges> Orchestrator<E> {
         self.repaired.send_replace(true);
     }
 
-    /// As [`stop`](Self::stop), for a conversation that must be there.
+    /// Stops the running turn of a conversation, or the one that waits for a person, if there is one.
     ///
     /// # Errors
-    /// `NotFound` for an unknown conversation.
-    pub(crate) async fn stop_known(&self, conversation_id: &Text) -> Result<Stopped, CallError> {
+    /// `NotFound` for an unknown conversation, and when the store cannot be asked.
+    pub(crate) async fn stop(&self, conversation_id: &Text) -> Result<Stopped, CallError> {
         let aborted_turn = self.hub.stop(conversation_id)
             || self.stop_parked(&self.edges.find(conversation_id).await?).await?;
         Ok(Stopped { conversation_id: conversation_id.clone(), aborted_turn })

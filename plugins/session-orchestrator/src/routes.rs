@@ -2,6 +2,7 @@
 
 mod answer;
 mod chat;
+mod choices;
 mod stream;
 
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use transom_agent::provider::ModelInfo;
 use transom_agent::reach::{HttpFrame, HttpReply, HttpRequest, HttpRoute};
 use transom_plugin_api::{CallError, Json, Provided, Server, StartError, StreamServer, Text};
 
+use crate::admission::shown;
 use crate::edges::Edges;
 use crate::orchestrator::{Last, Orchestrator};
 
@@ -35,20 +37,20 @@ pub(crate) fn register<E: Edges>(
     let about = HttpRoute::new("stops the running turn of a conversation");
     routes.serve_named("POST /conversations/:id/stop", about, move |request, _| {
         let orchestrator = Arc::clone(&shared);
-        async move { reply(&orchestrator.stop_known(&conversation_of(&request)?).await?) }
+        async move { reply(&orchestrator.stop(&bodiless(&request)?).await?) }
     })?;
     let shared = Arc::clone(orchestrator);
     let about = HttpRoute::new("puts a conversation away; its turn is stopped");
     routes.serve_named("POST /conversations/:id/close", about, move |request, _| {
         let orchestrator = Arc::clone(&shared);
-        async move { reply(&orchestrator.close(&conversation_of(&request)?).await?) }
+        async move { reply(&orchestrator.close(&bodiless(&request)?).await?) }
     })?;
     let shared = Arc::clone(orchestrator);
     let about = HttpRoute::new("asks for a conversation to be shown wherever conversations are shown");
     routes.serve_named("POST /conversations/:id/open", about, move |request, _| {
         let orchestrator = Arc::clone(&shared);
         async move {
-            let opened = orchestrator.open(&conversation_of(&request)?).await?;
+            let opened = orchestrator.open(&bodiless(&request)?).await?;
             reply(&json!({ "conversationId": opened.id }))
         }
     })?;
@@ -65,6 +67,16 @@ pub(crate) fn register<E: Edges>(
     routes.serve_named("POST /conversations/:id/answer", answer::about(), move |request, _| {
         let orchestrator = Arc::clone(&shared);
         async move { reply(&orchestrator.answer(answer::read(&request)?).await?) }
+    })?;
+    let shared = Arc::clone(orchestrator);
+    routes.serve_named("PUT /conversations/:id/model", choices::about_model(), move |request, _| {
+        let orchestrator = Arc::clone(&shared);
+        async move { reply(&choices::model(&orchestrator, &request).await?) }
+    })?;
+    let shared = Arc::clone(orchestrator);
+    routes.serve_named("PUT /conversations/:id/cwd", choices::about_cwd(), move |request, _| {
+        let orchestrator = Arc::clone(&shared);
+        async move { reply(&choices::cwd(&orchestrator, &request).await?) }
     })?;
     let shared = Arc::clone(orchestrator);
     streams.serve_named("GET /conversations/:id/events", stream::about(), move |request, mut items, _| {
@@ -95,6 +107,49 @@ fn models_body((models, default): (Vec<Provided<ModelInfo>>, Option<Text>)) -> V
 
 fn conversation_of(request: &HttpRequest) -> Result<Text, CallError> {
     request.params.get("id").cloned().ok_or_else(|| CallError::invalid_input("the path has no `id`"))
+}
+
+/// The conversation of a request whose body has nothing to say: there is none, or it has no fields.
+///
+/// # Errors
+/// `InvalidInput` that names a field.
+fn bodiless(request: &HttpRequest) -> Result<Text, CallError> {
+    match request.body.value() {
+        Value::Null => {}
+        Value::Object(fields) if fields.is_empty() => {}
+        Value::Object(fields) => {
+            let field = fields.keys().next().map(|field| shown(field)).unwrap_or_default();
+            return Err(CallError::invalid_input(format!("field `{field}` is unknown; none is known")));
+        }
+        other => {
+            let kind = chat::kind_of(&other);
+            return Err(CallError::invalid_input(format!("the body is {kind}, expected none")));
+        }
+    }
+    conversation_of(request)
+}
+
+/// The body of a request, an object that has no other fields than these.
+///
+/// # Errors
+/// `InvalidInput` that names the field.
+fn fields_of(request: &HttpRequest, known: &[&str]) -> Result<Value, CallError> {
+    let body = request.body.value();
+    let names = || known.iter().map(|field| format!("`{field}`")).collect::<Vec<_>>().join(" and ");
+    let Value::Object(fields) = &body else {
+        let kind = chat::kind_of(&body);
+        return Err(CallError::invalid_input(format!(
+            "the body is {kind}, expected an object with {}",
+            names()
+        )));
+    };
+    match fields.keys().find(|field| !known.contains(&field.as_str())) {
+        Some(field) => {
+            let field = shown(field);
+            Err(CallError::invalid_input(format!("field `{field}` is unknown; known are {}", names())))
+        }
+        None => Ok(body),
+    }
 }
 
 fn reply(body: &impl serde::Serialize) -> Result<HttpReply, CallError> {

@@ -19,10 +19,11 @@ use transom_plugin_api::hosting::PluginState;
 use transom_plugin_api::{CallError, CallErrorKind, Json, Map, Maybe, Text};
 
 pub(crate) use crate::body::Limits;
-use crate::follow::Followed;
+use crate::follow::{Followed, Stream};
 use crate::format::Format;
 use crate::routes::{Routes, Way};
 use crate::table::{Directory, Found, Route, Table, Target};
+use crate::untaken::Untaken;
 use crate::viewings::Viewings;
 use crate::{body, cross_origin, decode, failure, frames, openapi, reply};
 
@@ -83,13 +84,14 @@ async fn furnished(mut response: Response) -> Response {
 }
 
 /// What answering takes.
-pub(crate) struct Desk<R> {
+pub(crate) struct Desk<R: Routes> {
     routes: R,
     guard: Guard,
     limits: Limits,
     directory: Directory,
     ready: AtomicBool,
     viewings: Arc<Viewings>,
+    untaken: Untaken<Stream<R>>,
 }
 
 impl<R: Routes> Desk<R> {
@@ -101,12 +103,18 @@ impl<R: Routes> Desk<R> {
             directory: Directory::default(),
             ready: AtomicBool::new(false),
             viewings,
+            untaken: Untaken::default(),
         }
     }
 
     /// What `GET /ready` says from now on.
     pub(crate) fn set_ready(&self, ready: bool) {
         self.ready.store(ready, Ordering::Relaxed);
+    }
+
+    /// Who looks after streams that nobody takes.
+    pub(crate) const fn untaken(&self) -> &Untaken<Stream<R>> {
+        &self.untaken
     }
 
     /// Opens the stream that answers a request of one of the plugins.

@@ -10,7 +10,7 @@ use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use transom_plugin_api::Json;
 use transom_plugin_api::sabotage::sabotaged;
 
-use transom_entrance::Refused;
+use transom_entrance::{Refused, json};
 
 /// How large a body may be, and how slow.
 #[derive(Clone, Copy, Debug)]
@@ -87,6 +87,7 @@ fn parse(bytes: &[u8]) -> Result<Json, Refused> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
         bad_request(format!("the body is not UTF-8 from byte {} on", error.valid_up_to()))
     })?;
+    json::check(text).map_err(|problem| bad_request(format!("the body {problem}")))?;
     Json::parse(text).map_err(|error| bad_request(format!("the body is not JSON: {error}")))
 }
 
@@ -166,6 +167,15 @@ mod tests {
         let (status, message) = read("application/json", "{\n\"a\": oops}").await.unwrap_err();
         assert_eq!(status, 400);
         assert!(message.contains("line 2 column"), "{message}");
+    }
+
+    #[tokio::test]
+    async fn a_body_that_says_two_things_is_refused() {
+        let (status, message) = read("application/json", r#"{"a":1,"a":2}"#).await.unwrap_err();
+        assert_eq!(
+            (status, message.as_str()),
+            (400, "the body has the key `a` twice, again at line 1 column 13")
+        );
     }
 
     #[test]

@@ -1,18 +1,19 @@
-//! [`Followed`]: a stream that goes on with the documents of another request when its route says so.
+//! [`Followed`]: a stream that goes on with the documents of another request when its route says so, or when it was left.
 
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 use transom_agent::reach::{HttpFrame, HttpRequest};
 use transom_plugin_api::sabotage::sabotaged;
-use transom_plugin_api::{CallError, CallErrorKind};
+use transom_plugin_api::{CallError, CallErrorKind, Maybe};
 
 use crate::app::Desk;
 use crate::routes::{Frames, Routes};
+use crate::untaken::Leave;
 
 /// How long a route may be away while somebody waits for it: as long as a reload may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -22,15 +23,27 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// The frames of a route, and of those it hands over to.
 pub(crate) struct Followed<R: Routes> {
+    stream: Arc<Mutex<Stream<R>>>,
+}
+
+pub(crate) struct Stream<R: Routes> {
     desk: Arc<Desk<R>>,
     at: At<R::Frames>,
     /// Until when it may be passed on without a document in between.
     limit: Option<Instant>,
+    /// How it goes on where it was left; nothing is left without it.
+    resume: Option<HttpRequest>,
+    /// Pieces that were taken.
+    taken: u64,
+    /// Whether it waits for the next piece, and will be polled when that is there.
+    waits: bool,
 }
 
 enum At<F> {
     Frames(F),
     Underway(Pin<Box<dyn Future<Output = Result<Reached<F>, CallError>> + Send>>),
+    /// Nothing of it is there, and it goes on as soon as it is polled.
+    Left,
 }
 
 /// The other request's answer, and what of it was read already to find its head.
@@ -38,9 +51,13 @@ type Reached<F> = (Option<HttpFrame>, F);
 
 impl<R: Routes> Followed<R> {
     pub(crate) fn new(desk: Arc<Desk<R>>, frames: R::Frames) -> Self {
-        Self { desk, at: At::Frames(frames), limit: None }
+        let at = At::Frames(frames);
+        let stream = Stream { desk, at, limit: None, resume: None, taken: 0, waits: true };
+        Self { stream: Arc::new(Mutex::new(stream)) }
     }
+}
 
+impl<R: Routes> Stream<R> {
     fn go_on(&mut self, request: HttpRequest) {
         // Two routes that only point at each other must not keep a processor busy, and come to an end.
         let is_first = self.limit.is_none();
@@ -56,32 +73,79 @@ impl<R: Routes> Followed<R> {
             reach(&desk, &request, limit).await
         }));
     }
+
+    /// The next piece, and whether it says for the first time how the stream goes on.
+    fn poll_piece(&mut self, context: &mut Context<'_>) -> (Poll<Piece>, bool) {
+        let mut is_new = false;
+        loop {
+            let polled = match &mut self.at {
+                At::Frames(frames) => frames.poll_next(context),
+                At::Left => {
+                    let Some(request) = self.resume.clone() else { return (Poll::Ready(None), is_new) };
+                    self.go_on(request);
+                    continue;
+                }
+                At::Underway(reaching) => match reaching.as_mut().poll(context) {
+                    Poll::Pending => Poll::Pending,
+                    Poll::Ready(Err(error)) => Poll::Ready(Some(Err(error))),
+                    Poll::Ready(Ok((first, frames))) => {
+                        self.at = At::Frames(frames);
+                        let Some(first) = first else { continue };
+                        Poll::Ready(Some(Ok(first)))
+                    }
+                },
+            };
+            match polled {
+                Poll::Ready(Some(Ok(HttpFrame::GoOn { request }))) => self.go_on(request),
+                Poll::Ready(Some(Ok(HttpFrame::Resume { request }))) => {
+                    is_new |= self.resume.is_none();
+                    self.resume = Some(request);
+                }
+                piece => return (self.noted(piece), is_new),
+            }
+        }
+    }
+
+    fn noted(&mut self, piece: Poll<Piece>) -> Poll<Piece> {
+        self.waits = piece.is_pending();
+        self.taken += u64::from(!self.waits);
+        if let Poll::Ready(Some(Ok(HttpFrame::Data { id, .. }))) = &piece {
+            self.limit = None;
+            if let (Some(resume), Maybe::Some(id)) = (&mut self.resume, id) {
+                resume.last_event_id = Maybe::Some(id.clone());
+            }
+        }
+        if matches!(piece, Poll::Ready(None | Some(Err(_)))) {
+            self.resume = None;
+        }
+        piece
+    }
+}
+
+/// What a stream gives.
+type Piece = Option<Result<HttpFrame, CallError>>;
+
+impl<R: Routes> Leave for Stream<R> {
+    fn taken(&self) -> Option<u64> {
+        let can_be_left = self.resume.is_some() && !self.waits && !matches!(self.at, At::Left);
+        can_be_left.then_some(self.taken)
+    }
+
+    fn leave(&mut self) {
+        self.at = At::Left;
+    }
 }
 
 impl<R: Routes> Frames for Followed<R> {
-    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<HttpFrame, CallError>>> {
-        loop {
-            let frame = match &mut self.at {
-                At::Frames(frames) => ready!(frames.poll_next(context)),
-                At::Underway(reaching) => {
-                    let (first, frames) = match ready!(reaching.as_mut().poll(context)) {
-                        Ok(reached) => reached,
-                        Err(error) => return Poll::Ready(Some(Err(error))),
-                    };
-                    self.at = At::Frames(frames);
-                    let Some(first) = first else { continue };
-                    Some(Ok(first))
-                }
-            };
-            match frame {
-                Some(Ok(HttpFrame::GoOn { request })) => self.go_on(request),
-                Some(Ok(HttpFrame::Data { .. })) => {
-                    self.limit = None;
-                    return Poll::Ready(frame);
-                }
-                _ => return Poll::Ready(frame),
-            }
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Piece> {
+        let mut stream = self.stream.lock().unwrap_or_else(PoisonError::into_inner);
+        let (piece, is_new) = stream.poll_piece(context);
+        if is_new {
+            let desk = stream.desk.clone();
+            drop(stream);
+            desk.untaken().watch(&self.stream);
         }
+        piece
     }
 }
 
@@ -124,7 +188,7 @@ mod tests {
 
     use super::*;
     use crate::app::Limits;
-    use crate::tests::fake::{Fake, FakeFrames, data, fake_frames, go_on, head};
+    use crate::tests::fake::{Fake, FakeFrames, data, data_with_id, fake_frames, go_on, head, resume};
     use crate::viewings::tests::viewings;
 
     /// A stream that is followed to routes that are played, and where its frames come from.
@@ -156,6 +220,39 @@ mod tests {
         later.send(head()).unwrap();
         later.send(data(1)).unwrap();
         assert_eq!(next(&mut followed).await, Some(Ok(Value::from(1))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_that_nobody_takes_is_left_and_goes_on_behind_the_last_document() {
+        let (sender, frames) = fake_frames();
+        let (fake, mut followed) = followed(frames);
+        fake.stream_further();
+        for item in [resume("/further/1"), data_with_id(1, "0:1:0"), data_with_id(2, "0:2:0"), data(3)] {
+            sender.send(item).unwrap();
+        }
+        assert_eq!(next(&mut followed).await, Some(Ok(Value::from(1))));
+        tokio::time::timeout(PATIENCE, sender.closed()).await.expect("it is dropped");
+        assert!(fake.opened().is_empty(), "and nothing is asked for before somebody reads");
+        let later = fake.frames();
+        for item in [head(), resume("/further/1"), data_with_id(2, "0:2:0"), data(3)] {
+            later.send(item).unwrap();
+        }
+        assert_eq!(next(&mut followed).await, Some(Ok(Value::from(2))));
+        assert_eq!(fake.opened()[0].last_event_id.as_deref(), Some("0:1:0"));
+        assert_eq!(next(&mut followed).await, Some(Ok(Value::from(3))));
+        drop(later);
+        assert_eq!(next(&mut followed).await, None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_does_not_say_how_it_goes_on_and_one_that_waits_are_held() {
+        for first in [data_with_id(1, "0:1:0"), resume("/further/1")] {
+            let (sender, frames) = fake_frames();
+            let (_fake, mut followed) = followed(frames);
+            sender.send(first).unwrap();
+            let _ = tokio::time::timeout(PAUSE, next(&mut followed)).await;
+            assert!(tokio::time::timeout(PATIENCE, sender.closed()).await.is_err());
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -41,7 +41,7 @@ pub(crate) async fn response<F: Frames>(
     let head = match poll_fn(|context| frames.poll_next(context)).await {
         Some(Ok(HttpFrame::Head { status, headers })) => (status, headers),
         Some(Err(error)) => return Err(failure::of_call(&route.name, &error)),
-        Some(Ok(HttpFrame::Data { .. } | HttpFrame::GoOn { .. } | HttpFrame::Unknown(_))) | None => {
+        Some(Ok(_)) | None => {
             return Err(failure::of_contract(&route.name, &route.plugin, "answered without a head"));
         }
     };
@@ -86,7 +86,9 @@ impl<F: Frames> FrameBody<F> {
                     Some(self.format.written(frame.content().as_str(), None))
                 }
                 // Only a stream that is followed goes on with another.
-                Poll::Ready(Some(Ok(HttpFrame::Head { .. } | HttpFrame::GoOn { .. }))) => {
+                Poll::Ready(Some(Ok(
+                    HttpFrame::Head { .. } | HttpFrame::GoOn { .. } | HttpFrame::Resume { .. },
+                ))) => {
                     tracing::warn!("route `{}` sends a second head, which is left out", self.route);
                     continue;
                 }

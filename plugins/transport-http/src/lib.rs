@@ -20,7 +20,7 @@
 //! | `decode`, `body` | what a client sent, checked and read |
 //! | `reply`, `frames`, `format` | what it gets: one document, or a stream of them as NDJSON or SSE |
 //! | `viewings` | streams of conversations that are open, and what is told when they end |
-//! | `follow` | a stream that goes on with the documents of another request |
+//! | `follow`, `untaken` | a stream that goes on with the documents of another request; one that nobody takes |
 //! | `failure` | what it gets instead |
 //! | `routes`, `bus` | the far side as the server sees it, and that side's bus |
 
@@ -44,6 +44,7 @@ mod routes;
 mod table;
 #[cfg(test)]
 mod tests;
+mod untaken;
 mod viewings;
 
 use std::sync::Arc;

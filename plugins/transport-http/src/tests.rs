@@ -5,6 +5,7 @@ pub(crate) mod fake;
 
 mod answers;
 mod described;
+mod fuzz;
 mod guarded;
 mod lifetime;
 mod retiring;

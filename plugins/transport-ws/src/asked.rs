@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use transom_agent::event::Cursor;
 use transom_agent::queue::{Enqueue, Requeue};
 use transom_agent::turn::{AnswerQuestion, StartTurn};
+use transom_entrance::json;
 use transom_plugin_api::{Json, Maybe, Text};
 
 use crate::fields::{Fields, cut, kind_of};
@@ -102,6 +103,7 @@ impl Misread {
 }
 
 fn object(text: &str) -> Result<Map<String, Value>, String> {
+    json::check(text).map_err(|problem| format!("the message {problem}"))?;
     match serde_json::from_str(text) {
         Ok(Value::Object(message)) => Ok(message),
         Ok(other) => Err(format!("the message is {}, expected an object with `type`", kind_of(&other))),

@@ -16,7 +16,6 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tracing::Instrument;
-use transom_agent::event::Cursor;
 use transom_agent::stream::StreamEnd;
 use transom_entrance::public_message;
 use transom_plugin_api::{CallError, CallErrorKind, Text};
@@ -29,7 +28,7 @@ use crate::encoded::Encoder;
 use crate::end::{End, end_of};
 use crate::lanes::Lanes;
 use crate::outbox::Outbox;
-use crate::perform::{Began, fail, perform, refuse};
+use crate::perform::{ToWatch, fail, perform, refuse};
 use crate::pulse::{Metered, Pulse};
 use crate::said::Said;
 use crate::view::{Start, view};
@@ -132,8 +131,8 @@ type Running = Pin<Box<dyn Future<Output = Done> + Send>>;
 
 /// What has ended.
 enum Done {
-    /// An operation, in its lane; perhaps it began a turn.
-    Operation(Option<Text>, Option<Began>),
+    /// An operation, in its lane; perhaps there is something to watch now.
+    Operation(Option<Text>, Option<ToWatch>),
     /// A view, by its number.
     View(Text, u64),
     /// What nobody waits for.
@@ -252,7 +251,9 @@ impl<'a, C: Conversations> Connection<'a, C> {
 
     fn begin(&mut self, asked: Asked) {
         let refused = match &asked.operation {
-            Operation::Subscribe(conversation, after) => self.subscribe(conversation.clone(), *after).err(),
+            Operation::Subscribe(conversation, _) if !self.views.contains_key(conversation) => {
+                self.check_room(conversation).err()
+            }
             Operation::Unsubscribe(conversation) => {
                 self.unsubscribe(&conversation.clone());
                 None
@@ -278,8 +279,8 @@ impl<'a, C: Conversations> Connection<'a, C> {
     fn settle(&mut self, done: Done) {
         match done {
             Done::Operation(lane, began) => {
-                if let Some(Began { conversation, turn }) = began {
-                    self.watch_turn(conversation, turn);
+                if let Some(ToWatch { conversation, start }) = began {
+                    self.watch(conversation, start);
                 }
                 self.go_on(lane.as_ref());
             }
@@ -298,15 +299,6 @@ impl<'a, C: Conversations> Connection<'a, C> {
         }
     }
 
-    /// Watches; a cursor begins anew there, and without one a conversation that is watched stays as it is.
-    fn subscribe(&mut self, conversation: Text, after: Option<Cursor>) -> Result<(), CallError> {
-        if after.is_none() && self.views.contains_key(&conversation) {
-            return Ok(());
-        }
-        self.unsubscribe(&conversation);
-        self.view(conversation, Start::After(after))
-    }
-
     fn unsubscribe(&mut self, conversation: &Text) {
         if let Some(viewed) = self.views.remove(conversation) {
             viewed.why.give(StreamEnd::Unsubscribed);
@@ -314,12 +306,14 @@ impl<'a, C: Conversations> Connection<'a, C> {
         }
     }
 
-    /// Whoever begins a turn watches it, unless its conversation is watched already.
-    fn watch_turn(&mut self, conversation: Text, turn: Text) {
-        if self.views.contains_key(&conversation) {
-            return;
+    /// Watches; a cursor begins anew there, and without one a conversation that is watched stays as it is.
+    fn watch(&mut self, conversation: Text, start: Start) {
+        match &start {
+            Start::After { cursor: Some(_), .. } => self.unsubscribe(&conversation),
+            _ if self.views.contains_key(&conversation) => return,
+            _ => {}
         }
-        if let Err(error) = self.view(conversation.clone(), Start::Turn(turn)) {
+        if let Err(error) = self.view(conversation.clone(), start) {
             let outbox = self.outbox.clone();
             self.running.push(Box::pin(async move {
                 end_view(&outbox, &conversation, &error).await;
@@ -328,15 +322,20 @@ impl<'a, C: Conversations> Connection<'a, C> {
         }
     }
 
-    fn view(&mut self, conversation: Text, start: Start) -> Result<(), CallError> {
+    fn check_room(&self, conversation: &Text) -> Result<(), CallError> {
         let most = self.shared.limits.subscriptions;
-        if self.views.len() >= most {
-            self.shared.viewings.refused(&conversation);
-            return Err(CallError::new(
-                CallErrorKind::Refused,
-                format!("this connection watches {most} conversations already: unsubscribe from one"),
-            ));
+        if self.views.len() < most {
+            return Ok(());
         }
+        self.shared.viewings.refused(conversation);
+        Err(CallError::new(
+            CallErrorKind::Refused,
+            format!("this connection watches {most} conversations already: unsubscribe from one"),
+        ))
+    }
+
+    fn view(&mut self, conversation: Text, start: Start) -> Result<(), CallError> {
+        self.check_room(&conversation)?;
         self.last_view += 1;
         let number = self.last_view;
         let (shared, outbox, viewed) = (self.shared.clone(), self.outbox.clone(), conversation.clone());

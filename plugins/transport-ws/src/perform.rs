@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 use serde_json::Value;
-use transom_agent::queue::Enqueued;
+use transom_agent::event::Cursor;
+use transom_agent::queue::{Enqueued, Requeued};
 use transom_entrance::public_message;
 use transom_plugin_api::{CallError, CallErrorKind, Text};
 
@@ -10,16 +11,17 @@ use crate::asked::{Asked, Misread, Operation};
 use crate::conversations::Conversations;
 use crate::outbox::Outbox;
 use crate::said::Said;
+use crate::view::Start;
 
-/// A turn that an operation began; who asked for it watches it.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Began {
+/// What who asked watches from now on.
+#[derive(Debug)]
+pub(crate) struct ToWatch {
     pub(crate) conversation: Text,
-    pub(crate) turn: Text,
+    pub(crate) start: Start,
 }
 
 /// Does what was asked, and says what became of it.
-pub(crate) async fn perform<C: Conversations>(far: &C, outbox: &Outbox, asked: &Asked) -> Option<Began> {
+pub(crate) async fn perform<C: Conversations>(far: &C, outbox: &Outbox, asked: &Asked) -> Option<ToWatch> {
     match call(far, asked).await {
         Ok((result, began)) => {
             reply(outbox, asked, result).await;
@@ -32,27 +34,35 @@ pub(crate) async fn perform<C: Conversations>(far: &C, outbox: &Outbox, asked: &
     }
 }
 
-async fn call<C: Conversations>(far: &C, asked: &Asked) -> Result<(Value, Option<Began>), CallError> {
+async fn call<C: Conversations>(far: &C, asked: &Asked) -> Result<(Value, Option<ToWatch>), CallError> {
     match &asked.operation {
         Operation::Send(turn) => {
             let started = far.start(turn.clone()).await?;
-            let began = Began { conversation: turn.conversation_id.clone(), turn: started.turn_id.clone() };
+            let start = Start::Turn(started.turn_id.clone());
+            let began = ToWatch { conversation: turn.conversation_id.clone(), start };
             Ok((document(&started)?, Some(began)))
         }
         Operation::Queue(message) => {
             let enqueued = far.enqueue(message.clone()).await.map_err(named_queue)?;
             Ok((document(&enqueued)?, began_by(&enqueued)))
         }
-        Operation::Cancel(change) => alone(far.requeue(change.clone()).await.map_err(named_queue)),
+        Operation::Cancel(change) => {
+            Ok((cancelled(&far.requeue(change.clone()).await.map_err(named_queue)?)?, None))
+        }
+        Operation::Subscribe(conversation, after) => {
+            let origin = origin(far, conversation).await?.filter(|_| after.is_none());
+            let start = Start::After { cursor: *after, origin };
+            Ok((Value::Null, Some(ToWatch { conversation: conversation.clone(), start })))
+        }
         Operation::Stop(conversation) => alone(far.stop(conversation.clone()).await),
         Operation::Answer(answer) => alone(far.answer(answer.clone()).await),
         Operation::Registered(input) => alone(far.operate(&asked.op, input.clone()).await),
         // What the connection did itself, and well.
-        Operation::Subscribe(..) | Operation::Unsubscribe(_) => Ok((Value::Null, None)),
+        Operation::Unsubscribe(_) => Ok((Value::Null, None)),
     }
 }
 
-fn alone(result: Result<impl Serialize, CallError>) -> Result<(Value, Option<Began>), CallError> {
+fn alone(result: Result<impl Serialize, CallError>) -> Result<(Value, Option<ToWatch>), CallError> {
     Ok((document(&result?)?, None))
 }
 
@@ -70,9 +80,31 @@ fn named_queue(error: CallError) -> CallError {
     }
 }
 
-fn began_by(enqueued: &Enqueued) -> Option<Began> {
+fn began_by(enqueued: &Enqueued) -> Option<ToWatch> {
     let turn = enqueued.turn_id.as_ref().filter(|_| enqueued.started_turn)?.clone();
-    Some(Began { conversation: enqueued.queue.conversation_id.clone(), turn })
+    Some(ToWatch { conversation: enqueued.queue.conversation_id.clone(), start: Start::Turn(turn) })
+}
+
+/// As over HTTP.
+fn cancelled(change: &Requeued) -> Result<Value, CallError> {
+    let mut result = document(&change.queue)?;
+    result["cancelled"] = change.found.into();
+    Ok(result)
+}
+
+/// Where an idle conversation stands. A client that gave no cursor and has seen nothing goes on from there, so that a turn
+/// which came and went while the orchestrator was replaced is not missed.
+///
+/// # Errors
+/// `NotFound` when there is no such conversation; that nobody can tell now is none.
+async fn origin<C: Conversations>(far: &C, conversation: &Text) -> Result<Option<Cursor>, CallError> {
+    match far.find(conversation.clone()).await {
+        Ok(found) if found.turn.is_none() => {
+            Ok(Some(Cursor { generation: found.generation, position: found.latest_position, offset: 0 }))
+        }
+        Err(error) if error.kind == CallErrorKind::NotFound => Err(error),
+        _ => Ok(None),
+    }
 }
 
 /// Operations on conversations are replied to when they have an id: what they do shows elsewhere.

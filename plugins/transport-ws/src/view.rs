@@ -1,9 +1,10 @@
 //! One conversation on one connection: what a client missed, then what happens, through every reload of the orchestrator.
 
 use std::future::poll_fn;
+use std::pin::pin;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use transom_agent::event::{AgentEvent, AgentEventKind, Cursor};
 use transom_agent::turn::Watch;
 use transom_plugin_api::sabotage::sabotaged;
@@ -17,6 +18,9 @@ use crate::viewings::Viewing;
 /// How long the orchestrator may be away: as long as a reload may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How long a client may take nothing before its streams are left; they go on by cursor.
+const UNTAKEN: Duration = Duration::from_millis(250);
+
 /// Between two attempts to reach it.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -24,7 +28,12 @@ const PAUSE: Duration = Duration::from_millis(50);
 #[derive(Clone, Debug)]
 pub(crate) enum Start {
     /// Behind the last that it has seen, or else where the orchestrator says.
-    After(Option<Cursor>),
+    After {
+        /// The last that it has seen.
+        cursor: Option<Cursor>,
+        /// Where the conversation stood when it had seen nothing, and nothing ran in it.
+        origin: Option<Cursor>,
+    },
     /// At the beginning of a turn that this client began; what follows that turn is shown, too.
     Turn(Text),
 }
@@ -40,13 +49,13 @@ pub(crate) async fn view<C: Conversations>(
     start: Start,
     viewing: &mut Viewing,
 ) -> Result<(), CallError> {
-    let mut view = View::new(shared, conversation, start).await;
+    let mut view = View::new(conversation, start);
     let mut limit: Option<Instant> = None;
     loop {
         let opened = Instant::now();
         let error = match view.relay(shared, outbox, viewing).await {
             Relayed::Snapshot => return Ok(()),
-            Relayed::TurnSealed => continue,
+            Relayed::TurnSealed | Relayed::Left => continue,
             Relayed::Failed(error) => error,
         };
         let now = Instant::now();
@@ -79,6 +88,8 @@ struct View {
 enum Relayed {
     /// The turn is over that was looked at alone.
     TurnSealed,
+    /// The stream was left, because the client takes nothing.
+    Left,
     /// The client has to read the conversation.
     Snapshot,
     /// There is no more for now, or at all.
@@ -86,17 +97,12 @@ enum Relayed {
 }
 
 impl View {
-    async fn new<C: Conversations>(shared: &Shared<C>, conversation: &Text, start: Start) -> Self {
-        let (turn, after) = match start {
-            Start::After(cursor) => (Maybe::None, cursor),
-            Start::Turn(turn) => (Maybe::Some(turn), None),
+    fn new(conversation: &Text, start: Start) -> Self {
+        let (turn, after, origin) = match start {
+            Start::After { cursor, origin } => (Maybe::None, cursor, origin),
+            Start::Turn(turn) => (Maybe::Some(turn), None, None),
         };
-        let mut view =
-            Self { conversation: conversation.clone(), turn, after, origin: None, is_again: false };
-        if view.turn.is_none() && view.after.is_none() {
-            view.origin = origin(shared, conversation).await;
-        }
-        view
+        Self { conversation: conversation.clone(), turn, after, origin, is_again: false }
     }
 
     async fn relay<C: Conversations>(
@@ -121,7 +127,18 @@ impl View {
             self.after = event.cursor().or(self.after);
             let frame = shared.encoder.encoded(&event);
             let bytes = frame.len();
-            outbox.send(frame).await;
+            let mut sending = pin!(outbox.send(frame));
+            let is_late = timeout(UNTAKEN, sending.as_mut()).await.is_err();
+            if is_late && self.after.is_some() && !sabotaged("hold-what-nobody-takes") {
+                // A stream that nobody polls does not end, and whoever gives it could not be replaced.
+                drop(frames);
+                sending.await;
+                viewing.sent(bytes);
+                return if is_snapshot(&event) { Relayed::Snapshot } else { Relayed::Left };
+            }
+            if is_late {
+                sending.await;
+            }
             viewing.sent(bytes);
             if is_snapshot(&event) {
                 return Relayed::Snapshot;
@@ -137,18 +154,6 @@ impl View {
             self.turn = Maybe::None;
         }
         Watch { conversation_id: self.conversation.clone(), turn_id: self.turn.clone(), after: after.into() }
-    }
-}
-
-/// Where an idle conversation stands. A client that gave no cursor and has seen nothing goes on from there, so that a turn
-/// which came and went while the orchestrator was replaced is not missed.
-async fn origin<C: Conversations>(shared: &Shared<C>, conversation: &Text) -> Option<Cursor> {
-    match shared.far.find(conversation.clone()).await {
-        Ok(found) if found.turn.is_none() => {
-            Some(Cursor { generation: found.generation, position: found.latest_position, offset: 0 })
-        }
-        Err(error) if error.kind == CallErrorKind::NotFound => Some(Cursor::default()),
-        _ => None,
     }
 }
 

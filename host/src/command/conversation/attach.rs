@@ -31,21 +31,32 @@ fn cursor(text: &str) -> Result<Cursor, String> {
     text.parse().map_err(|error: transom_plugin_api::CallError| error.message.into())
 }
 
+/// Whether something is shown between a cursor and what stands last.
+const fn is_behind(after: Cursor, latest: Cursor) -> bool {
+    after.generation < latest.generation || after.position < latest.position
+}
+
 pub(crate) async fn run(common: &Common, arguments: &Arguments) -> Result<u8, Failure> {
     let host = host(common)?;
     let id = find(&host.client, &arguments.one.id).await?;
     let known = known(&host.client, &id).await?;
     let runs = !known["turn"].is_null();
     // Where nothing runs it is known from where on everything is new, so that nothing is missed before the first frame.
-    let after = arguments.from.or_else(|| (!runs).then(|| latest_of(&known)));
+    let latest = latest_of(&known);
+    let after = arguments.from.or_else(|| (!runs).then_some(latest));
     let frames = host.client.events(&id, None, after).await?;
+    let mut view = View::of_everything(common, arguments.show_reasoning, after);
     if !common.json && !runs {
-        aside(&format!("nothing runs in {id}; waiting for what comes"));
+        let line = format!("nothing runs in {id}; waiting for what comes");
+        // Behind what was missed, when there is something.
+        match after.is_some_and(|after| is_behind(after, latest)) {
+            true => view.say_at(latest, line),
+            false => aside(&line),
+        }
     }
     let folder = Some(common.data_folder_of_host());
     let mut events = Events::of(host.client.clone(), folder, id.clone(), Span::Conversation, frames, after);
     drop(host);
-    let mut view = View::of_everything(common, arguments.show_reasoning);
     let outcome = tokio::select! {
         // From before the first word on.
         biased;
@@ -57,5 +68,8 @@ pub(crate) async fn run(common: &Common, arguments: &Arguments) -> Result<u8, Fa
         outcome = view.follow(&mut events) => outcome,
     };
     view.end_line();
-    outcome.map_err(|problem| Failure::failed(format!("`{id}` cannot be followed: {problem}")))
+    outcome.map_err(|problem| {
+        let again = format!("`{}` comes back to it", common.again(&format!("attach {id}")));
+        Failure::failed(format!("`{id}` cannot be followed: {problem}")).with_help(&again)
+    })
 }

@@ -29,11 +29,13 @@ pub(crate) fn id(text: &str) -> Result<String, String> {
 
 /// The conversation that is meant; a short id stands for the only one that begins so.
 pub(crate) async fn find(client: &Client, given: &str) -> Result<String, Failure> {
+    find_or_tell(client, given, "`transom list --all` lists them").await
+}
+
+/// As [`find`], with other help when there is none.
+pub(crate) async fn find_or_tell(client: &Client, given: &str, help: &str) -> Result<String, Failure> {
     let found = choose(given, &beginning_so(client, given).await?, |_| true)?;
-    found.ok_or_else(|| {
-        Failure::refused(format!("there is no conversation `{given}`"))
-            .with_help("`transom list --all` lists them")
-    })
+    found.ok_or_else(|| Failure::refused(format!("there is no conversation `{given}`")).with_help(help))
 }
 
 /// The conversation that is meant, or a new one of this id. A short id stands for a whole one only, so that a new name may

@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::identity::find;
+use super::identity::{find_or_new, find_or_tell};
 use super::message::{Manner, Message};
 use super::state::open;
 use super::{Failure, One, host, tell};
@@ -12,10 +12,13 @@ use crate::command::status::{list, text_of};
 use crate::program::{Common, DONE};
 use crate::terminal::{counted, shown};
 
+/// What is to be done when there is no such conversation.
+const ABSENT: &str = "`--new` begins one of this id; `transom list --all` lists those that are there";
+
 /// Send a message to a conversation, and do not wait for the answer
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  transom send 1e1d \"go on\"\n  transom send 1e1d \"and then run the tests\" --queue\n  transom send 1e1d \"not that file\" --steer"
+    after_help = "Examples:\n  transom send 1e1d \"go on\"\n  transom send notes \"hello\" --new\n  transom send 1e1d \"and then run the tests\" --queue\n  transom send 1e1d \"not that file\" --steer"
 )]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -24,6 +27,9 @@ pub(crate) struct Arguments {
     message: Message,
     #[command(flatten)]
     manner: Manner,
+    /// Begin a conversation of this id when there is none
+    #[arg(long)]
+    new: bool,
     /// Let it wait for the end of a turn that runs
     #[arg(long, conflicts_with_all = ["steer", "model", "effort", "cwd"])]
     queue: bool,
@@ -38,7 +44,11 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(common: &Common, arguments: &Arguments) -> Result<u8, Failure> {
     let text = arguments.message.words()?;
     let host = host(common)?;
-    let id = find(&host.client, &arguments.one.id).await?;
+    let given = &arguments.one.id;
+    let id = match arguments.new {
+        true => find_or_new(&host.client, given).await?,
+        false => find_or_tell(&host.client, given, ABSENT).await?,
+    };
     let sent = match (arguments.queue, arguments.steer) {
         (false, false) => begin(&host.client, &id, &text, &arguments.manner).await?,
         (_, is_steering) => {

@@ -1,7 +1,9 @@
 //! [`View`]: the frames of turns as a person or a program sees them.
 
 use serde_json::Value;
+use transom_agent::event::Cursor;
 
+use super::taken_back::Standing;
 use crate::client::{Events, Next};
 use crate::program::{Common, DONE, FAILED};
 use crate::terminal::{aside, complain, counted, print, shown};
@@ -13,17 +15,25 @@ pub(crate) struct View<'a> {
     /// Whether it is shown what the person says, and how turns end that end well.
     whole: bool,
     in_line: bool,
+    standing: Standing,
+    /// What is said once everything up to a place was shown.
+    at: Option<(Cursor, String)>,
 }
 
 impl<'a> View<'a> {
     /// The answer to somebody who has asked.
-    pub(crate) const fn of_answer(common: &'a Common, reasoning: bool) -> Self {
-        Self { common, reasoning, whole: false, in_line: false }
+    pub(crate) fn of_answer(common: &'a Common, reasoning: bool) -> Self {
+        Self { common, reasoning, whole: false, in_line: false, standing: Standing::default(), at: None }
     }
 
-    /// Everything, for somebody who looks on.
-    pub(crate) const fn of_everything(common: &'a Common, reasoning: bool) -> Self {
-        Self { common, reasoning, whole: true, in_line: false }
+    /// Everything, for somebody who looks on and has seen what stands up to a cursor.
+    pub(crate) fn of_everything(common: &'a Common, reasoning: bool, after: Option<Cursor>) -> Self {
+        Self { whole: true, standing: Standing::after(after), ..Self::of_answer(common, reasoning) }
+    }
+
+    /// Has something said once everything up to that place was shown.
+    pub(crate) fn say_at(&mut self, place: Cursor, line: String) {
+        self.at = Some((place, line));
     }
 
     /// Shows what comes, and answers how the last turn ended.
@@ -66,6 +76,10 @@ impl<'a> View<'a> {
         if self.common.json {
             return print(&format!("{frame}\n"));
         }
+        let is_shown = frame["type"] != "reasoning-delta" || self.reasoning;
+        if let Some(line) = self.standing.take(frame, is_shown).told() {
+            self.remark(&line);
+        }
         match self.shown_as(frame) {
             Shown::Text(text) => {
                 self.in_line = !text.ends_with('\n');
@@ -78,6 +92,9 @@ impl<'a> View<'a> {
             }
             Shown::End => self.end_line(),
             Shown::Nothing => {}
+        }
+        if let Some((_, line)) = self.at.take_if(|(place, _)| has_reached(frame, *place)) {
+            self.remark(&line);
         }
     }
 
@@ -105,9 +122,6 @@ impl<'a> View<'a> {
             }
             "question" => Shown::Aside(question(frame, |words| self.common.again(words))),
             "answer" => Shown::Aside(format!("answered: {}", text("choice"))),
-            "rewind" => Shown::Aside(
-                "the host had lost what was shown last; what follows stands in its place".to_owned(),
-            ),
             "snapshot-required" => Shown::Aside(
                 "too much was missed to be shown; `transom show` tells it, and what comes now follows"
                     .to_owned(),
@@ -120,6 +134,13 @@ impl<'a> View<'a> {
             _ => Shown::Nothing,
         }
     }
+}
+
+/// Whether this is the frame at a place or one behind it, or nothing comes before what happens next.
+fn has_reached(frame: &Value, place: Cursor) -> bool {
+    let reached =
+        (frame["generation"].as_u64().unwrap_or_default(), frame["position"].as_i64().unwrap_or_default());
+    frame["type"] == "snapshot-required" || reached >= (u64::from(place.generation), place.position)
 }
 
 /// A question, its answers and how one of them is given. `again` makes a command line of words for this host.

@@ -18,7 +18,8 @@ fn frame(generation: u32, position: i64, offset: u64, what: Value) -> Value {
 }
 
 fn said(generation: u32, position: i64, offset: u64, delta: &str) -> Value {
-    frame(generation, position, offset, json!({ "type": "text-delta", "delta": delta }))
+    let text = json!({ "type": "text-delta", "delta": delta, "volatile": true });
+    frame(generation, position, offset, text)
 }
 
 /// The beginning of a turn whose answer is at position 3.
@@ -130,9 +131,46 @@ async fn who_attaches_sees_the_turn_from_its_beginning_and_what_was_taken_back()
     assert_eq!(stage.request().await.0, "GET /conversations/c/events");
     assert_eq!(stage.request().await.0, "GET /conversations/c/events?after=0%3A3%3A4");
     assert_eq!(told.output, "one \nly this\n");
-    for line in ["> hi", "the host had lost what was shown last", "detached; `transom attach c --data "] {
+    for line in
+        ["> hi", "the host had lost the last 2 characters shown", "detached; `transom attach c --data "]
+    {
         assert!(told.errors.contains(line), "`{line}` is missing in\n{}", told.errors);
     }
+}
+
+#[tokio::test]
+async fn a_rewind_that_takes_nothing_back_is_not_told() {
+    let scene = Scene::new(Manner::Linked);
+    let rewind = frame(1, 3, 4, json!({ "type": "rewind" }));
+    let script =
+        vec![Answer::Broken(begun()), Answer::Open(then([rewind, said(1, 3, 4, "more")], ended(1, 4)))];
+    let _stage = Stage::start(&scene, conversation(true), script).await;
+    let told = until_interrupted(scene.command(&["attach", "c"]), "more\n").await;
+    assert!(!told.errors.contains("lost"), "{}", told.errors);
+}
+
+#[tokio::test]
+async fn who_attaches_behind_is_told_that_nothing_runs_after_what_was_missed() {
+    let scene = Scene::new(Manner::Linked);
+    let missed = then([said(2, 38, 0, "missed")], ended(2, 39));
+    let script = vec![Answer::Open(missed)];
+    let _stage = Stage::start(&scene, conversation(false), script).await;
+    let attach = scene.command(&["attach", "c", "--from", "2:37:0"]);
+    // One stream for both, so that their order shows.
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("exec {} 2>&1", quoted(&attach))]).current_dir(scene.work()).env_clear();
+    shell.envs(attach.as_std().get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let told = until_interrupted(shell, "waiting for what comes\n").await;
+    let at =
+        |words: &str| told.output.find(words).unwrap_or_else(|| panic!("no `{words}` in {}", told.output));
+    assert!(at("missed") < at("nothing runs in c"), "{}", told.output);
+}
+
+/// The words of a command as a shell reads them.
+fn quoted(command: &Command) -> String {
+    let command = command.as_std();
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words.map(|word| format!("'{}'", word.to_str().expect("text"))).collect::<Vec<_>>().join(" ")
 }
 
 #[tokio::test]

@@ -22,9 +22,12 @@ impl Body {
         match unknown {
             None => Ok(Self(fields)),
             Some(unknown) => {
-                let known: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
-                let (unknown, known) = (unknown.escape_debug(), known.join(", "));
-                Err(CallError::invalid_input(format!("the body contains `{unknown}`, expected only {known}")))
+                let shown: String = unknown.chars().take(40).collect();
+                let names: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
+                let expected =
+                    if known.is_empty() { "none".to_owned() } else { format!("only {}", names.join(", ")) };
+                let shown = shown.escape_debug();
+                Err(CallError::invalid_input(format!("the body contains `{shown}`, expected {expected}")))
             }
         }
     }
@@ -56,6 +59,9 @@ impl Body {
     pub(super) fn number(&self, name: &str) -> Result<Option<i64>, CallError> {
         match self.0.get(name) {
             None | Some(Value::Null) => Ok(None),
+            Some(Value::Number(number)) if number.is_u64() && !number.is_i64() => {
+                Err(CallError::invalid_input(format!("`{name}` is too large, expected at most {}", i64::MAX)))
+            }
             Some(value) => value.as_i64().map(Some).ok_or_else(|| {
                 CallError::invalid_input(format!("`{name}` is expected to be a whole number"))
             }),
@@ -93,6 +99,9 @@ mod tests {
         refused(fields.words("d"), "`d` is missing or blank, expected text");
         refused(fields.choice("d"), "`d` is missing, expected text or `null`");
         refused(fields.number("c"), "`c` is expected to be a whole number");
+        let fields = body(json!({"a": u64::MAX}), &["a"]).expect("an object");
+        refused(fields.number("a"), "`a` is too large, expected at most 9223372036854775807");
+        refused(body(json!({"b": 1}), &[]), "the body contains `b`, expected none");
     }
 
     #[test]

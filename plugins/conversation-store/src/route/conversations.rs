@@ -25,9 +25,12 @@ pub(super) fn serve(routes: &Routes<'_>) -> Result<(), StartError> {
     let output = object(json!({"conversationId": text, "deleted": {"type": "boolean"}}));
     let about = giving("Deletes a conversation that no turn runs in", output);
     routes.add("DELETE /conversations/:id", about, async |store, request| {
+        Body::of(&request, &[])?;
         let id = id_of(request.param("id"))?;
-        let deleted = store.delete(&id).await?.deleted;
-        Ok::<Value, CallError>(json!({"conversationId": id, "deleted": deleted}))
+        match store.delete(&id).await?.deleted {
+            true => Ok::<Value, CallError>(json!({"conversationId": id, "deleted": true})),
+            false => Err(CallError::not_found(format!("there is no conversation `{id}`"))),
+        }
     })?;
 
     let about = giving(

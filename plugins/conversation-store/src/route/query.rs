@@ -115,6 +115,14 @@ fn number(query: &Map<Text>, key: &str, least: i64) -> Result<Option<i64>, CallE
     let Some(text) = query.get(key) else { return Ok(None) };
     let number = text.parse::<i64>().ok().filter(|number| *number >= least);
     number.map(Some).ok_or_else(|| {
+        let text: String = text.chars().take(40).collect();
+        if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<i64>().is_err()
+        {
+            return CallError::invalid_input(format!(
+                "`{key}` is `{text}`, which is too large, expected at most {}",
+                i64::MAX
+            ));
+        }
         let text = text.escape_debug();
         CallError::invalid_input(format!("`{key}` is `{text}`, expected a whole number, {least} or more"))
     })
@@ -192,6 +200,10 @@ mod tests {
         refused(
             read("c", &query(&[("beforeSeq", "0")])),
             "`beforeSeq` is `0`, expected a whole number, 1 or more",
+        );
+        refused(
+            read("c", &query(&[("sinceSeq", "9223372036854775808")])),
+            "`sinceSeq` is `9223372036854775808`, which is too large, expected at most 9223372036854775807",
         );
         refused(read("c", &query(&[("limit", "0")])), "`limit` is `0`, expected a whole number, 1 or more");
         refused(

@@ -1,4 +1,5 @@
-//! Routes over what was chosen for a conversation.
+//! Routes over what was chosen for a conversation. Folders and models are chosen where it is known which there are: not
+//! here.
 
 use std::sync::Arc;
 
@@ -6,13 +7,12 @@ use serde_json::{Value, json};
 use transom_agent::conversation::{Conversation, Update};
 use transom_agent::provider::ReasoningEffort;
 use transom_agent::reach::HttpRequest;
-use transom_plugin_api::{CallError, CallErrorKind, Maybe, StartError, Text};
+use transom_plugin_api::{CallError, Maybe, StartError, Text};
 
 use super::Routes;
 use super::body::Body;
 use super::conversations::id_of;
 use super::schema::{giving, object, taking};
-use crate::identity::check_workspace_id;
 use crate::store::Store;
 use crate::word::{of_word, word_of};
 
@@ -42,21 +42,11 @@ fn serve_cwd(routes: &Routes<'_>) -> Result<(), StartError> {
     routes.add("GET /conversations/:id/cwd", about, async |store, request| {
         answer(&request, "cwd", known(&store, &request, |known| known.cwd).await?)
     })?;
-    let fields = json!({"cwd": {"type": "string"}, "workspaceId": {"type": "string"}});
-    let about = taking("Chooses the folder that a conversation's turns work in", fields, chosen("cwd"));
-    routes.add("PUT /conversations/:id/cwd", about, async |store, request| {
-        let body = Body::of(&request, &["cwd", "workspaceId"])?;
-        let (cwd, workspace) = (body.words("cwd")?, body.text("workspaceId")?);
-        workspace.iter().try_for_each(|id| check_workspace_id("workspaceId", id))?;
-        let change = |update: &mut Update| {
-            update.cwd = Maybe::Some(cwd.into());
-            update.workspace_id = workspace.map(Text::from).into();
-        };
-        let changed = update(&store, &request, change).await?;
-        answer(&request, "cwd", value_of(&changed.cwd))
-    })?;
     let about = giving("Takes the choice of a folder back", chosen("cwd"));
     routes.add("DELETE /conversations/:id/cwd", about, async |store, request| {
+        Body::of(&request, &[])?;
+        // There is nothing to take back where there is no conversation.
+        store.find(&id_of(request.param("id"))?).await?;
         let changed = update(&store, &request, |update| update.cwd = Maybe::Some(Text::new())).await?;
         answer(&request, "cwd", value_of(&changed.cwd))
     })
@@ -66,14 +56,6 @@ fn serve_model(routes: &Routes<'_>) -> Result<(), StartError> {
     let about = giving("Tells the model that was chosen for a conversation", chosen("model"));
     routes.add("GET /conversations/:id/model", about, async |store, request| {
         answer(&request, "model", known(&store, &request, |known| known.model).await?)
-    })?;
-    let fields = json!({"model": {"type": ["string", "null"]}});
-    let about =
-        taking("Chooses the model of a conversation's turns, or takes that back", fields, chosen("model"));
-    routes.add("PUT /conversations/:id/model", about, async |store, request| {
-        let model = Body::of(&request, &["model"])?.choice("model")?.unwrap_or_default();
-        let changed = update(&store, &request, |update| update.model = Maybe::Some(model.into())).await?;
-        answer(&request, "model", value_of(&changed.model))
     })
 }
 
@@ -114,17 +96,12 @@ fn chosen(name: &str) -> Value {
     object(fields)
 }
 
-/// What was chosen; `null` also for a conversation that nobody has spoken in yet.
 async fn known(
     store: &Arc<Store>,
     request: &HttpRequest,
     choice: impl FnOnce(Conversation) -> Maybe<Text>,
 ) -> Result<Value, CallError> {
-    match store.find(&id_of(request.param("id"))?).await {
-        Ok(known) => Ok(value_of(&choice(known))),
-        Err(error) if error.kind == CallErrorKind::NotFound => Ok(Value::Null),
-        Err(error) => Err(error),
-    }
+    Ok(value_of(&choice(store.find(&id_of(request.param("id"))?).await?)))
 }
 
 async fn update(

@@ -38,6 +38,7 @@ pub(super) fn serve(routes: &Routes<'_>) -> Result<(), StartError> {
     let about =
         giving("Deletes a workspace; its conversations are closed and move to the default one", output);
     routes.add("DELETE /workspaces/:id", about, async |store, request| {
+        Body::of(&request, &[])?;
         store.delete_workspace(&id_of(&request)?).await
     })?;
 

@@ -9,6 +9,7 @@ use transom_plugin_api::{CallError, Maybe};
 use super::failure::Failure;
 use crate::setting::Setting;
 use crate::status;
+use crate::title::plain;
 use crate::word::of_word;
 
 /// What is known about a conversation, and the number other tables know it by.
@@ -81,7 +82,7 @@ impl Known {
             id: (&self.id).into(),
             created_at: self.created_at,
             last_activity_at: self.last_activity_at,
-            title: self.title.as_ref().unwrap_or(&self.first_words).into(),
+            title: plain(self.title.as_ref().unwrap_or(&self.first_words)).as_ref().into(),
             status: self.status(),
             latest_seq: self.latest_seq,
             latest_position: self.latest_position,

@@ -12,7 +12,7 @@ use super::failure::Failure;
 use super::fold::Fold;
 use super::writer::Write;
 use crate::identity::check_workspace_id;
-use crate::setting::{Setting, check_absolute, check_length, check_not_blank};
+use crate::setting::{Setting, check_absolute, check_length, clean};
 
 /// Makes a workspace unless it is there.
 pub(crate) fn make(connection: &Connection, id: &str, now: i64) -> rusqlite::Result<bool> {
@@ -77,11 +77,10 @@ pub(crate) struct WorkspaceWrite {
 }
 
 impl WorkspaceWrite {
-    pub(crate) fn prepare(update: WorkspaceUpdate, only_new: bool, now: i64) -> Result<Self, CallError> {
+    pub(crate) fn prepare(mut update: WorkspaceUpdate, only_new: bool, now: i64) -> Result<Self, CallError> {
         check_workspace_id("id", &update.id)?;
-        if let Some(title) = update.title.as_deref().filter(|title| !title.is_empty()) {
-            check_length("title", title)?;
-            check_not_blank("title", title)?;
+        if let Maybe::Some(title) = &update.title {
+            update.title = Maybe::Some(clean("title", title)?.into());
         }
         if let Some(cwd) = update.default_cwd.as_deref().filter(|cwd| !cwd.is_empty()) {
             check_length("defaultCwd", cwd)?;

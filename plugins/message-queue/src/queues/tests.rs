@@ -179,7 +179,8 @@ async fn what_the_orchestrator_refuses_is_told_and_does_not_wait() {
     ] {
         scene.fake.world().starts.push_back(crate::edges::fake::Mishap::Fails(kind));
         assert_eq!(scene.send("x", Delivery::Queue).await.unwrap_err().kind, kind);
-        assert_eq!(scene.waiting().await, [""; 0]);
+        let list = scene.queues.list("c".into()).await;
+        assert_eq!(list.unwrap_err().kind, CallErrorKind::NotFound, "nothing has come of it");
     }
 }
 

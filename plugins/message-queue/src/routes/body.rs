@@ -59,6 +59,24 @@ pub(crate) fn reword(body: &Value) -> Result<Text, CallError> {
     words(body)
 }
 
+/// Makes sure that a body says nothing: that there is none, or that it has no fields.
+///
+/// # Errors
+/// `InvalidInput` that names the field.
+pub(crate) fn none(body: &Value) -> Result<(), CallError> {
+    match body {
+        Value::Null => Ok(()),
+        Value::Object(fields) => match fields.keys().next() {
+            None => Ok(()),
+            Some(unknown) => {
+                let shown: String = unknown.chars().take(40).collect();
+                refused(format!("field `{}` is unknown; none is known", shown.escape_debug()))
+            }
+        },
+        other => refused(format!("the body is {}, expected none", kind_of(other))),
+    }
+}
+
 fn check_fields(body: &Value, known: &[Field]) -> Result<(), CallError> {
     let Value::Object(fields) = body else {
         return refused(format!("the body is {}, expected an object with `text`", kind_of(body)));

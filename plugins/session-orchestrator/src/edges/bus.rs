@@ -13,6 +13,7 @@ use transom_agent::queue::{Delivered, Steering};
 use transom_agent::tool::{ToolAssembly, ToolCall, ToolDefinition, ToolGate, ToolOutput};
 use transom_agent::turn::{SystemPrompt, TurnInput, TurnSettled, TurnStalled, TurnStarted};
 use transom_agent::workspace::{Workspace, WorkspaceQuery};
+use transom_plugin_api::hosting::PluginState;
 use transom_plugin_api::{CallError, CallErrorKind, Host, ItemStream, Maybe, Provided};
 
 use super::prints::Prints;
@@ -69,6 +70,12 @@ impl Edges for Bus {
 
     fn models(&self) -> Vec<Provided<ModelInfo>> {
         self.ports.model.names()
+    }
+
+    async fn is_anybody_away(&self) -> bool {
+        // Where nobody lists plugins, nobody is known to be away.
+        let Ok(list) = self.ports.plugins.call(()).await else { return false };
+        list.plugins.iter().any(|plugin| plugin.state != PluginState::Running)
     }
 
     fn open_model(&self, name: &str, request: ModelRequest) -> Result<Self::Model, CallError> {

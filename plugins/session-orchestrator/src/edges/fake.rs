@@ -87,6 +87,8 @@ pub(crate) struct World {
     pub(crate) clock: Clock,
     pub(crate) roots: Vec<PathBuf>,
     pub(crate) workspaces: Mutex<Vec<Workspace>>,
+    /// Whether a plugin does not run.
+    pub(crate) is_anybody_away: AtomicBool,
     pub(crate) script: Mutex<VecDeque<Vec<Beat>>>,
     pub(crate) requests: Mutex<Vec<ModelRequest>>,
     /// Model streams that are gone.

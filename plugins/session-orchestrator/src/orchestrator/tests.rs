@@ -208,17 +208,16 @@ async fn status_tells_what_runs_and_knows_no_unknown_conversation() {
     let scene = scene();
     let id = Text::from("c");
     assert_eq!(kind(scene.orchestrator.status(&id).await), CallErrorKind::NotFound);
-    assert_eq!(kind(scene.orchestrator.stop_known(&id).await), CallErrorKind::NotFound);
-    assert!(!scene.orchestrator.stop(&id).await.unwrap().aborted_turn);
+    assert_eq!(kind(scene.orchestrator.stop(&id).await), CallErrorKind::NotFound);
     scene.world.script([Beat::Hang]);
     let viewer = scene.start("hi").await;
     let status = scene.orchestrator.status(&id).await.unwrap();
     assert_eq!((status.is_active, status.status), (true, Status::Active));
-    assert!(scene.orchestrator.stop_known(&id).await.unwrap().aborted_turn);
+    assert!(scene.orchestrator.stop(&id).await.unwrap().aborted_turn);
     rest(&viewer).await;
     let status = scene.orchestrator.status(&id).await.unwrap();
     assert_eq!((status.is_active, status.status), (false, Status::Idle));
-    assert!(!scene.orchestrator.stop_known(&id).await.unwrap().aborted_turn);
+    assert!(!scene.orchestrator.stop(&id).await.unwrap().aborted_turn);
 }
 
 #[tokio::test]

@@ -1,12 +1,12 @@
 //! The body of `POST /conversations/:id/answer`.
 
-use serde_json::{Value, json};
+use serde_json::json;
 use transom_agent::reach::{HttpRequest, HttpRoute};
 use transom_agent::turn::AnswerQuestion;
 use transom_plugin_api::{CallError, Text};
 
-use super::chat::{kind_of, refused, text_of};
-use super::conversation_of;
+use super::chat::{refused, text_of};
+use super::{conversation_of, fields_of};
 
 const FIELDS: [&str; 2] = ["questionId", "choice"];
 
@@ -27,14 +27,7 @@ pub(super) fn about() -> HttpRoute {
 /// # Errors
 /// `InvalidInput` that names the field.
 pub(super) fn read(request: &HttpRequest) -> Result<AnswerQuestion, CallError> {
-    let body = request.body.value();
-    let known = FIELDS.map(|field| format!("`{field}`")).join(" and ");
-    let Value::Object(fields) = &body else {
-        return Err(refused(format!("the body is {}, expected an object with {known}", kind_of(&body))));
-    };
-    if let Some(field) = fields.keys().find(|field| !FIELDS.contains(&field.as_str())) {
-        return Err(refused(format!("field `{field}` is unknown; known are {known}")));
-    }
+    let body = fields_of(request, &FIELDS)?;
     let text = |field: &str| {
         let text = text_of(&body, field)?.map(Text::from);
         text.ok_or_else(|| refused(format!("field `{field}` is missing")))
@@ -48,6 +41,8 @@ pub(super) fn read(request: &HttpRequest) -> Result<AnswerQuestion, CallError> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     fn read(body: Value) -> Result<AnswerQuestion, String> {

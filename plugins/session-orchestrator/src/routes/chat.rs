@@ -7,6 +7,8 @@ use transom_agent::reach::HttpRoute;
 use transom_agent::turn::StartTurn;
 use transom_plugin_api::{CallError, Maybe, Text};
 
+use crate::admission::shown;
+
 const FIELDS: [&str; 6] = ["message", "conversationId", "model", "cwd", "reasoningEffort", "workspaceId"];
 /// Fields a client of a larger host may send. To ignore one would be to answer another question than the one asked.
 const NOT_SERVED: [&str; 4] = ["images", "computerId", "systemPrompt", "tools"];
@@ -54,7 +56,7 @@ pub(super) fn read(body: &Value, new_id: impl FnOnce() -> Text) -> Result<StartT
         }
         if !FIELDS.contains(&field.as_str()) {
             let known = FIELDS.map(|field| format!("`{field}`")).join(", ");
-            return Err(refused(format!("field `{field}` is unknown; known are {known}")));
+            return Err(refused(format!("field `{}` is unknown; known are {known}", shown(field))));
         }
     }
     let text = |field| text_of(body, field);
@@ -84,7 +86,7 @@ pub(super) fn text_of<'a>(body: &'a Value, field: &str) -> Result<Option<&'a str
 }
 
 /// The id of a workspace; one that is empty counts as absent.
-fn workspace_of(id: Option<&str>) -> Result<Maybe<Text>, CallError> {
+pub(super) fn workspace_of(id: Option<&str>) -> Result<Maybe<Text>, CallError> {
     let Some(id) = id.filter(|id| !id.is_empty()) else { return Ok(Maybe::None) };
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     let inner = !id.starts_with('-') && !id.ends_with('-');
@@ -103,6 +105,7 @@ fn effort_of(effort: Option<&str>) -> Result<Maybe<ReasoningEffort>, CallError> 
     match ReasoningEffort::deserialize(Value::from(effort)) {
         Ok(ReasoningEffort::Unknown(_)) | Err(_) => {
             let known = EFFORTS.map(|effort| format!("`{effort}`")).join(", ");
+            let effort = shown(effort);
             Err(refused(format!("field `reasoningEffort` is `{effort}`, expected one of {known}")))
         }
         Ok(effort) => Ok(Maybe::Some(effort)),

@@ -85,6 +85,7 @@ pub(crate) async fn events<E: Edges>(
     let watch = watch_of(request)?;
     // Until then viewers would be shown less than stands.
     orchestrator.until_repaired().await?;
+    orchestrator.until_known(&watch.conversation_id).await?;
     let viewer = orchestrator.watch(&watch)?;
     viewer.begin().await?;
     frames.send(head(200, &watch.conversation_id)).await;
@@ -116,6 +117,9 @@ fn head(status: u16, conversation_id: &Text) -> HttpFrame {
 /// generation shows behind the last frame.
 async fn forward(viewer: &Viewer, watch: &Watch, frames: &mut impl FrameSink) -> Result<(), CallError> {
     let mut last = watch.after.into_option();
+    let from = last.or_else(|| viewer.cursor()).map(|cursor| Text::from(cursor.to_string()));
+    let request = HttpRequest { last_event_id: from.into(), ..go_on(watch, None) };
+    frames.send(HttpFrame::Resume { request }).await;
     while let Some(next) = viewer.next().await {
         let frame = match next {
             Err(error) if error.kind == CallErrorKind::Retired => {

@@ -1,5 +1,6 @@
 //! `POST /chat` from body to last frame, and the bodies of the other routes.
 
+use transom_agent::conversation::Update;
 use transom_agent::event::AgentEventKind;
 use transom_agent::provider::FinishReason;
 use transom_agent::reach::HttpFrame;
@@ -16,6 +17,7 @@ struct Seen {
     data: Vec<Value>,
     ids: Vec<Option<String>>,
     goes_on: Option<HttpRequest>,
+    resumes: Option<HttpRequest>,
 }
 
 impl Seen {
@@ -37,6 +39,7 @@ impl FrameSink for Seen {
                 self.ids.push(id.into_option().map(Into::into));
             }
             HttpFrame::GoOn { request } => self.goes_on = Some(request),
+            HttpFrame::Resume { request } => self.resumes = Some(request),
             HttpFrame::Unknown(frame) => panic!("{frame:?}"),
         }
     }
@@ -61,6 +64,12 @@ async fn events(scene: &Scene, request: &HttpRequest) -> (Seen, Result<(), CallE
     let mut seen = Seen::default();
     let outcome = stream::events(&scene.orchestrator, request, &mut seen).await;
     (seen, outcome)
+}
+
+/// Makes the conversation in which nothing was said yet.
+fn make(scene: &Scene) {
+    let update = Update { conversation_id: "c".into(), ..Update::default() };
+    scene.world.store.lock().unwrap().update(update);
 }
 
 /// What has arrived when nothing more does.
@@ -166,6 +175,9 @@ async fn events_of_a_turn_end_with_its_seal() {
 #[tokio::test]
 async fn events_that_cannot_be_shown_are_refused_before_the_head() {
     let scene = scene();
+    let (_, outcome) = events(&scene, &asks(&[])).await;
+    assert_eq!(outcome.unwrap_err().kind, CallErrorKind::NotFound, "there is no such conversation");
+    make(&scene);
     for (query, kind, message) in [
         (("after", "soon"), CallErrorKind::InvalidInput, "expected `<generation>:<position>:<offset>`"),
         (
@@ -208,6 +220,25 @@ async fn a_stream_whose_plugin_is_replaced_goes_on_with_what_follows() {
 }
 
 #[tokio::test]
+async fn a_stream_says_how_it_goes_on_where_it_was_left() {
+    let scene = scene();
+    scene.world.script([says("hello"), finishes(FinishReason::Stop)]);
+    let (whole, _) = chat(&scene, json!({ "message": "hi", "conversationId": "c" })).await;
+    let resume = whole.resumes.clone().unwrap();
+    assert_eq!(resume.query.get("after"), None);
+    for (index, id) in whole.ids.iter().enumerate() {
+        let left = HttpRequest { last_event_id: id.clone().map(Text::from).into(), ..resume.clone() };
+        let (rest, outcome) = events(&scene, &left).await;
+        let told = |events: &[Value]| -> Vec<(Value, Value)> {
+            events.iter().map(|event| (event["position"].clone(), event["delta"].clone())).collect()
+        };
+        assert_eq!((outcome, told(&rest.data)), (Ok(()), told(&whole.data[index + 1..])), "{id:?}");
+    }
+    let behind = so_far(&scene, &asks(&[("after", "0:3:0")])).await.resumes.unwrap();
+    assert_eq!((behind.last_event_id.as_deref(), behind.query.get("after")), (Some("0:3:0"), None));
+}
+
+#[tokio::test]
 async fn one_who_waits_goes_on_where_he_stood_when_the_plugin_is_replaced() {
     let scene = scene();
     scene.world.script([finishes(FinishReason::Stop)]);
@@ -215,6 +246,7 @@ async fn one_who_waits_goes_on_where_he_stood_when_the_plugin_is_replaced() {
     let mut waiting = Seen::default();
     let request = asks(&[]);
     let outcome = tokio::join!(stream::events(&scene.orchestrator, &request, &mut waiting), async {
+        many_turns().await;
         scene.orchestrator.retire_viewers();
     });
     assert_eq!(outcome.0, Ok(()));
@@ -256,6 +288,7 @@ fn models_are_listed_with_what_is_known_and_the_default() {
 async fn nobody_watches_before_what_the_last_run_has_left_is_in_order() {
     let scene = Scene::in_world(Arc::default(), "{}");
     scene.world.clock.stand_still();
+    make(&scene);
     assert!(so_far(&scene, &asks(&[])).await.heads.is_empty());
     scene.orchestrator.assume_repaired();
     assert_eq!(so_far(&scene, &asks(&[])).await.heads, [(200, "c".to_owned())]);

@@ -37,6 +37,11 @@ pub(crate) fn go_on(path: &str) -> Item {
     Ok(HttpFrame::GoOn { request: HttpRequest::new("GET", path) })
 }
 
+/// The answer can be left, and goes on with `GET` of that path.
+pub(crate) fn resume(path: &str) -> Item {
+    Ok(HttpFrame::Resume { request: HttpRequest::new("GET", path) })
+}
+
 /// A document with an id.
 pub(crate) fn data_with_id(value: impl Into<Value>, id: &str) -> Item {
     Ok(HttpFrame::Data { data: value.into().into(), id: Maybe::Some(id.into()) })

@@ -141,7 +141,7 @@ async fn operations_reach_who_serves_them() {
         ),
         (
             json!({ "type": "chat.queue.cancel", "id": 3, "conversationId": "c", "messageId": "m" }),
-            json!({ "found": false, "conversationId": "c", "queue": [], "held": false }),
+            json!({ "cancelled": false, "conversationId": "c", "queue": [], "held": false }),
         ),
     ] {
         let reply = client.ask(message.clone()).await;

@@ -103,11 +103,31 @@ async fn a_client_that_reads_slowly_holds_up_nobody_and_loses_nothing() {
             stream.send(delta("c", position, &text)).unwrap();
         }
     }
-    for client in [&mut fast, &mut slow] {
-        for position in 1..=number {
-            assert_eq!(client.json().await["event"]["position"], position);
+    let reading = async {
+        for client in [&mut fast, &mut slow] {
+            for position in 1..=number {
+                assert_eq!(client.json().await["event"]["position"], position);
+            }
         }
+    };
+    // Who takes nothing is left, and goes on behind what it was sent.
+    let going_on = async {
+        let mut later = Vec::new();
+        loop {
+            let (wanted, frames) = served.fake().watched().await;
+            let seen = wanted.after.into_option().expect("a cursor").position;
+            for position in seen + 1..=number {
+                frames.send(delta("c", position, &text)).unwrap();
+            }
+            later.push(frames);
+        }
+    };
+    tokio::select! {
+        () = reading => {}
+        () = going_on => {}
     }
+    // The one that was first is not held meanwhile.
+    timeout(BOUND, streams[0].closed()).await.expect("it is dropped");
 }
 
 #[tokio::test]

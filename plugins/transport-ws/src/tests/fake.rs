@@ -120,10 +120,11 @@ impl Conversations for Fake {
     }
 
     async fn find(&self, id: Text) -> Result<Conversation, CallError> {
-        if id != "known" {
-            return Err(CallError::not_found("there is no such conversation"));
+        match id.as_str() {
+            "nobody" => Err(CallError::not_found("there is no conversation `nobody`")),
+            "known" => Ok(Conversation { generation: 2, latest_position: 40, ..conversation("known") }),
+            id => Ok(conversation(id)),
         }
-        Ok(Conversation { generation: 2, latest_position: 40, ..conversation("known") })
     }
 
     fn watch(&self, wanted: Watch) -> Result<FakeFrames, CallError> {

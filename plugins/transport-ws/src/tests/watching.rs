@@ -90,6 +90,25 @@ async fn who_has_seen_nothing_yet_goes_on_where_the_conversation_stood() {
 }
 
 #[tokio::test]
+async fn a_conversation_that_is_not_there_is_not_watched() {
+    let served = Served::open();
+    let mut client = served.client().await;
+    for after in [json!(null), json!("0:3:0")] {
+        let subscribe =
+            json!({ "type": "chat.subscribe", "id": 1, "conversationId": "nobody", "after": after });
+        assert_eq!(
+            client.ask(subscribe).await,
+            json!({
+                "type": "chat.error", "id": 1, "op": "chat.subscribe", "conversationId": "nobody",
+                "message": "there is no conversation `nobody`",
+            })
+        );
+    }
+    client.say(&json!({ "type": "chat.subscribe", "conversationId": "c" })).await;
+    assert_eq!(served.fake().watched().await.0.conversation_id, "c", "nothing else was opened");
+}
+
+#[tokio::test]
 async fn who_sends_a_message_sees_its_turn_from_the_beginning_and_those_behind_it() {
     let served = Served::open();
     let mut client = served.client().await;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use transom_agent::conversation::{Conversation, Opened, Update};
@@ -56,6 +57,10 @@ impl Edges for Fake {
             },
         };
         vec![model("a/one"), model("b/two")]
+    }
+
+    async fn is_anybody_away(&self) -> bool {
+        self.0.is_anybody_away.load(Ordering::Relaxed)
     }
 
     fn open_model(&self, _: &str, request: ModelRequest) -> Result<FakeModel, CallError> {

@@ -264,7 +264,7 @@ impl Store {
             known.cwd = update.cwd;
         }
         if update.model.is_some() {
-            known.model = update.model;
+            known.model = update.model.into_option().filter(|model| !model.is_empty()).into();
         }
         if *known != before {
             // Each change is an entry.

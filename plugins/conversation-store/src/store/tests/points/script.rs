@@ -11,7 +11,6 @@ use super::super::*;
 use super::recorder::Watch;
 use super::state::State;
 use super::tape::{Event, Tape};
-use crate::store::writer::Writer;
 
 /// The pages after which the write-ahead log goes into the file: few, so that it often does.
 const LOG_PAGES: i32 = 24;
@@ -178,11 +177,8 @@ fn open_with_a_short_log(folder: &Path, durability: Durability, clock: &Arc<Atom
         let database = Arc::new(Database::claim(folder)?);
         let connection = database.open_to_write(durability)?;
         connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
-        let readers = Readers::start(&database)?;
-        let writer = Writer::start(connection, database, |_| ())?;
         let clock = clock.clone();
-        let clock = Box::new(move || clock.fetch_add(1, Ordering::Relaxed));
-        Ok(Store { writer, readers, clock })
+        Store::over(database, connection, move || clock.fetch_add(1, Ordering::Relaxed), |_| ())
     };
     open().unwrap_or_else(|error| panic!("{error}"))
 }
