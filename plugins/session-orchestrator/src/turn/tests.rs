@@ -1,5 +1,6 @@
 //! Every way out of a turn.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use transom_agent::conversation::Status;
@@ -12,6 +13,7 @@ use transom_plugin_api::{CallError, CallErrorKind};
 
 use crate::edges::fake::scene::{Scene, rest, scene, scene_with, types, until};
 use crate::edges::fake::{Beat, calls, fails, finishes, says, thinks, uses};
+use crate::handed::Handed;
 
 fn is_text(frame: &AgentEventKind) -> bool {
     matches!(frame, AgentEventKind::TextDelta { .. })
@@ -255,11 +257,16 @@ async fn nothing_is_read_behind_the_end_of_an_answer() {
 
 #[tokio::test]
 async fn a_history_that_cannot_be_read_ends_the_turn() {
-    let scene = scene();
+    let first = scene();
+    first.world.script([says("a"), finishes(FinishReason::Stop)]);
+    first.turn("hi").await;
+    // One that knows nothing of the conversation yet has to read it.
+    let scene = Scene::in_world(Arc::clone(&first.world), "{}");
+    scene.begin(Handed::default()).await;
     *scene.world.history_fails.lock().unwrap() = Some(CallError::unavailable("disk"));
-    let frames = scene.turn("hi").await;
-    ended(&scene, &frames, EndReason::Error);
-    assert_eq!(stored(&scene), ["user: hi", "assistant: error storage"]);
+    scene.turn("and").await;
+    assert_eq!(scene.world.records().last().unwrap().error_class.as_deref(), Some("storage"));
+    assert_eq!(stored(&scene).last().unwrap(), "assistant: error storage");
 }
 
 #[tokio::test]
