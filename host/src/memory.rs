@@ -77,7 +77,14 @@ impl Difference {
 /// Tells samples in the log. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct MemoryLog {
-    last: Arc<Mutex<Option<(Sample, Option<Difference>)>>>,
+    last: Arc<Mutex<Option<Told>>>,
+}
+
+/// The last sample, and what had changed by then.
+#[derive(Debug)]
+struct Told {
+    sample: Sample,
+    difference: Option<Difference>,
 }
 
 impl MemoryLog {
@@ -102,7 +109,7 @@ impl MemoryLog {
     }
 
     fn tell(&self, sample: Sample) {
-        let difference = self.lock().as_ref().map(|(before, _)| sample.since(before));
+        let difference = self.lock().as_ref().map(|before| sample.since(&before.sample));
         tracing::info!(
             resident_bytes = sample.resident_bytes,
             grown_bytes = difference.map(|difference| difference.grown_bytes),
@@ -111,20 +118,20 @@ impl MemoryLog {
             "{}",
             sample.line(difference)
         );
-        *self.lock() = Some((sample, difference));
+        *self.lock() = Some(Told { sample, difference });
     }
 
     fn remember(&self, sample: Sample) {
-        *self.lock() = Some((sample, None));
+        *self.lock() = Some(Told { sample, difference: None });
     }
 
     /// What has changed between the last two lines; `null` before there were two.
     pub(crate) fn last_difference(&self) -> Value {
-        let difference = self.lock().as_ref().and_then(|(_, difference)| *difference);
+        let difference = self.lock().as_ref().and_then(|told| told.difference);
         difference.map_or(Value::Null, Difference::document)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<(Sample, Option<Difference>)>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Told>> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

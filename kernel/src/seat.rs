@@ -329,13 +329,19 @@ impl Seat {
 
     /// Registers what its successor is given; the last registered counts.
     pub(crate) fn on_hand_over(&self, maker: TaskMaker) {
-        let before = lock(&self.parting).state.replace(maker);
-        drop(before);
+        let mut parting = lock(&self.parting);
+        // A `start` that outlives its activation must not leave behind what holds its seat.
+        let gone = if self.is_closed() { Some(maker) } else { parting.state.replace(maker) };
+        drop(parting);
+        drop(gone);
     }
 
     /// Registers what it does before it is replaced.
     pub(crate) fn on_drain(&self, maker: TaskMaker) {
-        lock(&self.parting).work.push(maker);
+        let mut parting = lock(&self.parting);
+        if !self.is_closed() {
+            parting.work.push(maker);
+        }
     }
 
     /// What its successor is to be given; `None` when it leaves nothing.

@@ -12,7 +12,7 @@ mod retiring;
 mod streams;
 
 use std::net::{SocketAddr, TcpListener};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use transom_agent::stream::{StreamEnd, StreamEnded};
@@ -45,7 +45,7 @@ struct Served {
     fake: Arc<Fake>,
     viewings: Arc<Viewings>,
     /// Streams that have ended.
-    ended: Arc<Mutex<Vec<StreamEnded>>>,
+    ended: viewings::tests::Said,
 }
 
 impl Served {

@@ -115,9 +115,12 @@ pub(crate) mod tests {
 
     use super::*;
 
+    /// What was said.
+    pub(crate) type Said = Arc<Mutex<Vec<StreamEnded>>>;
+
     /// Viewings that keep what they say.
-    pub(crate) fn viewings() -> (Arc<Viewings>, Arc<Mutex<Vec<StreamEnded>>>) {
-        let said: Arc<Mutex<Vec<StreamEnded>>> = Arc::default();
+    pub(crate) fn viewings() -> (Arc<Viewings>, Said) {
+        let said = Said::default();
         let keep = Arc::clone(&said);
         (Viewings::new(move |ended| keep.lock().unwrap().push(ended.clone()), || 7), said)
     }

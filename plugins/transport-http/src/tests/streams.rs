@@ -155,7 +155,7 @@ async fn the_end_of_a_stream_of_a_conversation_is_told_once_with_its_reason() {
     client.head().await;
     while client.chunk().await.is_some() {}
     let finished = ("sse".to_owned(), StreamEnd::Finished, 2);
-    assert_eq!(served.ended(1).await, [finished.clone()]);
+    assert_eq!(served.ended(1).await, std::slice::from_ref(&finished));
 
     let frames = served.fake.frames();
     let mut client = served.client().await;

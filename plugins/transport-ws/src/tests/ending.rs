@@ -43,11 +43,13 @@ async fn each_view_ends_once_with_its_reason() {
     behind.send(frame("behind", 1, AgentEventKind::SnapshotRequired {})).unwrap();
     expected.push(end("behind", StreamEnd::Behind, 2));
     assert_eq!(served.ended(2).await, expected);
+    assert_eq!(client.json().await["event"]["type"], "snapshot-required");
 
     let failed = watch(&served, &mut client, "failed").await;
     failed.send(Err(CallError::failed("the disk is full"))).unwrap();
     expected.push(end("failed", StreamEnd::Failed, 1));
     assert_eq!(served.ended(3).await, expected);
+    assert_eq!(client.json().await["message"], "the disk is full");
 
     let _stays = watch(&served, &mut client, "gone").await;
     assert_eq!(served.shared.viewings.open(), 1);
