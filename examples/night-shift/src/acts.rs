@@ -24,7 +24,7 @@ pub(crate) async fn all(scene: &mut Scene<'_>) -> Result<(), String> {
     question::is_answered(scene, &question).await?;
     panic::into_quarantine(scene).await?;
     disk::fills(scene).await?;
-    kill::in_mid_answer(scene).await?;
+    kill::on_a_full_disk(scene).await?;
     scene.turns(4).await
 }
 

@@ -12,6 +12,8 @@ pub(crate) struct Book {
     /// Texts and thoughts.
     texts: BTreeMap<u64, String>,
     cursor: Cursor,
+    /// Behind the last frame that no crash may take back.
+    durable: Cursor,
     /// What came.
     pub(crate) tally: Tally,
 }
@@ -20,12 +22,16 @@ pub(crate) struct Book {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) frames: u64,
+    /// Told that the end of a turn cannot be stored yet.
+    pub(crate) warnings: u64,
     /// Shown although it was known.
     pub(crate) doubled: u64,
     /// Shown behind what stands behind it.
     pub(crate) disordered: u64,
     /// Places where something is missing between two frames.
     pub(crate) gaps: u64,
+    /// Rewinds that took back more than a crash may.
+    pub(crate) revoked: u64,
     /// The first of all these.
     pub(crate) remarks: Vec<String>,
 }
@@ -41,6 +47,10 @@ pub(crate) struct Comparison {
     pub(crate) differences: Vec<String>,
 }
 
+/// Bytes of text that a crash may take back of one conversation: what was said since the last draft, which is made each
+/// 2 KiB, and what is said while a busy machine stores it.
+const MOST_TAKEN_BACK: u64 = 16 * 1024;
+
 /// Remarks that are kept of one viewer.
 const REMARKS: usize = 3;
 
@@ -52,13 +62,23 @@ impl Book {
         match (frame.kind.as_str(), &frame.delta) {
             // Prints stand apart: they move no cursor, and may come again.
             ("tool-output", _) => return 0,
-            ("rewind", _) => taken_back = self.rewind(frame.place),
+            // So does the word that the end of a turn cannot be stored yet.
+            ("error", _) if frame.is_volatile => return self.remember_warning(),
+            ("rewind", _) => taken_back = self.rewind(frame),
             ("snapshot-required", _) => self.remark_gap(frame),
             (_, Some(delta)) => self.take_piece(frame, delta),
             (_, None) => self.take_whole(frame),
         }
         self.cursor = frame.end();
+        if !frame.is_volatile {
+            self.durable = self.cursor;
+        }
         taken_back
+    }
+
+    fn remember_warning(&mut self) -> u64 {
+        self.tally.warnings += 1;
+        0
     }
 
     fn take_piece(&mut self, frame: &Frame, delta: &str) {
@@ -104,7 +124,12 @@ impl Book {
         }
     }
 
-    fn rewind(&mut self, to: Cursor) -> u64 {
+    fn rewind(&mut self, frame: &Frame) -> u64 {
+        let to = frame.place;
+        if (to.position, to.offset) < (self.durable.position, self.durable.offset) {
+            self.tally.revoked += 1;
+            self.remark(&format!("what was durable up to {} is taken back", self.durable), frame);
+        }
         self.whole.retain(|position, _| *position <= to.position);
         let mut taken_back: usize =
             self.texts.extract_if(to.position + 1.., |_, _| true).map(|(_, text)| text.len()).sum();
@@ -112,6 +137,13 @@ impl Book {
             let kept = usize::try_from(to.offset).unwrap_or(usize::MAX).min(text.len());
             taken_back += text.len() - kept;
             text.truncate(kept);
+        }
+        if taken_back as u64 > MOST_TAKEN_BACK {
+            self.tally.revoked += 1;
+            self.remark(
+                &format!("{taken_back} bytes of text are taken back, expected no more than were not drafted"),
+                frame,
+            );
         }
         taken_back as u64
     }

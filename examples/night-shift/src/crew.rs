@@ -21,6 +21,20 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) const HATCH: &str =
     "[[say: Let me look below.]] [[tool: open_hatch {}]] [[step]] [[say: Dry as a bone.]]";
 
+/// What somebody has to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    /// Something else each time.
+    Talk,
+    /// A story so long that the host is killed in the middle of it.
+    Story,
+    /// About the hatch at first, then something else each time.
+    Hatch,
+}
+
+/// Words of the story, each a piece of its own of some 50 bytes.
+const STORY_WORDS: usize = 640;
+
 /// Everybody who speaks.
 #[derive(Debug)]
 pub(crate) struct Crew {
@@ -29,13 +43,17 @@ pub(crate) struct Crew {
 }
 
 impl Crew {
-    /// Begins to speak in all of them. The last one's first message is about the hatch.
+    /// Begins to speak in all of them: the first one tells a story, the last one asks about the hatch.
     pub(crate) fn muster(ship: &Ship, conversations: &[String], random: &mut Random) -> Self {
         let mut hands = JoinSet::new();
         ship.duty.is_over.store(false, Ordering::SeqCst);
         for (number, conversation) in conversations.iter().enumerate() {
-            let first = (number + 1 == conversations.len()).then(|| HATCH.to_owned());
-            hands.spawn(speak(ship.clone(), conversation.clone(), random.branch(), first));
+            let part = match number {
+                0 => Part::Story,
+                _ if number + 1 == conversations.len() => Part::Hatch,
+                _ => Part::Talk,
+            };
+            hands.spawn(speak(ship.clone(), conversation.clone(), random.branch(), part));
         }
         hands.spawn(interrupt(ship.clone(), conversations.to_vec(), random.branch()));
         Self { hands, ship: ship.clone() }
@@ -64,19 +82,29 @@ impl Ship {
 }
 
 /// One turn after the other.
-async fn speak(ship: Ship, conversation: String, mut random: Random, mut first: Option<String>) {
+async fn speak(ship: Ship, conversation: String, mut random: Random, mut part: Part) {
     while !ship.is_over() {
         let words = ship.ledger.words(&conversation);
-        let script = first.clone().unwrap_or_else(|| script(&mut random));
+        let script = match part {
+            Part::Talk => script(&mut random),
+            Part::Story => story(),
+            Part::Hatch => HATCH.to_owned(),
+        };
         match ship.client.chat(&conversation, &format!("{words} {script}")).await {
             Ok(lines) => {
                 ship.ledger.acknowledge(&conversation, &words, Manner::Spoken);
-                first = None;
-                listen(&ship, lines).await;
+                listen(&ship, lines, part == Part::Story).await;
+                // Asked once.
+                part = if part == Part::Hatch { Part::Talk } else { part };
             }
             Err(refusal) => refused(&ship, &conversation, &words, Manner::Spoken, &refusal).await,
         }
     }
+}
+
+fn story() -> String {
+    let words: String = (0..STORY_WORDS).map(|word| format!("{word}-{} ", "fathoms-".repeat(6))).collect();
+    format!("[[pace: 5]] [[say: {words}]]")
 }
 
 /// What the model is to say and do.
@@ -91,21 +119,18 @@ fn script(random: &mut Random) -> String {
 }
 
 /// To the end of a turn, or of its stream.
-async fn listen(ship: &Ship, mut lines: Lines) {
-    let mut is_text = false;
+async fn listen(ship: &Ship, mut lines: Lines, is_story: bool) {
     while let Ok(Some(frame)) = lines.frame().await {
-        let was_text = std::mem::replace(&mut is_text, frame.kind == "text-delta");
-        match (was_text, is_text) {
-            (false, true) => drop(ship.duty.texts.fetch_add(1, Ordering::SeqCst)),
-            (true, false) => drop(ship.duty.texts.fetch_sub(1, Ordering::SeqCst)),
-            _ => {}
+        if is_story {
+            let told = if frame.kind == "text-delta" { frame.end().offset } else { 0 };
+            ship.duty.story.store(told, Ordering::SeqCst);
         }
         if frame.kind == "turn-sealed" {
             ship.duty.turns.fetch_add(1, Ordering::SeqCst);
         }
     }
-    if is_text {
-        ship.duty.texts.fetch_sub(1, Ordering::SeqCst);
+    if is_story {
+        ship.duty.story.store(0, Ordering::SeqCst);
     }
 }
 

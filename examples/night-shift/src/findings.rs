@@ -15,7 +15,10 @@ pub(crate) struct Findings {
     /// Turns by how they ended.
     pub(crate) turns: BTreeMap<String, u64>,
     pub(crate) frames: BTreeMap<Kind, u64>,
-    /// Frames and texts that a viewer lacks in the end, or has otherwise, and gaps on the way.
+    /// Viewers that were told so when the end of a turn could not be stored yet.
+    pub(crate) warnings: u64,
+    /// Frames and texts that a viewer lacks in the end, or has otherwise, gaps on the way, and what was
+    /// taken back although no crash may.
     pub(crate) lost: u64,
     pub(crate) doubled: u64,
     pub(crate) disordered: u64,
@@ -90,7 +93,8 @@ impl Findings {
         let (found, tally) = (book.compare(truth), &book.tally);
         self.viewers += 1;
         *self.frames.entry(viewer.kind).or_default() += tally.frames;
-        self.lost += found.differences.len() as u64 + tally.gaps;
+        self.lost += found.differences.len() as u64 + tally.gaps + tally.revoked;
+        self.warnings += tally.warnings;
         self.doubled += tally.doubled;
         self.disordered += tally.disordered;
         self.same_frames += found.same_frames;

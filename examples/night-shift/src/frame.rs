@@ -9,6 +9,8 @@ use serde_json::Value;
 pub(crate) struct Frame {
     pub(crate) kind: String,
     pub(crate) place: Cursor,
+    /// Whether a crash may take it back.
+    pub(crate) is_volatile: bool,
     /// What it adds to a text or a thought; `None` for what is whole.
     pub(crate) delta: Option<String>,
     /// Its bytes, but for the generation, which is the reader's and not the frame's.
@@ -48,6 +50,7 @@ impl Frame {
         let is_piece = kind == "text-delta" || kind == "reasoning-delta";
         Ok(Some(Self {
             place: Cursor { generation, position: number("position")?, offset: number("offset")? },
+            is_volatile: document["volatile"] == true,
             delta: if is_piece { Some(word("delta")?) } else { None },
             bytes: text.trim_end().replacen(&format!("\"generation\":{generation},"), "", 1),
             kind,

@@ -86,7 +86,7 @@ impl Night {
 
     async fn end(&mut self) -> Result<(), String> {
         self.settled = self.findings.settle_all(&self.ship).await?;
-        self.doctor = Doctor::asked(&self.ship.operator).await;
+        self.doctor = Doctor::asked(&self.ship.operator).await?;
         for fault in self.doctor.faults() {
             self.findings.breaks(format!("the doctor says: {fault}"));
         }

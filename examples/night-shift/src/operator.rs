@@ -14,9 +14,34 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug)]
 pub(crate) struct Operator(Arc<Stage>);
 
+/// A command that has ended.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    /// The command, for messages.
+    pub(crate) what: String,
+    /// Its exit code; `None` when a signal ended it.
+    pub(crate) code: Option<i32>,
+    pub(crate) said: String,
+    pub(crate) errors: String,
+}
+
 impl Operator {
     pub(crate) const fn of(stage: Arc<Stage>) -> Self {
         Self(stage)
+    }
+
+    /// Runs a command to its end.
+    ///
+    /// # Errors
+    /// When it cannot be run, or does not end.
+    pub(crate) async fn run(&self, arguments: &[&str]) -> Result<Ran, String> {
+        let what = format!("`transom {}`", arguments.join(" "));
+        let run = tokio::time::timeout(PATIENCE, self.0.command(arguments).output()).await;
+        let run =
+            run.map_err(|_| format!("{what} does not end"))?.map_err(|error| format!("{what}: {error}"))?;
+        let [said, errors] =
+            [&run.stdout, &run.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+        Ok(Ran { what, code: run.status.code(), said, errors })
     }
 
     /// What a command answers to a person.
@@ -24,17 +49,8 @@ impl Operator {
     /// # Errors
     /// When its exit code is not 0, with what it said.
     pub(crate) async fn told(&self, arguments: &[&str]) -> Result<String, String> {
-        let what = format!("`transom {}`", arguments.join(" "));
-        let run = tokio::time::timeout(PATIENCE, self.0.command(arguments).output()).await;
-        let run =
-            run.map_err(|_| format!("{what} does not end"))?.map_err(|error| format!("{what}: {error}"))?;
-        let [said, errors] =
-            [&run.stdout, &run.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
-        if run.status.success() {
-            Ok(said)
-        } else {
-            Err(format!("{what} ended with {}: {said}{errors}", run.status))
-        }
+        let Ran { what, code, said, errors } = self.run(arguments).await?;
+        if code == Some(0) { Ok(said) } else { Err(format!("{what} ended with {code:?}: {said}{errors}")) }
     }
 
     /// What a command answers to a program.

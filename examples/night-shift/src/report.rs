@@ -176,13 +176,17 @@ impl Report {
 
     fn disk(&self) -> Vec<String> {
         let disk = &self.figures.disk;
-        vec![format!(
-            "{} for {} at most; {} messages refused, {} taken",
-            counted(disk.times, "time"),
-            seconds(disk.longest_ms),
-            disk.refused,
-            disk.taken
-        )]
+        vec![
+            format!(
+                "{} for {} at most; {} messages refused, {} of them in a log; {} taken",
+                counted(disk.times, "time"),
+                seconds(disk.longest_ms),
+                disk.refused,
+                self.settled.refused_and_there.len(),
+                disk.taken
+            ),
+            format!("{} told that a turn cannot be stored yet", counted(self.findings.warnings, "viewer")),
+        ]
     }
 
     fn host(&self) -> Vec<String> {
@@ -224,6 +228,7 @@ impl Report {
             "questionWaitedMs": self.figures.question_ms,
             "fullDisk": {
                 "times": disk.times, "longestMs": disk.longest_ms, "refused": disk.refused, "taken": disk.taken,
+                "warnings": self.findings.warnings,
             },
             "doctor": self.doctor.document(),
             "host": {

@@ -36,8 +36,8 @@ pub(crate) struct Duty {
     pub(crate) is_over: AtomicBool,
     /// Turns that were watched from their beginning to their seal.
     pub(crate) turns: AtomicU64,
-    /// Texts that are coming in at this moment.
-    pub(crate) texts: AtomicU64,
+    /// Bytes of the long story, as far as it is told at this moment.
+    pub(crate) story: AtomicU64,
 }
 
 impl Ship {

@@ -18,6 +18,7 @@ pub(super) async fn fills(scene: &mut Scene<'_>) -> Result<(), String> {
     note("the disk is full");
     scene.host()?.fill_disk(true)?;
     let (filled, before) = (Instant::now(), scene.ship.ledger.counts());
+    scene.figures.host_at(scene.host.as_ref().ok_or("no host runs")?, &scene.ship.operator).await?;
     let refused = async || {
         for conversation in &scene.conversations {
             send(scene.ship, conversation, Manner::Queued).await;

@@ -54,14 +54,39 @@ fn what_comes_twice_late_or_with_a_gap_is_noticed() {
     check(&[frame((0, 1, 0), "snapshot-required", None)], 0, 0, 1);
 }
 
+/// Pieces of a text are volatile as long as it is not stored.
+fn volatile(mut piece: Frame) -> Frame {
+    piece.is_volatile = true;
+    piece
+}
+
 #[test]
 fn what_is_taken_back_is_forgotten_and_counted() {
-    let mut book = of(&[whole(1, "user-message"), said(2, 0, "abcd"), whole(3, "usage"), said(4, 0, "xyz")]);
-    assert_eq!(book.take(&frame((1, 2, 1), "rewind", None)), 6);
-    assert_eq!((book.text_at(2), book.text_at(4), book.knows(3)), (Some("a"), None, false));
+    let mut book = of(&[whole(1, "user-message"), volatile(said(2, 0, "abcd"))]);
+    assert_eq!(book.take(&frame((1, 2, 1), "rewind", None)), 3);
+    assert_eq!(book.text_at(2), Some("a"));
     assert_eq!(book.take(&frame((1, 2, 1), "text-delta", Some("z"))), 0);
     assert_eq!((book.text_at(2), book.cursor().to_string().as_str()), (Some("az"), "1:2:2"));
-    assert_eq!((book.tally.doubled, book.tally.disordered, book.tally.gaps), (0, 0, 0));
+    let Tally { doubled, disordered, gaps, revoked, .. } = book.tally;
+    assert_eq!((doubled, disordered, gaps, revoked), (0, 0, 0, 0), "{:?}", book.tally.remarks);
+}
+
+#[test]
+fn what_no_crash_may_take_back_is_told_when_it_is() {
+    let seen = [
+        whole(1, "user-message"),
+        volatile(said(2, 0, "ab")),
+        whole(3, "usage"),
+        volatile(said(4, 0, "xyz")),
+    ];
+    let mut book = of(&seen);
+    assert_eq!((book.take(&frame((1, 3, 0), "rewind", None)), book.tally.revoked), (3, 0));
+    let mut book = of(&seen);
+    assert_eq!((book.take(&frame((1, 2, 1), "rewind", None)), book.tally.revoked), (4, 1));
+    assert!(!book.knows(3) && !book.knows(4));
+    let story = "x".repeat(20_000);
+    let mut book = of(&[whole(1, "user-message"), volatile(said(2, 0, &story))]);
+    assert_eq!((book.take(&frame((1, 1, 0), "rewind", None)), book.tally.revoked), (20_000, 1));
 }
 
 #[test]
@@ -72,4 +97,14 @@ fn books_are_compared_byte_for_byte_however_texts_were_cut() {
     let other = of(&[whole(1, "user-message"), said(2, 0, "abd"), whole(3, "turn-sealed"), whole(4, "done")]);
     assert_eq!(other.compare(&truth).differences.len(), 3);
     assert_eq!(of(&[]).compare(&truth).differences.len(), 3);
+}
+
+#[test]
+fn the_word_that_an_end_cannot_be_stored_yet_stands_nowhere() {
+    let document = json!({
+        "conversationId": "c", "generation": 0, "position": 2, "offset": 1, "volatile": true, "type": "error",
+    });
+    let warning = Frame::read(&document.to_string()).unwrap().unwrap();
+    let book = of(&[whole(1, "user-message"), said(2, 0, "a"), warning, said(2, 1, "b"), whole(3, "done")]);
+    assert_eq!((book.text_at(2), book.tally.warnings, book.tally.doubled), (Some("ab"), 1, 0));
 }
