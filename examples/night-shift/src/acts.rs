@@ -6,6 +6,8 @@ mod panic;
 mod question;
 mod reload;
 
+use std::sync::atomic::Ordering;
+
 use crate::crew::send;
 use crate::journal::note;
 use crate::ledger::Manner;
@@ -20,11 +22,13 @@ pub(crate) async fn all(scene: &mut Scene<'_>) -> Result<(), String> {
     messages(scene).await?;
     let question = question::is_asked(scene).await?;
     reload::every_plugin(scene).await?;
+    scene.ship.duty.is_story_time.store(true, Ordering::SeqCst);
     kill::in_mid_answer(scene).await?;
     question::is_answered(scene, &question).await?;
     panic::into_quarantine(scene).await?;
     disk::fills(scene).await?;
     kill::on_a_full_disk(scene).await?;
+    scene.ship.duty.is_story_time.store(false, Ordering::SeqCst);
     scene.turns(4).await
 }
 

@@ -85,15 +85,16 @@ impl Ship {
 async fn speak(ship: Ship, conversation: String, mut random: Random, mut part: Part) {
     while !ship.is_over() {
         let words = ship.ledger.words(&conversation);
+        let is_story = part == Part::Story && ship.duty.is_story_time.load(Ordering::SeqCst);
         let script = match part {
-            Part::Talk => script(&mut random),
-            Part::Story => story(),
             Part::Hatch => HATCH.to_owned(),
+            _ if is_story => story(),
+            Part::Talk | Part::Story => script(&mut random),
         };
         match ship.client.chat(&conversation, &format!("{words} {script}")).await {
             Ok(lines) => {
                 ship.ledger.acknowledge(&conversation, &words, Manner::Spoken);
-                listen(&ship, lines, part == Part::Story).await;
+                listen(&ship, lines, is_story).await;
                 // Asked once.
                 part = if part == Part::Hatch { Part::Talk } else { part };
             }
@@ -109,8 +110,8 @@ fn story() -> String {
 
 /// What the model is to say and do.
 fn script(random: &mut Random) -> String {
-    let (pace, tool) = (15 + random.below(25), r#"[[tool: read_file {"path":"chart.txt"}]]"#);
-    let words: String = (0..15 + random.below(35)).map(|word| format!("{word} fathoms ")).collect();
+    let (pace, tool) = (10 + random.below(20), r#"[[tool: read_file {"path":"chart.txt"}]]"#);
+    let words: String = (0..10 + random.below(30)).map(|word| format!("{word} fathoms ")).collect();
     match random.below(3) {
         0 => format!("[[think: hm]] [[pace: {pace}]] [[say: {words}]]"),
         1 => format!("[[pace: {pace}]] [[say: {words}]] {tool} [[step]] [[say: so it is, ü]]"),

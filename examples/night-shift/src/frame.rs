@@ -32,14 +32,16 @@ impl fmt::Display for Cursor {
 }
 
 impl Frame {
-    /// Reads one as it came. `None` for a document that is no frame: the word of a transport that the stream has failed.
+    /// Reads one as it came. `None` for a document that is no frame: the word of a transport that the stream has failed, or of
+    /// a command that it gives up.
     ///
     /// # Errors
     /// What is neither.
     pub(crate) fn read(text: &str) -> Result<Option<Self>, String> {
         let document: Value =
             serde_json::from_str(text).map_err(|error| format!("not JSON ({error}): {text}"))?;
-        if document["conversationId"].is_null() && document["type"] == "error" {
+        let is_failure = document["type"] == "error" || document["ok"] == false;
+        if document["conversationId"].is_null() && is_failure {
             return Ok(None);
         }
         let number = |field: &str| document[field].as_u64().ok_or_else(|| format!("no `{field}`: {text}"));
@@ -83,6 +85,7 @@ mod tests {
     #[test]
     fn what_a_transport_says_is_no_frame_and_what_is_neither_is_told() {
         assert!(Frame::read(r#"{"type":"error","message":"gone"}"#).unwrap().is_none());
+        assert!(Frame::read(r#"{"ok":false,"faults":[{"message":"gone"}]}"#).unwrap().is_none());
         assert!(Frame::read(r#"{"conversationId":"c","type":"done"}"#).unwrap_err().contains("`generation`"));
         assert!(Frame::read("half a fra").unwrap_err().contains("not JSON"));
     }

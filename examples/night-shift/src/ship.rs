@@ -34,6 +34,8 @@ pub(crate) struct Ship {
 pub(crate) struct Duty {
     /// Whether they are to end.
     pub(crate) is_over: AtomicBool,
+    /// Whether the story is told; else there is talk in its place, so that reloads need not wait for its end.
+    pub(crate) is_story_time: AtomicBool,
     /// Turns that were watched from their beginning to their seal.
     pub(crate) turns: AtomicU64,
     /// Bytes of the long story, as far as it is told at this moment.

@@ -4,7 +4,7 @@
 //! `POST /x/foreman/alarm`, which panics, and `GET /x/foreman`, which says how often a hatch was opened. Hands that number
 //! over when it is reloaded, and forgets it when the host ends.
 
-use std::future::{Future, ready};
+use std::future::ready;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -84,6 +84,6 @@ fn open(opened: &AtomicU64) -> ToolOutput {
     ToolOutput::ok(format!("opened, for the {}. time tonight", opened.fetch_add(1, Ordering::Relaxed) + 1))
 }
 
-fn alarm() -> impl Future<Output = Result<HttpReply, CallError>> {
-    async { panic!("all hands on deck") }
+async fn alarm() -> Result<HttpReply, CallError> {
+    panic!("all hands on deck")
 }

@@ -14,5 +14,6 @@ pub(super) async fn every_plugin(scene: &mut Scene<'_>) -> Result<(), String> {
         }
         scene.figures.reloaded(plugin, reloaded["longestWaitMs"].as_u64().unwrap_or_default());
     }
-    scene.turns(4).await
+    scene.turns(4).await?;
+    scene.figures.host_at(scene.host.as_ref().ok_or("no host runs")?, &scene.ship.operator).await
 }
