@@ -48,6 +48,12 @@ const TABLE: &[(&str, &[&str], &str)] = &[
     ),
     ("plugins/*/contract", &["plugin-api", "plugin-api/agent"], "a plugin's own points, for others"),
     (
+        "examples/night-shift",
+        &["test:plugins/*", "test:examples/night-shift/foreman"],
+        "it knows a host as its clients and its operator do; its test has the plugins built",
+    ),
+    ("examples/night-shift/foreman", &["plugin-api", "plugin-api/agent"], "a plugin like any other"),
+    (
         "examples/*",
         &[
             "plugin-api",

@@ -33,6 +33,8 @@ impl Seen {
                 return Some(frame);
             }
             "snapshot-required" => return Some(frame),
+            // It stands in no log, where the last frame before it stands: that the end of a turn cannot be stored yet.
+            "error" if frame["volatile"] == true => return Some(frame),
             "tool-output" => return self.take_print(frame, place),
             "tool-result" => {
                 self.prints.remove(frame["toolCallId"].as_str().unwrap_or_default());
@@ -143,6 +145,15 @@ mod tests {
         assert_eq!(seen.take(printed(0, "ab")), None);
         assert_eq!(seen.take(printed(0, "abc")), Some(printed(2, "c")));
         assert_eq!(seen.cursor().map(|cursor| cursor.position), Some(6));
+    }
+
+    #[test]
+    fn what_is_told_of_an_end_that_cannot_be_stored_is_shown_and_moves_no_cursor() {
+        let mut seen = Seen::default();
+        seen.take(said(3, 0, "one "));
+        let told = frame(3, 4, json!({ "type": "error", "volatile": true, "message": "the disk is full" }));
+        assert_eq!(seen.take(told.clone()), Some(told));
+        assert_eq!(seen.take(said(3, 4, "two")), Some(said(3, 4, "two")));
     }
 
     #[test]

@@ -11,6 +11,7 @@ struct Frame {
     generation: u64,
     position: u64,
     offset: usize,
+    volatile: bool,
     delta: String,
     data: String,
 }
@@ -32,6 +33,7 @@ impl Screen {
         match frame.kind.as_str() {
             "snapshot-required" => return self.is_lost = true,
             "tool-output" => return add(&mut self.prints, position, offset, &frame.data),
+            "error" if frame.volatile => return,
             "rewind" => self.forget_behind(position, offset),
             "text-delta" | "reasoning-delta" => add(&mut self.texts, position, offset, &frame.delta),
             kind => drop(self.facts.insert(position, kind.to_owned())),
@@ -64,6 +66,7 @@ fn frame(of: Value) -> Frame {
         generation: number("generation"),
         position: number("position"),
         offset: usize::try_from(number("offset")).expect("it fits"),
+        volatile: of["volatile"] == true,
         delta: text("delta"),
         data: text("data"),
     }

@@ -1,0 +1,138 @@
+//! [`Stage`]: a folder with a manifest, a file to work on and a data folder, and the program that runs in it.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+use tokio::process::Command;
+
+use crate::options::Options;
+
+/// Each bundled plugin, what it is granted, and its settings.
+const BUNDLED: [(&str, &str, &str); 9] = [
+    ("conversation-store", "", ""),
+    ("message-queue", "", ""),
+    ("provider-openai", "net", "list_models = false"),
+    ("provider-scripted", "", ""),
+    ("session-orchestrator", "", ""),
+    ("skills", "fs", ""),
+    ("tools-fs", "fs", ""),
+    ("transport-http", "net", ""),
+    ("transport-ws", "net", ""),
+];
+
+/// The plugin of this example.
+pub(crate) const FOREMAN: &str = "foreman";
+
+/// Panics that quarantine it.
+pub(crate) const PANICS: u64 = 3;
+
+/// Variables that would lead the host elsewhere than into the folder.
+const FOREIGN: [&str; 5] =
+    ["OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL", "TRANSOM_TOKEN", "XDG_DATA_HOME"];
+
+/// Where the night happens.
+#[derive(Debug)]
+pub(crate) struct Stage {
+    folder: TempDir,
+    program: PathBuf,
+}
+
+impl Stage {
+    /// Finds the program and the plugins, and makes the folder.
+    ///
+    /// # Errors
+    /// When one of them is missing, with the command that builds it.
+    pub(crate) fn set(options: &Options) -> Result<Self, String> {
+        let own = std::env::current_exe().map_err(|error| format!("this program has no place: {error}"))?;
+        let beside = own.parent().unwrap_or(Path::new("."));
+        let program = present(options.program.clone().unwrap_or_else(|| beside.join("transom")))?;
+        let plugins = options.plugins.clone().unwrap_or_else(|| beside.to_owned());
+        let folder = tempfile::Builder::new().prefix("night-shift-").disable_cleanup(options.keep).tempdir();
+        let stage =
+            Self { folder: folder.map_err(|error| format!("no folder for the night: {error}"))?, program };
+        stage.furnish(&manifest(&plugins)?).map_err(|error| format!("the folder of the night: {error}"))?;
+        Ok(stage)
+    }
+
+    fn furnish(&self, manifest: &str) -> std::io::Result<()> {
+        for name in ["home", "work"] {
+            std::fs::create_dir(self.path().join(name))?;
+        }
+        std::fs::write(self.work().join("chart.txt"), "here be dragons\n".repeat(20))?;
+        std::fs::write(self.work().join("transom.toml"), manifest)
+    }
+
+    /// The program with these arguments, in the folder.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(arguments);
+        self.place(&mut command);
+        command
+    }
+
+    /// The host. A file that grows past its limit is an error to it, as on a disk that is full, and not a signal.
+    pub(crate) fn host(&self) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]).arg(&self.program);
+        command.args(["up", "--listen", "127.0.0.1:0", "--json"]);
+        self.place(&mut command);
+        command
+    }
+
+    fn place(&self, command: &mut Command) {
+        command.arg("--data").arg(self.path().join("data")).current_dir(self.work());
+        for name in FOREIGN {
+            command.env_remove(name);
+        }
+        command.env("HOME", self.path().join("home")).kill_on_drop(true);
+    }
+
+    /// Ids of the plugins that are reloaded: all of them.
+    pub(crate) fn plugins() -> impl Iterator<Item = &'static str> {
+        BUNDLED.into_iter().map(|(id, ..)| id).chain([FOREMAN])
+    }
+
+    /// Where the host's standard error is kept.
+    pub(crate) fn host_log(&self) -> PathBuf {
+        self.path().join("host.log")
+    }
+
+    /// The whole folder.
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn work(&self) -> PathBuf {
+        self.path().join("work")
+    }
+}
+
+fn manifest(plugins: &Path) -> Result<String, String> {
+    let mut text = "[host]\nroots = [\".\"]\n".to_owned();
+    for (id, granted, settings) in BUNDLED {
+        table(&mut text, plugins, id)?;
+        if !granted.is_empty() {
+            let _ = writeln!(text, "capabilities = [\"{granted}\"]");
+        }
+        let _ = write!(text, "[plugin.settings]\n{settings}\n");
+    }
+    table(&mut text, plugins, FOREMAN)?;
+    let _ = writeln!(text, "faults = {{ limit = {PANICS}, within_s = 60 }}");
+    Ok(text)
+}
+
+fn table(text: &mut String, plugins: &Path, id: &str) -> Result<(), String> {
+    let file = present(plugins.join(format!("libtransom_{}.so", id.replace('-', "_"))))?;
+    let _ = write!(text, "\n[[plugin]]\nid = \"{id}\"\nsource = \"{}\"\n", file.display());
+    Ok(())
+}
+
+fn present(path: PathBuf) -> Result<PathBuf, String> {
+    let path = std::path::absolute(&path).unwrap_or(path);
+    if path.is_file() {
+        return Ok(path);
+    }
+    let kind = if path.to_string_lossy().contains("/release/") { " --release" } else { "" };
+    Err(format!("`{}` is missing\n  help: build it by `cargo build{kind}`", path.display()))
+}
