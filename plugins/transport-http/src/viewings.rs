@@ -128,7 +128,8 @@ pub(crate) mod tests {
     #[test]
     fn an_end_is_told_once_by_how_it_came() {
         let (viewings, said) = viewings();
-        let ends: [(&str, fn(&mut Viewing)); 5] = [
+        type End = fn(&mut Viewing);
+        let ends: [(&str, End); 5] = [
             ("{\"delta\":\"a\",\"type\":\"text-delta\"}\n", |_| ()),
             ("data: {\"turnId\":\"t\",\"type\":\"turn-sealed\"}\n\n", Viewing::over),
             ("{\"type\":\"snapshot-required\"}\n", Viewing::over),
