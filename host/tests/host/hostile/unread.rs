@@ -7,8 +7,8 @@ use tokio::net::{TcpSocket, TcpStream};
 use super::wire;
 use crate::host::support::{Host, Manner, Scene, within};
 
-/// Turns, and bytes that the model says in each: more than sockets hold.
-const TURNS: usize = 12;
+/// Turns, and bytes that the person and the model say in each: more than sockets hold.
+const TURNS: usize = 5;
 const BYTES: usize = 1_000_000;
 
 /// A stream of all frames of a conversation of which nothing is read.

@@ -27,9 +27,10 @@ impl Wire {
 
     /// Asks; `headers` are whole lines. `length` is announced and `body` sent, whatever they have to do with each other.
     pub(super) async fn ask(&mut self, method: &str, target: &str, headers: &str, body: &[u8]) -> Answer {
-        let announced = match (method, body.len()) {
-            ("GET", _) | (_, 0) => String::new(),
-            (_, length) if !headers.contains("content-length") => format!("content-length: {length}\r\n"),
+        // What stands behind the head of one that has no body is the next request.
+        let body = if method == "GET" { b"" } else { body };
+        let announced = match body.len() {
+            length @ 1.. if !headers.contains("content-length") => format!("content-length: {length}\r\n"),
             _ => String::new(),
         };
         let head =
@@ -55,6 +56,22 @@ pub(super) fn address_of(host: &Host) -> String {
     host.client.address.trim_start_matches("http://").to_owned()
 }
 
+/// A body in chunks, up to its end.
+async fn chunks(stream: &mut BufReader<TcpStream>) -> Option<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let mut line = String::new();
+        stream.read_line(&mut line).await.ok()?;
+        let size = usize::from_str_radix(line.trim_end(), 16).ok()?;
+        let mut chunk = vec![0; size + 2];
+        stream.read_exact(&mut chunk).await.ok()?;
+        body.extend_from_slice(&chunk[..size]);
+        if size == 0 {
+            return Some(body);
+        }
+    }
+}
+
 /// The answer, and whether the connection goes on; `None` when there is none.
 async fn read(stream: &mut BufReader<TcpStream>, method: &str) -> Option<(Answer, bool)> {
     let mut head = String::new();
@@ -67,8 +84,14 @@ async fn read(stream: &mut BufReader<TcpStream>, method: &str) -> Option<(Answer
     let head = head.to_ascii_lowercase();
     let field = |name: &str| head.lines().find_map(|line| line.strip_prefix(&format!("{name}: ")));
     let Some(length) = field("content-length") else {
-        let answer = Answer { status, document: Value::Null, bytes: 0 };
-        return Some((answer, status == 204));
+        // A refusal that is a stream has one document.
+        let body = if status >= 400 && field("transfer-encoding").is_some() {
+            chunks(stream).await?
+        } else {
+            Vec::new()
+        };
+        let document = serde_json::from_slice(&body).unwrap_or_default();
+        return Some((Answer { status, document, bytes: body.len() }, status == 204));
     };
     let mut body = vec![0; if method == "HEAD" { 0 } else { length.parse().expect("a length") }];
     stream.read_exact(&mut body).await.ok()?;

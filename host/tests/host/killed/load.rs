@@ -160,7 +160,16 @@ async fn speak(client: Client, conversation: Arc<Conversation>, mut random: Rand
 
 /// Watches all of it, from where it was left.
 async fn watch(client: Client, conversation: Arc<Conversation>) {
-    let Some(mut frames) = conversation.watch(&client).await else { return };
+    let mut frames = loop {
+        if let Some(frames) = conversation.watch(&client).await {
+            break frames;
+        }
+        // It is not there before its first message, or the host is gone.
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        if client.request(Method::GET, "/health").send().await.is_err() {
+            return;
+        }
+    };
     while let Some(frame) = frames.next().await {
         lock(&conversation.watcher).take(&frame);
     }

@@ -85,7 +85,7 @@ fn flag(query: &Map<Text>, key: &str) -> Result<bool, CallError> {
         None | Some("false" | "0") => Ok(false),
         Some("" | "true" | "1") => Ok(true),
         Some(text) => {
-            let text = text.escape_debug();
+            let text = shown(text);
             Err(CallError::invalid_input(format!("`{key}` is `{text}`, expected `true` or `false`")))
         }
     }
@@ -115,21 +115,29 @@ fn number(query: &Map<Text>, key: &str, least: i64) -> Result<Option<i64>, CallE
     let Some(text) = query.get(key) else { return Ok(None) };
     let number = text.parse::<i64>().ok().filter(|number| *number >= least);
     number.map(Some).ok_or_else(|| {
-        let text: String = text.chars().take(40).collect();
         if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<i64>().is_err()
         {
+            let text = shown(text);
             return CallError::invalid_input(format!(
                 "`{key}` is `{text}`, which is too large, expected at most {}",
                 i64::MAX
             ));
         }
-        let text = text.escape_debug();
+        let text = shown(text);
         CallError::invalid_input(format!("`{key}` is `{text}`, expected a whole number, {least} or more"))
     })
 }
 
+/// At most eight names.
 fn quoted<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    names.map(|name| format!("`{}`", name.escape_debug())).collect::<Vec<_>>().join(", ")
+    names.take(8).map(|name| format!("`{}`", shown(name))).collect::<Vec<_>>().join(", ")
+}
+
+/// What somebody wrote that may be anything: its beginning, with what no line should hold escaped.
+pub(super) fn shown(text: &str) -> String {
+    const SHOWN: usize = 80;
+    let cut: String = text.chars().take(SHOWN).collect();
+    cut.escape_debug().to_string()
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use super::channel::Channel;
 use super::frame::Frame;
 use super::line::Stands;
 use super::spot::Spot;
+use crate::admission::shown;
 use crate::shown::Shown;
 
 /// Chunks that are read at once, when nothing is known about their size.
@@ -198,5 +199,6 @@ pub(super) async fn turn(channel: &Channel, turn_id: &Text) -> Result<LoggedTurn
 
 fn no_turn(channel: &Channel, turn_id: &str) -> CallError {
     let id = &channel.conversation_id;
+    let turn_id = shown(turn_id);
     CallError::not_found(format!("there is no turn `{turn_id}` in conversation `{id}`"))
 }

@@ -35,11 +35,12 @@ impl<E: Edges> Orchestrator<E> {
     pub(crate) async fn answer(&self, request: AnswerQuestion) -> Result<Answered, CallError> {
         admission::check_conversation_id(&request.conversation_id)?;
         self.until_repaired().await?;
-        let unknown = || CallError::not_found(format!("no turn asks the question `{}`", request.question_id));
+        let unknown = || not_asked(&request.question_id);
         let turn_id = turn_of_question(&request.question_id).ok_or_else(unknown)?;
-        let not_asked =
+        let or_unknown =
             |error: CallError| if error.kind == CallErrorKind::NotFound { unknown() } else { error };
-        let parked = read_parked(&*self.edges, &request.conversation_id, turn_id).await.map_err(not_asked)?;
+        let parked =
+            read_parked(&*self.edges, &request.conversation_id, turn_id).await.map_err(or_unknown)?;
         if let Some(answered) = judge(&parked, &request)? {
             return Ok(answered);
         }
@@ -105,6 +106,10 @@ impl<E: Edges> Orchestrator<E> {
     }
 }
 
+fn not_asked(question_id: &str) -> CallError {
+    CallError::not_found(format!("no turn asks the question `{}`", admission::shown(question_id)))
+}
+
 fn is_parked(known: &Conversation, turn_id: &str) -> bool {
     let turn = known.turn.as_ref();
     turn.is_some_and(|turn| turn.turn_id == turn_id && turn.state == TurnState::Parked)
@@ -116,9 +121,7 @@ fn is_parked(known: &Conversation, turn_id: &str) -> bool {
 /// See [`ANSWER`](transom_agent::turn::ANSWER).
 fn judge(parked: &Parked, request: &AnswerQuestion) -> Result<Option<Answered>, CallError> {
     let AnswerQuestion { question_id, choice, .. } = request;
-    let question = parked.question(question_id);
-    let question =
-        question.ok_or_else(|| CallError::not_found(format!("no turn asks the question `{question_id}`")))?;
+    let question = parked.question(question_id).ok_or_else(|| not_asked(question_id))?;
     match &question.answer {
         Some(answer) if answer == choice => return Ok(Some(Answered { open: parked.open() })),
         Some(answer) => {
