@@ -21,6 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) const HATCH: &str =
     "[[say: Let me look below.]] [[tool: open_hatch {}]] [[step]] [[say: Dry as a bone.]]";
 
+/// Asks for the tool that takes its time, again and again.
+const WATCH: &str = "[[tool: keep_watch {}]] [[step]] [[tool: keep_watch {}]] [[step]] [[say: All clear.]]";
+
 /// What somebody has to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
@@ -28,6 +31,8 @@ enum Part {
     Talk,
     /// A story so long that the host is killed in the middle of it.
     Story,
+    /// Calls of a tool that takes its time, so that the host is killed while one is under way.
+    Watch,
     /// About the hatch at first, then something else each time.
     Hatch,
 }
@@ -43,13 +48,15 @@ pub(crate) struct Crew {
 }
 
 impl Crew {
-    /// Begins to speak in all of them: the first one tells a story, the last one asks about the hatch.
+    /// Begins to speak in all of them: the first one tells a story, the second one keeps
+    /// watch, the last one asks about the hatch.
     pub(crate) fn muster(ship: &Ship, conversations: &[String], random: &mut Random) -> Self {
         let mut hands = JoinSet::new();
         ship.duty.is_over.store(false, Ordering::SeqCst);
         for (number, conversation) in conversations.iter().enumerate() {
             let part = match number {
                 0 => Part::Story,
+                1 => Part::Watch,
                 _ if number + 1 == conversations.len() => Part::Hatch,
                 _ => Part::Talk,
             };
@@ -85,16 +92,17 @@ impl Ship {
 async fn speak(ship: Ship, conversation: String, mut random: Random, mut part: Part) {
     while !ship.is_over() {
         let words = ship.ledger.words(&conversation);
-        let is_story = part == Part::Story && ship.duty.is_story_time.load(Ordering::SeqCst);
+        let is_story_time = ship.duty.is_story_time.load(Ordering::SeqCst);
         let script = match part {
+            Part::Story if is_story_time => story(),
+            Part::Watch if is_story_time => WATCH.to_owned(),
             Part::Hatch => HATCH.to_owned(),
-            _ if is_story => story(),
-            Part::Talk | Part::Story => script(&mut random),
+            Part::Talk | Part::Story | Part::Watch => script(&mut random),
         };
         match ship.client.chat(&conversation, &format!("{words} {script}")).await {
             Ok(lines) => {
                 ship.ledger.acknowledge(&conversation, &words, Manner::Spoken);
-                listen(&ship, lines, is_story).await;
+                listen(&ship, lines, part == Part::Story && is_story_time).await;
                 // Asked once.
                 part = if part == Part::Hatch { Part::Talk } else { part };
             }

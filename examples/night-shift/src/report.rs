@@ -86,14 +86,15 @@ impl Report {
             (
                 "faults",
                 vec![format!(
-                    "{} panics, {} times in quarantine, {} times released",
-                    self.figures.panics, self.figures.quarantines, self.figures.quarantines
+                    "{}; {} put into quarantine and released",
+                    counted(self.figures.panics, "panic"),
+                    counted(self.figures.quarantines, "time")
                 )],
             ),
             (
                 "question",
                 vec![format!(
-                    "waited {} at most, over a kill; the hatch was opened once",
+                    "waited {} at most, over a kill, and was answered",
                     seconds(self.figures.question_ms)
                 )],
             ),

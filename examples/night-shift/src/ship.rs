@@ -34,7 +34,7 @@ pub(crate) struct Ship {
 pub(crate) struct Duty {
     /// Whether they are to end.
     pub(crate) is_over: AtomicBool,
-    /// Whether the story is told; else there is talk in its place, so that reloads need not wait for its end.
+    /// Whether the story is told and watch is kept; else there is talk in their place, so that reloads need not wait for its end.
     pub(crate) is_story_time: AtomicBool,
     /// Turns that were watched from their beginning to their seal.
     pub(crate) turns: AtomicU64,

@@ -1,12 +1,13 @@
 //! The foreman of the night shift: asks before a hatch is opened, and panics on order.
 //!
-//! Links [`GATE`], where it has a person asked before `open_hatch` runs; serves that tool, and the routes
-//! `POST /x/foreman/alarm`, which panics, and `GET /x/foreman`, which says how often a hatch was opened. Hands that number
+//! Links [`GATE`], where it has a person asked before `open_hatch` runs; serves that tool, `keep_watch`, which takes its time, and
+//! the routes `POST /x/foreman/alarm`, which panics, and `GET /x/foreman`, which says how often a hatch was opened. Hands that number
 //! over when it is reloaded, and forgets it when the host ends.
 
 use std::future::ready;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use serde_json::json;
 use transom_agent::reach::{HTTP_ROUTE, HttpReply, HttpRequest, HttpRoute};
@@ -15,6 +16,9 @@ use transom_plugin_api::prelude::*;
 
 /// The tool that is asked about.
 const HATCH: &str = "open_hatch";
+
+/// How long a watch is, in milliseconds.
+const WATCH_MS: u64 = 1_500;
 
 /// It has nothing to set.
 #[derive(Settings)]
@@ -25,8 +29,8 @@ pub struct Foreman;
 pub struct ForemanPorts {
     #[links(GATE)]
     gate: Link<ToolGate>,
-    #[serves(TOOL, names = ["open_hatch"])]
-    hatch: Server<ToolCall, ToolOutput, ToolDefinition>,
+    #[serves(TOOL, names = ["keep_watch", "open_hatch"])]
+    tool: Server<ToolCall, ToolOutput, ToolDefinition>,
     #[serves(HTTP_ROUTE, names = ["GET /x/foreman", "POST /x/foreman/alarm"])]
     route: Server<HttpRequest, HttpReply, HttpRoute>,
 }
@@ -49,7 +53,11 @@ impl Plugin for Foreman {
         host.hand_over(move || ready(Ok(Shift { opened: left.load(Ordering::Relaxed) })));
         ports.gate.link(|gate, _| ready(Ok(asked_about(gate))))?;
         let counter = Arc::clone(&opened);
-        ports.hatch.serve_named(HATCH, open_hatch(), move |_, _| ready(Ok(open(&counter))))?;
+        ports.tool.serve_named(HATCH, open_hatch(), move |_, _| ready(Ok(open(&counter))))?;
+        ports.tool.serve_named_with("keep_watch", keep_watch(), &host, async |host, _, _| {
+            host.sleep(Duration::from_millis(WATCH_MS)).await;
+            Ok(ToolOutput::ok("nothing in sight"))
+        })?;
         let about = HttpRoute::new("How often a hatch was opened");
         ports.route.serve_named("GET /x/foreman", about, move |_, _| {
             ready(Ok(HttpReply::ok(json!({ "opened": opened.load(Ordering::Relaxed) }))))
@@ -72,12 +80,17 @@ fn asked_about(mut gate: ToolGate) -> ToolGate {
 }
 
 fn open_hatch() -> ToolDefinition {
-    ToolDefinition {
-        name: HATCH.into(),
-        description: "Opens the hatch.".into(),
-        parameters: json!({ "type": "object", "properties": {} }).into(),
-        concurrency_safe: false,
-    }
+    tool(HATCH, "Opens the hatch.")
+}
+
+fn keep_watch() -> ToolDefinition {
+    tool("keep_watch", "Looks out for a while.")
+}
+
+/// A tool that is told nothing.
+fn tool(name: &str, description: &str) -> ToolDefinition {
+    let parameters = json!({ "type": "object", "properties": {} }).into();
+    ToolDefinition { name: name.into(), description: description.into(), parameters, concurrency_safe: false }
 }
 
 fn open(opened: &AtomicU64) -> ToolOutput {
