@@ -201,11 +201,12 @@ impl<'a> Dispatch<'a> {
             return None;
         }
         slot.depth.set(depth + 1);
-        let count = &slot.counts[counter as usize];
+        // Counters are below their number; said so that nothing has to be checked here.
+        let count = &slot.counts[counter as usize % COUNTED];
         // Only this thread writes it, so a load and a store are enough and cost no bus lock.
         count.store(count.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
         let tick = slot.next_tick();
-        let timed = if slot.is_timed(tick) { Some((Instant::now(), times)) } else { None };
+        let timed = if slot.is_timed(tick) { Some((now(), times)) } else { None };
         Some(Self { slot, before: slot.crumb.load(Ordering::Relaxed), timed })
     }
 
@@ -225,12 +226,24 @@ impl<'a> Dispatch<'a> {
     /// Says who runs next.
     #[inline]
     pub(crate) fn runs(&self, plugin: u32, point: u32) {
-        self.slot.crumb.store(crumb(plugin, point), Ordering::Relaxed);
+        self.follows(crumb(plugin, point));
+    }
+
+    /// As [`runs`](Self::runs), with a [`crumb`] that was made before.
+    #[inline]
+    pub(crate) fn follows(&self, crumb: u64) {
+        self.slot.crumb.store(crumb, Ordering::Relaxed);
     }
 }
 
-const fn crumb(plugin: u32, point: u32) -> u64 {
+/// What stands in a slot while a plugin's handler runs at a point.
+pub(crate) const fn crumb(plugin: u32, point: u32) -> u64 {
     (plugin as u64) << 32 | point as u64
+}
+
+#[cold]
+fn now() -> Instant {
+    Instant::now()
 }
 
 /// Runs `body`, and says meanwhile that it runs in that plugin at that phase.

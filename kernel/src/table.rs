@@ -14,7 +14,7 @@ use transom_plugin_api::abi::{READY, Step};
 use transom_plugin_api::point::PointKind;
 use transom_plugin_api::port::Role;
 
-use crate::breadcrumb::{Times, next_counter};
+use crate::breadcrumb::{Times, crumb, next_counter};
 use crate::bridge::lane::Traffic;
 use crate::bus::gate::Gate;
 use crate::bus::mailbox::Mailbox;
@@ -146,6 +146,11 @@ impl Contribution {
         }
     }
 
+    /// What stands in the breadcrumb while it runs.
+    pub(crate) fn crumb(&self) -> u64 {
+        crumb(self.seat.number, self.point)
+    }
+
     pub(crate) fn gate(&self) -> Option<&Arc<Gate>> {
         self.waiting.as_ref().map(|waiting| &waiting.gate)
     }
@@ -166,7 +171,8 @@ impl Contribution {
 pub(crate) struct InlineRoute {
     pub(crate) call: unsafe extern "C" fn(*const (), *const (), *const CallContext, FailurePlace) -> Step,
     pub(crate) state: *const (),
-    pub(crate) plugin: u32,
+    /// Who runs there, for the breadcrumb.
+    pub(crate) crumb: u64,
     /// Owns the state.
     pub(crate) contribution: Arc<Contribution>,
 }
@@ -193,7 +199,7 @@ impl InlineRoute {
         Some(Self {
             call: handler.call,
             state: handler.state,
-            plugin: contribution.seat.number,
+            crumb: contribution.crumb(),
             contribution: Arc::clone(contribution),
         })
     }
@@ -223,6 +229,8 @@ pub(crate) struct Routes {
     pub(crate) queued: Box<[QueuedRoute]>,
     /// Whether a listener of another dialect hears what is emitted here.
     pub(crate) is_bridged: bool,
+    /// Whether everybody who listens does so inline, and in the emitter's dialect.
+    pub(crate) is_plain: bool,
     /// Links in order; shared with chains that wait.
     pub(crate) links: Arc<[Arc<Contribution>]>,
     /// Closed while the plugin of a link is being handed over.
@@ -238,7 +246,7 @@ impl Routes {
     pub(crate) fn new(point: Arc<Point>, mut here: Vec<Visible>, listed: &[String]) -> Self {
         order(&mut here, &point.name, listed);
         let is_bridged = here.iter().any(|visible| visible.bridged.is_some());
-        let queued = here.iter().filter_map(QueuedRoute::of).collect();
+        let queued: Box<[QueuedRoute]> = here.iter().filter_map(QueuedRoute::of).collect();
         let here: Vec<Arc<Contribution>> = here.into_iter().map(|visible| visible.contribution).collect();
         let pick = |role: Role| here.iter().filter(move |contribution| contribution.does(role)).cloned();
         let mut providers: Vec<Arc<Contribution>> = pick(Role::Serves).collect();
@@ -246,6 +254,7 @@ impl Routes {
         let gate = pick(Role::Links).find_map(|link| link.gate().cloned());
         Self {
             inline: here.iter().filter_map(InlineRoute::of).collect(),
+            is_plain: !is_bridged && queued.is_empty(),
             queued,
             is_bridged,
             links: pick(Role::Links).filter(|link| link.waiting.is_none()).collect(),
