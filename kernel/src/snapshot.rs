@@ -24,9 +24,20 @@ use crate::sync::{
 const HAZARDS: usize = if cfg!(loom) { 2 } else { 128 };
 
 /// A thread's hazards. The first `held` of them are in use.
-struct Reader {
+pub(crate) struct Reader {
     hazards: [AtomicPtr<()>; HAZARDS],
     held: Cell<usize>,
+}
+
+impl Reader {
+    pub(crate) fn new() -> Self {
+        Self { hazards: std::array::from_fn(|_| AtomicPtr::new(null_mut())), held: Cell::new(0) }
+    }
+
+    /// Makes its hazards known to whoever drops what was replaced. Before that it must not be read with.
+    pub(crate) fn enlist(&'static self) {
+        READERS.lock().unwrap_or_else(PoisonError::into_inner).all.push(self);
+    }
 }
 
 // SAFETY: `held` is touched by the one thread that has taken the reader; others read the hazards only.
@@ -64,10 +75,7 @@ impl Drop for Return {
 fn take_reader() -> &'static Reader {
     let mut readers = READERS.lock().unwrap_or_else(PoisonError::into_inner);
     let reader = readers.free.pop().unwrap_or_else(|| {
-        let reader: &'static Reader = Box::leak(Box::new(Reader {
-            hazards: std::array::from_fn(|_| AtomicPtr::new(null_mut())),
-            held: Cell::new(0),
-        }));
+        let reader: &'static Reader = Box::leak(Box::new(Reader::new()));
         readers.all.push(reader);
         reader
     });
@@ -97,7 +105,12 @@ impl<T: Send + Sync + 'static> Published<T> {
     /// they were taken.
     #[inline]
     pub(crate) fn load(&self) -> Snapshot<'_, T> {
-        let reader = READER.with(Cell::get).unwrap_or_else(take_reader);
+        self.load_with(READER.with(Cell::get).unwrap_or_else(take_reader))
+    }
+
+    /// As [`load`](Self::load), with a reader that is enlisted and nobody but this thread's.
+    #[inline]
+    pub(crate) fn load_with(&self, reader: &'static Reader) -> Snapshot<'_, T> {
         let held = reader.held.get();
         reader.held.set(held + 1);
         let Some(hazard) = reader.hazards.get(held) else { return self.load_unnoted(reader) };

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use transom_plugin_api::abi::READY;
 use transom_plugin_api::abi::host_table::RawReceived;
 use transom_plugin_api::abi::payload::{Encoded, PayloadType};
-use transom_plugin_api::{CallError, CallErrorKind};
+use transom_plugin_api::{CallContext, CallError, CallErrorKind};
 
 use super::mailbox::Mail;
-use crate::breadcrumb::Dispatch;
+use crate::breadcrumb::{self, Own};
 use crate::bridge::emission::{Emission, current_as};
 use crate::bridge::lane::not_carried;
 use crate::bridge::place::{Place, encode};
@@ -26,30 +26,32 @@ pub(crate) unsafe fn emit(seat: &Seat, point: u32, payload: *const ()) {
     if seat.is_closed() {
         return;
     }
-    let table = seat.shared.table.load();
+    let own = breadcrumb::own();
+    let table = own.look(&seat.shared.table);
     let Some(routes) = table.points.get(point as usize) else { return };
-    let Some(dispatch) = Dispatch::begin(routes.point.counter, &routes.point.times) else {
+    let Some(_dispatch) = own.begin(routes.point.counter, &routes.point.times) else {
         return too_deep(seat, routes);
     };
     // SAFETY: by this function's contract.
     unsafe {
         if routes.is_plain {
-            tell(&dispatch, seat, routes, payload);
+            tell(own, seat, routes, payload);
         } else {
-            tell_everybody(&dispatch, seat, routes, payload);
+            tell_everybody(own, seat, routes, payload);
         }
     }
 }
 
-/// Calls the inline listeners.
+/// Calls the inline listeners, in a dispatch.
 ///
 /// # Safety
 /// As [`emit`]; where the routes are bridged, an [`Emission`] of the payload is under way.
 #[inline(always)]
-unsafe fn tell(dispatch: &Dispatch<'_>, seat: &Seat, routes: &Routes, payload: *const ()) {
-    let context = trace::stamped(seat.id, 0);
+unsafe fn tell(own: Own, seat: &Seat, routes: &Routes, payload: *const ()) {
+    let mut context = CallContext::stamped(seat.id, 0);
+    trace::note_trace(&mut context);
     for listener in &routes.inline {
-        dispatch.follows(listener.crumb);
+        own.runs(listener.crumb);
         let mut failure = MaybeUninit::uninit();
         // SAFETY: the handler was attached to this point, so the payload is of its type.
         let step = unsafe { (listener.call)(listener.state, payload, &raw const context, &raw mut failure) };
@@ -74,7 +76,7 @@ unsafe fn blame(listener: &InlineRoute, routes: &Routes, failure: &MaybeUninit<C
 /// # Safety
 /// As [`emit`].
 #[inline(never)]
-unsafe fn tell_everybody(dispatch: &Dispatch<'_>, seat: &Seat, routes: &Routes, payload: *const ()) {
+unsafe fn tell_everybody(own: Own, seat: &Seat, routes: &Routes, payload: *const ()) {
     let _emission = if routes.is_bridged {
         // SAFETY: the payload is borrowed for the call; emissions nest.
         unsafe { Emission::over(routes, payload) }
@@ -82,7 +84,7 @@ unsafe fn tell_everybody(dispatch: &Dispatch<'_>, seat: &Seat, routes: &Routes, 
         None
     };
     // SAFETY: by this function's contract.
-    unsafe { tell(dispatch, seat, routes, payload) };
+    unsafe { tell(own, seat, routes, payload) };
     // Those that wait are filled by the paced emission.
     let mut clones = Clones::default();
     for route in routes.queued.iter().filter(|route| !route.mailbox.waits()) {

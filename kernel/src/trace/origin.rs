@@ -27,14 +27,20 @@ pub fn follow(current: Option<CurrentTrace>) {
 #[inline]
 pub(crate) fn stamped(caller: &'static str, budget_ns: u64) -> CallContext {
     let mut context = CallContext::stamped(caller, budget_ns);
-    if FOLLOWED.load(Ordering::Relaxed) {
-        trace_into(&mut context);
-    }
+    note_trace(&mut context);
     context
 }
 
+/// Makes a context part of the trace that this thread is in, where traces are followed.
+#[inline(always)]
+pub(crate) fn note_trace(context: &mut CallContext) {
+    if FOLLOWED.load(Ordering::Relaxed) {
+        note_current(context);
+    }
+}
+
 #[cold]
-fn trace_into(context: &mut CallContext) {
+fn note_current(context: &mut CallContext) {
     let current = *CURRENT.read().unwrap_or_else(PoisonError::into_inner);
     if let Some(trace) = current.and_then(|current| current()) {
         *context = context.within(trace);

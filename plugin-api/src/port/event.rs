@@ -10,11 +10,11 @@ use super::Seated;
 use crate::abi::guard::{guarded, swallow_panic};
 use crate::abi::host_table::{AsyncHandler, FailurePlace, Handler, InlineHandler, MailboxTerms, RawReceived};
 use crate::abi::payload::PayloadType;
-use crate::abi::task::{AbiWaker, Given, RawTask, Surroundings, crossing, settled, start};
+use crate::abi::task::{AbiWaker, RawTask, Surroundings, crossing, start};
 use crate::abi::{FAILED, READY, Step};
 use crate::contract::Contract;
 use crate::point::{Event, Immediate, Paced};
-use crate::runtime::Runtime;
+use crate::runtime::{Nothing, Runtime};
 use crate::{CallContext, CallError, Host, StartError};
 
 /// Says an event. Cheap to clone.
@@ -54,11 +54,13 @@ impl<T: Contract> Emitter<T, Paced> {
         let at = &self.at;
         // SAFETY: the host keeps the contract of `Step`; it clones what it needs of the event before it returns.
         unsafe {
-            crossing::<(), _>(move |_, failure, waker, pending| {
-                let raw = at.host.raw();
-                let event = std::ptr::from_ref(&event).cast();
-                (raw.table.emit_paced())(raw.seat, at.point, event, failure, waker, pending)
-            })
+            crossing::<(), _>(Some(
+                move |_: *mut (), failure: FailurePlace, waker: *const AbiWaker, pending: *mut _| {
+                    let raw = at.host.raw();
+                    let event = std::ptr::from_ref(&event).cast();
+                    (raw.table.emit_paced())(raw.seat, at.point, event, failure, waker, pending)
+                },
+            ))
         }
     }
 }
@@ -122,7 +124,10 @@ impl<T: Contract, D> Listener<T, D> {
         self.at.contribute(
             "",
             std::ptr::null_mut(),
-            Handler::Inline(inline::<T, _>(self.at.host.runtime(), handler)),
+            Handler::Inline(match self.at.host.runtime().entered() {
+                Some(runtime) => inline::<T, _, _>(runtime, handler),
+                None => inline::<T, _, _>(Nothing, handler),
+            }),
         )
     }
 
@@ -154,16 +159,16 @@ impl<T: Contract, D> Listener<T, D> {
     }
 }
 
-struct InlineState<F> {
+struct InlineState<F, S> {
     handler: F,
-    runtime: Runtime,
+    surroundings: S,
 }
 
-fn inline<T: Contract, F: Fn(&T, &CallContext) + Send + Sync + 'static>(
-    runtime: Runtime,
+fn inline<T: Contract, F: Fn(&T, &CallContext) + Send + Sync + 'static, S: Surroundings>(
+    surroundings: S,
     handler: F,
 ) -> InlineHandler {
-    unsafe extern "C" fn call<T, F: Fn(&T, &CallContext)>(
+    unsafe extern "C" fn call<T, F: Fn(&T, &CallContext), S: Surroundings>(
         state: *const (),
         event: *const (),
         context: *const CallContext,
@@ -172,8 +177,8 @@ fn inline<T: Contract, F: Fn(&T, &CallContext) + Send + Sync + 'static>(
         // SAFETY: the state is this closure; event and context are borrowed for the call, and the event's type
         // was compared at attachment.
         let (state, event, context) =
-            unsafe { (&*state.cast::<InlineState<F>>(), &*event.cast::<T>(), &*context) };
-        match guarded(|| state.runtime.around(|| (state.handler)(event, context))) {
+            unsafe { (&*state.cast::<InlineState<F, S>>(), &*event.cast::<T>(), &*context) };
+        match guarded(|| state.surroundings.around(|| (state.handler)(event, context))) {
             Ok(()) => READY,
             Err(panic) => {
                 // SAFETY: a free place.
@@ -183,9 +188,9 @@ fn inline<T: Contract, F: Fn(&T, &CallContext) + Send + Sync + 'static>(
         }
     }
     InlineHandler {
-        state: Box::into_raw(Box::new(InlineState { handler, runtime })).cast(),
-        call: call::<T, F>,
-        drop: drop_closure::<InlineState<F>>,
+        state: Box::into_raw(Box::new(InlineState { handler, surroundings })).cast(),
+        call: call::<T, F, S>,
+        drop: drop_closure::<InlineState<F, S>>,
     }
 }
 
@@ -227,14 +232,7 @@ where
             unsafe { (&*state.cast::<QueuedState<F>>(), event.cast::<RawReceived>().read(), *context) };
         let handler = || {
             let mut handler = state.handler.lock().unwrap_or_else(PoisonError::into_inner);
-            let handled = (*handler)(Received { raw: event, of: PhantomData }, context);
-            match settled(handled) {
-                Ok(()) => Given::Answer(Ok(())),
-                Err(future) => Given::Future(async move {
-                    future.await;
-                    Ok(())
-                }),
-            }
+            (*handler)(Received { raw: event, of: PhantomData }, context)
         };
         // SAFETY: the places are the kernel's, as `AsyncHandler` asks.
         unsafe { start::<(), _, _>(&state.runtime, handler, out, failure, waker, pending) }

@@ -118,11 +118,12 @@ pub struct ItemStream<Item> {
 
 impl<Item: Contract> ItemStream<Item> {
     /// The next item; `None` at the end; an error ends it too.
-    pub async fn next(&mut self) -> Option<Result<Item, CallError>> {
-        poll_fn(|context| self.poll_next(context)).await
+    pub fn next(&mut self) -> impl Future<Output = Option<Result<Item, CallError>>> + Send + use<'_, Item> {
+        poll_fn(|context| self.poll_next(context))
     }
 
     /// As [`next`](Self::next), for those who poll by hand.
+    #[inline]
     pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Item, CallError>>> {
         let Some(raw) = &self.raw else { return Poll::Ready(None) };
         let waker = AbiWaker::lend(context.waker());
