@@ -50,15 +50,6 @@ impl Runtime {
         }
     }
 
-    /// Itself, if there is something to enter.
-    pub(crate) fn entered(self) -> Option<Self> {
-        #[cfg(feature = "tokio")]
-        if self.tokio.is_some() {
-            return Some(self);
-        }
-        None
-    }
-
     /// Runs `future` on this thread until it is done.
     pub(crate) fn block_on<F: Future>(&self, future: F) -> F::Output {
         #[cfg(feature = "tokio")]
@@ -66,16 +57,6 @@ impl Runtime {
             return tokio.block_on(future);
         }
         park_until_ready(future)
-    }
-}
-
-/// What is entered around the handlers of a plugin without a runtime.
-pub(crate) struct Nothing;
-
-impl Surroundings for Nothing {
-    #[inline]
-    fn around<R>(&self, poll: impl FnOnce() -> R) -> R {
-        poll()
     }
 }
 
@@ -92,6 +73,16 @@ impl Surroundings for Runtime {
     #[cfg(not(feature = "tokio"))]
     fn around<R>(&self, poll: impl FnOnce() -> R) -> R {
         poll()
+    }
+
+    #[cfg(feature = "tokio")]
+    fn is_entered(&self) -> bool {
+        self.tokio.is_some()
+    }
+
+    #[cfg(not(feature = "tokio"))]
+    fn is_entered(&self) -> bool {
+        false
     }
 }
 

@@ -43,15 +43,16 @@ pub(crate) unsafe fn call(
         return unsafe { nowhere(failure) };
     };
     let budget_ns = if budget_ns > 0 { budget_ns } else { routes.point.budget_ns };
-    let asked = Asked { seat, point, name, budget_ns, routes };
+    // Made where it is needed only, so that nothing of it is written at each call.
+    let asked = || Asked { seat, point, name, budget_ns, routes };
     let route = if seat.is_closed() { None } else { routes.callable(name) };
     let Some(route) = route else {
         // SAFETY: by this function's contract.
-        return unsafe { asked.not_callable(request, reply, failure, waker, pending) };
+        return unsafe { asked().not_callable(request, reply, failure, waker, pending) };
     };
     let Some(dispatch) = own.begin(routes.point.counter, &routes.point.times) else {
         // SAFETY: by this function's contract.
-        return unsafe { asked.too_deep(request, failure) };
+        return unsafe { asked().too_deep(request, failure) };
     };
     own.runs(route.crumb);
     let mut context = CallContext::stamped(seat.id, budget_ns);
@@ -65,9 +66,9 @@ pub(crate) unsafe fn call(
     drop(dispatch);
     match step {
         // SAFETY: the step says what was written; the places are free.
-        FAILED => unsafe { asked.failed(&error, failure) },
+        FAILED => unsafe { asked().failed(&error, failure) },
         // SAFETY: as above; the waker is valid for the call.
-        PENDING => unsafe { asked.waits(&task, failure, waker, pending) },
+        PENDING => unsafe { asked().waits(&task, failure, waker, pending) },
         ready => ready,
     }
 }

@@ -65,8 +65,9 @@ impl Backup {
 
 impl Drop for Backup {
     fn drop(&mut self) {
+        // No guard: an `extern "C"` function does not unwind.
         // SAFETY: made by `clone_boxed` of the same type.
-        swallow_panic(|| unsafe { (self.drop_boxed)(self.value) });
+        unsafe { (self.drop_boxed)(self.value) };
     }
 }
 

@@ -10,6 +10,7 @@ mod crossing;
 mod stream;
 mod waker;
 
+pub(crate) use crossing::Over;
 pub use crossing::{Begin, Begun, Crossing, crossing, resumed};
 pub use stream::{RawStream, Slot, stream};
 pub use waker::{AbiWaker, WakerCache};
@@ -54,6 +55,26 @@ impl Drop for RawTask {
 pub trait Surroundings: Send + 'static {
     /// Runs `poll` inside.
     fn around<R>(&self, poll: impl FnOnce() -> R) -> R;
+
+    /// Whether there is something to enter. What is asked once need not be at each call.
+    fn is_entered(&self) -> bool {
+        true
+    }
+}
+
+/// Nothing to enter.
+#[derive(Clone, Copy, Debug)]
+pub struct Nothing;
+
+impl Surroundings for Nothing {
+    #[inline]
+    fn around<R>(&self, poll: impl FnOnce() -> R) -> R {
+        poll()
+    }
+
+    fn is_entered(&self) -> bool {
+        false
+    }
 }
 
 struct TaskState<F, S> {
@@ -75,8 +96,9 @@ impl<F, S: Surroundings> TaskState<F, S> {
         surroundings.around(|| cache.with(waker, |context| poll(future.as_mut(), context)))
     }
 
-    /// As [`poll_with`](Self::poll_with), for a consumer of items.
-    fn poll_serving<R>(
+    /// As [`poll_with`](Self::poll_with), for a consumer of items; in the surroundings if `ENTERS` says so.
+    #[inline]
+    fn poll_serving<R, const ENTERS: bool>(
         &mut self,
         waker: &AbiWaker,
         serves: &Serving,
@@ -84,7 +106,8 @@ impl<F, S: Surroundings> TaskState<F, S> {
     ) -> R {
         let Self { future, surroundings, waker: cache } = self;
         let Some(future) = future else { unreachable!("polled after it was dropped") };
-        surroundings.around(|| cache.serving(waker, serves, |context| poll(future.as_mut(), context)))
+        let poll = || cache.serving(waker, serves, |context| poll(future.as_mut(), context));
+        if ENTERS { surroundings.around(poll) } else { poll() }
     }
 
     /// Drops the future. Its `Drop` may touch timers and sockets, so it needs the same surroundings as its polls.
@@ -137,12 +160,14 @@ where
     }
 }
 
-/// Runs a handler and polls its future once; leaves a task behind when it is not ready.
+/// Runs a handler in the surroundings that `first` are, and polls its future once; leaves a task behind when it is not
+/// ready, which is polled in `surroundings`.
 ///
 /// # Safety
 /// `out` is a free place for a `T`, `failure` and `pending` are free places, `waker` is valid for the call.
 #[inline(always)]
 pub unsafe fn start<T, F, S>(
+    first: &impl Surroundings,
     surroundings: &S,
     handler: impl FnOnce() -> F,
     out: *mut (),
@@ -155,7 +180,7 @@ where
     S: Surroundings + Clone,
 {
     let began = guarded(|| {
-        surroundings.around(|| match settled(handler()) {
+        first.around(|| match settled(handler()) {
             // SAFETY: free places, by this function's contract.
             Ok(answer) => unsafe { Outcome { out, failure }.write(Poll::Ready(answer.answer())) },
             // SAFETY: as above; the waker is valid for the call.

@@ -9,7 +9,7 @@ use super::event::drop_closure;
 use super::{AboutNames, Seated};
 use crate::abi::host_table::{AsyncHandler, FailurePlace, Handler, NameVisitor};
 use crate::abi::payload::PayloadType;
-use crate::abi::task::{AbiWaker, Begin, RawTask, crossing, start};
+use crate::abi::task::{AbiWaker, Begin, Nothing, RawTask, Surroundings, crossing, start};
 use crate::abi::{RStr, Step};
 use crate::contract::Contract;
 use crate::point::{Service, Sole};
@@ -305,7 +305,7 @@ where
     F: Fn(Req, CallContext) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<Reply, CallError>> + Send + 'static,
 {
-    unsafe extern "C" fn start_call<Req, Reply, F, Fut>(
+    unsafe extern "C" fn start_call<Req, Reply, F, Fut, const ENTERS: bool>(
         state: *const (),
         request: *mut (),
         context: *const CallContext,
@@ -324,12 +324,24 @@ where
         let state = unsafe { &*state.cast::<ServeState<F>>() };
         // SAFETY: the request is moved over; the context is borrowed for the call.
         let handler = || unsafe { (state.handler)(request.cast::<Req>().read(), *context) };
+        let runtime = &state.runtime;
         // SAFETY: the places are the kernel's, as `AsyncHandler` asks.
-        unsafe { start::<Reply, _, _>(&state.runtime, handler, out, failure, waker, pending) }
+        unsafe {
+            if ENTERS {
+                start::<Reply, _, _>(runtime, runtime, handler, out, failure, waker, pending)
+            } else {
+                start::<Reply, _, _>(&Nothing, runtime, handler, out, failure, waker, pending)
+            }
+        }
     }
+    let start = if runtime.is_entered() {
+        start_call::<Req, Reply, F, Fut, true>
+    } else {
+        start_call::<Req, Reply, F, Fut, false>
+    };
     AsyncHandler {
         state: Box::into_raw(Box::new(ServeState { handler, runtime })).cast(),
-        start: start_call::<Req, Reply, F, Fut>,
+        start,
         drop: drop_closure::<ServeState<F>>,
     }
 }

@@ -14,7 +14,7 @@ use crate::abi::task::{AbiWaker, RawTask, Surroundings, crossing, start};
 use crate::abi::{FAILED, READY, Step};
 use crate::contract::Contract;
 use crate::point::{Event, Immediate, Paced};
-use crate::runtime::{Nothing, Runtime};
+use crate::runtime::Runtime;
 use crate::{CallContext, CallError, Host, StartError};
 
 /// Says an event. Cheap to clone.
@@ -124,10 +124,7 @@ impl<T: Contract, D> Listener<T, D> {
         self.at.contribute(
             "",
             std::ptr::null_mut(),
-            Handler::Inline(match self.at.host.runtime().entered() {
-                Some(runtime) => inline::<T, _, _>(runtime, handler),
-                None => inline::<T, _, _>(Nothing, handler),
-            }),
+            Handler::Inline(inline::<T, _>(self.at.host.runtime(), handler)),
         )
     }
 
@@ -159,16 +156,16 @@ impl<T: Contract, D> Listener<T, D> {
     }
 }
 
-struct InlineState<F, S> {
+struct InlineState<F> {
     handler: F,
-    surroundings: S,
+    runtime: Runtime,
 }
 
-fn inline<T: Contract, F: Fn(&T, &CallContext) + Send + Sync + 'static, S: Surroundings>(
-    surroundings: S,
+fn inline<T: Contract, F: Fn(&T, &CallContext) + Send + Sync + 'static>(
+    runtime: Runtime,
     handler: F,
 ) -> InlineHandler {
-    unsafe extern "C" fn call<T, F: Fn(&T, &CallContext), S: Surroundings>(
+    unsafe extern "C" fn call<T, F: Fn(&T, &CallContext), const ENTERS: bool>(
         state: *const (),
         event: *const (),
         context: *const CallContext,
@@ -177,8 +174,9 @@ fn inline<T: Contract, F: Fn(&T, &CallContext) + Send + Sync + 'static, S: Surro
         // SAFETY: the state is this closure; event and context are borrowed for the call, and the event's type
         // was compared at attachment.
         let (state, event, context) =
-            unsafe { (&*state.cast::<InlineState<F, S>>(), &*event.cast::<T>(), &*context) };
-        match guarded(|| state.surroundings.around(|| (state.handler)(event, context))) {
+            unsafe { (&*state.cast::<InlineState<F>>(), &*event.cast::<T>(), &*context) };
+        let handle = || (state.handler)(event, context);
+        match guarded(|| if ENTERS { state.runtime.around(handle) } else { handle() }) {
             Ok(()) => READY,
             Err(panic) => {
                 // SAFETY: a free place.
@@ -188,9 +186,9 @@ fn inline<T: Contract, F: Fn(&T, &CallContext) + Send + Sync + 'static, S: Surro
         }
     }
     InlineHandler {
-        state: Box::into_raw(Box::new(InlineState { handler, surroundings })).cast(),
-        call: call::<T, F, S>,
-        drop: drop_closure::<InlineState<F, S>>,
+        call: if runtime.is_entered() { call::<T, F, true> } else { call::<T, F, false> },
+        state: Box::into_raw(Box::new(InlineState { handler, runtime })).cast(),
+        drop: drop_closure::<InlineState<F>>,
     }
 }
 
@@ -235,7 +233,7 @@ where
             (*handler)(Received { raw: event, of: PhantomData }, context)
         };
         // SAFETY: the places are the kernel's, as `AsyncHandler` asks.
-        unsafe { start::<(), _, _>(&state.runtime, handler, out, failure, waker, pending) }
+        unsafe { start::<(), _, _>(&state.runtime, &state.runtime, handler, out, failure, waker, pending) }
     }
     let state = QueuedState { handler: Mutex::new(handler), runtime };
     AsyncHandler {

@@ -9,7 +9,7 @@ use super::event::drop_closure;
 use crate::abi::Step;
 use crate::abi::host_table::{AsyncHandler, FailurePlace, Handler};
 use crate::abi::payload::PayloadType;
-use crate::abi::task::{AbiWaker, RawTask, crossing, start};
+use crate::abi::task::{AbiWaker, Nothing, RawTask, Surroundings, crossing, start};
 use crate::contract::Contract;
 use crate::point::Filter;
 use crate::runtime::Runtime;
@@ -119,7 +119,7 @@ where
     F: Fn(T, CallContext) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<T, Refusal>> + Send + 'static,
 {
-    unsafe extern "C" fn start_link<T, F, Fut>(
+    unsafe extern "C" fn start_link<T, F, Fut, const ENTERS: bool>(
         state: *const (),
         value: *mut (),
         context: *const CallContext,
@@ -137,12 +137,21 @@ where
         let state = unsafe { &*state.cast::<LinkState<F>>() };
         // SAFETY: the value is moved out of its place; the context is borrowed for the call.
         let handler = || unsafe { (state.handler)(value.cast::<T>().read(), *context) };
+        let runtime = &state.runtime;
         // SAFETY: the places are the kernel's, as `AsyncHandler` asks.
-        unsafe { start::<T, _, _>(&state.runtime, handler, out, failure, waker, pending) }
+        unsafe {
+            if ENTERS {
+                start::<T, _, _>(runtime, runtime, handler, out, failure, waker, pending)
+            } else {
+                start::<T, _, _>(&Nothing, runtime, handler, out, failure, waker, pending)
+            }
+        }
     }
+    let start =
+        if runtime.is_entered() { start_link::<T, F, Fut, true> } else { start_link::<T, F, Fut, false> };
     AsyncHandler {
         state: Box::into_raw(Box::new(LinkState { handler, runtime })).cast(),
-        start: start_link::<T, F, Fut>,
+        start,
         drop: drop_closure::<LinkState<F>>,
     }
 }

@@ -77,39 +77,69 @@ pub const unsafe fn resumed<T>(task: RawTask) -> Crossing<T, Begun> {
 impl<T, B: Begin> Future for Crossing<T, B> {
     type Output = Result<T, CallError>;
 
-    #[inline]
+    // Always: an output that came out of a function would be moved once more.
+    #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
-        let waker = AbiWaker::lend(context.waker());
         let mut out = MaybeUninit::<T>::uninit();
-        let mut failure = MaybeUninit::uninit();
         let place = out.as_mut_ptr().cast();
-        let step = if let Some(begin) = &mut this.begin {
-            let mut pending = MaybeUninit::uninit();
-            let step = begin.begin(place, &raw mut failure, &raw const waker, &raw mut pending);
-            this.begin = None;
-            if step == PENDING {
-                // SAFETY: `begin` says that it wrote a task.
-                this.task = Some(unsafe { pending.assume_init() });
+        let polled = match &mut self.begin {
+            Some(begin) => {
+                let waker = AbiWaker::lend(context.waker());
+                let (mut failure, mut pending) = (MaybeUninit::uninit(), MaybeUninit::uninit());
+                let step = begin.begin(place, &raw mut failure, &raw const waker, &raw mut pending);
+                self.begin = None;
+                if step == READY {
+                    Poll::Ready(None)
+                } else {
+                    // SAFETY: the step says which of the two was written; neither is used again.
+                    unsafe { self.not_at_once(step, &failure, &pending) }
+                }
             }
-            step
-        } else if let Some(task) = &this.task {
-            // SAFETY: places and waker are valid for the call; polls do not overlap.
-            let step = unsafe { (task.poll)(task.state, place, &raw mut failure, &raw const waker) };
-            if step != PENDING {
-                this.task = None;
-            }
-            step
-        } else {
-            panic!("a finished call was polled again");
+            None => self.poll_on(place, context),
         };
-        // SAFETY: the step says which of the two was written.
+        // SAFETY: it is ready and did not fail, so the output was written.
+        polled.map(|failed| failed.map_or_else(|| Ok(unsafe { out.assume_init() }), |failure| Err(*failure)))
+    }
+}
+
+/// Whether a call is over, and what it failed with. A failure has a box, so that nothing but an output, which no other way
+/// leads through, is ever moved from its place to the caller's.
+pub(crate) type Over = Poll<Option<Box<CallError>>>;
+
+// Apart from the way that most calls take.
+impl<T, B> Crossing<T, B> {
+    /// # Safety
+    /// The callee answered `step`, which is not [`READY`], and what that says was written is not used again.
+    #[inline(never)]
+    unsafe fn not_at_once(
+        &mut self,
+        step: Step,
+        failure: &MaybeUninit<CallError>,
+        pending: &MaybeUninit<RawTask>,
+    ) -> Over {
+        // SAFETY: by this function's contract.
         unsafe {
-            match step {
-                READY => Poll::Ready(Ok(out.assume_init())),
-                PENDING => Poll::Pending,
-                _ => Poll::Ready(Err(failure.assume_init())),
+            if step != PENDING {
+                return Poll::Ready(Some(Box::new(failure.assume_init_read())));
             }
+            self.task = Some(pending.assume_init_read());
+            Poll::Pending
         }
+    }
+
+    /// Polls the task. `out` is a free place for a `T`.
+    #[inline(never)]
+    fn poll_on(&mut self, out: *mut (), context: &Context<'_>) -> Over {
+        let Some(task) = &self.task else { panic!("a finished call was polled again") };
+        let waker = AbiWaker::lend(context.waker());
+        let mut failure = MaybeUninit::uninit();
+        // SAFETY: places and waker are valid for the call; polls do not overlap.
+        let step = unsafe { (task.poll)(task.state, out, &raw mut failure, &raw const waker) };
+        if step == PENDING {
+            return Poll::Pending;
+        }
+        self.task = None;
+        // SAFETY: the step says whether the failure was written.
+        Poll::Ready((step != READY).then(|| Box::new(unsafe { failure.assume_init() })))
     }
 }

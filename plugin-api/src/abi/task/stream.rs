@@ -116,6 +116,7 @@ impl<T> Slot<T> {
     }
 
     /// Puts `item` where the consumer finds it, if there is room, and wakes the consumer when it runs on another task.
+    #[inline]
     pub fn poll_put(&mut self, item: &mut Option<T>, context: &Context<'_>) -> Poll<()> {
         if !self.is_outside()
             && let Some(serving) = lazy(context.waker()).and_then(|lazy| lazy.serves)
@@ -135,6 +136,7 @@ impl<T> Slot<T> {
         self.put_outside(item, context)
     }
 
+    #[inline(never)]
     fn put_outside(&self, item: &mut Option<T>, context: &Context<'_>) -> Poll<()> {
         let mut place = self.lock();
         self.0.is_outside.store(true, Ordering::Release);
@@ -170,7 +172,8 @@ struct StreamState<T, F, S> {
 impl<T, F: Future<Output = Result<(), CallError>>, S: Surroundings> StreamState<T, F, S> {
     /// # Safety
     /// `out` is a free place for a `T`, `failure` one for a failure.
-    unsafe fn poll_next(
+    #[inline]
+    unsafe fn poll_next<const ENTERS: bool>(
         &mut self,
         out: *mut (),
         failure: *mut MaybeUninit<CallError>,
@@ -185,7 +188,7 @@ impl<T, F: Future<Output = Result<(), CallError>>, S: Surroundings> StreamState<
             }
         };
         let polled = guarded(|| {
-            producer.poll_serving(waker, &serving, |future, context| {
+            producer.poll_serving::<_, ENTERS>(waker, &serving, |future, context| {
                 // What came from outside meanwhile.
                 if slot.is_outside() {
                     take(context);
@@ -235,15 +238,13 @@ where
 {
     let slot = Slot::new();
     let future = guarded(|| surroundings.around(|| make(slot.twin())))?;
+    let poll_next =
+        if surroundings.is_entered() { poll_next::<T, F, S, true> } else { poll_next::<T, F, S, false> };
     let state = Box::new(StreamState { producer: TaskState::new(surroundings, future), slot, ended: None });
-    Ok(RawStream {
-        state: Box::into_raw(state).cast(),
-        poll_next: poll_next::<T, F, S>,
-        drop: drop_stream::<T, F, S>,
-    })
+    Ok(RawStream { state: Box::into_raw(state).cast(), poll_next, drop: drop_stream::<T, F, S> })
 }
 
-unsafe extern "C" fn poll_next<T, F, S>(
+unsafe extern "C" fn poll_next<T, F, S, const ENTERS: bool>(
     state: *mut (),
     out: *mut (),
     failure: *mut MaybeUninit<CallError>,
@@ -255,7 +256,7 @@ where
 {
     // SAFETY: made for these types by `stream`; polls do not overlap; the places are free for what is written; the waker
     // is valid for the call.
-    unsafe { (*state.cast::<StreamState<T, F, S>>()).poll_next(out, failure, &*waker) }
+    unsafe { (*state.cast::<StreamState<T, F, S>>()).poll_next::<ENTERS>(out, failure, &*waker) }
 }
 
 unsafe extern "C" fn drop_stream<T, F, S: Surroundings>(state: *mut ()) {
