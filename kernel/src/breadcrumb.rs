@@ -18,6 +18,8 @@ use std::time::Instant;
 
 use transom_plugin_api::sabotage::sabotaged;
 
+use crate::snapshot::{Published, Reader, Snapshot};
+
 /// Points that are counted one by one; the rest share the last place.
 pub(crate) const COUNTED: usize = 1024;
 
@@ -36,6 +38,8 @@ struct Slot {
     tick: AtomicU32,
     /// The tick from which on the next dispatch is timed.
     timed_next: Cell<u32>,
+    /// With which this thread reads the routes, so that a dispatch looks for its own things once.
+    reader: Reader,
     counts: [AtomicU64; COUNTED],
 }
 
@@ -184,6 +188,48 @@ pub fn running_plugin() -> Option<&'static str> {
     crate::whereabouts::whereabouts().map(|here| here.plugin)
 }
 
+/// This thread's own place.
+#[derive(Clone, Copy)]
+pub(crate) struct Own(&'static Slot);
+
+/// The place of the thread that asks.
+#[inline]
+pub(crate) fn own() -> Own {
+    Own(SLOT.get().unwrap_or_else(take_slot))
+}
+
+impl Own {
+    /// A look at what is published.
+    #[inline]
+    pub(crate) fn look<T: Send + Sync + 'static>(self, published: &Published<T>) -> Snapshot<'_, T> {
+        published.load_with(&self.0.reader)
+    }
+
+    /// Begins a dispatch; `None` when this thread is too deep in nested handlers.
+    #[inline]
+    pub(crate) fn begin(self, counter: u32, times: &Times) -> Option<Dispatch<'_>> {
+        let Self(slot) = self;
+        let depth = slot.depth.get();
+        if depth >= MAX_DEPTH {
+            return None;
+        }
+        slot.depth.set(depth + 1);
+        // Counters are below their number; said so that nothing has to be checked here.
+        let count = &slot.counts[counter as usize % COUNTED];
+        // Only this thread writes it, so a load and a store are enough and cost no bus lock.
+        count.store(count.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        let tick = slot.next_tick();
+        let timed = if slot.is_timed(tick) { Some((now(), times)) } else { None };
+        Some(Dispatch { slot, before: slot.crumb.load(Ordering::Relaxed), timed })
+    }
+
+    /// Says who runs next, in a dispatch that is under way.
+    #[inline]
+    pub(crate) fn runs(self, crumb: u64) {
+        self.0.crumb.store(crumb, Ordering::Relaxed);
+    }
+}
+
 /// One dispatch on this thread: counted, perhaps timed, and ended when it is dropped.
 pub(crate) struct Dispatch<'a> {
     slot: &'static Slot,
@@ -195,18 +241,7 @@ impl<'a> Dispatch<'a> {
     /// Begins one; `None` when this thread is too deep in nested handlers.
     #[inline]
     pub(crate) fn begin(counter: u32, times: &'a Times) -> Option<Self> {
-        let slot = SLOT.get().unwrap_or_else(take_slot);
-        let depth = slot.depth.get();
-        if depth >= MAX_DEPTH {
-            return None;
-        }
-        slot.depth.set(depth + 1);
-        let count = &slot.counts[counter as usize];
-        // Only this thread writes it, so a load and a store are enough and cost no bus lock.
-        count.store(count.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-        let tick = slot.next_tick();
-        let timed = if slot.is_timed(tick) { Some((Instant::now(), times)) } else { None };
-        Some(Self { slot, before: slot.crumb.load(Ordering::Relaxed), timed })
+        own().begin(counter, times)
     }
 
     /// Goes on with one that has begun and waited: neither counted nor timed again.
@@ -225,12 +260,18 @@ impl<'a> Dispatch<'a> {
     /// Says who runs next.
     #[inline]
     pub(crate) fn runs(&self, plugin: u32, point: u32) {
-        self.slot.crumb.store(crumb(plugin, point), Ordering::Relaxed);
+        Own(self.slot).runs(crumb(plugin, point));
     }
 }
 
-const fn crumb(plugin: u32, point: u32) -> u64 {
+/// What stands in a slot while a plugin's handler runs at a point.
+pub(crate) const fn crumb(plugin: u32, point: u32) -> u64 {
     (plugin as u64) << 32 | point as u64
+}
+
+#[cold]
+fn now() -> Instant {
+    Instant::now()
 }
 
 /// Runs `body`, and says meanwhile that it runs in that plugin at that phase.
@@ -293,8 +334,10 @@ fn take_slot() -> &'static Slot {
             depth: Cell::new(0),
             tick: AtomicU32::new(0),
             timed_next: Cell::new(SAMPLE),
+            reader: Reader::new(),
             counts: std::array::from_fn(|_| AtomicU64::new(0)),
         }));
+        slot.reader.enlist();
         slots.all.push(slot);
         slot
     });

@@ -216,7 +216,7 @@ impl Draft {
             let unreached = self.unreached(there, index);
             let point = Arc::clone(&self.dialects[index as usize].point);
             let listed = self.order.at(&point.name);
-            Routes { unreached, ..Routes::new(point, visible, listed) }
+            Routes::new(point, visible, listed).without(unreached)
         });
         RouteTable::new(routes.collect())
     }

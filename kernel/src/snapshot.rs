@@ -24,9 +24,20 @@ use crate::sync::{
 const HAZARDS: usize = if cfg!(loom) { 2 } else { 128 };
 
 /// A thread's hazards. The first `held` of them are in use.
-struct Reader {
+pub(crate) struct Reader {
     hazards: [AtomicPtr<()>; HAZARDS],
     held: Cell<usize>,
+}
+
+impl Reader {
+    pub(crate) fn new() -> Self {
+        Self { hazards: std::array::from_fn(|_| AtomicPtr::new(null_mut())), held: Cell::new(0) }
+    }
+
+    /// Makes its hazards known to whoever drops what was replaced. Before that it must not be read with.
+    pub(crate) fn enlist(&'static self) {
+        READERS.lock().unwrap_or_else(PoisonError::into_inner).all.push(self);
+    }
 }
 
 // SAFETY: `held` is touched by the one thread that has taken the reader; others read the hazards only.
@@ -64,10 +75,7 @@ impl Drop for Return {
 fn take_reader() -> &'static Reader {
     let mut readers = READERS.lock().unwrap_or_else(PoisonError::into_inner);
     let reader = readers.free.pop().unwrap_or_else(|| {
-        let reader: &'static Reader = Box::leak(Box::new(Reader {
-            hazards: std::array::from_fn(|_| AtomicPtr::new(null_mut())),
-            held: Cell::new(0),
-        }));
+        let reader: &'static Reader = Box::leak(Box::new(Reader::new()));
         readers.all.push(reader);
         reader
     });
@@ -82,43 +90,52 @@ fn take_reader() -> &'static Reader {
 /// A value that is replaced as a whole.
 pub(crate) struct Published<T: Send + Sync + 'static> {
     current: AtomicPtr<T>,
+    /// Whether readers need no fence of their own, kept beside what they read.
+    is_remote: bool,
     reaper: Reaper,
 }
 
 impl<T: Send + Sync + 'static> Published<T> {
     pub(crate) fn new(value: T, reaper: Reaper) -> Self {
-        // Asked once before the first read, so that readers know which side pays.
-        let _ = barrier_is_remote();
-        Self { current: AtomicPtr::new(Box::into_raw(Box::new(value))), reaper }
+        let is_remote = barrier_is_remote();
+        Self { current: AtomicPtr::new(Box::into_raw(Box::new(value))), is_remote, reaper }
     }
 
     /// The current value, for as long as the snapshot lives. Snapshots of one thread end in the reverse order in which
     /// they were taken.
     #[inline]
     pub(crate) fn load(&self) -> Snapshot<'_, T> {
-        let reader = READER.with(Cell::get).unwrap_or_else(take_reader);
+        self.load_with(READER.with(Cell::get).unwrap_or_else(take_reader))
+    }
+
+    /// As [`load`](Self::load), with a reader that is enlisted and nobody but this thread's.
+    #[inline]
+    pub(crate) fn load_with(&self, reader: &'static Reader) -> Snapshot<'_, T> {
         let held = reader.held.get();
         reader.held.set(held + 1);
-        let Some(hazard) = reader.hazards.get(held) else {
-            UNNOTED.fetch_add(1, Ordering::SeqCst);
-            let value = self.current.load(Ordering::SeqCst);
-            return Snapshot { value, reader, hazard: None, of: PhantomData };
-        };
+        let Some(hazard) = reader.hazards.get(held) else { return self.load_unnoted(reader) };
         let mut value = self.current.load(Ordering::Acquire);
         loop {
             hazard.store(value.cast(), Ordering::Relaxed);
             // The other half of this fence is the barrier in `replace`.
-            if barrier_is_remote() {
+            if self.is_remote {
                 compiler_fence(Ordering::SeqCst)
             } else {
                 fence(Ordering::SeqCst)
             }
             let again = self.current.load(Ordering::Acquire);
             if again == value {
-                return Snapshot { value, reader, hazard: Some(hazard), of: PhantomData };
+                return Snapshot { value, reader, of: PhantomData };
             }
             value = again;
         }
+    }
+
+    /// As [`load`](Self::load), for a thread that has no hazard left.
+    #[cold]
+    fn load_unnoted(&self, reader: &'static Reader) -> Snapshot<'_, T> {
+        UNNOTED.fetch_add(1, Ordering::SeqCst);
+        Snapshot { value: self.current.load(Ordering::SeqCst), reader, of: PhantomData }
     }
 
     /// Makes `value` the current one. The one before is dropped by the reaper, once nobody reads it.
@@ -146,7 +163,6 @@ unsafe fn drop_boxed<T>(value: *mut ()) {
 pub(crate) struct Snapshot<'a, T> {
     value: *mut T,
     reader: &'static Reader,
-    hazard: Option<&'static AtomicPtr<()>>,
     of: PhantomData<&'a T>,
 }
 
@@ -164,19 +180,20 @@ impl<T> Drop for Snapshot<'_, T> {
     fn drop(&mut self) {
         let held = self.reader.held.get() - 1;
         self.reader.held.set(held);
-        match self.hazard {
+        // Snapshots end in the reverse order of their beginning, so the last hazard in use is this one's.
+        match self.reader.hazards.get(held) {
             Some(hazard) => {
-                debug_assert!(
-                    std::ptr::eq(hazard, &raw const self.reader.hazards[held]),
-                    "snapshots end in order"
-                );
+                debug_assert!(std::ptr::eq(hazard.load(Ordering::Relaxed), self.value.cast()), "in order");
                 hazard.store(null_mut(), Ordering::Release);
             }
-            None => {
-                UNNOTED.fetch_sub(1, Ordering::SeqCst);
-            }
+            None => forget_unnoted(),
         }
     }
+}
+
+#[cold]
+fn forget_unnoted() {
+    UNNOTED.fetch_sub(1, Ordering::SeqCst);
 }
 
 /// A value that nobody can begin to read any more.

@@ -1,6 +1,7 @@
 //! The one immutable table of routes. Whoever changes it makes a new one.
 
 use std::collections::{BTreeSet, HashMap};
+use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -10,11 +11,13 @@ use transom_plugin_api::abi::host_table::{
     AsyncHandler, FailurePlace, Handler, InlineHandler, StreamHandler,
 };
 use transom_plugin_api::abi::payload::PayloadType;
+use transom_plugin_api::abi::task::{AbiWaker, RawTask};
 use transom_plugin_api::abi::{READY, Step};
 use transom_plugin_api::point::PointKind;
 use transom_plugin_api::port::Role;
+use transom_plugin_api::sabotage::sabotaged;
 
-use crate::breadcrumb::{Times, next_counter};
+use crate::breadcrumb::{Times, crumb, next_counter};
 use crate::bridge::lane::Traffic;
 use crate::bus::gate::Gate;
 use crate::bus::mailbox::Mailbox;
@@ -146,6 +149,11 @@ impl Contribution {
         }
     }
 
+    /// What stands in the breadcrumb while it runs.
+    pub(crate) fn crumb(&self) -> u64 {
+        crumb(self.seat.number, self.point)
+    }
+
     pub(crate) fn gate(&self) -> Option<&Arc<Gate>> {
         self.waiting.as_ref().map(|waiting| &waiting.gate)
     }
@@ -162,11 +170,58 @@ impl Contribution {
     }
 }
 
+/// A handler of calls or a link, with everything a crossing reads of it side by side.
+#[derive(Clone, Copy)]
+pub(crate) struct CallRoute {
+    pub(crate) start: Start,
+    pub(crate) state: *const (),
+    /// Who runs there, for the breadcrumb.
+    pub(crate) crumb: u64,
+}
+
+/// [`AsyncHandler::start`].
+type Start = unsafe extern "C" fn(
+    *const (),
+    *mut (),
+    *const CallContext,
+    *mut (),
+    FailurePlace,
+    *const AbiWaker,
+    *mut MaybeUninit<RawTask>,
+) -> Step;
+
+// SAFETY: the state belongs to the handler of a contribution in the same table, which is `Send` and `Sync`.
+unsafe impl Send for CallRoute {}
+// SAFETY: as above.
+unsafe impl Sync for CallRoute {}
+
+impl CallRoute {
+    /// `None` where nobody is to be called: at a gate, and where streams are opened.
+    fn of(contribution: &Contribution) -> Option<Self> {
+        let handler = contribution.asynchronous()?;
+        Some(Self { start: handler.start, state: handler.state, crumb: contribution.crumb() })
+    }
+}
+
+/// A link of a filter.
+pub(crate) struct LinkRoute {
+    pub(crate) call: CallRoute,
+    /// Owns the state.
+    pub(crate) contribution: Arc<Contribution>,
+}
+
+impl LinkRoute {
+    fn of(contribution: Arc<Contribution>) -> Option<Self> {
+        Some(Self { call: CallRoute::of(&contribution)?, contribution })
+    }
+}
+
 /// An inline listener with everything an emission reads of it side by side.
 pub(crate) struct InlineRoute {
     pub(crate) call: unsafe extern "C" fn(*const (), *const (), *const CallContext, FailurePlace) -> Step,
     pub(crate) state: *const (),
-    pub(crate) plugin: u32,
+    /// Who runs there, for the breadcrumb.
+    pub(crate) crumb: u64,
     /// Owns the state.
     pub(crate) contribution: Arc<Contribution>,
 }
@@ -193,7 +248,7 @@ impl InlineRoute {
         Some(Self {
             call: handler.call,
             state: handler.state,
-            plugin: contribution.seat.number,
+            crumb: contribution.crumb(),
             contribution: Arc::clone(contribution),
         })
     }
@@ -223,14 +278,20 @@ pub(crate) struct Routes {
     pub(crate) queued: Box<[QueuedRoute]>,
     /// Whether a listener of another dialect hears what is emitted here.
     pub(crate) is_bridged: bool,
+    /// Whether everybody who listens does so inline, and in the emitter's dialect.
+    pub(crate) is_plain: bool,
     /// Links in order; shared with chains that wait.
-    pub(crate) links: Arc<[Arc<Contribution>]>,
+    pub(crate) links: Arc<[LinkRoute]>,
     /// Closed while the plugin of a link is being handed over.
     pub(crate) gate: Option<Arc<Gate>>,
     /// At a fail-closed filter, a plugin with a link to which no lane leads from here: nothing may pass without it.
     pub(crate) unreached: Option<&'static str>,
     /// Providers by name, in byte order; a service without names has one, under the empty name.
     pub(crate) providers: Box<[Arc<Contribution>]>,
+    /// The provider of a service without names, where it can be called.
+    sole: Option<CallRoute>,
+    /// Whether values may go through the links now: no gate is closed, and none is out of reach.
+    pub(crate) is_passable: bool,
 }
 
 impl Routes {
@@ -238,7 +299,7 @@ impl Routes {
     pub(crate) fn new(point: Arc<Point>, mut here: Vec<Visible>, listed: &[String]) -> Self {
         order(&mut here, &point.name, listed);
         let is_bridged = here.iter().any(|visible| visible.bridged.is_some());
-        let queued = here.iter().filter_map(QueuedRoute::of).collect();
+        let queued: Box<[QueuedRoute]> = here.iter().filter_map(QueuedRoute::of).collect();
         let here: Vec<Arc<Contribution>> = here.into_iter().map(|visible| visible.contribution).collect();
         let pick = |role: Role| here.iter().filter(move |contribution| contribution.does(role)).cloned();
         let mut providers: Vec<Arc<Contribution>> = pick(Role::Serves).collect();
@@ -246,17 +307,31 @@ impl Routes {
         let gate = pick(Role::Links).find_map(|link| link.gate().cloned());
         Self {
             inline: here.iter().filter_map(InlineRoute::of).collect(),
+            is_plain: !is_bridged && queued.is_empty(),
             queued,
             is_bridged,
-            links: pick(Role::Links).filter(|link| link.waiting.is_none()).collect(),
+            links: pick(Role::Links).filter_map(LinkRoute::of).collect(),
+            is_passable: gate.is_none(),
             gate,
             unreached: None,
+            sole: providers.first().filter(|only| only.name.is_empty()).and_then(|only| CallRoute::of(only)),
             providers: providers.into(),
             point,
         }
     }
 
+    /// Says which plugin's link is out of reach.
+    pub(crate) fn without(mut self, unreached: Option<&'static str>) -> Self {
+        self.is_passable &= unreached.is_none() || sabotaged("pass-refused-links-by");
+        Self { unreached, ..self }
+    }
+
+    /// Whom to call under `name`; `None` where there is nobody, or has yet to be.
     #[inline]
+    pub(crate) fn callable(&self, name: &str) -> Option<CallRoute> {
+        if name.is_empty() { self.sole } else { CallRoute::of(self.provider(name)?) }
+    }
+
     pub(crate) fn provider(&self, name: &str) -> Option<&Arc<Contribution>> {
         // Names are compared only where there are some: comparing two empty ones took longer than the rest of a call,
         // because an empty `str` points nowhere and some processors stumble over looking there.

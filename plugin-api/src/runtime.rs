@@ -62,15 +62,36 @@ impl Runtime {
 
 impl Surroundings for Runtime {
     #[cfg(feature = "tokio")]
+    #[inline]
     fn around<R>(&self, poll: impl FnOnce() -> R) -> R {
-        let _entered = self.tokio.as_ref().map(tokio::runtime::Handle::enter);
-        poll()
+        match &self.tokio {
+            None => poll(),
+            Some(tokio) => within(tokio, poll),
+        }
     }
 
     #[cfg(not(feature = "tokio"))]
     fn around<R>(&self, poll: impl FnOnce() -> R) -> R {
         poll()
     }
+
+    #[cfg(feature = "tokio")]
+    fn is_entered(&self) -> bool {
+        self.tokio.is_some()
+    }
+
+    #[cfg(not(feature = "tokio"))]
+    fn is_entered(&self) -> bool {
+        false
+    }
+}
+
+/// Out of line, so that plugins without a runtime do not carry it along.
+#[cfg(feature = "tokio")]
+#[inline(never)]
+fn within<R>(tokio: &tokio::runtime::Handle, poll: impl FnOnce() -> R) -> R {
+    let _entered = tokio.enter();
+    poll()
 }
 
 /// Ends the runtime of this image, if it has one of its own. The next activation makes another.

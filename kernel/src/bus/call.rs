@@ -9,11 +9,11 @@ use transom_plugin_api::abi::guard::swallow_panic;
 use transom_plugin_api::abi::host_table::FailurePlace;
 use transom_plugin_api::abi::task::{AbiWaker, RawTask};
 use transom_plugin_api::abi::{FAILED, PENDING, Step};
-use transom_plugin_api::{CallError, CallErrorKind};
+use transom_plugin_api::{CallContext, CallError, CallErrorKind};
 
 use super::gate::{self, Again};
 use super::{Vigil, cancel, cut_error, fail, written};
-use crate::breadcrumb::Dispatch;
+use crate::breadcrumb::{self, Dispatch};
 use crate::bridge::place::Place;
 use crate::seat::Seat;
 use crate::table::{Contribution, Routes};
@@ -24,6 +24,7 @@ use crate::trace;
 /// # Safety
 /// As `HostTable::call`: `request` holds a value of the point's type and is taken over; the other places are free.
 #[allow(clippy::too_many_arguments, reason = "the arguments of the host table's function, as they come")]
+#[inline(always)]
 pub(crate) unsafe fn call(
     seat: &Arc<Seat>,
     point: u32,
@@ -35,80 +36,157 @@ pub(crate) unsafe fn call(
     waker: *const AbiWaker,
     pending: *mut MaybeUninit<RawTask>,
 ) -> Step {
-    let table = seat.shared.table.load();
+    let own = breadcrumb::own();
+    let table = own.look(&seat.shared.table);
     let Some(routes) = table.points.get(point as usize) else {
         // SAFETY: a free place.
-        return unsafe { fail(failure, CallError::failed("there is no such service")) };
+        return unsafe { nowhere(failure) };
     };
-    let found = if seat.is_closed() { Err(seat.retired()) } else { provider(routes, name) };
     let budget_ns = if budget_ns > 0 { budget_ns } else { routes.point.budget_ns };
-    let (provider, handler) = match found.map(|provider| (provider, provider.asynchronous())) {
-        Ok((provider, Some(handler))) => (provider, handler),
+    // Made where it is needed only, so that nothing of it is written at each call.
+    let asked = || Asked { seat, point, name, budget_ns, routes };
+    let route = if seat.is_closed() { None } else { routes.callable(name) };
+    let Some(route) = route else {
         // SAFETY: by this function's contract.
-        Ok((provider, None)) => unsafe {
-            let held = HeldCall::of(seat, point, name, routes, request);
-            let limit = (budget_ns > 0).then(|| Duration::from_nanos(budget_ns));
-            return match (held, provider.gate()) {
-                (Some(held), Some(gate)) => {
-                    gate::wait((&seat.shared, gate), limit, held, reply, failure, waker, pending)
-                }
-                _ => fail(failure, no_provider(routes, name)),
-            };
-        },
-        // SAFETY: the request is ours to drop; the failure's place is free.
-        Err(error) => unsafe {
-            drop_request(routes, request);
-            return fail(failure, error);
-        },
+        return unsafe { asked().not_callable(request, reply, failure, waker, pending) };
     };
-    let budget_ns = if budget_ns > 0 { budget_ns } else { routes.point.budget_ns };
-    let context = trace::stamped(seat.id, budget_ns);
-    let Some(dispatch) = Dispatch::begin(routes.point.counter, &routes.point.times) else {
-        // SAFETY: as above.
-        unsafe {
-            drop_request(routes, request);
-            return fail(failure, CallError::failed("calls are nested too deeply on this thread"));
-        }
+    let Some(dispatch) = own.begin(routes.point.counter, &routes.point.times) else {
+        // SAFETY: by this function's contract.
+        return unsafe { asked().too_deep(request, failure) };
     };
-    dispatch.runs(provider.seat.number, point);
+    own.runs(route.crumb);
+    let mut context = CallContext::stamped(seat.id, budget_ns);
+    trace::note_trace(&mut context);
     let mut error = MaybeUninit::uninit();
     let mut task = MaybeUninit::uninit();
     // SAFETY: the handler was attached to this point, so request and reply are of its types.
     let step = unsafe {
-        (handler.start)(
-            handler.state,
-            request,
-            &raw const context,
-            reply,
-            &raw mut error,
-            waker,
-            &raw mut task,
-        )
+        (route.start)(route.state, request, &raw const context, reply, &raw mut error, waker, &raw mut task)
     };
     drop(dispatch);
     match step {
-        // SAFETY: the step says that the failure was written; the place is free.
-        FAILED => unsafe { fail(failure, blamed(provider, &routes.point.name, written(error))) },
-        PENDING => {
-            let budget = (budget_ns > 0).then(|| Duration::from_nanos(budget_ns));
-            let mut waiting = Waiting {
-                provider: Arc::clone(provider),
-                // SAFETY: the step says that a task was written.
-                task: Some(unsafe { task.assume_init() }),
-                budget,
-                vigil: Vigil::over(&provider.seat, budget),
-            };
-            drop(table);
-            // SAFETY: the waker is valid for the call; the failure's place is free.
-            let step = unsafe { waiting.watch(&*waker, failure) };
-            if step == PENDING {
-                let state = Box::into_raw(Box::new(waiting)).cast();
-                // SAFETY: a free place.
-                unsafe { (*pending).write(RawTask { state, poll: poll_call, drop: drop_call }) };
-            }
-            step
-        }
+        // SAFETY: the step says what was written; the places are free.
+        FAILED => unsafe { asked().failed(&error, failure) },
+        // SAFETY: as above; the waker is valid for the call.
+        PENDING => unsafe { asked().waits(&task, failure, waker, pending) },
         ready => ready,
+    }
+}
+
+/// # Safety
+/// A free place.
+#[cold]
+unsafe fn nowhere(failure: FailurePlace) -> Step {
+    // SAFETY: by this function's contract.
+    unsafe { fail(failure, CallError::failed("there is no such service")) }
+}
+
+/// A call, for what does not happen at each.
+struct Asked<'a> {
+    seat: &'a Arc<Seat>,
+    point: u32,
+    name: &'a str,
+    budget_ns: u64,
+    routes: &'a Routes,
+}
+
+impl Asked<'_> {
+    /// Refuses the call, or has it wait at a gate.
+    ///
+    /// # Safety
+    /// As [`call`].
+    #[cold]
+    unsafe fn not_callable(
+        &self,
+        request: *mut (),
+        reply: *mut (),
+        failure: FailurePlace,
+        waker: *const AbiWaker,
+        pending: *mut MaybeUninit<RawTask>,
+    ) -> Step {
+        let Self { seat, point, name, routes, .. } = *self;
+        let found = if seat.is_closed() { Err(seat.retired()) } else { provider(routes, name) };
+        // SAFETY: by this function's contract; the request moves over, or is dropped.
+        unsafe {
+            match found {
+                Ok(provider) => {
+                    let held = HeldCall::of(seat, point, name, routes, request);
+                    match (held, provider.gate()) {
+                        (Some(held), Some(gate)) => {
+                            let gate = (&*seat.shared, gate);
+                            gate::wait(gate, self.budget(), held, reply, failure, waker, pending)
+                        }
+                        _ => fail(failure, no_provider(routes, name)),
+                    }
+                }
+                Err(error) => {
+                    drop_request(routes, request);
+                    fail(failure, error)
+                }
+            }
+        }
+    }
+
+    /// # Safety
+    /// As [`call`].
+    #[cold]
+    unsafe fn too_deep(&self, request: *mut (), failure: FailurePlace) -> Step {
+        // SAFETY: the request is ours to drop; the failure's place is free.
+        unsafe {
+            drop_request(self.routes, request);
+            fail(failure, CallError::failed("calls are nested too deeply on this thread"))
+        }
+    }
+
+    /// # Safety
+    /// The provider has written the error, which is not used again; the failure's place is free.
+    #[cold]
+    unsafe fn failed(&self, error: &MaybeUninit<CallError>, failure: FailurePlace) -> Step {
+        // SAFETY: by this function's contract.
+        let error = unsafe { error.assume_init_read() };
+        let error = match self.routes.provider(self.name) {
+            Some(provider) => blamed(provider, &self.routes.point.name, error),
+            None => error,
+        };
+        // SAFETY: by this function's contract.
+        unsafe { fail(failure, error) }
+    }
+
+    /// # Safety
+    /// The provider has written the task, which is not used again; the other places are free; the waker is valid for
+    /// the call.
+    #[inline(never)]
+    unsafe fn waits(
+        &self,
+        task: &MaybeUninit<RawTask>,
+        failure: FailurePlace,
+        waker: *const AbiWaker,
+        pending: *mut MaybeUninit<RawTask>,
+    ) -> Step {
+        // SAFETY: by this function's contract.
+        let task = unsafe { task.assume_init_read() };
+        let Some(provider) = self.routes.provider(self.name) else {
+            // SAFETY: by this function's contract.
+            return unsafe { fail(failure, no_provider(self.routes, self.name)) };
+        };
+        let mut waiting = Waiting {
+            provider: Arc::clone(provider),
+            task: Some(task),
+            budget: self.budget(),
+            vigil: Vigil::over(&provider.seat, self.budget()),
+        };
+        // SAFETY: the waker is valid for the call; the failure's place is free.
+        let step = unsafe { waiting.watch(&*waker, failure) };
+        if step == PENDING {
+            let state = Box::into_raw(Box::new(waiting)).cast();
+            // SAFETY: a free place.
+            unsafe { (*pending).write(RawTask { state, poll: poll_call, drop: drop_call }) };
+        }
+        step
+    }
+
+    fn budget(&self) -> Option<Duration> {
+        (self.budget_ns > 0).then(|| Duration::from_nanos(self.budget_ns))
     }
 }
 

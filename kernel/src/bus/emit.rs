@@ -6,52 +6,85 @@ use std::sync::Arc;
 use transom_plugin_api::abi::READY;
 use transom_plugin_api::abi::host_table::RawReceived;
 use transom_plugin_api::abi::payload::{Encoded, PayloadType};
-use transom_plugin_api::{CallError, CallErrorKind};
+use transom_plugin_api::{CallContext, CallError, CallErrorKind};
 
 use super::mailbox::Mail;
-use super::written;
-use crate::breadcrumb::Dispatch;
+use crate::breadcrumb::{self, Own};
 use crate::bridge::emission::{Emission, current_as};
 use crate::bridge::lane::not_carried;
 use crate::bridge::place::{Place, encode};
 use crate::seat::Seat;
-use crate::table::{QueuedRoute, Routes};
+use crate::table::{InlineRoute, QueuedRoute, Routes};
 use crate::trace::{self, Teller};
 
 /// Tells every listener of the point: inline ones now, queued ones through their mailboxes.
 ///
 /// # Safety
 /// `payload` is a value of the point's type, borrowed for the call.
-#[inline]
+#[inline(always)]
 pub(crate) unsafe fn emit(seat: &Seat, point: u32, payload: *const ()) {
     if seat.is_closed() {
         return;
     }
-    let table = seat.shared.table.load();
+    let own = breadcrumb::own();
+    let table = own.look(&seat.shared.table);
     let Some(routes) = table.points.get(point as usize) else { return };
-    let Some(dispatch) = Dispatch::begin(routes.point.counter, &routes.point.times) else {
+    let Some(_dispatch) = own.begin(routes.point.counter, &routes.point.times) else {
         return too_deep(seat, routes);
     };
+    // SAFETY: by this function's contract.
+    unsafe {
+        if routes.is_plain {
+            tell(own, seat, routes, payload);
+        } else {
+            tell_everybody(own, seat, routes, payload);
+        }
+    }
+}
+
+/// Calls the inline listeners, in a dispatch.
+///
+/// # Safety
+/// As [`emit`]; where the routes are bridged, an [`Emission`] of the payload is under way.
+#[inline(always)]
+unsafe fn tell(own: Own, seat: &Seat, routes: &Routes, payload: *const ()) {
+    let mut context = CallContext::stamped(seat.id, 0);
+    trace::note_trace(&mut context);
+    for listener in &routes.inline {
+        own.runs(listener.crumb);
+        let mut failure = MaybeUninit::uninit();
+        // SAFETY: the handler was attached to this point, so the payload is of its type.
+        let step = unsafe { (listener.call)(listener.state, payload, &raw const context, &raw mut failure) };
+        if step != READY {
+            // SAFETY: the step says so.
+            unsafe { blame(listener, routes, &failure) };
+        }
+    }
+}
+
+/// # Safety
+/// The listener has written the failure.
+#[cold]
+unsafe fn blame(listener: &InlineRoute, routes: &Routes, failure: &MaybeUninit<CallError>) {
+    // SAFETY: by this function's contract; the caller does not use it again.
+    let failure = unsafe { failure.assume_init_read() };
+    listener.contribution.seat.fault(&routes.point.name, &failure);
+}
+
+/// As [`tell`], and then the others.
+///
+/// # Safety
+/// As [`emit`].
+#[inline(never)]
+unsafe fn tell_everybody(own: Own, seat: &Seat, routes: &Routes, payload: *const ()) {
     let _emission = if routes.is_bridged {
         // SAFETY: the payload is borrowed for the call; emissions nest.
         unsafe { Emission::over(routes, payload) }
     } else {
         None
     };
-    if !routes.inline.is_empty() {
-        let context = trace::stamped(seat.id, 0);
-        for listener in &routes.inline {
-            dispatch.runs(listener.plugin, point);
-            let mut failure = MaybeUninit::uninit();
-            // SAFETY: the handler was attached to this point, so the payload is of its type.
-            let step =
-                unsafe { (listener.call)(listener.state, payload, &raw const context, &raw mut failure) };
-            if step != READY {
-                // SAFETY: the step says so.
-                listener.contribution.seat.fault(&routes.point.name, &unsafe { written(failure) });
-            }
-        }
-    }
+    // SAFETY: by this function's contract.
+    unsafe { tell(own, seat, routes, payload) };
     // Those that wait are filled by the paced emission.
     let mut clones = Clones::default();
     for route in routes.queued.iter().filter(|route| !route.mailbox.waits()) {

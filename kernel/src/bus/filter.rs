@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use transom_plugin_api::abi::guard::swallow_panic;
 use transom_plugin_api::abi::host_table::FailurePlace;
+#[cfg(doc)]
 use transom_plugin_api::abi::payload::PayloadType;
 use transom_plugin_api::abi::task::{AbiWaker, RawTask};
 use transom_plugin_api::abi::{PENDING, READY, Step};
@@ -19,17 +20,19 @@ use transom_plugin_api::{CallContext, CallError, CallErrorKind};
 
 use super::gate::{self, Again};
 use super::{Vigil, cancel, cut_error, fail, written};
-use crate::breadcrumb::Dispatch;
+use crate::breadcrumb::{self, Dispatch, Own};
 use crate::bridge::lane::unreachable;
 use crate::bridge::place::Place;
 use crate::seat::Seat;
-use crate::table::{Contribution, Point};
+use crate::table::{Contribution, LinkRoute, Point, Routes};
 use crate::trace;
 
 /// The value from before a link, for a fail-open point.
 struct Backup {
     value: *mut (),
-    of: PayloadType,
+    /// [`PayloadType::unbox`] and [`PayloadType::drop_boxed`] of it.
+    unbox: unsafe extern "C" fn(*mut (), *mut ()),
+    drop_boxed: unsafe extern "C" fn(*mut ()),
 }
 
 // SAFETY: the value is a `Contract`, so `Send`.
@@ -40,9 +43,13 @@ impl Backup {
     /// `value` is a value of the point's type.
     unsafe fn of(point: &Point, value: *const ()) -> Option<Self> {
         let keeps = point.kind == PointKind::OpenFilter && !sabotaged("fail-open-without-backup");
-        let of = point.types.get().filter(|_| keeps)?.input;
+        if !keeps {
+            return None;
+        }
+        let of = &point.types.get()?.input;
         // SAFETY: by this function's contract.
-        Some(Self { value: unsafe { (of.clone_boxed)(value) }, of })
+        let value = unsafe { (of.clone_boxed)(value) };
+        Some(Self { value, unbox: of.unbox, drop_boxed: of.drop_boxed })
     }
 
     /// Moves the value to `place`.
@@ -52,14 +59,15 @@ impl Backup {
     unsafe fn restore(self, place: *mut ()) {
         let backup = std::mem::ManuallyDrop::new(self);
         // SAFETY: by this function's contract; the value is not used again.
-        unsafe { (backup.of.unbox)(backup.value, place) }
+        unsafe { (backup.unbox)(backup.value, place) }
     }
 }
 
 impl Drop for Backup {
     fn drop(&mut self) {
+        // No guard: an `extern "C"` function does not unwind.
         // SAFETY: made by `clone_boxed` of the same type.
-        swallow_panic(|| unsafe { (self.of.drop_boxed)(self.value) });
+        unsafe { (self.drop_boxed)(self.value) };
     }
 }
 
@@ -75,30 +83,30 @@ enum Progress {
 ///
 /// # Safety
 /// `value` holds a value of the point's type; `waker` is valid for the call.
+#[inline(always)]
 unsafe fn run(
+    own: Own,
     point: &Point,
-    links: &[Arc<Contribution>],
+    links: &[LinkRoute],
     first: usize,
     value: *mut (),
     context: &CallContext,
     waker: *const AbiWaker,
 ) -> Progress {
-    let Some(dispatch) = Dispatch::begin(point.counter, &point.times) else {
+    let Some(_dispatch) = own.begin(point.counter, &point.times) else {
         // SAFETY: the value is nobody's any more.
-        unsafe { drop_value(point, value) };
-        return Progress::Failed(CallError::failed("filters are nested too deeply on this thread"));
+        return unsafe { too_deep(point, value) };
     };
-    for (link, contribution) in links.iter().enumerate().skip(first) {
-        let Some(handler) = contribution.asynchronous() else { continue };
+    for (link, LinkRoute { call, contribution }) in links.iter().enumerate().skip(first) {
         // SAFETY: by this function's contract, and because every link leaves a value in place or the loop.
         let backup = unsafe { Backup::of(point, value) };
-        dispatch.runs(contribution.seat.number, contribution.point);
+        own.runs(call.crumb);
         let mut failure = MaybeUninit::uninit();
         let mut pending = MaybeUninit::uninit();
         // SAFETY: the handler was attached to this point, so the value is of its type; it moves in and out in place.
         let step = unsafe {
-            (handler.start)(
-                handler.state,
+            (call.start)(
+                call.state,
                 value,
                 std::ptr::from_ref(context),
                 value,
@@ -115,7 +123,8 @@ unsafe fn run(
             }
             _ => {
                 // SAFETY: the step says that the failure was written, and so the place is free.
-                let outcome = unsafe { failed(point, contribution, written(failure), backup, value) };
+                let outcome =
+                    unsafe { failed(point, contribution, failure.assume_init_read(), backup, value) };
                 if let Err(error) = outcome {
                     return Progress::Failed(error);
                 }
@@ -125,10 +134,20 @@ unsafe fn run(
     Progress::Done
 }
 
+/// # Safety
+/// `value` holds a value of the point's type, and is not used again.
+#[cold]
+unsafe fn too_deep(point: &Point, value: *mut ()) -> Progress {
+    // SAFETY: by this function's contract.
+    unsafe { drop_value(point, value) };
+    Progress::Failed(CallError::failed("filters are nested too deeply on this thread"))
+}
+
 /// A link failed: puts the value from before it back, or ends the chain.
 ///
 /// # Safety
 /// `place` is a free place for a value of the point's type.
+#[inline(never)]
 unsafe fn failed(
     point: &Point,
     link: &Contribution,
@@ -164,6 +183,7 @@ unsafe fn drop_value(point: &Point, value: *mut ()) {
 ///
 /// # Safety
 /// As `HostTable::apply`: `value` holds a value of the point's type, the other places are free.
+#[inline(always)]
 pub(crate) unsafe fn apply(
     seat: &Arc<Seat>,
     point: u32,
@@ -172,19 +192,51 @@ pub(crate) unsafe fn apply(
     waker: *const AbiWaker,
     pending: *mut MaybeUninit<RawTask>,
 ) -> Step {
-    let table = seat.shared.table.load();
+    let own = breadcrumb::own();
+    let table = own.look(&seat.shared.table);
     let Some(routes) = table.points.get(point as usize) else {
         // SAFETY: a free place.
-        return unsafe { fail(failure, CallError::failed("there is no such filter")) };
+        return unsafe { nowhere(failure) };
     };
-    if seat.is_closed() {
-        // SAFETY: the value is ours to drop; the failure's place is free.
-        return unsafe {
-            drop_value(&routes.point, value);
-            fail(failure, seat.retired())
-        };
+    if seat.is_closed() || !routes.is_passable {
+        // SAFETY: by this function's contract.
+        return unsafe { not_applicable(seat, point, routes, value, failure, waker, pending) };
     }
-    if let Some(gate) = &routes.gate
+    let mut context = CallContext::stamped(seat.id, routes.point.budget_ns);
+    trace::note_trace(&mut context);
+    // SAFETY: by this function's contract.
+    match unsafe { run(own, &routes.point, &routes.links, 0, value, &context, waker) } {
+        Progress::Done => READY,
+        // SAFETY: by this function's contract.
+        other => unsafe { unfinished(other, routes, context, value, failure, waker, pending) },
+    }
+}
+
+/// # Safety
+/// A free place.
+#[cold]
+unsafe fn nowhere(failure: FailurePlace) -> Step {
+    // SAFETY: by this function's contract.
+    unsafe { fail(failure, CallError::failed("there is no such filter")) }
+}
+
+/// Refuses, or waits at the gate.
+///
+/// # Safety
+/// As [`apply`].
+#[cold]
+unsafe fn not_applicable(
+    seat: &Arc<Seat>,
+    point: u32,
+    routes: &Routes,
+    value: *mut (),
+    failure: FailurePlace,
+    waker: *const AbiWaker,
+    pending: *mut MaybeUninit<RawTask>,
+) -> Step {
+    let error = if seat.is_closed() {
+        seat.retired()
+    } else if let Some(gate) = &routes.gate
         && let Some(types) = routes.point.types.get()
     {
         // SAFETY: by this function's contract; the value moves over.
@@ -193,19 +245,31 @@ pub(crate) unsafe fn apply(
             let limit = routes.point.deadline();
             gate::wait((&seat.shared, gate), limit, held, value, failure, waker, pending)
         };
+    } else {
+        unreachable(routes.unreached.unwrap_or_default(), &routes.point.name)
+    };
+    // SAFETY: the value is ours to drop; the failure's place is free.
+    unsafe {
+        drop_value(&routes.point, value);
+        fail(failure, error)
     }
-    if let Some(plugin) = routes.unreached
-        && !sabotaged("pass-refused-links-by")
-    {
-        // SAFETY: as above.
-        return unsafe {
-            drop_value(&routes.point, value);
-            fail(failure, unreachable(plugin, &routes.point.name))
-        };
-    }
-    let context = trace::stamped(seat.id, routes.point.budget_ns);
-    // SAFETY: by this function's contract.
-    match unsafe { run(&routes.point, &routes.links, 0, value, &context, waker) } {
+}
+
+/// Goes on with a chain that did not come to its end at once.
+///
+/// # Safety
+/// As [`apply`], but that the value's place is free.
+#[inline(never)]
+unsafe fn unfinished(
+    progress: Progress,
+    routes: &Routes,
+    context: CallContext,
+    value: *mut (),
+    failure: FailurePlace,
+    waker: *const AbiWaker,
+    pending: *mut MaybeUninit<RawTask>,
+) -> Step {
+    match progress {
         Progress::Done => READY,
         // SAFETY: a free place.
         Progress::Failed(error) => unsafe { fail(failure, error) },
@@ -217,9 +281,8 @@ pub(crate) unsafe fn apply(
                 link,
                 task: Some(task),
                 backup,
-                vigil: Vigil::over(&routes.links[link].seat, routes.point.deadline()),
+                vigil: Vigil::over(&routes.links[link].contribution.seat, routes.point.deadline()),
             };
-            drop(table);
             // The first look arms the timer.
             // SAFETY: the waker is valid for the call; the places are free.
             let step = unsafe { chain.watch(&*waker, value, failure) };
@@ -260,7 +323,7 @@ impl Again for HeldChain {
 /// A chain in the middle of which a link waits.
 struct Chain {
     point: Arc<Point>,
-    links: Arc<[Arc<Contribution>]>,
+    links: Arc<[LinkRoute]>,
     context: CallContext,
     /// Which link waits.
     link: usize,
@@ -280,7 +343,7 @@ impl Chain {
         let mut error = MaybeUninit::uninit();
         let step = match Dispatch::resume() {
             Some(dispatch) => {
-                let link = &self.links[self.link];
+                let link = &self.links[self.link].contribution;
                 dispatch.runs(link.seat.number, link.point);
                 // SAFETY: the places are free; the waker is valid; polls do not overlap.
                 unsafe { (task.poll)(task.state, value, &raw mut error, waker) }
@@ -305,7 +368,7 @@ impl Chain {
         match self.vigil.poll(waker) {
             Poll::Pending => PENDING,
             Poll::Ready(cut) => {
-                let error = cut_error(cut, &self.links[self.link].seat, self.point.deadline());
+                let error = cut_error(cut, &self.links[self.link].contribution.seat, self.point.deadline());
                 // SAFETY: as this function's contract.
                 unsafe { self.link_failed(error, value, failure, waker) }
             }
@@ -324,7 +387,7 @@ impl Chain {
         if let Some(task) = self.task.take() {
             cancel(task);
         }
-        let link = Arc::clone(&self.links[self.link]);
+        let link = Arc::clone(&self.links[self.link].contribution);
         // SAFETY: `value` is a free place, since the value went into the link that is gone.
         match unsafe { failed(&self.point, &link, error, self.backup.take(), value) } {
             // SAFETY: the value from before is back in place.
@@ -342,12 +405,15 @@ impl Chain {
         self.task = None;
         self.backup = None;
         // SAFETY: by this function's contract.
-        match unsafe { run(&self.point, &self.links, self.link + 1, value, &self.context, waker) } {
+        let progress = unsafe {
+            run(breadcrumb::own(), &self.point, &self.links, self.link + 1, value, &self.context, waker)
+        };
+        match progress {
             Progress::Done => READY,
             // SAFETY: a free place.
             Progress::Failed(error) => unsafe { fail(failure, error) },
             Progress::Waiting { link, task, backup } => {
-                self.vigil = Vigil::over(&self.links[link].seat, self.point.deadline());
+                self.vigil = Vigil::over(&self.links[link].contribution.seat, self.point.deadline());
                 (self.link, self.task, self.backup) = (link, Some(task), backup);
                 // SAFETY: the value is in the link, so its place is free.
                 unsafe { self.watch(waker, value, failure) }

@@ -134,7 +134,7 @@ unsafe fn start<'a>(
 ) -> impl Future<Output = Result<(), CallError>> + 'a {
     // SAFETY: by this function's contract; the handler writes no value.
     unsafe {
-        crossing::<(), _>(move |out, failure, waker, pending| {
+        crossing::<(), _>(Some(move |out, failure, waker, pending| {
             let dispatch = Dispatch::begin(contribution.info.counter, &contribution.info.times);
             if let Some(dispatch) = &dispatch {
                 dispatch.runs(contribution.seat.number, contribution.point);
@@ -149,6 +149,6 @@ unsafe fn start<'a>(
                 waker,
                 pending,
             )
-        })
+        }))
     }
 }

@@ -13,7 +13,7 @@ use transom_plugin_api::abi::{FAILED, PENDING, READY, Step};
 use super::call::{blamed, drop_request, provider};
 use super::gate::{self, OpenAgain};
 use super::{Vigil, cut_error, fail, written};
-use crate::breadcrumb::Dispatch;
+use crate::breadcrumb::{self, Dispatch};
 use crate::bridge::place::Place;
 use crate::seat::Seat;
 use crate::table::{Contribution, Point};
@@ -79,6 +79,7 @@ pub(crate) unsafe fn open(
         stream: Some(unsafe { inner.assume_init() }),
         provider: Arc::clone(provider),
         point: Arc::clone(&routes.point),
+        crumb: provider.crumb(),
         vigil: Vigil::over(&provider.seat, None),
     };
     let state = Box::into_raw(Box::new(state)).cast();
@@ -109,6 +110,7 @@ struct Open {
     stream: Option<RawStream>,
     provider: Arc<Contribution>,
     point: Arc<Point>,
+    crumb: u64,
     vigil: Vigil,
 }
 
@@ -121,15 +123,28 @@ unsafe extern "C" fn poll_next(
     // SAFETY: made by `open`; polls do not overlap; the waker is valid for the call.
     let (open, waker) = unsafe { (&mut *state.cast::<Open>(), &*waker) };
     let Some(stream) = &open.stream else { return transom_plugin_api::abi::ENDED };
-    let Some(dispatch) = Dispatch::begin(open.point.counter, &open.point.times) else {
+    let own = breadcrumb::own();
+    let Some(dispatch) = own.begin(open.point.counter, &open.point.times) else {
         // SAFETY: a free place.
         return unsafe { fail(failure, CallError::failed("calls are nested too deeply on this thread")) };
     };
-    dispatch.runs(open.provider.seat.number, open.provider.point);
-    let mut error = MaybeUninit::uninit();
+    own.runs(open.crumb);
     // SAFETY: the places are free; the waker is valid; polls do not overlap.
-    let step = unsafe { (stream.poll_next)(stream.state, item, &raw mut error, waker) };
+    let step = unsafe { (stream.poll_next)(stream.state, item, failure, waker) };
     drop(dispatch);
+    if step == READY {
+        return READY;
+    }
+    // SAFETY: the step is the provider's, and says whether the failure was written.
+    unsafe { no_item(open, step, failure, waker) }
+}
+
+/// What follows when the provider gave no item: its failure, the end, or a look at whether it may still go on.
+///
+/// # Safety
+/// `step` is the provider's answer, with `failure` as the place for a failure.
+#[inline(never)]
+unsafe fn no_item(open: &mut Open, step: Step, failure: FailurePlace, waker: &AbiWaker) -> Step {
     match step {
         PENDING => match open.vigil.poll(waker) {
             Poll::Pending => PENDING,
@@ -141,13 +156,12 @@ unsafe extern "C" fn poll_next(
             }
         },
         FAILED => {
-            // SAFETY: the step says that the failure was written; the place is free.
-            let error = blamed(&open.provider, &open.point.name, unsafe { written(error) });
+            // SAFETY: the step says that the failure was written; read, its place is free again.
+            let error = blamed(&open.provider, &open.point.name, unsafe { (*failure).assume_init_read() });
             end(open);
             // SAFETY: a free place.
             unsafe { fail(failure, error) }
         }
-        READY => READY,
         ended => {
             end(open);
             ended

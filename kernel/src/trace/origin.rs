@@ -26,14 +26,25 @@ pub fn follow(current: Option<CurrentTrace>) {
 /// The context of a call by `caller` that may take so long.
 #[inline]
 pub(crate) fn stamped(caller: &'static str, budget_ns: u64) -> CallContext {
-    let context = CallContext::stamped(caller, budget_ns);
-    if FOLLOWED.load(Ordering::Relaxed) { traced(context) } else { context }
+    let mut context = CallContext::stamped(caller, budget_ns);
+    note_trace(&mut context);
+    context
+}
+
+/// Makes a context part of the trace that this thread is in, where traces are followed.
+#[inline(always)]
+pub(crate) fn note_trace(context: &mut CallContext) {
+    if FOLLOWED.load(Ordering::Relaxed) {
+        note_current(context);
+    }
 }
 
 #[cold]
-fn traced(context: CallContext) -> CallContext {
+fn note_current(context: &mut CallContext) {
     let current = *CURRENT.read().unwrap_or_else(PoisonError::into_inner);
-    current.and_then(|current| current()).map_or(context, |trace| context.within(trace))
+    if let Some(trace) = current.and_then(|current| current()) {
+        *context = context.within(trace);
+    }
 }
 
 /// The span in which something began that goes on elsewhere.

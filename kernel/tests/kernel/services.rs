@@ -1,8 +1,13 @@
 //! Services: who answers a call, and how a call ends without an answer.
 
 use std::future::pending;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use transom_plugin_api::prelude::*;
 
 use super::support::{Diary, Parcel, kernel};
@@ -139,4 +144,68 @@ async fn dropping_a_call_cancels_it_down_to_the_provider() {
     assert!(diary.lines().is_empty());
     drop(call);
     assert_eq!(diary.lines(), ["cancelled"]);
+}
+
+/// A task that was woken or was not.
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test]
+async fn a_call_within_a_call_wakes_the_task_that_polled_it_last() {
+    const ASK: Service<u64, u64> = Service::new("depot/ask");
+    const PASS: Service<u64, u64> = Service::new("depot/pass");
+    #[derive(Ports)]
+    struct Depot {
+        #[serves(ASK)]
+        ask: Server<u64, u64>,
+        #[calls(ASK)]
+        ask_on: Caller<u64, u64>,
+        #[serves(PASS)]
+        pass: Server<u64, u64>,
+    }
+    #[derive(Ports)]
+    struct Shop {
+        #[calls(PASS)]
+        pass: Caller<u64, u64>,
+    }
+    let kernel = kernel();
+    let (_, shop) = kernel.resident::<Shop>("shop").expect("seats");
+    let (_, depot) = kernel.resident::<Depot>("depot").expect("seats");
+    let answer = Arc::new(Notify::new());
+    let waited_for = Arc::clone(&answer);
+    depot
+        .ask
+        .serve(move |number, _| {
+            let answer = Arc::clone(&waited_for);
+            async move {
+                answer.notified().await;
+                Ok(number)
+            }
+        })
+        .expect("serves");
+    let ask_on = depot.ask_on.clone();
+    depot
+        .pass
+        .serve(move |number, _| {
+            let ask_on = ask_on.clone();
+            async move { ask_on.call(number).await }
+        })
+        .expect("serves");
+    let mut call = pin!(shop.pass.call(7));
+    // From one place, so that what stands on the stack stands at the same address each time.
+    let tasks: Vec<Arc<Woken>> = (0..5).map(|_| Arc::default()).collect();
+    for task in &tasks {
+        let waker = Waker::from(Arc::clone(task));
+        assert!(call.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    }
+    answer.notify_one();
+    let woken: Vec<bool> = tasks.iter().map(|task| task.0.load(Ordering::SeqCst)).collect();
+    assert_eq!(woken, [false, false, false, false, true]);
+    assert_eq!(call.await, Ok(7));
 }

@@ -102,6 +102,59 @@ async fn a_producer_on_another_task_wakes_the_consumer() {
 }
 
 #[tokio::test]
+async fn items_stay_in_order_when_a_task_sends_some_of_them_and_the_handler_the_rest() {
+    let kernel = kernel();
+    let (_, calls) = kernel.resident::<Calls>("shop").expect("seats");
+    let (host, serves) = kernel.resident::<Serves>("depot").expect("seats");
+    let unpack = move |_, mut items: Items<u64>, _| {
+        let host = host.clone();
+        async move {
+            items.send(0).await;
+            items.send(1).await;
+            let (back, returned) = tokio::sync::oneshot::channel();
+            host.spawn(async move {
+                items.send(2).await;
+                items.send(3).await;
+                let _ = back.send(items);
+            });
+            let mut items = returned.await.expect("the task goes on to its end");
+            items.send(4).await;
+            items.send(5).await;
+            Ok(())
+        }
+    };
+    serves.unpack.serve(unpack).expect("serves");
+    let mut stream = calls.unpack.open(Parcel::default()).expect("opens");
+    assert_eq!(all(&mut stream).await, ((0..6).collect(), None));
+}
+
+#[tokio::test]
+async fn what_is_sent_into_a_stream_within_a_stream_reaches_its_own_consumer() {
+    let kernel = kernel();
+    let (_, calls) = kernel.resident::<Calls>("shop").expect("seats");
+    let (_, serves) = kernel.resident::<Serves>("depot").expect("seats");
+    let within = calls.unpack.clone();
+    // Each level sends its own number before and after what it passes on from the level below.
+    let unpack = move |parcel: Parcel, mut items: Items<u64>, _| {
+        let within = within.clone();
+        async move {
+            items.send(parcel.id).await;
+            if parcel.id > 0 {
+                let mut below = within.open(Parcel { id: parcel.id - 1, ..Parcel::default() })?;
+                while let Some(item) = below.next().await {
+                    items.send(item?).await;
+                }
+            }
+            items.send(parcel.id).await;
+            Ok(())
+        }
+    };
+    serves.unpack.serve(unpack).expect("serves");
+    let mut stream = calls.unpack.open(Parcel { id: 3, ..Parcel::default() }).expect("opens");
+    assert_eq!(all(&mut stream).await, (vec![3, 2, 1, 0, 0, 1, 2, 3], None));
+}
+
+#[tokio::test]
 async fn dropping_a_stream_drops_its_producer() {
     struct Told(Diary);
     impl Drop for Told {

@@ -9,7 +9,7 @@ use super::event::drop_closure;
 use super::{AboutNames, Seated};
 use crate::abi::host_table::{AsyncHandler, FailurePlace, Handler, NameVisitor};
 use crate::abi::payload::PayloadType;
-use crate::abi::task::{AbiWaker, Given, RawTask, crossing, settled, start};
+use crate::abi::task::{AbiWaker, Begin, Nothing, RawTask, Surroundings, crossing, start};
 use crate::abi::{RStr, Step};
 use crate::contract::Contract;
 use crate::point::{Service, Sole};
@@ -57,18 +57,40 @@ impl<Req: Contract, Reply: Contract, About: AboutNames> Caller<Req, Reply, About
     ) -> impl Future<Output = Result<Reply, CallError>> + Send + use<'a, Req, Reply, About> {
         let at = &self.at;
         let budget_ns = u64::try_from(budget.as_nanos()).unwrap_or(u64::MAX);
-        // SAFETY: the host keeps the contract of `Step` and takes the request over, whatever it answers.
-        unsafe {
-            crossing::<Reply, _>(move |reply, failure, waker, pending| {
-                let mut request = MaybeUninit::new(request);
-                let request = request.as_mut_ptr().cast();
-                let raw = at.host.raw();
-                let name = RStr::from_str(name);
-                (raw.table.call())(
-                    raw.seat, at.point, name, budget_ns, request, reply, failure, waker, pending,
-                )
-            })
-        }
+        // SAFETY: the host keeps the contract of `Step`; what it answers is of the point's type.
+        unsafe { crossing::<Reply, _>(Asking { at, name, budget_ns, request: Some(request) }) }
+    }
+}
+
+/// A call that has not begun.
+struct Asking<'a, Req> {
+    at: &'a Seated,
+    name: &'a str,
+    budget_ns: u64,
+    /// `None` once it went over.
+    request: Option<Req>,
+}
+
+impl<Req> Begin for Asking<'_, Req> {
+    #[inline]
+    fn begin(
+        &mut self,
+        reply: *mut (),
+        failure: FailurePlace,
+        waker: *const AbiWaker,
+        pending: *mut MaybeUninit<RawTask>,
+    ) -> Step {
+        let Self { at, name, budget_ns, request } = self;
+        let Some(place) = request else { unreachable!("a call begins once") };
+        let place = std::ptr::from_mut(place).cast();
+        let (raw, name) = (at.host.raw(), RStr::from_str(name));
+        // SAFETY: the seat is held; the places are free; the host takes the request over, whatever it answers.
+        let step = unsafe {
+            (raw.table.call())(raw.seat, at.point, name, *budget_ns, place, reply, failure, waker, pending)
+        };
+        // SAFETY: what stood there went over, so it is neither dropped nor looked at again.
+        unsafe { std::ptr::write(request, None) };
+        step
     }
 }
 
@@ -283,7 +305,7 @@ where
     F: Fn(Req, CallContext) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<Reply, CallError>> + Send + 'static,
 {
-    unsafe extern "C" fn start_call<Req, Reply, F, Fut>(
+    unsafe extern "C" fn start_call<Req, Reply, F, Fut, const ENTERS: bool>(
         state: *const (),
         request: *mut (),
         context: *const CallContext,
@@ -298,19 +320,28 @@ where
         F: Fn(Req, CallContext) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Reply, CallError>> + Send + 'static,
     {
-        // SAFETY: the state is the one below; the request is moved over; the context is borrowed.
-        let (state, request, context) =
-            unsafe { (&*state.cast::<ServeState<F>>(), request.cast::<Req>().read(), *context) };
-        let handler = || match settled((state.handler)(request, context)) {
-            Ok(reply) => Given::Answer(reply),
-            Err(future) => Given::Future(future),
-        };
+        // SAFETY: the state is the one below.
+        let state = unsafe { &*state.cast::<ServeState<F>>() };
+        // SAFETY: the request is moved over; the context is borrowed for the call.
+        let handler = || unsafe { (state.handler)(request.cast::<Req>().read(), *context) };
+        let runtime = &state.runtime;
         // SAFETY: the places are the kernel's, as `AsyncHandler` asks.
-        unsafe { start::<Reply, _, _>(&state.runtime, handler, out, failure, waker, pending) }
+        unsafe {
+            if ENTERS {
+                start::<Reply, _, _>(runtime, runtime, handler, out, failure, waker, pending)
+            } else {
+                start::<Reply, _, _>(&Nothing, runtime, handler, out, failure, waker, pending)
+            }
+        }
     }
+    let start = if runtime.is_entered() {
+        start_call::<Req, Reply, F, Fut, true>
+    } else {
+        start_call::<Req, Reply, F, Fut, false>
+    };
     AsyncHandler {
         state: Box::into_raw(Box::new(ServeState { handler, runtime })).cast(),
-        start: start_call::<Req, Reply, F, Fut>,
+        start,
         drop: drop_closure::<ServeState<F>>,
     }
 }

@@ -10,7 +10,7 @@ use super::Seated;
 use crate::abi::guard::{guarded, swallow_panic};
 use crate::abi::host_table::{AsyncHandler, FailurePlace, Handler, InlineHandler, MailboxTerms, RawReceived};
 use crate::abi::payload::PayloadType;
-use crate::abi::task::{AbiWaker, Given, RawTask, Surroundings, crossing, settled, start};
+use crate::abi::task::{AbiWaker, RawTask, Surroundings, crossing, start};
 use crate::abi::{FAILED, READY, Step};
 use crate::contract::Contract;
 use crate::point::{Event, Immediate, Paced};
@@ -54,11 +54,13 @@ impl<T: Contract> Emitter<T, Paced> {
         let at = &self.at;
         // SAFETY: the host keeps the contract of `Step`; it clones what it needs of the event before it returns.
         unsafe {
-            crossing::<(), _>(move |_, failure, waker, pending| {
-                let raw = at.host.raw();
-                let event = std::ptr::from_ref(&event).cast();
-                (raw.table.emit_paced())(raw.seat, at.point, event, failure, waker, pending)
-            })
+            crossing::<(), _>(Some(
+                move |_: *mut (), failure: FailurePlace, waker: *const AbiWaker, pending: *mut _| {
+                    let raw = at.host.raw();
+                    let event = std::ptr::from_ref(&event).cast();
+                    (raw.table.emit_paced())(raw.seat, at.point, event, failure, waker, pending)
+                },
+            ))
         }
     }
 }
@@ -163,7 +165,7 @@ fn inline<T: Contract, F: Fn(&T, &CallContext) + Send + Sync + 'static>(
     runtime: Runtime,
     handler: F,
 ) -> InlineHandler {
-    unsafe extern "C" fn call<T, F: Fn(&T, &CallContext)>(
+    unsafe extern "C" fn call<T, F: Fn(&T, &CallContext), const ENTERS: bool>(
         state: *const (),
         event: *const (),
         context: *const CallContext,
@@ -173,7 +175,8 @@ fn inline<T: Contract, F: Fn(&T, &CallContext) + Send + Sync + 'static>(
         // was compared at attachment.
         let (state, event, context) =
             unsafe { (&*state.cast::<InlineState<F>>(), &*event.cast::<T>(), &*context) };
-        match guarded(|| state.runtime.around(|| (state.handler)(event, context))) {
+        let handle = || (state.handler)(event, context);
+        match guarded(|| if ENTERS { state.runtime.around(handle) } else { handle() }) {
             Ok(()) => READY,
             Err(panic) => {
                 // SAFETY: a free place.
@@ -183,8 +186,8 @@ fn inline<T: Contract, F: Fn(&T, &CallContext) + Send + Sync + 'static>(
         }
     }
     InlineHandler {
+        call: if runtime.is_entered() { call::<T, F, true> } else { call::<T, F, false> },
         state: Box::into_raw(Box::new(InlineState { handler, runtime })).cast(),
-        call: call::<T, F>,
         drop: drop_closure::<InlineState<F>>,
     }
 }
@@ -227,17 +230,10 @@ where
             unsafe { (&*state.cast::<QueuedState<F>>(), event.cast::<RawReceived>().read(), *context) };
         let handler = || {
             let mut handler = state.handler.lock().unwrap_or_else(PoisonError::into_inner);
-            let handled = (*handler)(Received { raw: event, of: PhantomData }, context);
-            match settled(handled) {
-                Ok(()) => Given::Answer(Ok(())),
-                Err(future) => Given::Future(async move {
-                    future.await;
-                    Ok(())
-                }),
-            }
+            (*handler)(Received { raw: event, of: PhantomData }, context)
         };
         // SAFETY: the places are the kernel's, as `AsyncHandler` asks.
-        unsafe { start::<(), _, _>(&state.runtime, handler, out, failure, waker, pending) }
+        unsafe { start::<(), _, _>(&state.runtime, &state.runtime, handler, out, failure, waker, pending) }
     }
     let state = QueuedState { handler: Mutex::new(handler), runtime };
     AsyncHandler {

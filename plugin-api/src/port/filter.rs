@@ -9,7 +9,7 @@ use super::event::drop_closure;
 use crate::abi::Step;
 use crate::abi::host_table::{AsyncHandler, FailurePlace, Handler};
 use crate::abi::payload::PayloadType;
-use crate::abi::task::{AbiWaker, Given, RawTask, crossing, settled, start};
+use crate::abi::task::{AbiWaker, Nothing, RawTask, Surroundings, crossing, start};
 use crate::contract::Contract;
 use crate::point::Filter;
 use crate::runtime::Runtime;
@@ -52,11 +52,13 @@ impl<T: Contract> Applier<T> {
         // SAFETY: the host keeps the contract of `Step`: it consumes the value and leaves one in its place, or
         // a failure, or a task.
         unsafe {
-            crossing::<T, _>(move |place, failure, waker, pending| {
-                place.cast::<T>().write(value);
-                let raw = at.host.raw();
-                (raw.table.apply())(raw.seat, at.point, place, failure, waker, pending)
-            })
+            crossing::<T, _>(Some(
+                move |place: *mut (), failure: FailurePlace, waker: *const AbiWaker, pending: *mut _| {
+                    place.cast::<T>().write(value);
+                    let raw = at.host.raw();
+                    (raw.table.apply())(raw.seat, at.point, place, failure, waker, pending)
+                },
+            ))
         }
     }
 }
@@ -117,7 +119,7 @@ where
     F: Fn(T, CallContext) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<T, Refusal>> + Send + 'static,
 {
-    unsafe extern "C" fn start_link<T, F, Fut>(
+    unsafe extern "C" fn start_link<T, F, Fut, const ENTERS: bool>(
         state: *const (),
         value: *mut (),
         context: *const CallContext,
@@ -131,19 +133,25 @@ where
         F: Fn(T, CallContext) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<T, Refusal>> + Send + 'static,
     {
-        // SAFETY: the state is the one below; the value is moved out of its place; the context is borrowed.
-        let (state, value, context) =
-            unsafe { (&*state.cast::<LinkState<F>>(), value.cast::<T>().read(), *context) };
-        let handler = || match settled((state.handler)(value, context)) {
-            Ok(linked) => Given::Answer(linked.map_err(CallError::from)),
-            Err(future) => Given::Future(async move { future.await.map_err(CallError::from) }),
-        };
+        // SAFETY: the state is the one below.
+        let state = unsafe { &*state.cast::<LinkState<F>>() };
+        // SAFETY: the value is moved out of its place; the context is borrowed for the call.
+        let handler = || unsafe { (state.handler)(value.cast::<T>().read(), *context) };
+        let runtime = &state.runtime;
         // SAFETY: the places are the kernel's, as `AsyncHandler` asks.
-        unsafe { start::<T, _, _>(&state.runtime, handler, out, failure, waker, pending) }
+        unsafe {
+            if ENTERS {
+                start::<T, _, _>(runtime, runtime, handler, out, failure, waker, pending)
+            } else {
+                start::<T, _, _>(&Nothing, runtime, handler, out, failure, waker, pending)
+            }
+        }
     }
+    let start =
+        if runtime.is_entered() { start_link::<T, F, Fut, true> } else { start_link::<T, F, Fut, false> };
     AsyncHandler {
         state: Box::into_raw(Box::new(LinkState { handler, runtime })).cast(),
-        start: start_link::<T, F, Fut>,
+        start,
         drop: drop_closure::<LinkState<F>>,
     }
 }

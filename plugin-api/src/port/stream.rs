@@ -10,7 +10,7 @@ use super::{AboutNames, Provided, Seated};
 use crate::abi::host_table::{FailurePlace, Handler, StreamHandler};
 use crate::abi::payload::PayloadType;
 use crate::abi::plugin_table::no_failure;
-use crate::abi::task::{AbiWaker, RawStream, Slot, stream};
+use crate::abi::task::{AbiWaker, Over, RawStream, Slot, stream};
 use crate::abi::{ENDED, FAILED, PENDING, READY, RStr, Step};
 use crate::contract::Contract;
 use crate::point::{Sole, StreamService};
@@ -118,11 +118,13 @@ pub struct ItemStream<Item> {
 
 impl<Item: Contract> ItemStream<Item> {
     /// The next item; `None` at the end; an error ends it too.
-    pub async fn next(&mut self) -> Option<Result<Item, CallError>> {
-        poll_fn(|context| self.poll_next(context)).await
+    #[allow(clippy::should_implement_trait, reason = "it is to be awaited, as streams elsewhere are")]
+    pub fn next(&mut self) -> impl Future<Output = Option<Result<Item, CallError>>> + Send + use<'_, Item> {
+        poll_fn(|context| self.poll_next(context))
     }
 
     /// As [`next`](Self::next), for those who poll by hand.
+    #[inline(always)]
     pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Item, CallError>>> {
         let Some(raw) = &self.raw else { return Poll::Ready(None) };
         let waker = AbiWaker::lend(context.waker());
@@ -132,21 +134,25 @@ impl<Item: Contract> ItemStream<Item> {
         let step = unsafe {
             (raw.poll_next)(raw.state, item.as_mut_ptr().cast(), &raw mut failure, &raw const waker)
         };
-        // SAFETY: the step says what was written.
-        unsafe {
-            match step {
-                PENDING => Poll::Pending,
-                READY => Poll::Ready(Some(Ok(item.assume_init()))),
-                ENDED => {
-                    self.raw = None;
-                    Poll::Ready(None)
-                }
-                _ => {
-                    self.raw = None;
-                    Poll::Ready(Some(Err(failure.assume_init())))
-                }
-            }
+        if step == READY {
+            // SAFETY: the step says that an item was written.
+            return Poll::Ready(Some(Ok(unsafe { item.assume_init() })));
         }
+        // SAFETY: the step says whether the failure was written; it is not used again.
+        let over = unsafe { self.no_item(step, &failure) };
+        over.map(|failed| failed.map(|failure| Err(*failure)))
+    }
+
+    /// # Safety
+    /// The provider answered `step`, and the failure is not used again.
+    #[inline(never)]
+    unsafe fn no_item(&mut self, step: Step, failure: &MaybeUninit<CallError>) -> Over {
+        if step == PENDING {
+            return Poll::Pending;
+        }
+        self.raw = None;
+        // SAFETY: by this function's contract.
+        Poll::Ready((step != ENDED).then(|| Box::new(unsafe { failure.assume_init_read() })))
     }
 }
 
@@ -235,9 +241,12 @@ pub struct Items<Item> {
 
 impl<Item> Items<Item> {
     /// Hands one item to the consumer; waits until it has taken the one before.
-    pub async fn send(&mut self, item: Item) {
+    pub fn send(&mut self, item: Item) -> impl Future<Output = ()> + Send + use<'_, Item>
+    where
+        Item: Send,
+    {
         let mut item = Some(item);
-        poll_fn(|context| self.slot.poll_put(&mut item, context)).await;
+        poll_fn(move |context| self.slot.poll_put(&mut item, context))
     }
 }
 
