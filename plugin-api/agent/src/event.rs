@@ -8,7 +8,9 @@
 //! Frames come in the order of (position, offset), for everybody, live and read again.
 //!
 //! Only the prints of running tools stand apart: they have the position of their call and an offset among the prints of that
-//! call, come whenever the tool prints, and may come again to somebody who attaches again.
+//! call, come whenever the tool prints, and may come again to somebody who attaches again. So does a volatile
+//! [`Error`](AgentEventKind::Error), which says that the end of a turn cannot be stored yet: it has the place of what came before
+//! it, moves no cursor and is never stored.
 //!
 //! # Cursors
 //!
