@@ -67,7 +67,8 @@ mod tests {
         let address = format!("http://{}", listener.local_addr().expect("an address"));
         let serving = tokio::spawn(async move {
             let (mut connection, _) = listener.accept().await.expect("a client");
-            assert!(connection.read(&mut [0; 4096]).await.expect("a request") > 0);
+            let read = connection.read(&mut [0; 4096]).await.expect("a request");
+            assert!(read > 0, "it asks");
             connection.write_all(answer.as_bytes()).await.expect("it is taken");
         });
         let asked = Client::new(&address).get("/models").await;
