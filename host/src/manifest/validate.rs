@@ -28,7 +28,7 @@ impl Validator<'_, '_> {
 
     fn value(&mut self, node: &Located, schema: Schema<'_>, path: &Path<'_>) -> Value {
         if schema.is_secret() {
-            return self.secret(node, path);
+            return self.secret(node, schema, path);
         }
         let value = match (schema.kind(), &node.content) {
             (None, _) => return self.free(node, path),
@@ -245,11 +245,9 @@ impl Validator<'_, '_> {
         self.or_report(node, filled_in, path)
     }
 
-    fn secret(&mut self, node: &Located, path: &Path<'_>) -> Value {
+    fn secret(&mut self, node: &Located, schema: Schema<'_>, path: &Path<'_>) -> Value {
         let Some(written) = node.text() else {
-            let (name, found) = (self.subject.name(path), node.content.kind());
-            let help = "write `\"env:NAME\"`, `\"file:PATH\"`, or the secret itself in quotes".to_owned();
-            self.report.say(node.at, format!("{name} is {found}, expected text"), Some(help));
+            self.wrong_type(node, Kind::Text, schema, path);
             return Value::Null;
         };
         let secret = self.environment.secret(written, self.folder);
@@ -268,7 +266,9 @@ impl Validator<'_, '_> {
     fn wrong_type(&mut self, node: &Located, expected: Kind, schema: Schema<'_>, path: &Path<'_>) {
         let (name, expected_words) = (self.subject.name(path), expected.expected());
         let message = format!("{name} is {}, expected {expected_words}", node.content.kind());
-        let help = remedy(node, expected, path).or_else(|| described(schema, path));
+        let is_reference = matches!(node.content, Content::Table(_) | Content::List(_)) && schema.is_secret();
+        let reference = || is_reference.then(|| "write `\"env:NAME\"` or `\"file:PATH\"`".to_owned());
+        let help = remedy(node, expected, path).or_else(reference).or_else(|| described(schema, path));
         self.report.say(node.at, message, help);
     }
 }

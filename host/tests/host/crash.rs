@@ -64,6 +64,8 @@ async fn what_was_told_of_a_turn_is_there_after_a_kill_in_its_middle(manner: Man
     host.kill().await;
 
     let host = scene.start().await;
+    // Answered as soon as what was left is repaired.
+    assert_eq!(host.client.get("/conversations/c/status").await["status"], "idle");
     let found = host.client.log("c").await;
     assert_eq!(found[..told.len()], told);
     let said = host.client.said("c").await;

@@ -6,7 +6,8 @@ use rusqlite::types::Value;
 
 use super::super::*;
 
-/// The rows of what belongs together: of one conversation, of what plugins remember, of the workspaces.
+/// The rows of what belongs together: of one conversation, of what plugins remember, of what the store counts, of the
+/// workspaces.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct State(BTreeMap<String, Vec<String>>);
 
@@ -21,7 +22,7 @@ const TABLES: [&str; 7] = [
      WHERE c.id IS NOT NULL ORDER BY t.number",
     "SELECT 'conversation ' || c.id, d.* FROM drafts d JOIN conversations c ON c.number = d.conversation
      WHERE c.id IS NOT NULL ORDER BY d.number",
-    "SELECT 'storage', * FROM storage ORDER BY number",
+    "SELECT iif(plugin = 'conversation-store', 'counts', 'storage'), * FROM storage ORDER BY number",
     "SELECT 'workspaces', * FROM workspaces ORDER BY id",
 ];
 
@@ -45,10 +46,10 @@ impl State {
         Ok(Self(groups))
     }
 
-    /// Whether each part is as before or as after.
+    /// Whether each part is as before or as after; what is counted may be on its way.
     pub(super) fn lies_between(&self, before: &Self, after: &Self) -> bool {
         let parts = self.0.keys().chain(before.0.keys()).chain(after.0.keys());
-        parts.into_iter().all(|part| {
+        parts.into_iter().filter(|part| *part != "counts").all(|part| {
             let (here, before, after) = (self.0.get(part), before.0.get(part), after.0.get(part));
             here == before || here == after
         })
