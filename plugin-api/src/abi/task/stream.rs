@@ -21,7 +21,7 @@ use crate::abi::{ENDED, PENDING, READY, Step};
 pub struct RawStream {
     /// The provider's state.
     pub state: *mut (),
-    /// Polls for the next item: [`READY`] wrote one, [`FAILED`] wrote the failure that ended it, [`ENDED`] wrote
+    /// Polls for the next item: [`READY`] wrote one, [`FAILED`](crate::abi::FAILED) wrote the failure that ended it, [`ENDED`] wrote
     /// nothing; after either of the last two it is not polled again.
     pub poll_next:
         unsafe extern "C" fn(*mut (), *mut (), *mut MaybeUninit<CallError>, *const AbiWaker) -> Step,
