@@ -26,7 +26,8 @@ use crate::provider::Provider;
 fn main() {
     // `cargo bench` says `--bench`; what else begins with a hyphen is meant for other benches of the workspace.
     let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    // On one thread: between several, each piece of an answer would wake another one, which takes longer than what is measured.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.expect("a runtime").block_on(async {
         let provider = Provider::start();
         let mut figures = Figures::default();

@@ -34,7 +34,7 @@
 //! | [`conversation`]`::LIST`, `FIND`, `UPDATE`, `FORK`, `DELETE`, `METRICS` | service | the conversation store answers |
 //! | [`conversation::CHANGED`] | event | the conversation store says |
 //! | [`conversation::OPENED`] | event | the orchestrator says |
-//! | [`workspace`]`::WORKSPACES`, `WORKSPACE_UPDATE`, `WORKSPACE_DELETE` | service | the conversation store answers |
+//! | [`workspace`]`::WORKSPACES`, `WORKSPACE_FOLDER`, `WORKSPACE_UPDATE`, `WORKSPACE_DELETE` | service | the conversation store answers |
 //! | [`storage::STORAGE_WRITE`], [`storage::STORAGE_READ`] | service | the conversation store answers, for whoever calls |
 //! | [`queue`]`::ENQUEUE`, `QUEUE`, `REQUEUE`, `TAKE`, `DELIVERED` | service | the message queue answers |
 //! | [`reach::HTTP_ROUTE`], [`reach::HTTP_STREAM`] | named service, named streaming service | plugins answer, one name for each route; transports call |

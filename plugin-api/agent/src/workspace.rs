@@ -42,6 +42,19 @@ pub struct WorkspaceQuery {
 /// `agent/workspace.list` · service · 30 s · the conversation store answers
 pub const WORKSPACES: Service<WorkspaceQuery, Workspaces> = Service::new("agent/workspace.list");
 
+/// Where the conversations of a workspace work that chose no folder.
+#[contract]
+pub struct WorkspaceFolder {
+    /// The folder; absent when the workspace has none, or is not there.
+    pub default_cwd: Maybe<Text>,
+}
+
+/// Tells the folder of a workspace, by its id. Unlike [`WORKSPACES`] it looks at no conversation, so that it takes the same
+/// time however many there are.
+///
+/// `agent/workspace.folder` · service · 30 s · the conversation store answers
+pub const WORKSPACE_FOLDER: Service<Text, WorkspaceFolder> = Service::new("agent/workspace.folder");
+
 /// What to change about a workspace; absent fields stay as they are, an empty text takes a choice back.
 #[contract]
 #[derive(Default)]

@@ -38,8 +38,8 @@ use transom_agent::storage::{
 };
 use transom_agent::stream::{ENDED, StreamEnded};
 use transom_agent::workspace::{
-    WORKSPACE_DELETE, WORKSPACE_UPDATE, WORKSPACES, Workspace, WorkspaceDeleted, WorkspaceQuery,
-    WorkspaceUpdate, Workspaces,
+    WORKSPACE_DELETE, WORKSPACE_FOLDER, WORKSPACE_UPDATE, WORKSPACES, Workspace, WorkspaceDeleted,
+    WorkspaceFolder, WorkspaceQuery, WorkspaceUpdate, Workspaces,
 };
 use transom_plugin_api::hosting::{HAMPERED, Hampered};
 use transom_plugin_api::prelude::*;
@@ -106,6 +106,8 @@ pub struct StorePorts {
     delete: Server<Text, Deleted>,
     #[serves(METRICS)]
     metrics: Server<Text, Metrics>,
+    #[serves(WORKSPACE_FOLDER)]
+    workspace_folder: Server<Text, WorkspaceFolder>,
     #[serves(WORKSPACES)]
     workspaces: Server<WorkspaceQuery, Workspaces>,
     #[serves(WORKSPACE_UPDATE)]
@@ -218,6 +220,7 @@ fn serve_conversations(ports: &StorePorts, store: &Arc<Store>) -> Result<(), Sta
 
 fn serve_others(ports: &StorePorts, store: &Arc<Store>) -> Result<(), StartError> {
     ports.workspaces.serve_with(store, async |store, query, _| store.workspaces(query).await)?;
+    ports.workspace_folder.serve_with(store, async |store, id, _| store.workspace_folder(&id).await)?;
     ports
         .workspace_update
         .serve_with(store, async |store, update, _| store.update_workspace(update).await)?;

@@ -47,7 +47,9 @@ use transom_agent::log::{
 };
 use transom_agent::storage::{StorageRead, StorageRows, StorageWrites, StorageWritten};
 use transom_agent::stream::StreamEnded;
-use transom_agent::workspace::{Workspace, WorkspaceDeleted, WorkspaceQuery, WorkspaceUpdate, Workspaces};
+use transom_agent::workspace::{
+    Workspace, WorkspaceDeleted, WorkspaceFolder, WorkspaceQuery, WorkspaceUpdate, Workspaces,
+};
 use transom_plugin_api::{CallError, List, Shared, StartError};
 
 use self::append::AppendWrite;
@@ -201,7 +203,7 @@ impl Store {
                 CallError::not_found(message).into()
             })
         };
-        self.readers.read(look).await
+        self.readers.glance(look).await
     }
 
     /// The conversations asked for, the most recently active first.
@@ -211,7 +213,10 @@ impl Store {
 
     /// One conversation.
     pub(crate) async fn find(&self, id: &str) -> Result<Conversation, CallError> {
-        self.of_known(id, |_, known| Ok(known.conversation())).await
+        check_conversation_id("conversationId", id)?;
+        let id = id.to_owned();
+        let look = move |connection: &_| Ok(conversations::find_known(connection, &id)?.conversation());
+        self.readers.glance(look).await
     }
 
     /// How the turns of a conversation went.
@@ -289,6 +294,12 @@ impl Store {
     /// The workspaces asked for.
     pub(crate) async fn workspaces(&self, query: WorkspaceQuery) -> Result<Workspaces, CallError> {
         self.readers.read(move |connection| Ok(workspaces::list(connection, &query)?)).await
+    }
+
+    /// The folder of a workspace.
+    pub(crate) async fn workspace_folder(&self, id: &str) -> Result<WorkspaceFolder, CallError> {
+        let id = id.to_owned();
+        self.readers.glance(move |connection| Ok(workspaces::folder(connection, &id)?)).await
     }
 
     /// Makes or changes a workspace.

@@ -17,8 +17,7 @@ use transom_agent::provider::{ModelInfo, ModelRequest, ProviderEvent};
 use transom_agent::queue::{Delivered, Steering};
 use transom_agent::tool::{ToolAssembly, ToolCall, ToolDefinition, ToolGate, ToolOutput};
 use transom_agent::turn::{SystemPrompt, TurnInput, TurnSettled, TurnStalled, TurnStarted};
-use transom_agent::workspace::Workspace;
-use transom_plugin_api::{CallError, Provided};
+use transom_plugin_api::{CallError, Provided, Text};
 
 /// A model's answer while it comes. Dropping it closes the connection to the provider.
 pub(crate) trait ModelStream: Send {
@@ -72,8 +71,8 @@ pub(crate) trait Edges: Send + Sync + 'static {
     fn read(&self, read: Read) -> impl Future<Output = Result<Chunks, CallError>> + Send;
     /// Where a message stands.
     fn locate(&self, message: MessageOf) -> impl Future<Output = Result<Located, CallError>> + Send;
-    /// A workspace by its id; `None` when there is none.
-    fn workspace(&self, id: &str) -> impl Future<Output = Result<Option<Workspace>, CallError>> + Send;
+    /// The folder of a workspace, by its id; `None` when there is no such workspace, or it has none.
+    fn workspace_folder(&self, id: &str) -> impl Future<Output = Result<Option<Text>, CallError>> + Send;
     /// Changes what is known about a conversation.
     fn update(&self, update: Update) -> impl Future<Output = Result<Conversation, CallError>> + Send;
 

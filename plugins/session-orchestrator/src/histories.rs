@@ -1,6 +1,6 @@
 //! What conversations have said so far, kept between their turns, so that a long one is not read again for each message.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use transom_agent::conversation::Conversation;
@@ -27,8 +27,16 @@ pub(crate) struct Past {
 
 /// The pasts of conversations in which no turn runs.
 #[derive(Debug, Default)]
-pub(crate) struct Histories {
-    by_conversation: Mutex<HashMap<Text, Kept>>,
+pub(crate) struct Histories(Mutex<Shelf>);
+
+#[derive(Debug, Default)]
+struct Shelf {
+    by_conversation: HashMap<Text, Kept>,
+    /// Each with its number, in the order in which they were kept; those that were taken since then stand here, too.
+    in_order: VecDeque<(u64, Text)>,
+    next: u64,
+    /// Of all that are kept.
+    bytes: usize,
 }
 
 #[derive(Debug)]
@@ -37,6 +45,7 @@ struct Kept {
     created_at: i64,
     past: Past,
     bytes: usize,
+    number: u64,
     used_at: i64,
 }
 
@@ -64,7 +73,7 @@ impl Past {
 impl Histories {
     /// Takes out what is kept of a conversation; empty when that is nothing.
     pub(crate) fn take(&self, conversation: &Conversation) -> Past {
-        let kept = self.lock().remove(&conversation.id);
+        let kept = self.lock().take(&conversation.id);
         let kept = kept.filter(|kept| {
             kept.created_at == conversation.created_at && kept.past.settled_seq <= conversation.latest_seq
         });
@@ -75,20 +84,47 @@ impl Histories {
     pub(crate) fn keep(&self, conversation: &Conversation, past: Past, latest_seq: i64, now_ms: i64) {
         let bytes = past.messages.iter().map(weight).sum();
         let past = Past::settled(past.messages, latest_seq);
-        let kept = Kept { created_at: conversation.created_at, past, bytes, used_at: now_ms };
-        let mut all = self.lock();
-        all.insert(conversation.id.clone(), kept);
-        all.retain(|_, kept| now_ms - kept.used_at <= KEPT_MS);
-        let mut total: usize = all.values().map(|kept| kept.bytes).sum();
-        while total > BYTES {
-            let oldest = all.iter().min_by_key(|(_, kept)| kept.used_at).map(|(id, _)| id.clone());
-            let Some(kept) = oldest.and_then(|id| all.remove(&id)) else { return };
-            total -= kept.bytes;
-        }
+        let mut shelf = self.lock();
+        let number = shelf.next;
+        let kept = Kept { created_at: conversation.created_at, past, bytes, number, used_at: now_ms };
+        shelf.put(conversation.id.clone(), kept);
+        shelf.forget_oldest(now_ms);
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Text, Kept>> {
-        self.by_conversation.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Shelf> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shelf {
+    fn take(&mut self, id: &Text) -> Option<Kept> {
+        let kept = self.by_conversation.remove(id)?;
+        self.bytes -= kept.bytes;
+        Some(kept)
+    }
+
+    fn put(&mut self, id: Text, kept: Kept) {
+        self.take(&id);
+        self.bytes += kept.bytes;
+        self.in_order.push_back((self.next, id.clone()));
+        self.by_conversation.insert(id, kept);
+        self.next += 1;
+    }
+
+    /// Forgets what nobody used for long, and the oldest of what is too much. Looks at no more than it forgets and was taken.
+    fn forget_oldest(&mut self, now_ms: i64) {
+        while let Some((number, id)) = self.in_order.front() {
+            let kept = self.by_conversation.get(id).filter(|kept| kept.number == *number);
+            let stays = |kept: &Kept| now_ms - kept.used_at <= KEPT_MS && self.bytes <= BYTES;
+            if kept.is_some_and(stays) {
+                return;
+            }
+            let is_there = kept.is_some();
+            let Some((_, id)) = self.in_order.pop_front() else { return };
+            if is_there {
+                self.take(&id);
+            }
+        }
     }
 }
 

@@ -40,6 +40,10 @@ use self::log::Logs;
 const KEPT_MS: i64 = 60_000;
 /// Conversations that are kept when nobody uses them.
 const KEPT_CHANNELS: usize = 1_000;
+/// How many more there may be before the oldest are looked for, and after how many milliseconds it is looked who was not used:
+/// to look at all of them for each turn would take longer than the turn.
+const SLACK: usize = KEPT_CHANNELS / 8;
+const BETWEEN_LOOKS_MS: i64 = 1_000;
 
 /// All conversations with a turn or a viewer, or which had one lately.
 #[derive(Debug)]
@@ -55,6 +59,8 @@ struct Channels {
     closed: bool,
     /// Milliseconds since the epoch up to which nobody begins to watch: the plugin may be replaced by then.
     retiring_until: i64,
+    /// When it was looked last who was not used.
+    looked_at: i64,
     by_conversation: HashMap<Text, Arc<Channel>>,
 }
 
@@ -221,6 +227,11 @@ impl Channels {
 
     /// Forgets what nobody has used for a while, and of the rest the longest unused beyond the cap.
     fn forget_unused(&mut self, now_ms: i64) {
+        let is_time = !(0..BETWEEN_LOOKS_MS).contains(&(now_ms - self.looked_at));
+        if !is_time && self.by_conversation.len() <= KEPT_CHANNELS + SLACK {
+            return;
+        }
+        self.looked_at = now_ms;
         self.by_conversation
             .retain(|_, channel| channel.unused_since().is_none_or(|at| now_ms - at <= KEPT_MS));
         let excess = self.by_conversation.len().saturating_sub(KEPT_CHANNELS);

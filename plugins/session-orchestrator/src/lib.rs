@@ -69,7 +69,7 @@ use transom_agent::turn::{
     SYSTEM_PROMPT, StartTurn, Stopped, SystemPrompt, TurnInput, TurnSettled, TurnStalled, TurnStarted,
     TurnStatus, WATCH, Watch,
 };
-use transom_agent::workspace::{WORKSPACES, WorkspaceQuery, Workspaces};
+use transom_agent::workspace::{WORKSPACE_FOLDER, WorkspaceFolder};
 use transom_plugin_api::hosting::{FIGURES, Figures, PLUGINS, PluginList, STOPPING, Stopping};
 use transom_plugin_api::prelude::*;
 
@@ -168,8 +168,8 @@ pub struct OrchestratorPorts {
     locate: Caller<MessageOf, Located>,
     #[calls(PLUGINS, optional)]
     plugins: Caller<(), PluginList>,
-    #[calls(WORKSPACES, optional)]
-    workspaces: Caller<WorkspaceQuery, Workspaces>,
+    #[calls(WORKSPACE_FOLDER, optional)]
+    workspace_folder: Caller<Text, WorkspaceFolder>,
     #[calls(TAKE, optional)]
     take: Caller<Text, Taken>,
     #[calls(DELIVERED, optional)]

@@ -170,6 +170,11 @@ impl Sheet {
         self.items[self.kept..].iter().map(|item| item.length() - item.kept).sum()
     }
 
+    /// The bytes that were not shown; what is no text counts as one.
+    pub(crate) fn unshown(&self) -> usize {
+        self.items[self.shown..].iter().map(|item| item.length() - item.shown).sum()
+    }
+
     /// What is not durable, each with a position from now on, and how far it reaches.
     pub(crate) fn draft(
         &mut self,

@@ -8,6 +8,9 @@ mod end_tests;
 mod gate;
 #[cfg(test)]
 mod gate_tests;
+mod head_start;
+#[cfg(test)]
+mod head_start_tests;
 pub(crate) mod keep;
 mod leave;
 mod limit;
@@ -18,6 +21,7 @@ mod open;
 #[cfg(test)]
 mod past_tests;
 mod patience;
+mod prefix;
 mod progress;
 mod resume;
 mod retry;

@@ -1,6 +1,7 @@
-//! The threads that read. Each read sees one moment of the database, and only what is durable.
+//! What reads. Each read sees one moment of the database, and only what is durable.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
@@ -13,12 +14,19 @@ use super::lane::{Jobs, Lane, closed};
 /// Two, so that loading a long history does not hold up everybody else.
 const THREADS: usize = 2;
 
+/// Glances that may be under way at a time: whoever comes meanwhile is answered by a thread.
+const GLANCES: usize = 2;
+
 type Look = Box<dyn FnOnce(&Connection) + Send>;
 
 /// Answers reads on connections that cannot write.
 pub(crate) struct Readers {
     lane: Lane<Look>,
+    glances: [Glance; GLANCES],
 }
+
+/// A connection for whoever looks for one thing. It is gone once the store is closed.
+type Glance = Mutex<Option<(Connection, Arc<Database>)>>;
 
 impl Readers {
     pub(crate) fn start(database: &Arc<Database>) -> Result<Self, StartError> {
@@ -34,7 +42,38 @@ impl Readers {
                 drop(claim);
             }
         });
-        Ok(Self { lane: Lane::start("conversation-reader", works)? })
+        let lane = Lane::start("conversation-reader", works)?;
+        let glances = [(); GLANCES].map(|()| Mutex::default());
+        for glance in &glances {
+            let connection = database.open_to_read()?;
+            // Whoever meets a lock of another program waits for it on a thread.
+            connection.busy_timeout(Duration::ZERO).map_err(Failure::from)?;
+            *glance.lock().unwrap_or_else(PoisonError::into_inner) = Some((connection, database.clone()));
+        }
+        Ok(Self { lane, glances })
+    }
+
+    /// Runs `look`, which finds what it looks for by a key, here and now: to wake a thread and to be woken takes longer than
+    /// it does. A thread does it where all connections are in use, and where some lock is not to be had.
+    pub(crate) async fn glance<T: Send + 'static>(
+        &self,
+        look: impl Fn(&Connection) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, CallError> {
+        match self.glance_now(&look) {
+            Some(seen) => seen.map_err(CallError::from),
+            None => self.read(look).await,
+        }
+    }
+
+    fn glance_now<T>(&self, look: impl Fn(&Connection) -> Result<T, Failure>) -> Option<Result<T, Failure>> {
+        let mut glance = self.glances.iter().find_map(|glance| match glance.try_lock() {
+            Ok(glance) => Some(glance),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        })?;
+        let (connection, _) = glance.as_mut()?;
+        let seen = at_one_moment(connection, look);
+        (!matches!(&seen, Err(failure) if failure.is_passing())).then_some(seen)
     }
 
     /// Runs `look` on a reading thread. It is skipped when the caller has stopped waiting.
@@ -54,6 +93,10 @@ impl Readers {
     }
 
     pub(crate) async fn close(&self) {
+        for glance in &self.glances {
+            // Waits for whoever looks just now.
+            drop(glance.lock().unwrap_or_else(PoisonError::into_inner).take());
+        }
         self.lane.close().await;
     }
 }

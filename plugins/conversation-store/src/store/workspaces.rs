@@ -2,7 +2,8 @@
 
 use rusqlite::{Connection, OptionalExtension};
 use transom_agent::workspace::{
-    DEFAULT_WORKSPACE, Workspace, WorkspaceDeleted, WorkspaceQuery, WorkspaceUpdate, Workspaces,
+    DEFAULT_WORKSPACE, Workspace, WorkspaceDeleted, WorkspaceFolder, WorkspaceQuery, WorkspaceUpdate,
+    Workspaces,
 };
 use transom_plugin_api::{CallError, List, Maybe, Text};
 
@@ -46,6 +47,14 @@ pub(crate) fn list(connection: &Connection, query: &WorkspaceQuery) -> rusqlite:
         workspaces.push(untouched_default(connection)?);
     }
     Ok(Workspaces { workspaces })
+}
+
+/// The folder of a workspace, if it is there and has one.
+pub(crate) fn folder(connection: &Connection, id: &str) -> rusqlite::Result<WorkspaceFolder> {
+    let sql = "SELECT default_cwd FROM workspaces WHERE id = ?1";
+    let found: Option<Option<String>> =
+        connection.prepare_cached(sql)?.query_row([id], |row| row.get(0)).optional()?;
+    Ok(WorkspaceFolder { default_cwd: found.flatten().map(Text::from).into() })
 }
 
 /// The default workspace while nothing was set in it.

@@ -12,9 +12,8 @@ use transom_agent::provider::{ModelInfo, ModelRequest, ProviderEvent};
 use transom_agent::queue::{Delivered, Steering};
 use transom_agent::tool::{ToolAssembly, ToolCall, ToolDefinition, ToolGate, ToolOutput};
 use transom_agent::turn::{SystemPrompt, TurnInput, TurnSettled, TurnStalled, TurnStarted};
-use transom_agent::workspace::{Workspace, WorkspaceQuery};
 use transom_plugin_api::hosting::PluginState;
-use transom_plugin_api::{CallError, CallErrorKind, Host, ItemStream, Maybe, Provided};
+use transom_plugin_api::{CallError, CallErrorKind, Host, ItemStream, Provided, Text};
 
 use super::prints::Prints;
 use super::{Edges, ModelStream};
@@ -129,10 +128,9 @@ impl Edges for Bus {
         self.ports.locate.call(message).await
     }
 
-    async fn workspace(&self, id: &str) -> Result<Option<Workspace>, CallError> {
-        let query = WorkspaceQuery { id: Maybe::Some(id.into()) };
-        let found = or_nobody(self.ports.workspaces.call(query).await)?;
-        Ok(found.and_then(|found| found.workspaces.into_iter().next()))
+    async fn workspace_folder(&self, id: &str) -> Result<Option<Text>, CallError> {
+        let found = or_nobody(self.ports.workspace_folder.call(id.into()).await)?;
+        Ok(found.and_then(|found| found.default_cwd.into_option()))
     }
 
     async fn take_steering(&self, conversation_id: &str) -> Result<Option<Steering>, CallError> {

@@ -6,7 +6,7 @@ mod on_world;
 pub(crate) mod scene;
 pub(crate) mod store;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::future::pending;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -21,7 +21,6 @@ use transom_agent::provider::{FailureClass, FinishReason, ModelRequest, Provider
 use transom_agent::queue::Steering;
 use transom_agent::tool::{ToolCall, ToolDefinition, ToolGate, ToolOutput};
 use transom_agent::turn::{TurnInput, TurnRecord, TurnSettled, TurnStalled, TurnStarted};
-use transom_agent::workspace::Workspace;
 use transom_plugin_api::{CallError, Json, Maybe, Text};
 
 use self::clock::Clock;
@@ -38,6 +37,8 @@ pub(crate) enum Beat {
     /// Falls silent until the world goes on.
     Wait,
     Panic,
+    /// All of this is there at once.
+    Burst(VecDeque<ProviderEvent>),
     /// Says this for ever, without a pause.
     Flood(&'static str),
 }
@@ -86,7 +87,7 @@ type Outcomes = Mutex<VecDeque<Result<(), CallError>>>;
 pub(crate) struct World {
     pub(crate) clock: Clock,
     pub(crate) roots: Vec<PathBuf>,
-    pub(crate) workspaces: Mutex<Vec<Workspace>>,
+    pub(crate) workspace_folders: Mutex<HashMap<Text, Text>>,
     /// Whether a plugin does not run.
     pub(crate) is_anybody_away: AtomicBool,
     pub(crate) script: Mutex<VecDeque<Vec<Beat>>>,
@@ -239,6 +240,12 @@ impl ModelStream for FakeModel {
             if let Some(Beat::Flood(delta)) = self.beats.front() {
                 return Some(Ok(ProviderEvent::TextDelta { delta: (*delta).into() }));
             }
+            while let Some(Beat::Burst(events)) = self.beats.front_mut() {
+                match events.pop_front() {
+                    Some(event) => return Some(Ok(event)),
+                    None => self.beats.pop_front(),
+                };
+            }
             // A real model is never ready at once.
             tokio::task::yield_now().await;
             if let Some(Beat::Hang) = self.beats.front() {
@@ -251,7 +258,7 @@ impl ModelStream for FakeModel {
                 Beat::Hang => unreachable!("stays at the front"),
                 Beat::Wait => self.world.go_on.notified().await,
                 Beat::Panic => panic!("the model panicked"),
-                Beat::Flood(_) => unreachable!("stays at the front"),
+                Beat::Burst(_) | Beat::Flood(_) => unreachable!("stays at the front"),
             }
         }
     }

@@ -145,8 +145,7 @@ impl<E: Edges> Orchestrator<E> {
             Some(known) => known.workspace_id.as_str(),
             None => request.workspace_id.as_deref().unwrap_or(DEFAULT_WORKSPACE),
         };
-        let workspace = self.edges.workspace(workspace_id).await?;
-        let default = workspace.and_then(|workspace| workspace.default_cwd.into_option());
+        let default = self.edges.workspace_folder(workspace_id).await?;
         folder::choose(None, None, default.as_deref(), &roots)
     }
 

@@ -71,7 +71,7 @@ impl<E: Edges> Orchestrator<E> {
         self.hub.stop(&known.id);
         let turn = self.turn(held.claim, held.parked.terms());
         let progress = held.parked.progress(self.edges.now_ms());
-        self.edges.spawn(turn.go_on(progress));
+        self.edges.spawn(turn.go_on(progress, None));
         Ok(true)
     }
 
@@ -174,7 +174,7 @@ impl<E: Edges> Turn<E> {
         }
         tell(told, Ok(Answered { open }));
         let progress = parked.progress(self.edges.now_ms());
-        self.go_on(progress).await;
+        self.go_on(progress, None).await;
     }
 
     /// Stores an answer. Where it is not known whether it was, who asked is told so at once, and it is stored again until

@@ -36,7 +36,7 @@ impl<E: Edges> Orchestrator<E> {
                 Ok(claim) => {
                     let mut claim = claim.of_one_that_goes_on();
                     claim.begin(turn.places());
-                    self.edges.spawn(self.turn(claim, turn.terms()).go_on(turn.progress()));
+                    self.edges.spawn(self.turn(claim, turn.terms()).go_on(turn.progress(), None));
                 }
                 Err(error) => tracing::error!("turn `{}` cannot go on: {error}", turn.turn_id),
             }

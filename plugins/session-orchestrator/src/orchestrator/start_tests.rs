@@ -3,7 +3,6 @@
 use transom_agent::conversation::Update;
 use transom_agent::provider::{FinishReason, ReasoningEffort};
 use transom_agent::turn::StartTurn;
-use transom_agent::workspace::Workspace;
 use transom_plugin_api::{CallErrorKind, Maybe, Text};
 
 use crate::edges::fake::scene::{Scene, message, rest, scene};
@@ -13,17 +12,6 @@ use crate::edges::fake::{finishes, says};
 async fn turn(scene: &Scene, request: StartTurn) {
     scene.world.script([says("a"), finishes(FinishReason::Stop)]);
     rest(&scene.orchestrator.start(request).await.unwrap().1).await;
-}
-
-fn workspace(id: &str, cwd: &str) -> Workspace {
-    Workspace {
-        id: id.into(),
-        title: id.into(),
-        default_cwd: Maybe::Some(cwd.into()),
-        created_at: 0,
-        last_activity_at: 0,
-        conversations: 0,
-    }
 }
 
 fn effort(scene: &Scene) -> ReasoningEffort {
@@ -58,7 +46,7 @@ async fn a_conversation_that_chose_no_folder_works_in_its_workspace_s() {
     let scene = scene();
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path().canonicalize().unwrap();
-    scene.world.workspaces.lock().unwrap().push(workspace("team", folder.to_str().unwrap()));
+    scene.world.workspace_folders.lock().unwrap().insert("team".into(), folder.to_str().unwrap().into());
     turn(&scene, StartTurn { workspace_id: Text::from("team").into(), ..message("hi") }).await;
     turn(&scene, message("more")).await;
     let started = scene.world.started.lock().unwrap();

@@ -1,15 +1,18 @@
 //! Asking the model of a step.
 
 use std::future::poll_fn;
+use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
 use transom_agent::log::Entry;
 use transom_agent::message::{Chunk, Message, Role};
+use transom_agent::provider::ProviderEvent;
 use transom_agent::turn::Awaited;
 use transom_plugin_api::sabotage::sabotaged;
-use transom_plugin_api::{List, Maybe, Text};
+use transom_plugin_api::{CallError, List, Maybe, Text};
 
+use super::head_start::Asked;
 use super::keep::Keeper;
 use super::limit::Limit;
 use super::progress::Progress;
@@ -21,7 +24,9 @@ use crate::step::{Failure, Outcome, Step};
 use crate::tools::Running;
 
 /// Events a model may have ready in a row before others get their turn.
-const EVENTS_BETWEEN_BREATHS: u64 = 64;
+const EVENTS_BETWEEN_BREATHS: usize = 64;
+/// Bytes of text that are shown together at most, when a model has said more at once: as many as one draft takes.
+const BYTES_AT_ONCE: usize = 2 * 1024;
 
 impl<E: Edges> Turn<E> {
     /// Streams one answer into the step under way. A request that fails before the model has given anything is made again
@@ -30,11 +35,12 @@ impl<E: Edges> Turn<E> {
         &self,
         prefix: &Prefix,
         limit: Option<Limit>,
+        mut asked: Option<Asked<E::Model>>,
         running: &mut Running<'_, E>,
         progress: &mut Progress,
     ) -> Option<()> {
         loop {
-            self.stream(prefix, limit, running, progress).await?;
+            self.stream(prefix, limit, asked.take(), running, progress).await?;
             let Some(delay) = self.retry(progress).await else { return Some(()) };
             progress.step.as_mut()?.forget_failure();
             self.awaits(None, progress.steps);
@@ -49,19 +55,16 @@ impl<E: Edges> Turn<E> {
         &self,
         prefix: &Prefix,
         limit: Option<Limit>,
+        asked: Option<Asked<E::Model>>,
         running: &mut Running<'_, E>,
         progress: &mut Progress,
     ) -> Option<()> {
-        let messages = &progress.past.get_or_insert_default().messages;
-        let request = match limit {
-            None => prefix.request(messages),
-            Some(limit) => prefix.last_request(messages, limit.line()),
-        };
         let number = progress.steps;
-        let step = progress.step.as_mut()?;
         self.awaits(Some(Awaited::Model), number);
-        let mut stream = match self.edges.open_model(&self.terms.model, request) {
-            Ok(stream) => stream,
+        let asked = asked.map_or_else(|| self.ask(prefix, limit, progress), Ok);
+        let step = progress.step.as_mut()?;
+        let mut stream = match asked {
+            Ok(asked) => asked,
             Err(error) => {
                 step.take(Some(Err(error)), self.edges.now_ms());
                 return Some(());
@@ -69,7 +72,7 @@ impl<E: Edges> Turn<E> {
         };
         let eager = self.settings.eager && limit.is_none();
         let mut keeper = Keeper::new(self);
-        let mut events = 0_u64;
+        let mut events = 0;
         while step.outcome().is_none() {
             keeper.look(step);
             if eager {
@@ -85,10 +88,10 @@ impl<E: Edges> Turn<E> {
                 }
                 next = stream.next() => {
                     self.moved();
-                    step.take(next, self.edges.now_ms());
+                    events += self.take_what_is_there(&mut stream, next, step).await;
                     self.show(step);
-                    events += 1;
-                    if events.is_multiple_of(EVENTS_BETWEEN_BREATHS) {
+                    if events >= EVENTS_BETWEEN_BREATHS {
+                        events = 0;
                         breathe().await;
                     }
                 }
@@ -101,6 +104,43 @@ impl<E: Edges> Turn<E> {
             keeper.rest(step).await;
         }
         Some(())
+    }
+
+    fn ask(
+        &self,
+        prefix: &Prefix,
+        limit: Option<Limit>,
+        progress: &mut Progress,
+    ) -> Result<Asked<E::Model>, CallError> {
+        let messages = &progress.past.get_or_insert_default().messages;
+        let request = match limit {
+            None => prefix.request(messages),
+            Some(limit) => prefix.last_request(messages, limit.line()),
+        };
+        let stream = self.edges.open_model(&self.terms.model, request)?;
+        Ok(Asked::now(stream, self.edges.now_ms()))
+    }
+
+    /// Takes in an event and those that are there with it, within bounds; answers how many. What a model has said at one time
+    /// is shown at one time, which costs a viewer as much as a single word.
+    async fn take_what_is_there(
+        &self,
+        stream: &mut impl ModelStream,
+        first: Option<Result<ProviderEvent, CallError>>,
+        step: &mut Step,
+    ) -> usize {
+        let now_ms = self.edges.now_ms();
+        step.take(first, now_ms);
+        let mut taken = 1;
+        while step.outcome().is_none()
+            && taken < EVENTS_BETWEEN_BREATHS
+            && step.sheet().unshown() < BYTES_AT_ONCE
+            && let Poll::Ready(next) = polled_once(stream.next()).await
+        {
+            step.take(next, now_ms);
+            taken += 1;
+        }
+        taken
     }
 
     /// Runs calls before the model has come to its end, once they are durable, as long as nobody has a say in it.
@@ -154,12 +194,7 @@ impl<E: Edges> Turn<E> {
     ///
     /// # Errors
     /// When it could not be stored. Its position is not used again.
-    pub(super) async fn store_alone(
-        &self,
-        id: Text,
-        role: Role,
-        chunk: Chunk,
-    ) -> Result<(), transom_plugin_api::CallError> {
+    pub(super) async fn store_alone(&self, id: Text, role: Role, chunk: Chunk) -> Result<(), CallError> {
         let at = self.claim.fresh();
         let frame = match (role, chunk.clone()) {
             (Role::User, Chunk::Text { text }) => Some(frame::of_person(text, true)),
@@ -177,6 +212,12 @@ impl<E: Edges> Turn<E> {
         self.claim.logged(at.position);
         Ok(())
     }
+}
+
+/// What a future says when it is asked once; it is not waited for.
+async fn polled_once<T>(future: impl Future<Output = T>) -> Poll<T> {
+    let mut future = pin!(future);
+    poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await
 }
 
 /// Lets others run on this thread: a model that always has more to say must not keep out who wants to stop it.

@@ -7,12 +7,12 @@ use transom_agent::log::{Append, Entry};
 use transom_agent::message::{Chunk, Message, Role};
 use transom_agent::provider::Usage;
 use transom_agent::turn::{EndReason, TurnRecord, TurnStarted};
-use transom_plugin_api::{CallError, List, Maybe, Text};
+use transom_plugin_api::{CallError, List, Maybe, Shared, Text};
 
+use super::head_start::HeadStart;
 use super::progress::Progress;
 use super::{Turn, patience};
 use crate::edges::Edges;
-use crate::histories::Past;
 use crate::hub::Places;
 
 /// What a turn begins with.
@@ -38,13 +38,30 @@ impl<E: Edges> Turn<E> {
         let known = opening.known.as_ref();
         let mut places = known
             .map_or_else(Places::default, |known| Places::behind(known.generation, known.latest_position));
-        let past = match self.open(&opening, &mut places).await {
-            Ok(past) => past,
+        let mut past = known.map(|known| self.common.histories.take(known)).unwrap_or_default();
+        let message = self.message(&opening);
+        let said_before = past.settled_seq;
+        // What is not in memory has to be read before the model can be asked.
+        let is_whole = said_before == known.map_or(0, |known| known.latest_seq);
+        if is_whole {
+            past.extend([message.clone()]);
+        }
+        let messages = is_whole.then(|| past.messages.clone());
+        let mut head_start = self.head_start(messages);
+        let first_seq = match head_start.beside(self.open(&opening, message, &mut places)).await {
+            Ok(first_seq) => first_seq,
             Err(error) => {
+                drop(head_start);
                 self.take_back(places, accepted, error).await;
                 return;
             }
         };
+        head_start.stored();
+        // Something may have come between.
+        if is_whole && said_before + 1 != first_seq {
+            head_start.forget_request();
+            past = past.before_the_turn();
+        }
         if let Some(update) = opening.chosen {
             self.update(update).await;
         }
@@ -54,18 +71,30 @@ impl<E: Edges> Turn<E> {
         self.edges.say_started(&started);
         let mut progress = Progress::from_now(self.terms.accepted_at);
         progress.past = Some(past);
-        self.go_on(progress).await;
+        self.go_on(progress, Some(head_start)).await;
     }
 
-    /// Stores and shows the person's message and the turn's beginning; what is known of the conversation before.
-    async fn open(&mut self, opening: &Opening, places: &mut Places) -> Result<Past, CallError> {
+    fn head_start(&self, messages: Option<Shared<List<Message>>>) -> HeadStart<E::Model> {
+        HeadStart::begin(self.prefixes(), self.claim.stop().clone(), self.terms.model.clone(), messages)
+    }
+
+    fn message(&self, opening: &Opening) -> Message {
+        let id = opening.message_id.clone().unwrap_or_else(|| format!("{}/u", self.claim.turn_id()).into());
+        Message::text(id, Role::User, opening.text.clone())
+    }
+
+    /// Stores and shows the person's message and the turn's beginning; the place of the message in the log.
+    async fn open(
+        &mut self,
+        opening: &Opening,
+        message: Message,
+        places: &mut Places,
+    ) -> Result<i64, CallError> {
         let generation = places.generation();
         let at = |position| Place { generation, position, offset: 0, volatile: false };
         let (said_at, began_at) = (places.fresh(), places.fresh());
-        let id = opening.message_id.clone().unwrap_or_else(|| format!("{}/u", self.claim.turn_id()).into());
-        let message = Message::text(id, Role::User, opening.text.clone());
         let append = self.append_of(vec![
-            self.entry(message.clone(), List::from([said_at])),
+            self.entry(message, List::from([said_at])),
             self.fact("s", began_at, self.beginning()),
         ]);
         let appended = patience::append(&*self.edges, append).await?;
@@ -73,13 +102,7 @@ impl<E: Edges> Turn<E> {
         self.claim.show_at(at(said_at), AgentEventKind::UserMessage { text: opening.text.clone() });
         self.claim.show_at(at(began_at), AgentEventKind::TurnStart { model: self.terms.model.clone() });
         self.claim.logged(began_at);
-        let known = opening.known.as_ref();
-        let mut past = known.map(|known| self.common.histories.take(known)).unwrap_or_default();
-        // Nothing has come between: the log need not be asked what stands there.
-        if past.settled_seq + 1 == appended.first_seq {
-            past.extend([message]);
-        }
-        Ok(past)
+        Ok(appended.first_seq)
     }
 
     fn beginning(&self) -> Chunk {

@@ -2,10 +2,10 @@
 
 use transom_agent::log::HistoryOf;
 use transom_agent::message::Message;
-use transom_agent::tool::{ToolAssembly, ToolDefinition};
-use transom_agent::turn::{Awaited, EndReason, SystemPrompt};
-use transom_plugin_api::{CallError, List, Text};
+use transom_agent::turn::{Awaited, EndReason};
+use transom_plugin_api::CallError;
 
+use super::head_start::{Asked, HeadStart};
 use super::limit::Limit;
 use super::progress::Progress;
 use super::{Turn, patience, supervise};
@@ -34,9 +34,10 @@ enum Came {
 
 impl<E: Edges> Turn<E> {
     /// Works until the turn is over, or somebody else's.
-    pub(crate) async fn go_on(self, mut progress: Progress) {
+    pub(crate) async fn go_on(self, mut progress: Progress, head_start: Option<HeadStart<E::Model>>) {
+        let mut head_start = head_start;
         loop {
-            match self.until_over(&mut progress).await {
+            match self.until_over(&mut progress, head_start.take()).await {
                 Flow::End(reason) => return self.seal(progress, reason).await,
                 Flow::Parked => return self.claim.park(),
                 Flow::Suspended if self.leave(&progress) => return self.claim.park(),
@@ -47,14 +48,14 @@ impl<E: Edges> Turn<E> {
     }
 
     /// Works until the turn is over, or is interrupted.
-    async fn until_over(&self, progress: &mut Progress) -> Flow {
+    async fn until_over(&self, progress: &mut Progress, head_start: Option<HeadStart<E::Model>>) -> Flow {
         let out_of_time = self.out_of_time(progress.began_at);
         let came = tokio::select! {
             biased;
             () = self.claim.stop().given() => Came::Stop,
             () = out_of_time => Came::OutOfTime,
             never = self.watch_stalls() => match never {},
-            flow = supervise::caught(self.work(progress)) => Came::Flow(flow),
+            flow = supervise::caught(self.work(progress, head_start)) => Came::Flow(flow),
         };
         match came {
             Came::Stop => Flow::End(EndReason::Aborted),
@@ -69,9 +70,11 @@ impl<E: Edges> Turn<E> {
     }
 
     /// Works until the turn is over; what came of it is in `progress`.
-    async fn work(&self, progress: &mut Progress) -> Flow {
+    async fn work(&self, progress: &mut Progress, head_start: Option<HeadStart<E::Model>>) -> Flow {
         let stop = self.claim.stop();
-        let Some(prefix) = stop.unless_suspended(self.prefix()).await else { return Flow::Suspended };
+        let Some((prefix, mut asked)) = stop.unless_suspended(self.prefix(head_start)).await else {
+            return Flow::Suspended;
+        };
         // One that has waited for a person, who has answered.
         if progress.step.is_some()
             && let Some(flow) = self.run_calls(&mut self.running(&prefix), progress).await
@@ -89,18 +92,24 @@ impl<E: Edges> Turn<E> {
             if stop.is_suspended() {
                 return Flow::Suspended;
             }
-            if let Some(flow) = self.run_step(&prefix, progress).await {
+            if let Some(flow) = self.run_step(&prefix, asked.take(), progress).await {
                 return flow;
             }
         }
     }
 
     /// One request and the tools it asks for; how the turn goes on, unless it is with a further step.
-    async fn run_step(&self, prefix: &Prefix, progress: &mut Progress) -> Option<Flow> {
+    async fn run_step(
+        &self,
+        prefix: &Prefix,
+        asked: Option<Asked<E::Model>>,
+        progress: &mut Progress,
+    ) -> Option<Flow> {
         let limit = Limit::reached(&self.settings, progress);
-        progress.begin_step(self.claim.turn_id(), self.edges.now_ms());
+        let asked_at = asked.as_ref().map_or_else(|| self.edges.now_ms(), |asked| asked.at);
+        progress.begin_step(self.claim.turn_id(), asked_at);
         let mut running = self.running(prefix);
-        if self.ask_model(prefix, limit, &mut running, progress).await.is_none() {
+        if self.ask_model(prefix, limit, asked, &mut running, progress).await.is_none() {
             return Some(self.suspend_step(&mut running, progress).await);
         }
         let step = progress.step.as_mut()?;
@@ -146,12 +155,16 @@ impl<E: Edges> Turn<E> {
         Ok(())
     }
 
-    /// Runs both filters once, so that every step begins with the same bytes.
-    async fn prefix(&self) -> Prefix {
-        let prompt = self.system_prompt().await;
-        let tools = self.offered_tools().await;
-        let effort = self.terms.reasoning_effort.clone();
-        Prefix::new(self.claim.conversation_id(), &self.terms.model, &prompt, tools, effort)
+    /// What every request begins with, and the first of them, where it was made already.
+    async fn prefix(&self, head_start: Option<HeadStart<E::Model>>) -> (Prefix, Option<Asked<E::Model>>) {
+        let made = match head_start {
+            Some(head_start) => head_start.made().await,
+            None => None,
+        };
+        match made {
+            Some(made) => made,
+            None => (self.prefixes().make().await, None),
+        }
     }
 
     /// Loads what the model is to be shown, unless it is there: what is known of ended turns is not read again.
@@ -169,42 +182,10 @@ impl<E: Edges> Turn<E> {
         }
         Ok(())
     }
-
-    async fn system_prompt(&self) -> List<Text> {
-        let prompt = SystemPrompt {
-            conversation_id: self.claim.conversation_id().clone(),
-            cwd: self.terms.cwd.clone(),
-            parts: List::from([Text::from(&self.settings.system_prompt)]),
-        };
-        let filtered = self.edges.filter_system_prompt(prompt.clone()).await;
-        filtered.unwrap_or_else(|error| unfiltered(prompt, "system prompt", &error)).parts
-    }
-
-    async fn offered_tools(&self) -> List<ToolDefinition> {
-        let tools = self.edges.tools().into_iter().map(|tool| {
-            // It is called by the name it is registered under, whatever its definition says.
-            let mut definition = tool.about;
-            definition.name = tool.name;
-            definition
-        });
-        let assembly = ToolAssembly {
-            conversation_id: self.claim.conversation_id().clone(),
-            cwd: self.terms.cwd.clone(),
-            tools: tools.collect(),
-        };
-        let filtered = self.edges.filter_tools(assembly.clone()).await;
-        filtered.unwrap_or_else(|error| unfiltered(assembly, "tools", &error)).tools
-    }
 }
 
 /// Keeps a failure; the turn ends with it.
 pub(super) fn fail(progress: &mut Progress, failure: Failure) -> Flow {
     progress.fail(failure);
     Flow::End(EndReason::Error)
-}
-
-/// A fail-open filter whose chain is unreachable changes nothing.
-fn unfiltered<T>(value: T, what: &str, error: &CallError) -> T {
-    tracing::warn!("the {what} of a turn went unfiltered: {error}");
-    value
 }

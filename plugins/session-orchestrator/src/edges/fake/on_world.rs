@@ -13,8 +13,7 @@ use transom_agent::provider::{ModelInfo, ModelRequest};
 use transom_agent::queue::{Delivered, Steering};
 use transom_agent::tool::{ToolAssembly, ToolCall, ToolDefinition, ToolGate, ToolOutput};
 use transom_agent::turn::{SystemPrompt, TurnInput, TurnSettled, TurnStalled, TurnStarted};
-use transom_agent::workspace::Workspace;
-use transom_plugin_api::{CallError, List, Provided};
+use transom_plugin_api::{CallError, List, Provided, Text};
 
 use super::{AtWork, Fake, FakeModel, Outcomes};
 use crate::edges::Edges;
@@ -140,8 +139,8 @@ impl Edges for Fake {
         self.0.store.lock().unwrap().locate(&message)
     }
 
-    async fn workspace(&self, id: &str) -> Result<Option<Workspace>, CallError> {
-        Ok(self.0.workspaces.lock().unwrap().iter().find(|workspace| workspace.id == id).cloned())
+    async fn workspace_folder(&self, id: &str) -> Result<Option<Text>, CallError> {
+        Ok(self.0.workspace_folders.lock().unwrap().get(id).cloned())
     }
 
     async fn update(&self, update: Update) -> Result<Conversation, CallError> {

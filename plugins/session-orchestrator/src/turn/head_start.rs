@@ -1,0 +1,142 @@
+//! A head start: the model is asked the first time while the person's message is being stored.
+//!
+//! To store it takes about as long as a request needs to reach a provider, so that one beside the other saves the turn most of
+//! that. What the model says meanwhile waits: nothing of a turn is shown before its beginning is durable. When the message
+//! cannot be stored, the request is let go of.
+
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+use transom_agent::message::Message;
+use transom_agent::provider::ProviderEvent;
+use transom_plugin_api::{CallError, List, Shared, Text};
+
+use super::prefix::Prefixes;
+use super::supervise;
+use crate::edges::{Edges, ModelStream};
+use crate::request::Prefix;
+use crate::stop::Stop;
+
+/// What is under way while the message is being stored.
+pub(crate) struct HeadStart<M> {
+    begun: Begun<M>,
+    is_stored: Arc<AtomicBool>,
+    is_outdated: bool,
+}
+
+/// What every request of the turn begins with, and the first of them, if it was made.
+type Made<M> = (Prefix, Option<Asked<M>>);
+
+enum Begun<M> {
+    UnderWay(Pin<Box<dyn Future<Output = Result<Made<M>, String>> + Send>>),
+    Done(Option<Made<M>>),
+}
+
+/// An answer of a model, of which the first event may have been heard.
+pub(super) struct Asked<M> {
+    /// Milliseconds since the epoch.
+    pub(super) at: i64,
+    stream: M,
+    first: Option<Option<Result<ProviderEvent, CallError>>>,
+}
+
+impl<M> Asked<M> {
+    /// A model that is asked now.
+    pub(super) const fn now(stream: M, now_ms: i64) -> Self {
+        Self { at: now_ms, stream, first: None }
+    }
+}
+
+impl<M: ModelStream> ModelStream for Asked<M> {
+    async fn next(&mut self) -> Option<Result<ProviderEvent, CallError>> {
+        match self.first.take() {
+            Some(first) => first,
+            None => self.stream.next().await,
+        }
+    }
+}
+
+impl<M: ModelStream + 'static> HeadStart<M> {
+    /// Begins. `messages` are what the model is to be shown; without them it is not asked yet.
+    pub(super) fn begin<E: Edges<Model = M>>(
+        prefixes: Prefixes<E>,
+        stop: Stop,
+        model: Text,
+        messages: Option<Shared<List<Message>>>,
+    ) -> Self {
+        let is_stored = Arc::new(AtomicBool::new(false));
+        let stored = is_stored.clone();
+        let made = async move {
+            let prefix = prefixes.make().await;
+            let Some(messages) = messages.filter(|_| !stop.is_suspended()) else { return (prefix, None) };
+            // One that cannot be asked is told when it is asked again.
+            let Ok(stream) = prefixes.edges().open_model(&model, prefix.request(&messages)) else {
+                return (prefix, None);
+            };
+            let mut asked = Asked::now(stream, prefixes.edges().now_ms());
+            asked.first = first_of(&mut asked.stream, &stored).await;
+            (prefix, Some(asked))
+        };
+        Self { begun: Begun::UnderWay(Box::pin(supervise::caught(made))), is_stored, is_outdated: false }
+    }
+
+    /// Goes on while something else is done.
+    pub(super) async fn beside<T>(&mut self, other: impl Future<Output = T>) -> T {
+        let mut other = pin!(other);
+        poll_fn(|context| {
+            // First, so that the message is on its way to the store.
+            let done = other.as_mut().poll(context);
+            if done.is_pending() {
+                let _ = self.poll(context);
+            }
+            done
+        })
+        .await
+    }
+
+    /// The message is stored: what the model says is waited for elsewhere.
+    pub(super) fn stored(&self) {
+        self.is_stored.store(true, Ordering::Relaxed);
+    }
+
+    /// Lets go of the request, because the model is to be shown something else.
+    pub(super) const fn forget_request(&mut self) {
+        self.is_outdated = true;
+    }
+
+    /// What came of it; `None` when that panicked.
+    pub(super) async fn made(mut self) -> Option<Made<M>> {
+        poll_fn(|context| self.poll(context)).await;
+        match self.begun {
+            Begun::Done(made) => made.map(|(prefix, asked)| (prefix, asked.filter(|_| !self.is_outdated))),
+            Begun::UnderWay(_) => None,
+        }
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let Begun::UnderWay(made) = &mut self.begun else { return Poll::Ready(()) };
+        let Poll::Ready(made) = made.as_mut().poll(context) else { return Poll::Pending };
+        if let Err(panic) = &made {
+            tracing::error!("the first request of a turn panicked and is made again: {panic}");
+        }
+        self.begun = Begun::Done(made.ok());
+        Poll::Ready(())
+    }
+}
+
+/// The first event; `None` when it is not there yet and the message is stored. To wait for it has the request sent.
+async fn first_of<M: ModelStream>(
+    stream: &mut M,
+    is_stored: &AtomicBool,
+) -> Option<Option<Result<ProviderEvent, CallError>>> {
+    let mut next = pin!(stream.next());
+    poll_fn(|context| match next.as_mut().poll(context) {
+        Poll::Ready(first) => Poll::Ready(Some(first)),
+        Poll::Pending if is_stored.load(Ordering::Relaxed) => Poll::Ready(None),
+        Poll::Pending => Poll::Pending,
+    })
+    .await
+}
