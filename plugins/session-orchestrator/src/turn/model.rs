@@ -131,14 +131,23 @@ impl<E: Edges> Turn<E> {
     ) -> usize {
         let now_ms = self.edges.now_ms();
         step.take(first, now_ms);
-        let mut taken = 1;
+        let (mut taken, mut has_breathed) = (1, false);
         while step.outcome().is_none()
             && taken < EVENTS_BETWEEN_BREATHS
             && step.sheet().unshown() < BYTES_AT_ONCE
-            && let Poll::Ready(next) = polled_once(stream.next()).await
         {
-            step.take(next, now_ms);
-            taken += 1;
+            match polled_once(stream.next()).await {
+                Poll::Ready(next) => {
+                    step.take(next, now_ms);
+                    (taken, has_breathed) = (taken + 1, false);
+                }
+                // What was received with it may have to be brought by another task of this thread.
+                Poll::Pending if !has_breathed => {
+                    breathe().await;
+                    has_breathed = true;
+                }
+                Poll::Pending => break,
+            }
         }
         taken
     }
