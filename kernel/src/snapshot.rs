@@ -105,12 +105,17 @@ impl<T: Send + Sync + 'static> Published<T> {
     /// they were taken.
     #[inline]
     pub(crate) fn load(&self) -> Snapshot<'_, T> {
-        self.load_with(READER.with(Cell::get).unwrap_or_else(take_reader))
+        let reader = READER.with(Cell::get).unwrap_or_else(take_reader);
+        // SAFETY: it was enlisted when it was made, and is this thread's.
+        unsafe { self.load_with(reader) }
     }
 
-    /// As [`load`](Self::load), with a reader that is enlisted and nobody but this thread's.
+    /// As [`load`](Self::load), with a reader of the caller's.
+    ///
+    /// # Safety
+    /// The reader is enlisted, and the running thread's alone.
     #[inline]
-    pub(crate) fn load_with(&self, reader: &'static Reader) -> Snapshot<'_, T> {
+    pub(crate) unsafe fn load_with(&self, reader: &'static Reader) -> Snapshot<'_, T> {
         let held = reader.held.get();
         reader.held.set(held + 1);
         let Some(hazard) = reader.hazards.get(held) else { return self.load_unnoted(reader) };
