@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
 use tokio::time::{MissedTickBehavior, interval};
+use transom_agent::turn::TURNS_ENDED;
 use transom_kernel::Kernel;
-use transom_plugin_api::hosting::TURNS_ENDED;
 use transom_plugin_api::sabotage::sabotaged;
 
 use crate::figures::{Asked, Figures};

@@ -11,6 +11,7 @@ pub(crate) use times::{PointTally, Times};
 
 use std::cell::Cell;
 use std::future::poll_fn;
+use std::marker::PhantomData;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -188,27 +189,28 @@ pub fn running_plugin() -> Option<&'static str> {
     crate::whereabouts::whereabouts().map(|here| here.plugin)
 }
 
-/// This thread's own place.
+/// This thread's own place. It stays on the thread: what it does to its slot no other may do.
 #[derive(Clone, Copy)]
-pub(crate) struct Own(&'static Slot);
+pub(crate) struct Own(&'static Slot, PhantomData<*const ()>);
 
 /// The place of the thread that asks.
 #[inline]
 pub(crate) fn own() -> Own {
-    Own(SLOT.get().unwrap_or_else(take_slot))
+    Own(SLOT.get().unwrap_or_else(take_slot), PhantomData)
 }
 
 impl Own {
     /// A look at what is published.
     #[inline]
     pub(crate) fn look<T: Send + Sync + 'static>(self, published: &Published<T>) -> Snapshot<'_, T> {
-        published.load_with(&self.0.reader)
+        // SAFETY: the reader was enlisted when its slot was made, and the slot is the running thread's, since `self` is.
+        unsafe { published.load_with(&self.0.reader) }
     }
 
     /// Begins a dispatch; `None` when this thread is too deep in nested handlers.
     #[inline]
     pub(crate) fn begin(self, counter: u32, times: &Times) -> Option<Dispatch<'_>> {
-        let Self(slot) = self;
+        let Self(slot, _) = self;
         let depth = slot.depth.get();
         if depth >= MAX_DEPTH {
             return None;
@@ -220,7 +222,7 @@ impl Own {
         count.store(count.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
         let tick = slot.next_tick();
         let timed = if slot.is_timed(tick) { Some((now(), times)) } else { None };
-        Some(Dispatch { slot, before: slot.crumb.load(Ordering::Relaxed), timed })
+        Some(Dispatch { own: self, before: slot.crumb.load(Ordering::Relaxed), timed })
     }
 
     /// Says who runs next, in a dispatch that is under way.
@@ -232,7 +234,7 @@ impl Own {
 
 /// One dispatch on this thread: counted, perhaps timed, and ended when it is dropped.
 pub(crate) struct Dispatch<'a> {
-    slot: &'static Slot,
+    own: Own,
     before: u64,
     timed: Option<(Instant, &'a Times)>,
 }
@@ -247,20 +249,21 @@ impl<'a> Dispatch<'a> {
     /// Goes on with one that has begun and waited: neither counted nor timed again.
     #[inline]
     pub(crate) fn resume() -> Option<Self> {
-        let slot = SLOT.get().unwrap_or_else(take_slot);
+        let own = own();
+        let Own(slot, _) = own;
         let depth = slot.depth.get();
         if depth >= MAX_DEPTH {
             return None;
         }
         slot.depth.set(depth + 1);
         slot.next_tick();
-        Some(Self { slot, before: slot.crumb.load(Ordering::Relaxed), timed: None })
+        Some(Self { own, before: slot.crumb.load(Ordering::Relaxed), timed: None })
     }
 
     /// Says who runs next.
     #[inline]
-    pub(crate) fn runs(&self, plugin: u32, point: u32) {
-        Own(self.slot).runs(crumb(plugin, point));
+    pub(crate) fn runs(&self, crumb: u64) {
+        self.own.runs(crumb);
     }
 }
 
@@ -301,13 +304,13 @@ pub(crate) async fn polled_during<F: Future>(plugin: u32, phase: Phase, future: 
     poll_fn(|context| during(plugin, phase, || future.as_mut().poll(context))).await
 }
 
-/// As `future`; each poll says that it runs the handler of that plugin at that point.
-pub(crate) async fn polled_at<F: Future>(plugin: u32, point: u32, future: F) -> F::Output {
+/// As `future`; each poll says that it runs the handler that `crumb` stands for.
+pub(crate) async fn polled_at<F: Future>(crumb: u64, future: F) -> F::Output {
     let mut future = pin!(future);
     poll_fn(|context| {
         let dispatch = Dispatch::resume();
         if let Some(dispatch) = &dispatch {
-            dispatch.runs(plugin, point);
+            dispatch.runs(crumb);
         }
         future.as_mut().poll(context)
     })
@@ -317,8 +320,9 @@ pub(crate) async fn polled_at<F: Future>(plugin: u32, point: u32, future: F) -> 
 impl Drop for Dispatch<'_> {
     #[inline]
     fn drop(&mut self) {
-        self.slot.crumb.store(self.before, Ordering::Relaxed);
-        self.slot.depth.set(self.slot.depth.get() - 1);
+        let Own(slot, _) = self.own;
+        slot.crumb.store(self.before, Ordering::Relaxed);
+        slot.depth.set(slot.depth.get() - 1);
         if let Some((began, times)) = self.timed.take() {
             times.note(began);
         }

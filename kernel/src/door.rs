@@ -3,7 +3,9 @@
 //! Every function takes a seat first. The pointer came from [`raw_host`](crate::kernel::raw_host) and is held by whoever
 //! passes it, so it is valid; a retired seat is refused by what it reaches.
 
+mod handlers;
 mod handover;
+mod pacing;
 mod trace;
 
 use std::mem::MaybeUninit;
@@ -11,23 +13,14 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use abi_prelude::*;
-use transom_plugin_api::abi::host_table::MailboxTerms;
-use transom_plugin_api::port::Role;
-use transom_plugin_api::{CallError, CallErrorKind, Text};
+use transom_plugin_api::Text;
 
-use crate::bridge::emission::Emission;
-use crate::bus::emit::{Clones, SharedPayload};
-use crate::bus::mailbox::{Mail, Mailbox, mailbox, push_when_free};
 use crate::bus::{self, fail};
-use crate::kernel::declared_role;
 use crate::seat::Seat;
-use crate::table::{About, Contribution, QueuedRoute};
-use crate::trace::Teller;
 
 mod abi_prelude {
     pub(super) use transom_plugin_api::abi::host_table::{
-        Contribution as RawContribution, FailurePlace, Handler, HostTable, HostTableRef, NameVisitor,
-        PortRequest, StartFacts,
+        FailurePlace, HostTable, HostTableRef, NameVisitor, PortRequest, StartFacts,
     };
     pub(super) use transom_plugin_api::abi::task::{AbiWaker, RawStream, RawTask, Surroundings, task};
     pub(super) use transom_plugin_api::abi::{IMAGE, READY, RStr, Step};
@@ -44,14 +37,14 @@ pub(crate) fn table() -> HostTableRef {
             facts,
             resolve,
             emit,
-            emit_paced,
+            emit_paced: pacing::emit_paced,
             apply,
             call,
             open,
             names,
             routes_version,
-            contribute,
-            withdraw,
+            contribute: handlers::contribute,
+            withdraw: handlers::withdraw,
             on_stop,
             spawn,
             sleep,
@@ -124,85 +117,6 @@ unsafe extern "C" fn resolve(
 unsafe extern "C" fn emit(seat: *const (), point: u32, payload: *const ()) {
     // SAFETY: held seat; the payload is borrowed for the call, its type was compared when the port was resolved.
     unsafe { bus::emit::emit(seat_of(seat), point, payload) }
-}
-
-unsafe extern "C" fn emit_paced(
-    seat: *const (),
-    point: u32,
-    payload: *const (),
-    failure: FailurePlace,
-    waker: *const AbiWaker,
-    pending: *mut MaybeUninit<RawTask>,
-) -> Step {
-    // SAFETY: held seat; the payload is borrowed for the call, and only its clone is kept.
-    unsafe {
-        let held = held_seat(seat);
-        // Around both parts, so that the event is written once.
-        let begun = held.shared.on_routes(point, |_, routes| {
-            if routes.is_bridged { Emission::over(routes, payload) } else { None }
-        });
-        bus::emit::emit(&held, point, payload);
-        let waiting = waiting_mailboxes(&held, point, payload);
-        drop(begun);
-        if waiting.is_empty() {
-            return READY;
-        }
-        let seat = Arc::clone(&held);
-        let future = async move { push_all(&seat, point, waiting).await };
-        let waiting = task::<(), _, _>(HostThreads, future);
-        let step = (waiting.poll)(waiting.state, std::ptr::dangling_mut::<()>(), failure, waker);
-        if step == transom_plugin_api::abi::PENDING {
-            (*pending).write(waiting);
-        }
-        step
-    }
-}
-
-type WaitingMailbox = (Arc<Mailbox>, Arc<SharedPayload>);
-
-unsafe fn waiting_mailboxes(seat: &Seat, point: u32, payload: *const ()) -> Vec<WaitingMailbox> {
-    let found = seat.shared.on_routes(point, |_, routes| {
-        let waiting: Vec<_> = routes.queued.iter().filter(|route| route.mailbox.waits()).collect();
-        if waiting.is_empty() {
-            return Vec::new();
-        }
-        let _emission = if routes.is_bridged {
-            // SAFETY: the caller passes a value of the point's type, borrowed for the call.
-            unsafe { Emission::over(routes, payload) }
-        } else {
-            None
-        };
-        let mut clones = Clones::default();
-        let event = |route: &QueuedRoute| {
-            // SAFETY: as above.
-            let event = unsafe { clones.event_for(routes, route, payload) };
-            event.map(|event| (Arc::clone(&route.mailbox), event))
-        };
-        waiting.into_iter().filter_map(event).collect()
-    });
-    found.unwrap_or_default()
-}
-
-async fn push_all(seat: &Seat, point: u32, waiting: Vec<WaitingMailbox>) -> Result<(), CallError> {
-    let info = seat.shared.point(point);
-    let limit = info.as_deref().and_then(|point| point.deadline()).unwrap_or(Duration::MAX);
-    let deadline = {
-        let _entered = seat.shared.runtime.enter();
-        tokio::time::sleep(limit.min(Duration::from_secs(u64::from(u32::MAX))))
-    };
-    tokio::pin!(deadline);
-    for (mailbox, event) in waiting {
-        let push = push_when_free(&mailbox, Mail { event, teller: Teller::of(seat.id) });
-        tokio::select! {
-            () = push => {}
-            () = &mut deadline => {
-                let name = info.as_deref().map_or("", |point| &point.name);
-                let message = format!("a mailbox at `{name}` stayed full for {} ms", limit.as_millis());
-                return Err(CallError::new(CallErrorKind::Deadline, message));
-            }
-        }
-    }
-    Ok(())
 }
 
 /// The kernel's own futures need nothing around their polls.
@@ -289,89 +203,6 @@ unsafe extern "C" fn is_linked(seat: *const (), point: u32) -> bool {
 unsafe extern "C" fn routes_version(seat: *const ()) -> u64 {
     // SAFETY: held seat.
     unsafe { seat_of(seat) }.shared.table.load().version
-}
-
-unsafe extern "C" fn contribute(
-    seat: *const (),
-    point: u32,
-    contribution: *mut RawContribution,
-    failure: FailurePlace,
-) -> Step {
-    // SAFETY: held seat; the contribution moves over.
-    unsafe {
-        let seat = Arc::clone(&held_seat(seat));
-        match take_in(&seat, point, contribution.read()) {
-            Ok(()) => READY,
-            Err(error) => fail(failure, error),
-        }
-    }
-}
-
-fn take_in(seat: &Arc<Seat>, index: u32, raw: RawContribution) -> Result<(), CallError> {
-    let RawContribution { name, about, handler } = raw;
-    let point = seat.shared.point(index).ok_or_else(|| CallError::failed("there is no such point"))?;
-    let types = point.types.get().ok_or_else(|| CallError::failed("the port was not resolved"))?;
-    let about = About { value: about, drop: types.about.drop_boxed };
-    let name = name.as_str().to_owned();
-    let role = match &handler {
-        Handler::Inline(_) | Handler::Queued(..) => Role::Hears,
-        Handler::Link(_) => Role::Links,
-        Handler::Serve(_) | Handler::ServeStream(_) => Role::Serves,
-    };
-    let undeclared = |what: String| CallError::failed(format!("plugin `{}` {what}", seat.id));
-    let Some(port) = declared_role(seat, &point.name, role) else {
-        return Err(undeclared(format!("does not declare that it {} `{}`", role.as_str(), point.name)));
-    };
-    if !name.is_empty() && !port.dynamic_names && !port.names.contains(&name) {
-        return Err(undeclared(format!(
-            "does not declare the name `{name}` at `{}`: add it to `names` in the port's attribute",
-            point.name
-        )));
-    }
-    if matches!(handler, Handler::Inline(_)) && seat.descriptor.is_exclusive() {
-        return Err(undeclared(format!(
-            "cannot hear `{}` inline: while it is handed over, what is emitted there must wait in a mailbox; use `queued`",
-            point.name
-        )));
-    }
-    let mailbox = match &handler {
-        Handler::Queued(_, terms) => Some(mailbox_for(seat, &point, *terms)?),
-        _ => None,
-    };
-    let running = seat.running().ok_or_else(|| seat.retired())?;
-    seat.contribute(Arc::new(Contribution {
-        seat: Arc::clone(seat),
-        point: index,
-        info: Arc::clone(&point),
-        name,
-        about,
-        handler,
-        mailbox,
-        is_lane: false,
-        waiting: None,
-        _running: running,
-    }))
-}
-
-fn mailbox_for(
-    seat: &Seat,
-    point: &crate::table::Point,
-    terms: MailboxTerms,
-) -> Result<Arc<Mailbox>, CallError> {
-    let mailbox = mailbox(terms);
-    if mailbox.waits() && point.kind != transom_plugin_api::point::PointKind::PacedEvent {
-        return Err(CallError::failed(format!(
-            "plugin `{}` asks the emitter of `{}` to wait, but only paced events can: use another mailbox",
-            seat.id, point.name
-        )));
-    }
-    Ok(mailbox)
-}
-
-unsafe extern "C" fn withdraw(seat: *const (), point: u32, name: RStr<'_>) {
-    // SAFETY: held seat.
-    let seat = unsafe { seat_of(seat) };
-    seat.shared.withdraw(seat, Some((point, name.as_str())));
 }
 
 unsafe extern "C" fn on_stop(seat: *const (), task: RawTask) {

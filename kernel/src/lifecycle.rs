@@ -236,8 +236,10 @@ pub(crate) fn rest(seat: &Arc<Seat>, plugin: &PluginToStart) -> impl Future<Outp
             drop(rested);
         });
     }
+    // From now on, so that the limits of those that end side by side do not add up.
+    let until = tokio::time::Instant::now() + REST_LIMIT;
     async move {
-        let _ = tokio::time::timeout(REST_LIMIT, over).await;
+        let _ = tokio::time::timeout_at(until, over).await;
     }
 }
 

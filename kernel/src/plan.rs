@@ -11,7 +11,7 @@ use crate::bridge::fit::{Dialects, Shapes, Unfit};
 use crate::descriptor::{Descriptor, PortDescriptor};
 use crate::order::{Place, places};
 
-mod order;
+mod start_order;
 
 /// The order of a start, and what depends on what.
 #[derive(Clone, Debug, Default)]
@@ -138,7 +138,7 @@ pub fn plan(residents: &[Descriptor], plugins: &[Descriptor]) -> Result<Plan, Ve
         }
     }
     let nodes = plugins.iter().map(|plugin| plugin.id.as_str()).collect();
-    match order::start_order(&nodes, wants, &plan.needs) {
+    match start_order::start_order(&nodes, wants, &plan.needs) {
         Ok(order) => plan.order = order,
         Err(_) if sabotaged("start-cycles-anyhow") => {
             plan.order = plugins.iter().map(|plugin| plugin.id.clone()).collect();

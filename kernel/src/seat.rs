@@ -1,21 +1,25 @@
 //! The record of one activation of a plugin: who it is, what it may resolve, what it contributed.
 
 mod blocking;
+mod parting;
+mod stage;
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use transom_plugin_api::abi::RStr;
-use transom_plugin_api::abi::host_table::{StartFacts, TaskMaker};
+use transom_plugin_api::abi::host_table::StartFacts;
 use transom_plugin_api::abi::payload::Encoded;
 use transom_plugin_api::abi::task::{RawTask, resumed};
 use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{CallError, CallErrorKind, Secret};
+
+use parting::Parting;
+use stage::Stage;
 
 use crate::breadcrumb::{Phase, polled_during};
 use crate::descriptor::{Descriptor, PortDescriptor};
@@ -24,7 +28,6 @@ use crate::grants::Grants;
 use crate::kernel::Shared;
 use crate::lifecycle;
 use crate::quiet::{Quiet, Running, running};
-use crate::table::Contribution;
 use crate::trace::Origin;
 use crate::whereabouts::enrol;
 
@@ -78,31 +81,6 @@ impl Lineage {
     pub(crate) const fn first() -> Self {
         Self { generation: 1, succeeds: Vec::new(), inheritance: None }
     }
-}
-
-/// What an activation does when it is to be replaced.
-#[derive(Default)]
-struct Parting {
-    state: Option<TaskMaker>,
-    work: Vec<TaskMaker>,
-}
-
-fn made(maker: &TaskMaker, limit: Duration) -> RawTask {
-    let nanos = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
-    // SAFETY: the SDK's function, on the state that it was registered with. It only makes the task.
-    unsafe { (maker.make)(maker.state, nanos) }
-}
-
-/// Where contributions go.
-enum Stage {
-    /// Held back until `start` returns.
-    Staged(Vec<Arc<Contribution>>),
-    /// On the bus at once.
-    Live,
-    /// Off the bus until the plugin is released.
-    Held(Vec<Arc<Contribution>>),
-    /// Refused.
-    Closed,
 }
 
 /// Ids, folders and versions live as long as the process: plugins keep them in their contexts.
@@ -183,122 +161,6 @@ impl Seat {
         lock(&self.running).clone()
     }
 
-    /// Takes a contribution in: holds it back, puts it on the bus, or refuses it.
-    pub(crate) fn contribute(&self, contribution: Arc<Contribution>) -> Result<(), CallError> {
-        let mut stage = lock(&self.stage);
-        match &mut *stage {
-            Stage::Staged(kept) | Stage::Held(kept) => {
-                self.shared.check_free(&contribution, kept, &lock(&self.succeeds))?;
-                kept.push(contribution);
-                Ok(())
-            }
-            Stage::Live => {
-                drop(stage);
-                self.shared.publish(vec![contribution])
-            }
-            Stage::Closed => Err(self.retired()),
-        }
-    }
-
-    /// Makes everything of `seats` visible in one step, in the places of the generations that they succeed. Answers what
-    /// those had there.
-    ///
-    /// # Errors
-    /// When one of them is closed, or a name is another plugin's.
-    pub(crate) fn commit(seats: &[Arc<Self>]) -> Result<Vec<Arc<Contribution>>, CallError> {
-        // The stages stay locked, so that nothing that is contributed meanwhile comes before what is staged.
-        let mut stages: Vec<_> = seats.iter().map(|seat| lock(&seat.stage)).collect();
-        let (mut new, mut gone) = (Vec::new(), Vec::new());
-        for (seat, stage) in seats.iter().zip(&mut stages) {
-            match &mut **stage {
-                Stage::Staged(staged) => new.append(staged),
-                Stage::Live | Stage::Held(_) => {}
-                Stage::Closed => return Err(seat.retired()),
-            }
-            gone.append(&mut lock(&seat.succeeds));
-        }
-        let Some(first) = seats.first() else { return Ok(Vec::new()) };
-        let replaced = first.shared.exchange(&gone, new)?;
-        for stage in stages.iter_mut().filter(|stage| matches!(***stage, Stage::Staged(_))) {
-            **stage = Stage::Live;
-        }
-        Ok(replaced)
-    }
-
-    /// Takes everything off the bus in one step and keeps it; whether there was anything to take.
-    pub(crate) fn hold(&self) -> bool {
-        if !self.pause() {
-            return false;
-        }
-        let taken = self.shared.suspend(self);
-        if let Stage::Held(held) = &mut *lock(&self.stage) {
-            held.extend(taken);
-        }
-        true
-    }
-
-    /// Puts everything that is held back on the bus in one step; whether anything was held.
-    ///
-    /// # Errors
-    /// When another plugin has taken a name meanwhile; then everything stays held.
-    pub(crate) fn release(&self) -> Result<bool, CallError> {
-        let held = match &mut *lock(&self.stage) {
-            Stage::Held(held) => std::mem::take(held),
-            _ => return Ok(false),
-        };
-        let back = self.shared.readmit(held);
-        let mut stage = lock(&self.stage);
-        match back {
-            Ok(()) => {
-                self.faults.forgive();
-                self.is_over_budget.store(false, Ordering::Relaxed);
-                *stage = Stage::Live;
-                Ok(true)
-            }
-            Err((held, error)) => {
-                *stage = Stage::Held(held);
-                Err(error)
-            }
-        }
-    }
-
-    /// Takes everything off the bus in one step and refuses what comes later.
-    pub(crate) fn withdraw_all(&self) {
-        let staged = std::mem::replace(&mut *lock(&self.stage), Stage::Closed);
-        match staged {
-            Stage::Staged(staged) => self.shared.reaper.take(staged),
-            Stage::Held(held) => self.shared.let_go(held),
-            Stage::Live | Stage::Closed => {}
-        }
-        self.shared.withdraw(self, None);
-        *lock(&self.running) = None;
-    }
-
-    /// Keeps what it contributes from now on off the bus; whether it was on it.
-    pub(crate) fn pause(&self) -> bool {
-        let mut stage = lock(&self.stage);
-        let was_live = matches!(*stage, Stage::Live);
-        if was_live {
-            *stage = Stage::Held(Vec::new());
-        }
-        was_live
-    }
-
-    /// Puts `back` in the places of `gone`, in one step, with what it contributed since [`pause`](Self::pause).
-    pub(crate) fn resume(
-        &self,
-        gone: &[Arc<Self>],
-        mut back: Vec<Arc<Contribution>>,
-    ) -> Result<(), CallError> {
-        let mut stage = lock(&self.stage);
-        if let Stage::Held(held) = &mut *stage {
-            back.append(held);
-            self.shared.exchange(gone, back)?;
-            *stage = Stage::Live;
-        }
-        Ok(())
-    }
-
     /// Waits until nothing of this activation runs.
     pub(crate) async fn until_quiet(&self) {
         self.quiet.reached().await;
@@ -320,38 +182,6 @@ impl Seat {
     pub(crate) async fn end_tasks(&self) {
         let mut tasks = std::mem::take(&mut *lock(&self.tasks));
         tasks.shutdown().await;
-    }
-
-    /// What the generation before handed over; empty when there is nothing.
-    pub(crate) fn take_inheritance(&self) -> Encoded {
-        lock(&self.inheritance).take().unwrap_or_default()
-    }
-
-    /// Registers what its successor is given; the last registered counts.
-    pub(crate) fn on_hand_over(&self, maker: TaskMaker) {
-        let mut parting = lock(&self.parting);
-        // A `start` that outlives its activation must not leave behind what holds its seat.
-        let gone = if self.is_closed() { Some(maker) } else { parting.state.replace(maker) };
-        drop(parting);
-        drop(gone);
-    }
-
-    /// Registers what it does before it is replaced.
-    pub(crate) fn on_drain(&self, maker: TaskMaker) {
-        let mut parting = lock(&self.parting);
-        if !self.is_closed() {
-            parting.work.push(maker);
-        }
-    }
-
-    /// What its successor is to be given; `None` when it leaves nothing.
-    pub(crate) fn legacy(&self, limit: Duration) -> Option<RawTask> {
-        lock(&self.parting).state.as_ref().map(|maker| made(maker, limit))
-    }
-
-    /// What it does before it is replaced.
-    pub(crate) fn last_work(&self, patience: Duration) -> Vec<RawTask> {
-        lock(&self.parting).work.iter().map(|maker| made(maker, patience)).collect()
     }
 
     pub(crate) fn spawn(&self, task: RawTask) {

@@ -12,7 +12,7 @@ use transom_plugin_api::abi::host_table::{
 };
 use transom_plugin_api::abi::payload::PayloadType;
 use transom_plugin_api::abi::task::{AbiWaker, RawTask};
-use transom_plugin_api::abi::{READY, Step};
+use transom_plugin_api::abi::{READY, Step, limit};
 use transom_plugin_api::point::PointKind;
 use transom_plugin_api::port::Role;
 use transom_plugin_api::sabotage::sabotaged;
@@ -52,7 +52,7 @@ pub(crate) struct PointTypes {
 impl Point {
     /// The time a handler may take, unless the caller says otherwise.
     pub(crate) fn deadline(&self) -> Option<Duration> {
-        (self.budget_ns > 0).then(|| Duration::from_nanos(self.budget_ns))
+        limit(self.budget_ns)
     }
 
     pub(crate) fn of(port: &crate::descriptor::PortDescriptor) -> Self {

@@ -14,6 +14,8 @@
 //! | `plugin_table` | what a host may ask of a plugin |
 //! | `trace` | spans and events of a plugin's log |
 
+use std::time::Duration;
+
 pub mod facade;
 pub mod guard;
 pub(crate) mod handover;
@@ -42,3 +44,10 @@ pub const READY: Step = 1;
 pub const FAILED: Step = 2;
 /// A stream has no further item; nothing was written.
 pub const ENDED: Step = 3;
+
+/// A limit of time as it crosses the border: nanoseconds, or 0 where there is none.
+#[must_use]
+#[inline]
+pub fn limit(nanos: u64) -> Option<Duration> {
+    (nanos > 0).then(|| Duration::from_nanos(nanos))
+}

@@ -6,7 +6,7 @@ use std::time::Duration;
 use abi_stable::StableAbi;
 
 use crate::TraceId;
-use crate::abi::RStr;
+use crate::abi::{RStr, limit};
 
 /// Who calls, and until when. Stamped by the kernel on every call; nothing in this crate lets a plugin make or
 /// alter one.
@@ -48,7 +48,7 @@ impl CallContext {
     /// drops the handler's future when it is over, so this only serves those who want to do less in time.
     #[must_use]
     pub fn budget(&self) -> Option<Duration> {
-        (self.budget_ns > 0).then(|| Duration::from_nanos(self.budget_ns))
+        limit(self.budget_ns)
     }
 
     /// What this call has in common with everything else that is done for the same request, for plugins that call other

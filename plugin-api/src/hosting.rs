@@ -153,9 +153,6 @@ pub struct Figures {
     pub figures: Map<u64>,
 }
 
-/// The figure that counts turns that have ended since the plugin started. By it the host tells what a turn leaves behind.
-pub const TURNS_ENDED: &str = "turns-ended";
-
 /// Answers with figures of a plugin; the name is the plugin's id. The host asks now and then, for `transom status` and for
 /// what it logs about its memory. To have figures shown, serve this with numbers that are there already: the host waits half a
 /// second and goes on without them.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use transom_plugin_api::abi::guard::swallow_panic;
 use transom_plugin_api::abi::host_table::FailurePlace;
 use transom_plugin_api::abi::task::{AbiWaker, RawTask};
-use transom_plugin_api::abi::{FAILED, PENDING, Step};
+use transom_plugin_api::abi::{FAILED, PENDING, Step, limit};
 use transom_plugin_api::{CallContext, CallError, CallErrorKind};
 
 use super::gate::{self, Again};
@@ -186,7 +186,7 @@ impl Asked<'_> {
     }
 
     fn budget(&self) -> Option<Duration> {
-        (self.budget_ns > 0).then(|| Duration::from_nanos(self.budget_ns))
+        limit(self.budget_ns)
     }
 }
 
@@ -297,7 +297,7 @@ impl Waiting {
             // SAFETY: a free place.
             return unsafe { fail(failure, CallError::failed("calls are nested too deeply on this thread")) };
         };
-        dispatch.runs(self.provider.seat.number, self.provider.point);
+        dispatch.runs(self.provider.crumb());
         // SAFETY: the places are free; the waker is valid; polls do not overlap.
         let step = unsafe { (task.poll)(task.state, reply, &raw mut error, waker) };
         drop(dispatch);

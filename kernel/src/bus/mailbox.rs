@@ -108,7 +108,7 @@ async fn handle(contribution: &Contribution, event: Arc<SharedPayload>, caller: 
     };
     // SAFETY: the handler was attached to this point, so the event is of its type; it writes no value.
     let handled = unsafe { start(contribution, handler, event, &context) };
-    if let Err(error) = polled_at(contribution.seat.number, contribution.point, handled).await {
+    if let Err(error) = polled_at(contribution.crumb(), handled).await {
         contribution.seat.fault(&contribution.info.name, &error);
     }
 }
@@ -137,7 +137,7 @@ unsafe fn start<'a>(
         crossing::<(), _>(Some(move |out, failure, waker, pending| {
             let dispatch = Dispatch::begin(contribution.info.counter, &contribution.info.times);
             if let Some(dispatch) = &dispatch {
-                dispatch.runs(contribution.seat.number, contribution.point);
+                dispatch.runs(contribution.crumb());
             }
             let mut event = MaybeUninit::new(event);
             (handler.start)(

@@ -13,7 +13,7 @@ use transom_plugin_api::abi::{FAILED, PENDING, READY, Step};
 use super::call::{blamed, drop_request, provider};
 use super::gate::{self, OpenAgain};
 use super::{Vigil, cut_error, fail, written};
-use crate::breadcrumb::{self, Dispatch};
+use crate::breadcrumb;
 use crate::bridge::place::Place;
 use crate::seat::Seat;
 use crate::table::{Contribution, Point};
@@ -31,7 +31,8 @@ pub(crate) unsafe fn open(
     opened: *mut MaybeUninit<RawStream>,
     failure: FailurePlace,
 ) -> Step {
-    let table = seat.shared.table.load();
+    let own = breadcrumb::own();
+    let table = own.look(&seat.shared.table);
     let Some(routes) = table.points.get(point as usize) else {
         // SAFETY: a free place.
         return unsafe { fail(failure, CallError::failed("there is no such service")) };
@@ -51,11 +52,12 @@ pub(crate) unsafe fn open(
     }
     let found = found.and_then(|provider| {
         let handler = provider.stream().ok_or_else(|| CallError::failed("this service does not stream"))?;
-        let dispatch = Dispatch::begin(routes.point.counter, &routes.point.times)
+        let dispatch = own
+            .begin(routes.point.counter, &routes.point.times)
             .ok_or_else(|| CallError::failed("calls are nested too deeply on this thread"))?;
         Ok((provider, handler, dispatch))
     });
-    let (provider, handler, dispatch) = match found {
+    let (provider, handler, _dispatch) = match found {
         Ok(found) => found,
         // SAFETY: the request is ours to drop; the failure's place is free.
         Err(error) => unsafe {
@@ -63,7 +65,7 @@ pub(crate) unsafe fn open(
             return fail(failure, error);
         },
     };
-    dispatch.runs(provider.seat.number, point);
+    own.runs(provider.crumb());
     let context = trace::stamped(seat.id, 0);
     let mut error = MaybeUninit::uninit();
     let mut inner = MaybeUninit::uninit();

@@ -295,3 +295,7 @@ pub struct SystemPrompt {
 ///
 /// `agent/turn.system-prompt` · fail-open filter, no stages · 5 s for each link · the orchestrator applies it
 pub const SYSTEM_PROMPT: Filter<SystemPrompt> = Filter::fail_open("agent/turn.system-prompt");
+
+/// The figure of [`FIGURES`](transom_plugin_api::hosting::FIGURES) that counts turns that have ended since the plugin started.
+/// By it the host tells what a turn leaves behind.
+pub const TURNS_ENDED: &str = "turns-ended";

@@ -62,21 +62,6 @@ pub trait Surroundings: Send + 'static {
     }
 }
 
-/// Nothing to enter.
-#[derive(Clone, Copy, Debug)]
-pub struct Nothing;
-
-impl Surroundings for Nothing {
-    #[inline]
-    fn around<R>(&self, poll: impl FnOnce() -> R) -> R {
-        poll()
-    }
-
-    fn is_entered(&self) -> bool {
-        false
-    }
-}
-
 struct TaskState<F, S> {
     /// `None` once it was dropped.
     future: Option<Pin<Box<F>>>,
@@ -160,14 +145,13 @@ where
     }
 }
 
-/// Runs a handler in the surroundings that `first` are, and polls its future once; leaves a task behind when it is not
-/// ready, which is polled in `surroundings`.
+/// Runs a handler in its surroundings, and polls its future once; leaves a task behind when it is not ready. `ENTERS` says
+/// what [`is_entered`](Surroundings::is_entered) does, so that where there is nothing to enter nothing is asked.
 ///
 /// # Safety
 /// `out` is a free place for a `T`, `failure` and `pending` are free places, `waker` is valid for the call.
 #[inline(always)]
-pub unsafe fn start<T, F, S>(
-    first: &impl Surroundings,
+pub unsafe fn start<T, F, S, const ENTERS: bool>(
     surroundings: &S,
     handler: impl FnOnce() -> F,
     out: *mut (),
@@ -179,14 +163,13 @@ where
     F: Future<Output: Answer<T>> + Send + 'static,
     S: Surroundings + Clone,
 {
-    let began = guarded(|| {
-        first.around(|| match settled(handler()) {
-            // SAFETY: free places, by this function's contract.
-            Ok(answer) => unsafe { Outcome { out, failure }.write(Poll::Ready(answer.answer())) },
-            // SAFETY: as above; the waker is valid for the call.
-            Err(future) => unsafe { first_poll(surroundings, future, out, failure, waker, pending) },
-        })
-    });
+    let begin = || match settled(handler()) {
+        // SAFETY: free places, by this function's contract.
+        Ok(answer) => unsafe { Outcome { out, failure }.write(Poll::Ready(answer.answer())) },
+        // SAFETY: as above; the waker is valid for the call.
+        Err(future) => unsafe { first_poll(surroundings, future, out, failure, waker, pending) },
+    };
+    let began = guarded(|| if ENTERS { surroundings.around(begin) } else { begin() });
     // SAFETY: after a panic nothing was written.
     began.unwrap_or_else(|panic| unsafe { failed_with(panic, failure) })
 }
@@ -228,9 +211,9 @@ where
         let state = Box::new(TaskState { future: Some(future), surroundings, waker: cache });
         // SAFETY: a free place, by this function's contract.
         unsafe { (*pending).write(raw_task::<T, F, S>(state)) };
-    } else if let Err(panic) = guarded(|| drop(future)) {
-        // What was answered stands, even if the drop of the finished future panicked.
-        drop(panic);
+    } else {
+        // What was answered stands, even if the drop of the finished future panics.
+        swallow_panic(|| drop(future));
     }
     step
 }
@@ -298,14 +281,14 @@ where
             Outcome { out, failure }.write(future.poll(context).map(Answer::answer))
         })
     });
-    polled.unwrap_or_else(|panic| {
-        // SAFETY: a free place, since the panic came before anything was written.
-        unsafe { (*failure).write(panic) };
-        FAILED
-    })
+    // SAFETY: a free place, since the panic came before anything was written.
+    polled.unwrap_or_else(|panic| unsafe { failed_with(panic, failure) })
 }
 
 unsafe extern "C" fn drop_task<F, S: Surroundings>(state: *mut ()) {
     // SAFETY: as above, dropped once.
     unsafe { Box::from_raw(state.cast::<TaskState<F, S>>()) }.end();
 }
+
+#[cfg(test)]
+mod tests;

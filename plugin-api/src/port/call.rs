@@ -9,7 +9,7 @@ use super::event::drop_closure;
 use super::{AboutNames, Seated};
 use crate::abi::host_table::{AsyncHandler, FailurePlace, Handler, NameVisitor};
 use crate::abi::payload::PayloadType;
-use crate::abi::task::{AbiWaker, Begin, Nothing, RawTask, Surroundings, crossing, start};
+use crate::abi::task::{AbiWaker, Begin, RawTask, Surroundings, crossing, start};
 use crate::abi::{RStr, Step};
 use crate::contract::Contract;
 use crate::point::{Service, Sole};
@@ -324,15 +324,8 @@ where
         let state = unsafe { &*state.cast::<ServeState<F>>() };
         // SAFETY: the request is moved over; the context is borrowed for the call.
         let handler = || unsafe { (state.handler)(request.cast::<Req>().read(), *context) };
-        let runtime = &state.runtime;
         // SAFETY: the places are the kernel's, as `AsyncHandler` asks.
-        unsafe {
-            if ENTERS {
-                start::<Reply, _, _>(runtime, runtime, handler, out, failure, waker, pending)
-            } else {
-                start::<Reply, _, _>(&Nothing, runtime, handler, out, failure, waker, pending)
-            }
-        }
+        unsafe { start::<Reply, _, _, ENTERS>(&state.runtime, handler, out, failure, waker, pending) }
     }
     let start = if runtime.is_entered() {
         start_call::<Req, Reply, F, Fut, true>

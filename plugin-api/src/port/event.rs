@@ -233,7 +233,7 @@ where
             (*handler)(Received { raw: event, of: PhantomData }, context)
         };
         // SAFETY: the places are the kernel's, as `AsyncHandler` asks.
-        unsafe { start::<(), _, _>(&state.runtime, &state.runtime, handler, out, failure, waker, pending) }
+        unsafe { start::<(), _, _, true>(&state.runtime, handler, out, failure, waker, pending) }
     }
     let state = QueuedState { handler: Mutex::new(handler), runtime };
     AsyncHandler {

@@ -9,7 +9,7 @@ use super::event::drop_closure;
 use crate::abi::Step;
 use crate::abi::host_table::{AsyncHandler, FailurePlace, Handler};
 use crate::abi::payload::PayloadType;
-use crate::abi::task::{AbiWaker, Nothing, RawTask, Surroundings, crossing, start};
+use crate::abi::task::{AbiWaker, RawTask, Surroundings, crossing, start};
 use crate::contract::Contract;
 use crate::point::Filter;
 use crate::runtime::Runtime;
@@ -137,15 +137,8 @@ where
         let state = unsafe { &*state.cast::<LinkState<F>>() };
         // SAFETY: the value is moved out of its place; the context is borrowed for the call.
         let handler = || unsafe { (state.handler)(value.cast::<T>().read(), *context) };
-        let runtime = &state.runtime;
         // SAFETY: the places are the kernel's, as `AsyncHandler` asks.
-        unsafe {
-            if ENTERS {
-                start::<T, _, _>(runtime, runtime, handler, out, failure, waker, pending)
-            } else {
-                start::<T, _, _>(&Nothing, runtime, handler, out, failure, waker, pending)
-            }
-        }
+        unsafe { start::<T, _, _, ENTERS>(&state.runtime, handler, out, failure, waker, pending) }
     }
     let start =
         if runtime.is_entered() { start_link::<T, F, Fut, true> } else { start_link::<T, F, Fut, false> };

@@ -34,7 +34,8 @@ pub(crate) trait Edges: Send + Sync + 'static {
     fn now_ms(&self) -> i64;
     /// Waits.
     fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send;
-    /// Waits beside what goes on, which does not depend on it.
+    /// Waits beside what goes on, which does not depend on it. Only the clock of a test tells it from [`sleep`](Self::sleep):
+    /// that one jumps to the end of what somebody depends on.
     fn sleep_aside(&self, duration: Duration) -> impl Future<Output = ()> + Send;
     /// Runs something in the background.
     fn spawn(&self, future: impl Future<Output = ()> + Send + 'static);

@@ -13,8 +13,8 @@ use tokio::sync::watch;
 use transom_agent::conversation::{Conversation, Opened, Status, Update};
 use transom_agent::provider::ModelInfo;
 use transom_agent::tool::ToolPrinted;
-use transom_agent::turn::{Closed, Stopped, TurnStatus, Watch};
-use transom_plugin_api::hosting::{Figures, TURNS_ENDED};
+use transom_agent::turn::{Closed, Stopped, TURNS_ENDED, TurnStatus, Watch};
+use transom_plugin_api::hosting::Figures;
 use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{CallError, CallErrorKind, Map, Maybe, Provided, Text};
 

@@ -29,8 +29,10 @@ pub(crate) struct Followed<R: Routes> {
 pub(crate) struct Stream<R: Routes> {
     desk: Arc<Desk<R>>,
     at: At<R::Frames>,
-    /// Until when it may be passed on without a document in between.
+    /// Until when it may be passed on without a document in between, or a while in one place.
     limit: Option<Instant>,
+    /// Since when it is where it is.
+    since: Instant,
     /// How it goes on where it was left; nothing is left without it.
     resume: Option<HttpRequest>,
     /// Pieces that were taken.
@@ -52,7 +54,8 @@ type Reached<F> = (Option<HttpFrame>, F);
 impl<R: Routes> Followed<R> {
     pub(crate) fn new(desk: Arc<Desk<R>>, frames: R::Frames) -> Self {
         let at = At::Frames(frames);
-        let stream = Stream { desk, at, limit: None, resume: None, taken: 0, waits: true };
+        let since = Instant::now();
+        let stream = Stream { desk, at, limit: None, since, resume: None, taken: 0, waits: true };
         Self { stream: Arc::new(Mutex::new(stream)) }
     }
 }
@@ -82,6 +85,7 @@ impl<R: Routes> Stream<R> {
                 At::Frames(frames) => frames.poll_next(context),
                 At::Left => {
                     let Some(request) = self.resume.clone() else { return (Poll::Ready(None), is_new) };
+                    self.limit = None;
                     self.go_on(request);
                     continue;
                 }
@@ -90,13 +94,20 @@ impl<R: Routes> Stream<R> {
                     Poll::Ready(Err(error)) => Poll::Ready(Some(Err(error))),
                     Poll::Ready(Ok((first, frames))) => {
                         self.at = At::Frames(frames);
+                        self.since = Instant::now();
                         let Some(first) = first else { continue };
                         Poll::Ready(Some(Ok(first)))
                     }
                 },
             };
             match polled {
-                Poll::Ready(Some(Ok(HttpFrame::GoOn { request }))) => self.go_on(request),
+                Poll::Ready(Some(Ok(HttpFrame::GoOn { request }))) => {
+                    if self.since.elapsed() > PAUSE {
+                        // It was served for a while, so that this is another time that it is passed on.
+                        self.limit = None;
+                    }
+                    self.go_on(request);
+                }
                 Poll::Ready(Some(Ok(HttpFrame::Resume { request }))) => {
                     is_new |= self.resume.is_none();
                     self.resume = Some(request);
@@ -219,6 +230,25 @@ mod tests {
         let later = fake.frames();
         later.send(head()).unwrap();
         later.send(data(1)).unwrap();
+        assert_eq!(next(&mut followed).await, Some(Ok(Value::from(1))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_in_which_nothing_happens_goes_on_through_every_reload() {
+        const HOUR: Duration = Duration::from_secs(3600);
+        let (sender, frames) = fake_frames();
+        let (fake, mut followed) = followed(frames);
+        fake.stream_further();
+        sender.send(go_on("/further/1")).unwrap();
+        for _ in 0..3 {
+            let idle = fake.frames();
+            idle.send(head()).unwrap();
+            assert!(tokio::time::timeout(HOUR, next(&mut followed)).await.is_err());
+            idle.send(go_on("/further/1")).unwrap();
+        }
+        let last = fake.frames();
+        last.send(head()).unwrap();
+        last.send(data(1)).unwrap();
         assert_eq!(next(&mut followed).await, Some(Ok(Value::from(1))));
     }
 

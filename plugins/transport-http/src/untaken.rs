@@ -7,7 +7,6 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
 use std::time::Duration;
 
-use tokio::task::JoinHandle;
 use transom_plugin_api::sabotage::sabotaged;
 
 /// How often is looked; a stream is left that was not polled between two looks.
@@ -29,12 +28,13 @@ pub(crate) struct Untaken<S> {
 
 struct Watched<S> {
     streams: Vec<(Weak<Mutex<S>>, Option<u64>)>,
-    looking: Option<JoinHandle<()>>,
+    /// Whether somebody looks.
+    looking: bool,
 }
 
 impl<S> Default for Untaken<S> {
     fn default() -> Self {
-        Self { watched: Arc::new(Mutex::new(Watched { streams: Vec::new(), looking: None })) }
+        Self { watched: Arc::new(Mutex::new(Watched { streams: Vec::new(), looking: false })) }
     }
 }
 
@@ -43,9 +43,10 @@ impl<S: Leave> Untaken<S> {
     pub(crate) fn watch(&self, stream: &Arc<Mutex<S>>) {
         let mut watched = lock(&self.watched);
         watched.streams.push((Arc::downgrade(stream), None));
-        if watched.looking.is_none() && !sabotaged("hold-what-nobody-takes") {
+        if !watched.looking && !sabotaged("hold-what-nobody-takes") {
             let all = Arc::downgrade(&self.watched);
-            watched.looking = Some(tokio::spawn(async move {
+            watched.looking = true;
+            tokio::spawn(async move {
                 loop {
                     tokio::time::sleep(LOOK_EVERY).await;
                     let Some(all) = all.upgrade() else { return };
@@ -53,44 +54,39 @@ impl<S: Leave> Untaken<S> {
                         return;
                     }
                 }
-            }));
-        }
-    }
-}
-
-impl<S> Drop for Untaken<S> {
-    fn drop(&mut self) {
-        if let Some(looking) = lock(&self.watched).looking.take() {
-            looking.abort();
+            });
         }
     }
 }
 
 /// Leaves what was not taken since the last look; whether there is anything to look at.
 fn look<S: Leave>(all: &Mutex<Watched<S>>) -> bool {
+    // Dropped behind the lock: with its last holder a stream drops what it goes on with, and that may be who watches it.
+    let mut held = Vec::new();
     let mut watched = lock(all);
     watched.streams.retain_mut(|(stream, seen)| {
         let Some(stream) = stream.upgrade() else { return false };
-        let mut stream = match stream.try_lock() {
-            Ok(stream) => stream,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            // It is polled now.
-            Err(TryLockError::WouldBlock) => {
-                *seen = None;
-                return true;
-            }
-        };
-        let taken = stream.taken();
-        if taken.is_some() && taken == *seen {
-            stream.leave();
-        }
-        *seen = taken;
+        *seen = looked_at(&stream, *seen);
+        held.push(stream);
         true
     });
-    if watched.streams.is_empty() {
-        watched.looking = None;
+    watched.looking = !watched.streams.is_empty();
+    watched.looking
+}
+
+/// Leaves it if as much was taken as was `seen`; how much that is now.
+fn looked_at<S: Leave>(stream: &Mutex<S>, seen: Option<u64>) -> Option<u64> {
+    let mut stream = match stream.try_lock() {
+        Ok(stream) => stream,
+        Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+        // It is polled now.
+        Err(TryLockError::WouldBlock) => return None,
+    };
+    let taken = stream.taken();
+    if taken.is_some() && taken == seen {
+        stream.leave();
     }
-    !watched.streams.is_empty()
+    taken
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -99,6 +95,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::*;
 
     #[derive(Default)]
@@ -145,10 +143,46 @@ mod tests {
         untaken.watch(&stream);
         drop(stream);
         looked_twice().await;
-        assert!(lock(&untaken.watched).looking.is_none());
+        assert!(!lock(&untaken.watched).looking);
         let later = Arc::new(Mutex::new(Played { taken: Some(1), is_left: false }));
         untaken.watch(&later);
         looked_twice().await;
         assert!(lock(&later).is_left, "and somebody looks again");
+    }
+
+    /// A stream that holds who watches it.
+    struct Owner {
+        own: Arc<Untaken<Owner>>,
+        /// Itself, until it is left.
+        holder: Option<Arc<Mutex<Owner>>>,
+        was_free: Arc<AtomicBool>,
+    }
+
+    impl Leave for Owner {
+        fn taken(&self) -> Option<u64> {
+            Some(1)
+        }
+
+        fn leave(&mut self) {
+            self.holder = None;
+        }
+    }
+
+    impl Drop for Owner {
+        fn drop(&mut self) {
+            self.was_free.store(self.own.watched.try_lock().is_ok(), Ordering::SeqCst);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_that_ends_with_a_look_ends_where_nothing_is_locked() {
+        let (untaken, was_free) = (Arc::new(Untaken::default()), Arc::default());
+        let owner = Owner { own: Arc::clone(&untaken), holder: None, was_free: Arc::clone(&was_free) };
+        let stream = Arc::new(Mutex::new(owner));
+        untaken.watch(&stream);
+        lock(&stream).holder = Some(Arc::clone(&stream));
+        drop(stream);
+        looked_twice().await;
+        assert!(was_free.load(Ordering::SeqCst));
     }
 }

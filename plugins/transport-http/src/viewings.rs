@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use axum::body::Bytes;
+use serde::Deserialize;
 use transom_agent::stream::{StreamEnd, StreamEnded};
 use transom_plugin_api::Text;
 use transom_plugin_api::sabotage::sabotaged;
@@ -76,12 +77,10 @@ impl Viewing {
 
     /// It has come to its end.
     pub(crate) fn over(&mut self) {
-        let reason = if self.ends_with("turn-sealed") {
-            StreamEnd::Finished
-        } else if self.ends_with("snapshot-required") {
-            StreamEnd::Behind
-        } else {
-            self.of.leaving.get().cloned().unwrap_or(StreamEnd::Finished)
+        let reason = match self.last_type().as_deref() {
+            Some("turn-sealed") => StreamEnd::Finished,
+            Some("snapshot-required") => StreamEnd::Behind,
+            _ => self.of.leaving.get().cloned().unwrap_or(StreamEnd::Finished),
         };
         self.reason.get_or_insert(reason);
     }
@@ -91,10 +90,16 @@ impl Viewing {
         self.reason.get_or_insert_with(|| self.of.leaving.get().cloned().unwrap_or(StreamEnd::Failed));
     }
 
-    /// Whether the last frame is of that type. Quotes inside of a text are escaped, so that no text looks like it.
-    fn ends_with(&self, kind: &str) -> bool {
-        let wanted = format!("\"type\":\"{kind}\"");
-        self.last.windows(wanted.len()).any(|part| part == wanted.as_bytes())
+    /// The type of the last frame, whatever it has inside of it.
+    fn last_type(&self) -> Option<String> {
+        #[derive(Deserialize)]
+        struct Typed {
+            r#type: String,
+        }
+        // Behind what an event has before it; its end of line is not read.
+        let begin = self.last.iter().position(|byte| *byte == b'{')?;
+        let mut reader = serde_json::Deserializer::from_slice(&self.last[begin..]);
+        Typed::deserialize(&mut reader).ok().map(|typed| typed.r#type)
     }
 }
 
@@ -134,7 +139,7 @@ pub(crate) mod tests {
             ("data: {\"turnId\":\"t\",\"type\":\"turn-sealed\"}\n\n", Viewing::over),
             ("{\"type\":\"snapshot-required\"}\n", Viewing::over),
             (
-                "{\"delta\":\"\\\"type\\\":\\\"snapshot-required\\\"\",\"type\":\"text-delta\"}\n",
+                "id: 0:1:0\ndata: {\"input\":{\"type\":\"snapshot-required\"},\"type\":\"tool-call\"}\n\n",
                 Viewing::over,
             ),
             ("{}\n", Viewing::failed),

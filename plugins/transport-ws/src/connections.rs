@@ -29,7 +29,7 @@ pub(crate) struct Connections {
 /// The place of one connection, held as long as it lasts.
 pub(crate) struct Place {
     _held: OwnedSemaphorePermit,
-    /// What it is told.
+    /// What it is told. Those who are waited for are those who hold one of these.
     pub(crate) leave: watch::Receiver<Leave>,
 }
 
@@ -54,14 +54,14 @@ impl Connections {
     /// Tells all of them to leave, and waits until they have; after `patience` they are cut off.
     pub(crate) async fn dismiss(&self, why: Leave, patience: Duration) {
         self.tell(why);
-        if timeout(patience, self.all_gone()).await.is_err() {
-            let left = self.most as usize - self.free.available_permits();
+        if timeout(patience, self.leave.closed()).await.is_err() {
+            let left = self.count();
             tracing::warn!(
                 "{left} connections were cut off, {} s after they were told to leave",
                 patience.as_secs()
             );
             self.tell(Leave::Now);
-            self.all_gone().await;
+            self.leave.closed().await;
         }
     }
 
@@ -72,10 +72,5 @@ impl Connections {
             *said = why.max(*said);
             later
         });
-    }
-
-    async fn all_gone(&self) {
-        // It fails only when the places are closed, which nobody does.
-        let _ = self.free.acquire_many(self.most).await;
     }
 }

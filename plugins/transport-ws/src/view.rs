@@ -55,7 +55,10 @@ pub(crate) async fn view<C: Conversations>(
         let opened = Instant::now();
         let error = match view.relay(shared, outbox, viewing).await {
             Relayed::Snapshot => return Ok(()),
-            Relayed::TurnSealed | Relayed::Left => continue,
+            Relayed::TurnSealed | Relayed::Left => {
+                limit = None;
+                continue;
+            }
             Relayed::Failed(error) => error,
         };
         let now = Instant::now();

@@ -40,7 +40,6 @@ impl Drop for RawStream {
 }
 
 /// A consumer that polls, on its stack: the producer that it polls puts the item there.
-#[repr(C)]
 pub(super) struct Serving {
     /// Address of the slot whose consumer it is.
     slot: *const (),
@@ -199,7 +198,8 @@ impl<T, F: Future<Output = Result<(), CallError>>, S: Surroundings> StreamState<
                 {
                     *ended = Some(end);
                 }
-                if !serving.is_filled.get() {
+                // What has ended without one from outside has none left, and its consumer is not to be woken any more.
+                if !serving.is_filled.get() && (ended.is_none() || slot.is_outside()) {
                     take(context);
                 }
             })

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 use transom_agent::conversation::Conversation;
-use transom_agent::event::{AgentEventKind, Place};
+use transom_agent::event::AgentEventKind;
 use transom_agent::log::{Append, Entry};
 use transom_agent::message::{Chunk, Message, Role};
 use transom_agent::turn::{AnswerQuestion, Answered, TurnState};
@@ -135,18 +135,14 @@ fn judge(parked: &Parked, request: &AnswerQuestion) -> Result<Option<Answered>, 
         return Ok(None);
     }
     let choices: Vec<String> = question.choices.iter().map(|choice| format!("`{choice}`")).collect();
-    let shown: String = choice.chars().take(40).collect();
+    let shown = admission::shown(choice);
     Err(CallError::invalid_input(format!("`choice` is `{shown}`, expected one of {}", choices.join(", "))))
 }
 
 impl<E: Edges> Turn<E> {
     /// Stores and shows an answer, and tells `told`; goes on when nothing is left to be asked.
     async fn take_answer(self, mut parked: Parked, request: AnswerQuestion, told: Told) {
-        let at = {
-            let mut places = self.claim.places();
-            let (generation, position) = (places.generation(), places.fresh());
-            Place { generation, position, offset: 0, volatile: false }
-        };
+        let at = self.claim.fresh();
         let AnswerQuestion { conversation_id, question_id, choice } = request;
         let chunk = Chunk::Answer { question_id: question_id.clone(), choice: choice.clone() };
         let id = format!("{question_id}a").into();

@@ -70,14 +70,15 @@ impl Activity {
         Some(Quiet { step: state.step, quiet_ms, waits_for })
     }
 
-    /// How long until it is to be looked at again.
+    /// How long until it is to be looked at again: no longer than the bound, since it may move and stop again meanwhile,
+    /// of which nothing wakes whoever waits here.
     fn left(&self, bound_ms: u64, now_ms: i64) -> Duration {
         let state = self.lock();
         if state.waits_for.is_none() {
             return Duration::from_millis(bound_ms);
         }
         let due = state.told.unwrap_or(bound_ms);
-        Duration::from_millis(due.saturating_sub(between(state.last_ms, now_ms)).max(1))
+        Duration::from_millis(due.saturating_sub(between(state.last_ms, now_ms)).clamp(1, bound_ms))
     }
 
     /// Whether it is to be told that it does not move; the next time at twice the quiet.

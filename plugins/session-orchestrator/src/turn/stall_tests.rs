@@ -81,6 +81,31 @@ async fn a_turn_that_moves_again_is_told_once() {
 }
 
 #[tokio::test]
+async fn a_turn_that_stops_again_after_a_long_stall_is_told_as_soon_as_the_first_time() {
+    let scene = scene_with(r#"{"stall_after_s":10}"#);
+    scene.world.clock.stand_still();
+    scene.world.script([Beat::Wait, says("a"), Beat::Hang]);
+    let viewer = scene.start("hi").await;
+    settle().await;
+    for (count, seconds) in [(1, 10), (2, 10), (3, 20), (4, 40)] {
+        pass(&scene, seconds, count).await;
+        settle().await;
+    }
+    // It would be told again after 80 s more, if it had not moved.
+    scene.world.go_on.notify_one();
+    eventually(|| told(&scene).len() == 5).await;
+    for _ in 0..4 {
+        settle().await;
+        scene.world.clock.pass(5_000);
+    }
+    eventually(|| told(&scene).len() == 6).await;
+    let resumed: Vec<bool> = told(&scene).iter().map(|told| told.3).collect();
+    assert_eq!(resumed, [false, false, false, false, true, false]);
+    assert!(scene.stop());
+    rest(&viewer).await;
+}
+
+#[tokio::test]
 async fn a_tool_at_work_is_no_stall() {
     let scene = scene_with(r#"{"stall_after_s":10}"#);
     scene.world.clock.stand_still();

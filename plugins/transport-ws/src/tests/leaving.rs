@@ -16,10 +16,11 @@ async fn who_is_served_by_a_generation_that_is_replaced_is_sent_to_the_next() {
     client.ask(json!({ "type": "echo", "id": 2 })).await;
     let connections = served.connections.clone();
     let dismissed = tokio::spawn(async move { connections.dismiss(Leave::Replaced, DAY).await });
-    // Once it has begun, nobody else is let in.
-    while served.connections.place().is_some() {
-        tokio::task::yield_now().await;
-    }
+    // It is told, and goes on to be counted as the one that it is.
+    let mut place = served.connections.place().expect("there is room");
+    place.leave.wait_for(|leave| *leave == Leave::Replaced).await.expect("it is told");
+    assert_eq!(served.connections.count(), 2);
+    drop(place);
     served.fake().gate.add_permits(1);
     assert_eq!(client.json().await["id"], 1, "what was asked is answered");
     assert_eq!(client.close_code().await, 1012);
