@@ -49,7 +49,9 @@ impl Attendant {
     /// # Errors
     /// When there can be no thread, or no signal can be heard.
     pub(crate) fn start() -> std::io::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        // One thread beside it, so that what is told there is told in order.
+        let runtime = runtime.max_blocking_threads(1).enable_all().build()?;
         let signals = {
             let _entered = runtime.enter();
             Signals::new()?
