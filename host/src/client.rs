@@ -39,7 +39,7 @@ impl Problem {
 
     /// Whether nobody is there who could have known the answer.
     pub(crate) const fn is_away(&self) -> bool {
-        matches!(self.status, None | Some(502 | 503 | 504))
+        matches!(self.status, None | Some(502..=504))
     }
 
     /// Whether the same question may find an answer in a while: the host, or the plugin behind the route, is away.

@@ -69,7 +69,8 @@ fn every_operation_that_the_transport_knows_is_on_the_page() {
     let arms = KNOWN.lines().filter_map(|line| line.trim().strip_prefix('"')?.split_once("\" => "));
     let mut known: Vec<&str> = arms.map(|(name, _)| name).filter(|name| name.starts_with("chat.")).collect();
     let mut listed: Vec<String> = Operation::all().into_iter().map(|operation| operation.name).collect();
-    (known.sort_unstable(), listed.sort_unstable());
+    known.sort_unstable();
+    listed.sort_unstable();
     assert_eq!(listed, known);
 }
 
