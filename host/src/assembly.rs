@@ -1,6 +1,7 @@
 //! An assembly: the plugins of a manifest, found, read, checked and put in order. No code of theirs has run.
 
 mod grants;
+mod serving;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
@@ -15,6 +16,8 @@ use transom_plugin_api::hosting::{self, Attach};
 use transom_plugin_api::plugin::LinkedPlugin;
 use transom_plugin_api::port::Role;
 use transom_plugin_api::sabotage::sabotaged;
+
+pub(crate) use self::serving::who_serves;
 
 use crate::manifest::{self, Fault, Faults, Manifest, PluginEntry, nearest};
 
@@ -79,14 +82,13 @@ impl Assembled {
         self.is_transport() && self.is_at(Role::Calls, HTTP_ROUTE.spec().name)
     }
 
-    /// Whether it serves one of these points.
-    pub(crate) fn serves_one_of(&self, points: &[&str]) -> bool {
-        points.iter().any(|point| self.is_at(Role::Serves, point))
-    }
-
     fn is_at(&self, role: Role, point: &str) -> bool {
-        self.descriptor.ports.iter().any(|port| port.role == role && port.point == point)
+        is_at(&self.descriptor, role, point)
     }
+}
+
+fn is_at(plugin: &Descriptor, role: Role, point: &str) -> bool {
+    plugin.ports.iter().any(|port| port.role == role && port.point == point)
 }
 
 impl std::fmt::Debug for Assembled {
@@ -148,12 +150,8 @@ impl Assembly {
                 "add a `[[plugin]]` table for each, or start without a manifest for the built-in default";
             faults.push(whole(&manifest, "no plugin is listed".to_owned(), help.to_owned()));
         }
-        let inside = linked().unwrap_or_else(|flaw| {
-            faults.push(whole(
-                &manifest,
-                format!("a plugin inside this program is damaged: {flaw}"),
-                flaw.help().to_owned(),
-            ));
+        let inside = inside(&manifest).unwrap_or_else(|fault| {
+            faults.push(fault);
             Vec::new()
         });
         let mut found = Vec::new();
@@ -209,6 +207,14 @@ impl Assembly {
         let plugins = plan.order.iter().filter_map(|id| by_id.remove(id)).collect();
         Ok(Self { manifest, plugins, plan })
     }
+}
+
+/// The plugins inside this program.
+fn inside(manifest: &Manifest) -> Result<Vec<Linked>, Fault> {
+    linked().map_err(|flaw| {
+        let message = format!("a plugin inside this program is damaged: {flaw}");
+        whole(manifest, message, flaw.help().to_owned())
+    })
 }
 
 /// What in the manifest's order does not fit its plugins.

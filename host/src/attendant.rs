@@ -1,5 +1,6 @@
 //! [`Attendant`]: a thread on which no plugin ever runs. It hears signals, answers the control socket and watches for
-//! handlers that do not come back, so all of that works when every other thread is blocked.
+//! handlers that do not come back, so all of that works when every other thread is blocked. It does not write itself
+//! either: standard error may be a pipe that nobody reads.
 
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use transom_kernel::{LongRunning, Watch};
+use transom_plugin_api::sabotage::sabotaged;
 
 use crate::control::{self, Desk};
 use crate::program::{INTERRUPTED, STUCK};
@@ -15,6 +17,9 @@ use crate::terminal::complain;
 
 /// How often it looks at what runs.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// How long the last words of a process may take.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// A handler that runs for longer is told about.
 const LONG: Duration = Duration::from_secs(1);
@@ -27,8 +32,6 @@ pub(crate) struct Duty {
     pub(crate) socket: Option<UnixListenerToBe>,
     /// How long a handler may run until the process ends; `None` for ever.
     pub(crate) watchdog: Option<Duration>,
-    /// How often memory is told in the log; `None` for never.
-    pub(crate) memory_log: Option<Duration>,
 }
 
 /// A socket that is bound and not yet anybody's.
@@ -46,7 +49,9 @@ impl Attendant {
     /// # Errors
     /// When there can be no thread, or no signal can be heard.
     pub(crate) fn start() -> std::io::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        // One thread beside it, so that what is told there is told in order.
+        let runtime = runtime.max_blocking_threads(1).enable_all().build()?;
         let signals = {
             let _entered = runtime.enter();
             Signals::new()?
@@ -80,33 +85,42 @@ async fn hear(mut signals: Signals, interrupted: watch::Sender<u32>) {
         signals.next().await;
         interrupted.send_modify(|count| *count += 1);
         if *interrupted.borrow() > 1 {
-            complain("ended at once; what was under way is lost");
-            std::process::exit(i32::from(INTERRUPTED));
+            end("ended at once; what was under way is lost".to_owned(), INTERRUPTED).await;
         }
     }
 }
 
 async fn serve(given: oneshot::Receiver<Duty>) {
-    let Ok(Duty { desk, socket, watchdog, memory_log }) = given.await else { return };
+    let Ok(Duty { desk, socket, watchdog }) = given.await else { return };
     let socket = socket.and_then(|socket| match UnixListener::from_std(socket) {
         Ok(socket) => Some(socket),
         Err(error) => {
-            tracing::error!("the control socket cannot be used: {error}");
+            beside(move || tracing::error!("the control socket cannot be used: {error}"));
             None
         }
     });
     let watching = watch_handlers(desk.kernel.watch(), watchdog);
-    let (kernel, runtime, figures, memory) =
-        (desk.kernel.clone(), desk.runtime.clone(), desk.figures.clone(), desk.memory.clone());
-    let telling = memory.keep(memory_log, &kernel, &figures, &runtime);
     match socket {
         Some(socket) => {
-            tokio::join!(watching, telling, control::serve(&socket, desk));
+            tokio::join!(watching, control::serve(&socket, desk));
         }
-        None => {
-            tokio::join!(watching, telling);
-        }
+        None => watching.await,
     }
+}
+
+/// Has something told on another thread.
+pub(crate) fn beside(tell: impl FnOnce() + Send + 'static) {
+    if sabotaged("write-on-the-attendant") {
+        return tell();
+    }
+    drop(tokio::task::spawn_blocking(tell));
+}
+
+/// Ends the process with some last words, when they can be said at all.
+async fn end(words: String, code: u8) {
+    let said = tokio::task::spawn_blocking(move || complain(&words));
+    let _ = tokio::time::timeout(LAST_WORDS, said).await;
+    std::process::exit(i32::from(code));
 }
 
 /// Tells about handlers that run for long, and ends the process when one runs for too long.
@@ -122,24 +136,24 @@ async fn watch_handlers(mut watch: Watch, watchdog: Option<Duration>) {
         });
         for one in long {
             let place = (one.thread, one.plugin.clone(), one.point.clone());
+            let millis = one.running_for.as_millis();
             if !told.contains(&place) {
-                tracing::warn!(
-                    plugin = one.plugin,
-                    point = one.point,
-                    "a handler has kept thread {} busy for {} ms and still does",
-                    one.thread,
-                    one.running_for.as_millis()
-                );
+                let (thread, plugin, point) = place.clone();
+                beside(move || {
+                    tracing::warn!(
+                        plugin,
+                        point,
+                        "a handler has kept thread {thread} busy for {millis} ms and still does"
+                    );
+                });
                 told.push(place);
             }
             if watchdog.is_some_and(|limit| one.running_for >= limit) {
-                complain(&format!(
-                    "error: the watchdog ends the host: plugin `{}` has blocked a thread at `{}` for {} ms",
-                    one.plugin,
-                    one.point,
-                    one.running_for.as_millis()
-                ));
-                std::process::exit(i32::from(STUCK));
+                let LongRunning { plugin, point, .. } = one;
+                let words = format!(
+                    "error: the watchdog ends the host: plugin `{plugin}` has blocked a thread at `{point}` for {millis} ms"
+                );
+                end(words, STUCK).await;
             }
         }
     }

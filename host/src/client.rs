@@ -10,7 +10,7 @@ use reqwest::{Method, Response, StatusCode};
 use serde_json::Value;
 use transom_agent::event::Cursor;
 
-pub(crate) use events::{Events, Next, Span, latest_of};
+pub(crate) use events::{Events, Next, PATIENCE as HOST_IS_BACK_WITHIN, Span, latest_of};
 
 /// A host that can be asked.
 #[derive(Clone)]
@@ -37,9 +37,14 @@ impl Problem {
         Self { message, status: None, nobody_there: true }
     }
 
+    /// Whether nobody is there who could have known the answer.
+    pub(crate) const fn is_away(&self) -> bool {
+        matches!(self.status, None | Some(502..=504))
+    }
+
     /// Whether the same question may find an answer in a while: the host, or the plugin behind the route, is away.
     pub(crate) const fn may_pass(&self) -> bool {
-        matches!(self.status, None | Some(404 | 502 | 503 | 504))
+        self.is_away() || matches!(self.status, Some(404))
     }
 }
 

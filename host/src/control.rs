@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
@@ -23,10 +23,11 @@ use transom_plugin_api::CallError;
 use transom_plugin_api::hosting::{PluginState, PluginStatus};
 use transom_plugin_api::sabotage::sabotaged;
 
+use crate::attendant::beside;
 use crate::figures::{Asked, Figures};
 use crate::footprint::Footprint;
 use crate::hampers::Hampers;
-use crate::keeping::{Keeping, refusal};
+use crate::keeping::Keeping;
 use crate::log;
 use crate::memory::MemoryLog;
 use crate::rates::Rates;
@@ -93,11 +94,7 @@ pub(crate) enum Question {
 impl Question {
     /// How long the answer may take; `None` when that is up to what is asked for.
     const fn patience(&self) -> Option<Duration> {
-        if matches!(self, Self::Reload { .. } | Self::Doctor | Self::Backup { .. }) {
-            None
-        } else {
-            Some(PATIENCE)
-        }
+        if matches!(self, Self::Reload { .. } | Self::Doctor) { None } else { Some(PATIENCE) }
     }
 }
 
@@ -181,31 +178,32 @@ impl Clerk {
     }
 
     async fn answer(self: Arc<Self>, mut stream: UnixStream) -> io::Result<()> {
+        let (read, mut write) = stream.split();
         let Ok(_seat) = self.seats.try_acquire() else {
-            let full = json!({ "error": "too many are asking: try again" });
-            return stream.write_all(format!("{full}\n").as_bytes()).await;
+            return say(&mut write, &json!({ "error": "too many are asking: try again" })).await;
         };
         let mut question = String::new();
-        let (read, mut write) = stream.split();
         let mut read = tokio::io::BufReader::new(read.take(LONGEST));
         // Who asks and does not go on must not keep others waiting for long; who has left does not matter.
         tokio::time::timeout(PATIENCE, read.read_line(&mut question)).await.map_err(io::Error::other)??;
-        let answer = match serde_json::from_str(&question) {
-            Err(error) => json!({ "error": format!("the question is not understood: {error}") }),
-            Ok(Question::Backup { path, replace }) => {
-                let Desk { keeping, runtime, .. } = &self.desk;
-                let told = copying::begin(keeping.clone(), runtime, path, replace);
-                return copying::follow(told, read, &mut write).await;
+        match serde_json::from_str(&question) {
+            Err(error) => {
+                let problem = format!("the question is not understood: {error}");
+                say(&mut write, &json!({ "error": problem })).await
             }
-            Ok(question) => self.reply(question).await,
-        };
-        let answer = format!("{answer}\n");
-        tokio::time::timeout(PATIENCE, write.write_all(answer.as_bytes())).await.map_err(io::Error::other)?
+            Ok(question) => self.reply(question, read, &mut write).await,
+        }
     }
 
-    async fn reply(&self, question: Question) -> Value {
+    /// What is long and only for whoever asks is given up when they have left; they leave by saying anything more.
+    async fn reply(
+        &self,
+        question: Question,
+        left: impl AsyncRead + Unpin,
+        write: &mut (impl AsyncWrite + Unpin),
+    ) -> io::Result<()> {
         let Desk { kernel, reloader, runtime, keeping, .. } = &self.desk;
-        match question {
+        let answer = match question {
             Question::Status => self.status().await,
             Question::Quarantine { plugin } => {
                 outcome(kernel.quarantine(&plugin, "the operator asked for it"))
@@ -215,14 +213,13 @@ impl Clerk {
                 levels(kernel, set).unwrap_or_else(|problem| json!({ "error": problem }))
             }
             Question::Doctor => {
-                let keeping = keeping.clone();
-                match runtime.spawn(async move { keeping.examine().await }).await {
-                    Ok(examined) => examined.unwrap_or_else(|error| refusal(&error)),
-                    Err(error) => json!({ "error": error.to_string() }),
-                }
+                let told = copying::begin_examining(keeping.clone(), runtime);
+                return copying::follow(told, left, write).await;
             }
-            // It has more than one answer.
-            Question::Backup { .. } => json!({ "error": "a copy is told line by line" }),
+            Question::Backup { path, replace } => {
+                let told = copying::begin(keeping.clone(), runtime, path, replace);
+                return copying::follow(told, left, write).await;
+            }
             Question::Reload { plugins, drain_ms, dry_run } => {
                 let request = ReloadRequest { plugins, drain: drain_ms.map(Duration::from_millis), dry_run };
                 let reloader = Arc::clone(reloader);
@@ -233,8 +230,15 @@ impl Clerk {
                     Err(error) => json!({ "error": error.to_string() }),
                 }
             }
-        }
+        };
+        say(write, &answer).await
     }
+}
+
+/// Who does not take what is said must not keep others waiting for long.
+async fn say(to: &mut (impl AsyncWrite + Unpin), document: &Value) -> io::Result<()> {
+    let line = format!("{document}\n");
+    tokio::time::timeout(PATIENCE, to.write_all(line.as_bytes())).await.map_err(io::Error::other)?
 }
 
 /// Answers whoever asks.
@@ -244,7 +248,7 @@ pub(crate) async fn serve(socket: &UnixListener, desk: Desk) {
         match socket.accept().await {
             Ok((stream, _)) => drop(tokio::spawn(Arc::clone(&clerk).answer(stream))),
             Err(error) => {
-                tracing::warn!("the control socket: {error}");
+                beside(move || tracing::warn!("the control socket: {error}"));
                 tokio::time::sleep(LOOK_AGAIN).await;
             }
         }

@@ -10,6 +10,8 @@ use tokio::time::{Instant, timeout_at};
 use transom_plugin_api::Caller;
 use transom_plugin_api::hosting;
 
+use crate::attendant::beside;
+
 /// How long plugins have to answer, all of them together.
 const PATIENCE: Duration = Duration::from_millis(500);
 
@@ -35,8 +37,10 @@ impl Figures {
         while let Ok(Some(answered)) = timeout_at(until, asking.join_next()).await {
             match answered {
                 Ok((plugin, Ok(told))) => figures.add(&plugin, told),
-                Ok((plugin, Err(error))) => tracing::debug!("`{plugin}` tells no figures: {error}"),
-                Err(error) => tracing::debug!("a plugin tells no figures: {error}"),
+                Ok((plugin, Err(error))) => {
+                    beside(move || tracing::debug!("`{plugin}` tells no figures: {error}"));
+                }
+                Err(error) => beside(move || tracing::debug!("a plugin tells no figures: {error}")),
             }
         }
         figures

@@ -22,6 +22,7 @@ mod fault;
 mod grants;
 mod keys;
 mod order;
+mod parts;
 mod plugins;
 mod schema;
 mod secrets;
@@ -43,7 +44,7 @@ use serde_json::Value;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use transom_loader::TrustedKey;
 use transom_plugin_api::Secret;
-use transom_plugin_api::settings::Setting;
+use transom_plugin_api::capability::secret_of;
 
 pub use editor::manifest_schema;
 pub use environment::Environment;
@@ -54,6 +55,7 @@ pub(crate) use wording::{listed, nearest};
 
 use fault::Report;
 use order::Order;
+use parts::{Parts, Reader};
 use schema::Schema;
 use tables::{ManifestTable, default_of, schema_of};
 use tree::{Content, Located};
@@ -82,7 +84,12 @@ pub struct Manifest {
     environment: Environment,
     /// Where the values of `host.roots` stand; none when they are the default.
     root_positions: Vec<Position>,
+    /// All of them.
     faults: Vec<Fault>,
+    /// Those in the host's part.
+    own_faults: Vec<Fault>,
+    /// Those in `[secrets]`.
+    secret_faults: Vec<Fault>,
     is_whole: bool,
 }
 
@@ -144,7 +151,8 @@ impl Manifest {
         let schema = schema_of::<ManifestTable>();
         let root_positions = positions_of_roots(&tree);
         let mut reader = Reader { folder, environment: &environment, report: &mut report };
-        let Parts { host, tables, secrets, trusted_keys, order } = reader.split(tree, Schema(&schema));
+        let Parts { host, tables, secrets, trusted_keys, order, own_faults, secret_faults } =
+            reader.split(tree, Schema(&schema));
         let host = host.unwrap_or_else(|| reader.in_folder(default_of()));
         let listed = tables.len();
         let plugins = reader.plugins(tables, Schema(&schema));
@@ -162,14 +170,28 @@ impl Manifest {
             environment,
             root_positions,
             faults,
+            own_faults,
+            secret_faults,
             is_whole,
         })
     }
 
-    /// Lists only these plugins; who is left out has no place in an order either.
+    /// Lists only these plugins. What is wrong with who is left out is forgotten; they have no place in an order either, and a
+    /// secret that none of the others may use need not be there.
     pub(crate) fn keep_only(&mut self, ids: &[String]) {
         self.plugins.retain(|entry| ids.contains(&entry.id));
         self.order = Order::default();
+        let asked = self.plugins.iter().flat_map(|entry| entry.capabilities.iter().flatten());
+        let mut faults = self.own_faults.clone();
+        if asked.into_iter().any(|capability| secret_of(capability).is_some()) {
+            faults.extend_from_slice(&self.secret_faults);
+        }
+        (self.faults, self.is_whole) = (faults, true);
+    }
+
+    /// What is wrong with the host's part, which then says nothing of the host: not even where its data is.
+    pub(crate) fn own_faults(&self) -> Option<Faults> {
+        Faults::of(self.own_faults.clone())
     }
 
     fn sound(self) -> Result<Self, Faults> {
@@ -263,87 +285,6 @@ impl Manifest {
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
-    }
-}
-
-/// Reads the parts of one manifest.
-struct Reader<'a, 'f> {
-    folder: &'a Path,
-    environment: &'a Environment,
-    report: &'a mut Report<'f>,
-}
-
-/// A manifest in its parts, of which the plugins' tables are not read yet.
-struct Parts {
-    /// `None` when there are faults outside of those tables.
-    host: Option<HostSettings>,
-    tables: Vec<Located>,
-    secrets: BTreeMap<String, Secret>,
-    trusted_keys: Option<Vec<TrustedKey>>,
-    order: Order,
-}
-
-impl Reader<'_, '_> {
-    /// The plugins' tables, and the rest unless there are faults in it.
-    fn split(&mut self, mut root: Located, schema: Schema<'_>) -> Parts {
-        let plugins = root.take_if("plugin", |content| matches!(content, Content::List(_)));
-        let tables = plugins.map_or_else(Vec::new, Located::into_items);
-        let mut value = self.check(Subject::Manifest, &root, schema);
-        self.report_secrets(&root);
-        if self.report.count() > 0 {
-            let (secrets, order) = (BTreeMap::new(), Order::default());
-            return Parts { host: None, tables, secrets, trusted_keys: None, order };
-        }
-        let host = match value.get_mut("host").map(Value::take) {
-            Some(host) => self.read(&root, host),
-            None => Some(default_of()),
-        };
-        if let (Some(table), Some(host)) = (root.get("host"), &host) {
-            self.report_unusable(table, host);
-        }
-        Parts {
-            host: host.map(|host| self.in_folder(host)),
-            tables,
-            secrets: self.secrets(&root, &mut value),
-            trusted_keys: self.trusted_keys(&root),
-            order: self.order(&root, &mut value),
-        }
-    }
-
-    fn check(&mut self, subject: Subject, root: &Located, schema: Schema<'_>) -> Value {
-        let (environment, folder) = (self.environment, self.folder);
-        Validator { subject, environment, folder, report: &mut *self.report }.check(root, schema)
-    }
-
-    /// Reads what was checked. An error here means that the schema promises less than the type asks for.
-    fn read<T: Setting>(&mut self, at: &Located, value: Value) -> Option<T> {
-        T::read(value).map_err(|error| self.report.say(at.at, error.to_string(), None)).ok()
-    }
-
-    /// What no schema can say of the host's settings.
-    fn report_unusable(&mut self, table: &Located, host: &HostSettings) {
-        let mut say = |key: &str, problem: String, help: &str| {
-            let at = table.get(key).map_or(table.at, |value| value.at);
-            self.report.say(at, format!("`host.{key}` {problem}"), Some(help.to_owned()));
-        };
-        if let Err(problem) = log_levels(&host.log) {
-            let help = "write `error`, `warn`, `info`, `debug`, `trace` or `off`, or levels by target as in `info,transom_kernel=debug`";
-            say("log", problem, help);
-        }
-        if host.data.as_ref().is_some_and(|data| data.as_os_str().is_empty()) {
-            say("data", "is empty".to_owned(), "name a folder, or leave it out for the user's own");
-        }
-        if host.roots.is_empty() {
-            say("roots", "is empty".to_owned(), "name the folders that agents may work in, or leave it out");
-        }
-        if host.roots.iter().any(|root| root.as_os_str().is_empty()) {
-            say("roots", "has an empty path".to_owned(), "write `.` for the manifest's folder");
-        }
-    }
-
-    fn in_folder(&self, host: HostSettings) -> HostSettings {
-        let roots = host.roots.iter().map(|root| self.folder.join(root)).collect();
-        HostSettings { data: host.data.map(|data| self.folder.join(data)), roots, ..host }
     }
 }
 

@@ -26,8 +26,8 @@ pub(crate) struct Sample {
 struct Difference {
     /// Bytes that are resident more than before; negative when they are less.
     grown_bytes: i64,
-    /// Turns that have ended in between.
-    turns: u64,
+    /// Turns that have ended in between; `None` where one of the two samples does not tell them.
+    turns: Option<u64>,
 }
 
 impl Sample {
@@ -41,11 +41,13 @@ impl Sample {
 
     fn since(&self, before: &Self) -> Difference {
         let before = if sabotaged("compare-with-nothing") { &Self::default() } else { before };
-        let ended = |sample: &Self| sample.figures.sums().get(TURNS_ENDED).copied().unwrap_or_default();
+        let unknown = sabotaged("count-silence-as-nothing").then_some(0);
+        let ended = |sample: &Self| sample.figures.sums().get(TURNS_ENDED).copied().or(unknown);
+        // A plugin that was replaced counts from the beginning.
+        let between = |(now, then): (u64, u64)| now.checked_sub(then).unwrap_or(now);
         Difference {
             grown_bytes: self.resident_bytes.cast_signed().wrapping_sub(before.resident_bytes.cast_signed()),
-            // A plugin that was replaced counts from the beginning.
-            turns: ended(self).checked_sub(ended(before)).unwrap_or_else(|| ended(self)),
+            turns: ended(self).zip(ended(before)).map(between),
         }
     }
 
@@ -53,8 +55,7 @@ impl Sample {
         let mut line = format!("memory: {} MiB resident", self.resident_bytes >> 20);
         if let Some(difference) = difference {
             line += &format!(", {:+} KiB since the last line", difference.grown_bytes / 1024);
-            if let Some(each) = difference.per_turn() {
-                let turns = difference.turns;
+            if let Some((each, turns)) = difference.per_turn().zip(difference.turns) {
                 line += &format!(", {:+} KiB for each of {turns} turns that ended", each / 1024);
             }
         }
@@ -65,7 +66,7 @@ impl Sample {
 
 impl Difference {
     fn per_turn(self) -> Option<i64> {
-        let turns = i64::try_from(self.turns).ok().filter(|turns| *turns > 0)?;
+        let turns = self.turns.and_then(|turns| i64::try_from(turns).ok()).filter(|turns| *turns > 0)?;
         Some(self.grown_bytes / turns)
     }
 
@@ -88,15 +89,10 @@ struct Told {
 }
 
 impl MemoryLog {
-    /// Takes a sample each `period` and tells it; does nothing for ever when there is no period.
-    pub(crate) async fn keep(
-        &self,
-        period: Option<Duration>,
-        kernel: &Kernel,
-        asked: &Asked,
-        runtime: &Handle,
-    ) {
-        let Some(period) = period else { return };
+    /// Takes a sample each `period` and tells it, without end. What is told may have to wait for whoever reads the log, so this
+    /// runs where plugins do.
+    pub(crate) async fn keep(self, period: Duration, kernel: Kernel, asked: Asked, runtime: Handle) {
+        let (kernel, asked, runtime) = (&kernel, &asked, &runtime);
         let mut ticks = interval(period);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // The first is at once, and only there for the next one to be compared with.
@@ -155,15 +151,28 @@ mod tests {
     fn what_has_grown_is_told_for_each_turn_that_has_ended() {
         let ended = |mib, count: u64| sample(mib, json!({ "a": { "turns-ended": count } }));
         let difference = ended(50, 25).since(&ended(40, 5));
-        assert_eq!(difference, Difference { grown_bytes: 10 << 20, turns: 20 });
+        assert_eq!(difference, Difference { grown_bytes: 10 << 20, turns: Some(20) });
         assert_eq!(
             ended(50, 25).line(Some(difference)),
             "memory: 50 MiB resident, +10240 KiB since the last line, +512 KiB for each of 20 turns that ended; \
              3 events in mailboxes, turns-ended 25"
         );
         assert_eq!(ended(39, 5).since(&ended(40, 5)).per_turn(), None);
-        assert_eq!(ended(39, 2).since(&ended(40, 5)).turns, 2, "it counts from the beginning after a reload");
+        assert_eq!(
+            ended(39, 2).since(&ended(40, 5)).turns,
+            Some(2),
+            "it counts from the beginning after a reload"
+        );
         assert_eq!(ended(39, 7).since(&ended(40, 5)).per_turn(), Some(-(1 << 19)));
+    }
+
+    #[test]
+    fn turns_are_compared_only_where_both_samples_tell_them() {
+        let told = |count: u64| sample(40, json!({ "a": { "turns-ended": count } }));
+        let silent = sample(50, json!({ "b": { "viewers": 2 } }));
+        assert_eq!(told(25).since(&silent), Difference { grown_bytes: -10 << 20, turns: None });
+        assert_eq!(silent.since(&told(25)), Difference { grown_bytes: 10 << 20, turns: None });
+        assert_eq!(silent.since(&told(25)).document()["turnsEnded"], Value::Null);
     }
 
     #[test]

@@ -28,6 +28,7 @@ use crate::command::{
 use crate::crash::tell_crashes;
 use crate::data::default_folder;
 use crate::manifest::{Fault, Faults, Manifest};
+use crate::running::Refused;
 use crate::terminal::{complain, lost_output};
 
 /// It did what was asked.
@@ -262,12 +263,22 @@ impl Common {
         format!("transom {words}{}", options.map(option).collect::<String>())
     }
 
-    /// The data folder when there may be no manifest that can be read.
-    pub(crate) fn data_folder_of_host(&self) -> PathBuf {
-        match (&self.data, self.manifest()) {
-            (Some(data), _) => data.clone(),
-            (None, Ok(manifest)) => self.data_folder(&manifest),
-            (None, Err(_)) => default_folder(),
+    /// The data folder of a host that may run already.
+    ///
+    /// # Errors
+    /// When a manifest was named that does not tell: the host of another folder is not the one that is meant.
+    pub(crate) fn data_folder_of_host(&self) -> Result<PathBuf, Refused> {
+        if let Some(data) = &self.data {
+            return Ok(data.clone());
+        }
+        let manifest = self.manifest();
+        let faults = match &manifest {
+            Ok(manifest) => manifest.own_faults(),
+            Err(faults) => Some(faults.clone()),
+        };
+        match faults.filter(|_| self.manifest_was_named() && !sabotaged("guess-the-data-folder")) {
+            Some(faults) => Err(faults.into()),
+            None => Ok(manifest.map_or_else(|_| default_folder(), |manifest| self.data_folder(&manifest))),
         }
     }
 }

@@ -20,9 +20,11 @@ pub use self::outcome::ReloadOutcome;
 use self::difference::Known;
 use crate::assembly::{Assembled, Assembly, Overrides, Source};
 use crate::data::DataFolder;
+use crate::hampers::{self, Hampers};
 use crate::images::{Images, opening};
 use crate::lock::Lock;
 use crate::manifest::{Faults, Manifest};
+use crate::residents::Residents;
 use crate::running::Refused;
 use crate::whereabouts::{Said, Whereabouts};
 
@@ -47,6 +49,8 @@ pub(crate) struct Reloader {
     overrides: Overrides,
     /// Where transports listen, which a reload may change.
     whereabouts: Arc<Whereabouts>,
+    /// What keeps plugins from their work, which another generation has not said.
+    hampers: Arc<Hampers>,
     /// As the host was started with it: what a reload leaves as it was, its own settings, stays different from that.
     manifest: Manifest,
     state: Mutex<State>,
@@ -75,16 +79,24 @@ impl Reloader {
         kernel: Kernel,
         data: &DataFolder,
         overrides: Overrides,
-        whereabouts: Arc<Whereabouts>,
+        residents: &Residents,
         assembly: Assembly,
     ) -> Result<(Self, Vec<PluginToStart>), Refused> {
         let Assembly { manifest, plugins, .. } = assembly;
         let known = plugins.iter().map(Known::of).collect();
         let state = Mutex::new(State { known, images: Images::default() });
         let changing = tokio::sync::Mutex::default();
-        let (images, folders) = (data.images(), data.plugins());
-        let reloader =
-            Self { kernel, images, plugins: folders, overrides, whereabouts, manifest, state, changing };
+        let reloader = Self {
+            kernel,
+            images: data.images(),
+            plugins: data.plugins(),
+            overrides,
+            whereabouts: Arc::clone(residents.whereabouts()),
+            hampers: Arc::clone(residents.hampers()),
+            manifest,
+            state,
+            changing,
+        };
         let opened: Result<Vec<_>, _> =
             plugins.into_iter().map(|plugin| reloader.open(&reloader.manifest, plugin)).collect();
         let starting = opened?;
@@ -265,12 +277,15 @@ impl Reloader {
             opened.into_iter().partition(|plugin| is_changed(&plugin.descriptor.id));
         let terms = request.drain.map_or_else(ReloadTerms::default, |drain| ReloadTerms { drain });
         let said = self.whereabouts.said();
+        let hampered = self.hampers.said();
+        // Before the new generation, which may say something while it starts.
+        changed.iter().for_each(|plugin| self.hampers.forget(&plugin.descriptor.id));
         let reloaded = match self.kernel.reload(changed, &terms).await {
             Ok(report) => report.reloaded,
             Err(error) => {
                 self.note(&error.before, &known);
                 for (id, _) in &difference.changed {
-                    self.take_back(id, &error, &said);
+                    self.take_back(id, &error, (&said, &hampered));
                 }
                 return Err(Refused::Host(error.to_string()));
             }
@@ -280,7 +295,7 @@ impl Reloader {
         if !added.is_empty() {
             let ids: Vec<String> = added.iter().map(|plugin| plugin.descriptor.id.clone()).collect();
             outcome.disabled = self.kernel.start(added, &plan).await.disabled;
-            outcome.disabled.iter().for_each(|(id, _)| self.whereabouts.take_back(id, &[]));
+            outcome.disabled.iter().for_each(|(id, _)| self.forget(id));
             ids.iter().for_each(|id| self.learn(id, &known));
         }
         Ok(())
@@ -316,17 +331,27 @@ impl Reloader {
                 outcome.notes.push(format!("plugin `{id}` was cut off: {doing}"));
             }
             self.settle(id, &Attach::Linked);
-            self.whereabouts.take_back(id, &[]);
+            self.forget(id);
             self.state().known.retain(|known| known.id() != id);
         }
     }
 
-    /// Takes back where a plugin said that it listens, unless it was replaced before `error`.
-    fn take_back(&self, id: &str, error: &ReloadError, said: &[Said]) {
-        let is_down = error.plugin == id && !error.old_runs;
-        if !error.before.iter().any(|reloaded| reloaded.plugin == id) {
-            self.whereabouts.take_back(id, if is_down { &[] } else { said });
+    /// Takes back what a plugin said of itself, unless it was replaced before `error`.
+    fn take_back(&self, id: &str, error: &ReloadError, (said, hampered): (&[Said], &hampers::Said)) {
+        if error.before.iter().any(|reloaded| reloaded.plugin == id) {
+            return;
         }
+        if error.plugin == id && !error.old_runs {
+            return self.forget(id);
+        }
+        self.whereabouts.take_back(id, said);
+        self.hampers.take_back(id, hampered);
+    }
+
+    /// Forgets what a plugin said of itself that does not run any more.
+    fn forget(&self, id: &str) {
+        self.whereabouts.take_back(id, &[]);
+        self.hampers.forget(id);
     }
 
     fn note(&self, reloaded: &[Reloaded], known: &[Known]) {

@@ -39,6 +39,8 @@ pub struct Running {
     stop_deadline: Duration,
     watchdog: Option<Duration>,
     memory_log: Option<Duration>,
+    /// Tells in the log what the process holds.
+    telling: Option<JoinHandle<()>>,
 }
 
 /// Why a host does not run. Nothing of it is left.
@@ -132,7 +134,7 @@ impl Running {
         let plan = plan.clone();
         let whereabouts = Arc::clone(residents.whereabouts());
         let (reloader, starting) =
-            Reloader::of(kernel.clone(), &data, overrides.clone(), Arc::clone(&whereabouts), assembly)?;
+            Reloader::of(kernel.clone(), &data, overrides.clone(), &residents, assembly)?;
         let report = kernel.start(starting, &plan).await;
         let mut running = Self {
             kernel,
@@ -145,6 +147,7 @@ impl Running {
             reloader: Arc::new(reloader),
             watchdog,
             memory_log: memory_log.map(Duration::from_secs),
+            telling: None,
         };
         if let Some((plugin, reason)) = vital.failed(&running.disabled) {
             running.stop().await;
@@ -191,8 +194,8 @@ impl Running {
         self.kernel.plugins().len() - self.disabled.len()
     }
 
-    /// What the attendant is to do for this host.
-    pub(crate) fn duty(&self) -> Duty {
+    /// What the attendant is to do for this host, whose memory is told in the log from now on.
+    pub(crate) fn duty(&mut self) -> Duty {
         let socket = control::bind(self.data.path());
         let socket = socket.inspect_err(|error| {
             let path = self.data.path().display();
@@ -210,7 +213,12 @@ impl Running {
             figures: self.residents.figures().clone(),
             memory: MemoryLog::default(),
         };
-        Duty { desk, socket: socket.ok(), watchdog: self.watchdog, memory_log: self.memory_log }
+        self.telling = self.memory_log.map(|period| {
+            let Desk { memory, kernel, figures, runtime, .. } = &desk;
+            let telling = memory.clone().keep(period, kernel.clone(), figures.clone(), runtime.clone());
+            runtime.spawn(telling)
+        });
+        Duty { desk, socket: socket.ok(), watchdog: self.watchdog }
     }
 
     /// The way to whoever keeps conversations.
@@ -259,9 +267,7 @@ impl Running {
 
     /// Stops everything, within the manifest's deadline.
     pub async fn stop(self) -> StopReport {
-        if let Some(following) = &self.following {
-            following.abort();
-        }
+        [&self.following, &self.telling].into_iter().flatten().for_each(JoinHandle::abort);
         self.residents.announce_stop(self.stop_deadline);
         self.kernel.stop(self.stop_deadline).await
     }

@@ -4,17 +4,14 @@ use serde_json::{Value, json};
 
 use crate::operator::{Operator, Ran};
 
-/// A verdict, where there is somebody to ask.
+/// A verdict.
 #[derive(Debug)]
 pub(crate) enum Doctor {
-    /// Nobody was asked.
+    /// The night broke off before it was asked for.
     NotAsked,
     /// How many conversations were examined, and what is wrong.
     Examined(u64, Vec<String>),
 }
-
-/// The exit code for a command that a program does not know.
-const UNKNOWN: i32 = 2;
 
 impl Doctor {
     /// Asks `transom doctor`.
@@ -36,7 +33,6 @@ impl Doctor {
             Some((faults, conversations)) => {
                 Self::Examined(conversations, faults.iter().map(ToString::to_string).collect())
             }
-            None if *code == Some(UNKNOWN) && errors.contains("unrecognized subcommand") => Self::NotAsked,
             None => Self::Examined(0, vec![format!("no verdict, exit code {code:?}: {said}{errors}")]),
         }
     }
@@ -63,27 +59,17 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(code: i32, said: &str, errors: &str, expected: Option<usize>) {
+    fn check(code: i32, said: &str, errors: &str, expected: usize) {
         let [said, errors] = [said, errors].map(str::to_owned);
         let verdict = Doctor::of(&Ran { what: String::new(), code: Some(code), said, errors });
-        let faults = match &verdict {
-            Doctor::NotAsked => None,
-            Doctor::Examined(_, faults) => Some(faults.len()),
-        };
-        assert_eq!(faults, expected, "{verdict:?}");
+        assert_eq!(verdict.faults().len(), expected, "{verdict:?}");
     }
 
     #[test]
-    fn a_verdict_is_read_whatever_the_exit_code_and_a_missing_doctor_is_none() {
-        check(0, r#"{"conversations":8,"faults":[]}"#, "", Some(0));
-        check(
-            1,
-            r#"{"conversations":8,"faults":[{"projection":"turns"},{"projection":"log"}]}"#,
-            "",
-            Some(2),
-        );
-        check(1, "", "the host cannot be asked", Some(1));
-        check(2, "", "error: unrecognized subcommand 'doctor'", None);
-        check(2, "", "error: something else", Some(1));
+    fn a_verdict_is_read_whatever_the_exit_code_and_none_is_a_fault() {
+        check(0, r#"{"conversations":8,"faults":[]}"#, "", 0);
+        check(1, r#"{"conversations":8,"faults":[{"projection":"turns"},{"projection":"log"}]}"#, "", 2);
+        check(1, "", "the host cannot be asked", 1);
+        check(2, "", "error: unrecognized subcommand 'doctor'", 1);
     }
 }

@@ -10,7 +10,6 @@ use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, pr
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStderr, Command};
-use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::stage::Stage;
@@ -19,8 +18,8 @@ use crate::whereabouts::{Address, Whereabouts};
 /// How long a host may take to be ready, and to end.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What the log says where WebSockets are served.
-const SOCKETS: &str = "WebSockets are served at ws://";
+/// Between two looks where it listens.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// A host that is ready. It is killed when it is dropped, and when this program dies before that.
 #[derive(Debug)]
@@ -44,15 +43,14 @@ impl Host {
         let id = process.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         let pid = id.ok_or("the host has no process")?;
         let leash = leash(pid).map_err(|error| format!("no shell: {error}"))?;
-        let (found, ws) = oneshot::channel();
         let errors = process.stderr.take().ok_or("no standard error")?;
-        let reading = tokio::spawn(keep(errors, stage.host_log(), found));
+        let reading = tokio::spawn(keep(errors, stage.host_log()));
         let output = process.stdout.take().ok_or("no standard output")?;
         let mut lines = BufReader::new(output).lines();
         let ready = async {
             let line = lines.next_line().await.ok().flatten()?;
             let ready: Value = serde_json::from_str(&line).ok()?;
-            Some(Address { http: ready["address"].as_str()?.to_owned(), ws: ws.await.ok()? })
+            Some(Address { http: ready["address"].as_str()?.to_owned(), ws: web_socket(stage).await })
         };
         let address = tokio::time::timeout(PATIENCE, ready).await.ok().flatten();
         let address =
@@ -122,16 +120,29 @@ fn leash(pid: Pid) -> std::io::Result<Child> {
     shell.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true).spawn()
 }
 
-/// Writes what the host says into a file, and tells where it serves WebSockets.
-async fn keep(errors: ChildStderr, path: PathBuf, found: oneshot::Sender<String>) {
-    let mut found = Some(found);
+/// Waits until it serves WebSockets; tells where, without the scheme.
+async fn web_socket(stage: &Stage) -> String {
+    loop {
+        let told = stage.command(&["status", "--json"]).stdin(Stdio::null()).output().await;
+        let told = told.ok().and_then(|told| serde_json::from_slice(&told.stdout).ok());
+        if let Some(address) = told.as_ref().and_then(web_socket_in) {
+            return address.to_owned();
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+fn web_socket_in(status: &Value) -> Option<&str> {
+    let listening = status["host"]["listening"].as_array()?;
+    let sockets = listening.iter().find(|transport| transport["protocol"] == "ws")?;
+    sockets["address"].as_str()?.strip_prefix("ws://")
+}
+
+/// Writes what the host says into a file.
+async fn keep(errors: ChildStderr, path: PathBuf) {
     let Ok(mut file) = OpenOptions::new().create(true).append(true).open(path) else { return };
     let mut lines = BufReader::new(errors).lines();
     while let Ok(Some(line)) = lines.next_line().await {
-        if let (Some((_, address)), true) = (line.split_once(SOCKETS), found.is_some()) {
-            let address = address.split_whitespace().next().unwrap_or_default().to_owned();
-            let _ = found.take().map(|found| found.send(address));
-        }
         let _ = writeln!(file, "{line}");
     }
 }

@@ -66,26 +66,17 @@ impl Stage {
     /// The program with these arguments, in the folder.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
-        command.args(arguments);
-        self.place(&mut command);
-        command
-    }
-
-    /// The host. A file that grows past its limit is an error to it, as on a disk that is full, and not a signal.
-    pub(crate) fn host(&self) -> Command {
-        let mut command = Command::new("sh");
-        command.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]).arg(&self.program);
-        command.args(["up", "--listen", "127.0.0.1:0", "--json"]);
-        self.place(&mut command);
-        command
-    }
-
-    fn place(&self, command: &mut Command) {
-        command.arg("--data").arg(self.path().join("data")).current_dir(self.work());
+        command.args(arguments).arg("--data").arg(self.path().join("data")).current_dir(self.work());
         for name in FOREIGN {
             command.env_remove(name);
         }
         command.env("HOME", self.path().join("home")).kill_on_drop(true);
+        command
+    }
+
+    /// The host.
+    pub(crate) fn host(&self) -> Command {
+        self.command(&["up", "--listen", "127.0.0.1:0", "--json"])
     }
 
     /// Ids of the plugins that are reloaded: all of them.

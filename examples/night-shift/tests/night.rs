@@ -37,6 +37,8 @@ fn a_night_with_two_kills_ten_reloads_a_panic_and_a_full_disk_loses_nothing() {
     assert_eq!(report["kills"].as_array().map(Vec::len), Some(2), "{report:#}");
     assert_eq!((&report["reloads"]["count"], &report["faults"]["quarantines"]), (&10.into(), &1.into()));
     assert!(report["fullDisk"]["refused"].as_u64() >= Some(4), "{report:#}");
+    let doctor = &report["doctor"];
+    assert!(doctor["conversations"].as_u64() >= Some(8) && doctor["faults"] == 0, "{report:#}");
     // What it has told is what the page of a night is made of.
     assert!(
         journal.lines().count() > 10 && report["turns"]["stop"].as_u64() > Some(16),

@@ -11,6 +11,9 @@ use tokio::process::{Child, Command};
 
 use crate::provider::Provider;
 
+/// How long it may take to speak WebSocket.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// A running host.
 pub(crate) struct Host {
     pub(crate) address: String,
@@ -66,6 +69,11 @@ impl Host {
 
     /// Where it speaks WebSocket.
     pub(crate) async fn web_socket(&self) -> String {
+        let found = tokio::time::timeout(PATIENCE, self.find_web_socket()).await;
+        found.expect("it speaks WebSocket")
+    }
+
+    async fn find_web_socket(&self) -> String {
         loop {
             let asked = Command::new(env!("CARGO_BIN_EXE_transom"))
                 .args(["status", "--json"])

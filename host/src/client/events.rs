@@ -12,10 +12,12 @@ use super::seen::Seen;
 use super::{Client, Frames, Problem, path};
 use crate::data::Guest;
 
-/// How long a host that is gone is waited for.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a host that is gone is waited for, by whoever has something to do after that.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 /// Between two looks for it.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// The same when it is gone for long.
+const LOOK_AGAIN_EVERY: Duration = Duration::from_secs(1);
 /// A stream that lasted so long did not break because it was opened.
 const LASTING: Duration = Duration::from_secs(1);
 
@@ -46,6 +48,8 @@ pub(crate) struct Events {
     client: Client,
     /// Where a host is looked for when this one is gone; `None` when there is no other than this one.
     folder: Option<PathBuf>,
+    /// How long a host that is gone is waited for; `None` for as long as it takes.
+    give_up_after: Option<Duration>,
     guest: Option<Guest>,
     conversation: String,
     span: Span,
@@ -60,6 +64,7 @@ pub(crate) struct Events {
 
 /// The time from the break of a stream to the next frame.
 struct Outage {
+    began: Instant,
     /// Until when the host is waited for.
     until: Instant,
     /// What was wrong last.
@@ -73,6 +78,7 @@ impl Events {
     pub(crate) fn of(
         client: Client,
         folder: Option<PathBuf>,
+        give_up_after: Option<Duration>,
         conversation: String,
         span: Span,
         frames: Frames,
@@ -81,6 +87,7 @@ impl Events {
         Self {
             client,
             folder,
+            give_up_after,
             guest: None,
             conversation,
             span,
@@ -93,7 +100,7 @@ impl Events {
         }
     }
 
-    /// What comes next. A host that is gone is waited for, but not for ever.
+    /// What comes next. A host that is gone is waited for, as long as it was said.
     ///
     /// # Errors
     /// Why it cannot go on.
@@ -137,7 +144,7 @@ impl Events {
             ("snapshot-required", Span::Conversation) => {
                 self.frames = None;
                 self.lost_the_place = true;
-                self.outage = Some(Outage::begun("what was missed cannot be shown again", true));
+                self.outage = Some(self.outage("what was missed cannot be shown again", true));
             }
             _ => {}
         }
@@ -154,7 +161,7 @@ impl Events {
                 None
             }
             _ => {
-                self.outage = Some(Outage::begun(problem, false));
+                self.outage = Some(self.outage(problem, false));
                 Some(Next::Broken(problem.to_owned()))
             }
         }
@@ -166,7 +173,7 @@ impl Events {
             let id = &self.conversation;
             return Err(format!("its turn is not known yet; look for it with `transom show {id}`"));
         }
-        let mut outage = self.outage.take().unwrap_or_else(|| Outage::begun("", false));
+        let mut outage = self.outage.take().unwrap_or_else(|| self.outage("", false));
         while Instant::now() < outage.until {
             if outage.is_told {
                 sleep(LOOK_EVERY).await;
@@ -180,13 +187,19 @@ impl Events {
                     return Ok(next);
                 }
                 Err(problem) if problem.may_pass() => {
-                    outage.problem = problem.message;
-                    sleep(LOOK_EVERY).await;
+                    outage.go_on(problem, self.give_up_after.is_none(), Instant::now());
+                    sleep(outage.look_every()).await;
                 }
                 Err(problem) => return Err(problem.message),
             }
         }
         Err(format!("the host did not come back: {}", outage.problem))
+    }
+
+    fn outage(&self, problem: &str, is_told: bool) -> Outage {
+        let now = Instant::now();
+        let until = now + self.give_up_after.unwrap_or(PATIENCE);
+        Outage { began: now, until, problem: problem.to_owned(), is_told }
     }
 
     async fn open(&mut self) -> Result<Frames, Problem> {
@@ -232,8 +245,17 @@ pub(crate) fn latest_of(conversation: &Value) -> Cursor {
 }
 
 impl Outage {
-    fn begun(problem: &str, is_told: bool) -> Self {
-        Self { until: Instant::now() + PATIENCE, problem: problem.to_owned(), is_told }
+    /// There is still a problem. Who waits for as long as it takes has patience with a host that is away, and not with one that
+    /// is there and does not know what is asked for.
+    fn go_on(&mut self, problem: Problem, is_endless: bool, now: Instant) {
+        if is_endless && problem.is_away() && !sabotaged("give-up-who-is-away") {
+            self.until = now + PATIENCE;
+        }
+        self.problem = problem.message;
+    }
+
+    fn look_every(&self) -> Duration {
+        if self.began.elapsed() < PATIENCE { LOOK_EVERY } else { LOOK_AGAIN_EVERY }
     }
 }
 
@@ -244,4 +266,26 @@ fn is_of_transport(frame: &Value) -> bool {
 
 fn text_of<'a>(frame: &'a Value, key: &str) -> &'a str {
     frame[key].as_str().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_waits_for_as_long_as_it_takes_waits_for_a_host_that_is_away_and_not_for_one_that_does_not_know() {
+        let began = Instant::now();
+        let late = began + Duration::from_secs(3600);
+        let waits = |status: Option<u16>, is_endless: bool| {
+            let (until, problem) = (began + PATIENCE, String::new());
+            let mut outage = Outage { began, until, problem, is_told: false };
+            let problem = Problem { message: "away".to_owned(), status, nobody_there: false };
+            outage.go_on(problem, is_endless, late);
+            assert_eq!(outage.problem, "away");
+            outage.until > late
+        };
+        assert!(waits(None, true) && waits(Some(503), true));
+        assert!(!waits(Some(404), true));
+        assert!(!waits(None, false));
+    }
 }

@@ -1,7 +1,7 @@
 //! `transom backup`: a copy of all conversations, made while the host runs or while it does not.
 
 use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::{Pin, pin};
 
 use clap::Args;
@@ -34,13 +34,14 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(common: &Common, arguments: &Arguments) -> Result<u8, Failure> {
     let path = absolute(&arguments.file).map_err(Failure::refused)?;
+    let folder = common.data_folder_of_host()?;
     let mut meter = Meter::new(common.json);
     // Heard from before anything is asked, and until the end.
     let mut interrupted = pin!(interrupted());
     let copied = tokio::select! {
         biased;
         () = &mut interrupted => None,
-        copied = in_host(common, &path, arguments.force, &mut meter) => Some(copied),
+        copied = in_host(&folder, &path, arguments.force, &mut meter) => Some(copied),
     };
     let copied = match copied {
         Some(None) => here(common, &path, arguments.force, interrupted, &mut meter).await?,
@@ -59,13 +60,12 @@ pub(crate) async fn run(common: &Common, arguments: &Arguments) -> Result<u8, Fa
 
 /// Has the running host make the copy; `None` when there is none.
 async fn in_host(
-    common: &Common,
+    folder: &Path,
     path: &str,
     replace: bool,
     meter: &mut Meter,
 ) -> Option<Result<Value, Value>> {
-    let folder = common.data_folder_of_host();
-    ask_for_copy(&folder, path.to_owned(), replace, |bytes, of| meter.show(bytes, of)).await
+    ask_for_copy(folder, path.to_owned(), replace, |bytes, of| meter.show(bytes, of)).await
 }
 
 /// Makes the copy in this process; `None` when that is interrupted.

@@ -15,7 +15,7 @@ use super::conversation::view::View;
 use super::conversation::{Failure, told};
 use super::refuse;
 use crate::assembly::Overrides;
-use crate::client::{Client, Events, Frames, Span};
+use crate::client::{Client, Events, Frames, HOST_IS_BACK_WITHIN, Span};
 use crate::data::{DataError, DataFolder, Guest};
 use crate::log;
 use crate::manifest::Manifest;
@@ -125,7 +125,7 @@ enum Asked {
 /// Finds the host of the data folder, or starts one there. Several who find none at the same time share the one that
 /// the first of them starts.
 async fn reach(common: &Common, give_up: Instant) -> Result<Asked, Refused> {
-    let folder = common.data_folder_of_host();
+    let folder = common.data_folder_of_host()?;
     if let Some(guest) = Guest::of(&folder) {
         return Ok(Asked::Running(guest));
     }
@@ -165,7 +165,7 @@ impl Asked {
 
     /// Where a host is looked for when this one is gone.
     fn folder(&self, common: &Common) -> Option<PathBuf> {
-        matches!(self, Self::Running(_)).then(|| common.data_folder_of_host())
+        matches!(self, Self::Running(_)).then(|| common.data_folder_of_host().ok()).flatten()
     }
 
     /// Shows the answer and says how it ended.
@@ -177,7 +177,8 @@ impl Asked {
             complain(&format!("error: it cannot be opened: {}", failure.message()));
         }
         let folder = self.folder(common);
-        let mut events = Events::of(client.clone(), folder, id.clone(), Span::Turn(None), frames, None);
+        let (patience, span) = (Some(HOST_IS_BACK_WITHIN), Span::Turn(None));
+        let mut events = Events::of(client.clone(), folder, patience, id.clone(), span, frames, None);
         let mut view = View::of_answer(common, arguments.show_reasoning);
         let outcome = tokio::select! {
             // From before the first word on.

@@ -106,7 +106,7 @@ pub(super) struct Host {
 
 /// The host that runs on the data folder.
 pub(super) fn host(common: &Common) -> Result<Host, Failure> {
-    let folder = common.data_folder_of_host();
+    let folder = common.data_folder_of_host()?;
     let Some(guest) = Guest::of(&folder) else {
         let problem = format!("no host runs on the data folder `{}`", folder.display());
         return Err(Failure::failed(problem)

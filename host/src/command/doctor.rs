@@ -11,7 +11,7 @@ use crate::program::{Common, DONE, FAILED};
 use crate::terminal::{counted, shown};
 
 pub(crate) async fn run(common: &Common) -> Result<u8, Failure> {
-    let folder = common.data_folder_of_host();
+    let folder = common.data_folder_of_host()?;
     let mut examined = if is_answered(&folder) {
         ask(&folder, &Question::Doctor).map_err(Failure::failed)?
     } else {

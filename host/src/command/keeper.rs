@@ -1,31 +1,33 @@
 //! The part of a host that keeps conversations, for commands that are asked while no host runs.
 
-use super::check::assembled;
+use transom_plugin_api::sabotage::sabotaged;
+
 use super::conversation::Failure;
-use crate::assembly::Overrides;
+use crate::assembly::{Overrides, who_serves};
 use crate::data::DataFolder;
 use crate::keeping::points;
 use crate::log;
 use crate::program::Common;
-use crate::running::Running;
+use crate::running::{Refused, Running};
 
 /// Starts those plugins of the manifest that keep conversations, and no others: nothing listens, no turn goes on. Nobody else
-/// can run on the data folder meanwhile.
+/// can run on the data folder meanwhile. Only these have to be as they should be: what another plugin needs, such as a key in the
+/// environment, may be missing where an operator's timer runs a command.
 pub(super) async fn start(common: &Common) -> Result<Running, Failure> {
-    let folder = common.data_folder_of_host();
+    let folder = common.data_folder_of_host()?;
     if !folder.is_dir() {
         let problem = format!("there is no data folder `{}`", folder.display());
         return Err(Failure::refused(problem).with_help("name the one that is meant with `--data`"));
     }
-    let assembly = assembled(common).await?;
-    let keepers = assembly.plugins.iter().filter(|plugin| plugin.serves_one_of(&points()));
-    let keepers: Vec<String> = keepers.map(|plugin| plugin.entry.id.clone()).collect();
-    let mut manifest = assembly.manifest;
+    let mut manifest = common.manifest().map_err(Refused::from)?;
+    let keepers = who_serves(&manifest, &points()).map_err(Refused::from)?;
     if keepers.is_empty() {
         let problem = format!("no plugin of {} keeps conversations", manifest.file());
         return Err(Failure::refused(problem).with_help("name the manifest that is meant with `--manifest`"));
     }
-    manifest.keep_only(&keepers);
+    if !sabotaged("mind-every-plugin") {
+        manifest.keep_only(&keepers);
+    }
     let data = DataFolder::hold(&folder).map_err(|error| Failure::failed(error.to_string()))?;
     log::install(&log::Options::quiet(&manifest.host));
     Ok(Running::start(manifest, data, &Overrides::default(), true).await?)

@@ -11,7 +11,11 @@ use crate::running::Refused;
 use crate::terminal::{aside, print, shown};
 
 pub(crate) async fn run(common: &Common) -> u8 {
-    let listed = match running_host(&common.data_folder_of_host()) {
+    let folder = match common.data_folder_of_host() {
+        Ok(folder) => folder,
+        Err(refused) => return refuse(&refused, common.json),
+    };
+    let listed = match running_host(&folder) {
         Some(host) => match Client::new(&host.address).get("/plugins").await {
             Ok(answer) => {
                 if !common.json {

@@ -60,7 +60,8 @@ pub(crate) fn status(common: &Common) -> u8 {
 
 /// The answer of the running host, or the exit code of what was told instead.
 pub(super) fn asked(common: &Common, question: &Question) -> Result<Value, u8> {
-    ask(&common.data_folder_of_host(), question).map_err(|problem| {
+    let folder = common.data_folder_of_host().map_err(|refused| refuse(&refused, common.json))?;
+    ask(&folder, question).map_err(|problem| {
         refuse(&Refused::Host(problem), common.json);
         FAILED
     })

@@ -50,7 +50,7 @@ pub(crate) async fn run(common: &Common, arguments: Arguments) -> u8 {
     };
     let overrides = Overrides { listen: arguments.listen, locked: arguments.locked };
     let starting = Running::start(manifest, data, &overrides, arguments.strict);
-    let running = tokio::select! {
+    let mut running = tokio::select! {
         started = starting => match started {
             Ok(running) => running,
             Err(refused) => return refuse(&refused, common.json),

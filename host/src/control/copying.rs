@@ -1,14 +1,15 @@
-//! A copy that somebody asks for over the control socket: a line whenever it is further, the last one about the whole.
+//! What somebody asks for over the control socket and waits for: a copy, with a line whenever it is further and the last one
+//! about the whole, and an examination, which has one line.
 
 use std::path::Path;
 
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
-use super::{PATIENCE, Question, path_in};
+use super::{PATIENCE, Question, path_in, say};
 use crate::keeping::{Keeping, Step, refusal};
 
 /// Copies where plugins run; what is told ends with the copy. It is given up when nobody listens any more.
@@ -42,11 +43,25 @@ pub(super) fn begin(
     told
 }
 
-/// Tells somebody who asked, until the copy is complete or they have left.
+/// Examines everything where plugins run, and gives it up when nobody listens any more.
+pub(super) fn begin_examining(keeping: Keeping, runtime: &Handle) -> mpsc::Receiver<Value> {
+    let (tell, told) = mpsc::channel(1);
+    runtime.spawn(async move {
+        let examined = tokio::select! {
+            examined = keeping.examine() => examined,
+            () = tell.closed() => return,
+        };
+        // Who has left by now does not miss it.
+        let _ = tell.send(examined.unwrap_or_else(|error| refusal(&error))).await;
+    });
+    told
+}
+
+/// Tells somebody who asked, until there is no more to tell or they have left.
 pub(super) async fn follow(
     mut told: mpsc::Receiver<Value>,
     mut left: impl AsyncRead + Unpin,
-    write: &mut (impl AsyncWriteExt + Unpin),
+    write: &mut (impl AsyncWrite + Unpin),
 ) -> std::io::Result<()> {
     loop {
         let mut byte = [0];
@@ -55,7 +70,7 @@ pub(super) async fn follow(
             _ = left.read(&mut byte) => return Ok(()),
         };
         let Some(document) = document else { return Ok(()) };
-        write.write_all(format!("{document}\n").as_bytes()).await?;
+        say(write, &document).await?;
     }
 }
 

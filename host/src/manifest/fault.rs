@@ -152,6 +152,11 @@ impl<'a> Report<'a> {
         self.faults.len()
     }
 
+    /// Those that were found behind so many others.
+    pub(super) fn behind(&self, count: usize) -> Vec<Fault> {
+        self.faults.iter().skip(count).cloned().collect()
+    }
+
     pub(super) fn into_faults(self) -> Option<Faults> {
         Faults::of(self.faults)
     }

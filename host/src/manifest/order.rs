@@ -7,6 +7,7 @@ use transom_kernel::OperatorOrder;
 
 use super::fault::{Fault, Position};
 use super::grants::positions_in;
+use super::schema::Schema;
 use super::tree::Located;
 use super::wording::nearest;
 use super::{Manifest, Reader};
@@ -19,8 +20,9 @@ pub(super) struct Order {
 }
 
 impl Reader<'_, '_> {
-    pub(super) fn order(&mut self, root: &Located, value: &mut Value) -> Order {
-        let order = value.get_mut("order").map(Value::take);
+    pub(super) fn order(&mut self, root: &Located, schema: Schema<'_>) -> Order {
+        let value = self.sound(root, schema);
+        let order = value.and_then(|mut value| value.get_mut("order").map(Value::take));
         let by_point = order.and_then(|order| self.read(root, order)).unwrap_or_default();
         let entries = root.get("order").map_or(&[][..], Located::entries).iter();
         let places = entries.map(|entry| (entry.key.clone(), (entry.at, positions_in(Some(&entry.value)))));

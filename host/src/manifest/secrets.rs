@@ -8,12 +8,13 @@ use transom_plugin_api::capability::is_secret_name;
 
 use super::Reader;
 use super::environment::is_filled_in;
+use super::schema::Schema;
 use super::tree::{Entry, Located};
 use super::wording::shown;
 
 impl Reader<'_, '_> {
     /// What no schema can say of the secrets. No value is repeated, written or filled in.
-    pub(super) fn report_secrets(&mut self, root: &Located) {
+    fn report_secrets(&mut self, root: &Located) {
         for Entry { key, at, value } in root.get("secrets").map_or(&[][..], Located::entries) {
             if !is_secret_name(key) {
                 let message = format!("{} in `secrets` is no name of a secret", shown(key));
@@ -30,8 +31,13 @@ impl Reader<'_, '_> {
         }
     }
 
-    pub(super) fn secrets(&mut self, root: &Located, value: &mut Value) -> BTreeMap<String, Secret> {
-        let secrets = value.get_mut("secrets").map(Value::take);
+    /// The secrets; none of them when something is wrong with one.
+    pub(super) fn secrets(&mut self, root: &Located, schema: Schema<'_>) -> BTreeMap<String, Secret> {
+        let before = self.report.count();
+        let value = self.sound(root, schema);
+        self.report_secrets(root);
+        let secrets = value.filter(|_| self.report.count() == before);
+        let secrets = secrets.and_then(|mut value| value.get_mut("secrets").map(Value::take));
         secrets.and_then(|secrets| self.read(root, secrets)).unwrap_or_default()
     }
 }

@@ -74,6 +74,15 @@ impl Located {
         Some(entries.remove(index).value)
     }
 
+    /// Takes what stands under `key` out, as a table that has nothing else.
+    pub(super) fn part(&mut self, key: &str) -> Self {
+        let taken = match &mut self.content {
+            Content::Table(entries) => entries.extract_if(.., |entry| entry.key == key).collect(),
+            _ => Vec::new(),
+        };
+        Self { at: self.at, content: Content::Table(taken) }
+    }
+
     /// The items of a list; none for everything else.
     pub(super) fn into_items(self) -> Vec<Self> {
         if let Content::List(items) = self.content { items } else { Vec::new() }

@@ -1,19 +1,25 @@
 //! What an operator can ask of a running host, also of one whose threads are all blocked.
 
+use std::io::{PipeReader, PipeWriter};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
+use tokio::net::unix::pipe;
+use tokio::process::Child;
 
-use super::support::{Host, Manner, Scene, dylib, eventually, linked_and_dylib, text_of, within};
+use super::support::{Client, Host, Manner, Scene, dylib, eventually, linked_and_dylib, text_of, within};
 
 linked_and_dylib![
     the_status_tells_plugins_faults_and_traffic,
     the_status_tells_how_long_what_most_and_what_few_took,
     a_plugin_is_quarantined_and_released_by_the_operator,
     with_every_thread_blocked_the_status_names_who_blocks_them,
+    a_line_about_memory_that_nobody_reads_takes_neither_the_status_nor_signals_away,
+    who_blocks_threads_is_told_where_nobody_reads_the_log,
     figures_and_memory_are_told_and_ends_are_there_after_a_restart,
 ];
 
@@ -21,12 +27,6 @@ fn unruly(manner: Manner, host: &str) -> Scene {
     let source = dylib("unruly").display().to_string();
     let tables = format!("[[plugin]]\nid = \"unruly\"\nsource = \"{source}\"\n");
     Scene::new(manner).with_host(host).with_tables(&tables)
-}
-
-async fn status(scene: &Scene) -> Value {
-    let outcome = scene.run(&["status", "--json"]).await;
-    assert_eq!((outcome.code, outcome.errors.as_str()), (Some(0), ""), "{outcome:?}");
-    serde_json::from_str(&outcome.output).expect("JSON")
 }
 
 fn plugin<'a>(status: &'a Value, id: &str) -> &'a Value {
@@ -39,7 +39,7 @@ async fn the_status_tells_plugins_faults_and_traffic(manner: Manner) {
     let host = scene.start().await;
     host.client.turn("c", "[[say: aye]]").await;
     assert_eq!(host.client.ask("/x/unruly").await.0, 500);
-    let told = status(&scene).await;
+    let told = scene.status().await;
     assert_eq!(
         (&told["host"]["pid"], &told["host"]["address"]),
         (&json!(host.pid()), &json!(host.client.address))
@@ -69,7 +69,7 @@ async fn the_status_tells_plugins_faults_and_traffic(manner: Manner) {
         let read = within("an answer to nonsense", stream.read_to_string(&mut answer)).await;
         assert!(read.is_err() || answer.contains("is not understood"), "{answer}");
     }
-    status(&scene).await;
+    scene.status().await;
     host.stop().await;
     assert!(!socket.exists(), "nobody listens there any more");
     let nobody = scene.run(&["status"]).await;
@@ -85,7 +85,7 @@ async fn the_status_tells_how_long_what_most_and_what_few_took(manner: Manner) {
         for _ in 0..64 {
             host.client.get("/models").await;
         }
-        let points = status(&scene).await["points"].clone();
+        let points = scene.status().await["points"].clone();
         let points = points.as_array().expect("a list");
         points.iter().find(|point| point["timed"].as_u64() > Some(0)).cloned()
     };
@@ -110,7 +110,7 @@ async fn a_plugin_is_quarantined_and_released_by_the_operator(manner: Manner) {
         (Some(0), "plugin `provider-scripted` is quarantined\n")
     );
     assert_eq!(host.client.get("/models").await["models"], json!([]));
-    assert_eq!(plugin(&status(&scene).await, "provider-scripted")["reason"], "the operator asked for it");
+    assert_eq!(plugin(&scene.status().await, "provider-scripted")["reason"], "the operator asked for it");
     let again = scene.run(&["quarantine", "provider-scripted"]).await;
     assert_eq!(again.code, Some(1), "{again:?}");
 
@@ -126,10 +126,10 @@ async fn a_plugin_is_quarantined_and_released_by_the_operator(manner: Manner) {
 }
 
 /// Asks more often for a handler that never comes back than the host has threads.
-fn block(host: &Host) -> Vec<tokio::task::JoinHandle<()>> {
+fn block(client: &Client) -> Vec<tokio::task::JoinHandle<()>> {
     let threads = std::thread::available_parallelism().map_or(8, std::num::NonZero::get);
     let ask = |_| {
-        let client = host.client.clone();
+        let client = client.clone();
         tokio::spawn(async move {
             // It has no answer; the connection ends with the host.
             let _ = client.request(reqwest::Method::GET, "/x/unruly/block").send().await;
@@ -138,12 +138,82 @@ fn block(host: &Host) -> Vec<tokio::task::JoinHandle<()>> {
     (0..threads * 2 + 2).map(ask).collect()
 }
 
+/// Fills a pipe, so that whoever writes to it has to wait.
+fn fill(pipe: PipeWriter) -> OwnedFd {
+    let full = pipe::Sender::from_owned_fd(pipe.into()).expect("a pipe");
+    for length in [4096, 1] {
+        while full.try_write(&vec![b'.'; length]).is_ok() {}
+    }
+    full.into_blocking_fd().expect("as it was")
+}
+
+/// A host whose log nobody reads, and which waits when it writes there.
+struct Unread {
+    host: Child,
+    client: Client,
+    _log: (PipeReader, OwnedFd),
+}
+
+impl Unread {
+    async fn start(scene: &Scene) -> Self {
+        let (unread, log) = std::io::pipe().expect("a pipe");
+        let mut command = scene.command(&["up", "--listen", "127.0.0.1:0", "--json"]);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
+        command.stderr(log.try_clone().expect("another end"));
+        let mut host = command.spawn().expect("the program can be run");
+        let mut lines = BufReader::new(host.stdout.take().expect("it is piped")).lines();
+        let ready = within("the line of a host that is ready", lines.next_line()).await.expect("text");
+        let ready: Value = serde_json::from_str(&ready.expect("a line")).expect("JSON");
+        let client = Client::new(ready["address"].as_str().expect("an address"));
+        Self { host, client, _log: (unread, fill(log)) }
+    }
+
+    /// Orderly it cannot end; the second signal is heard all the same.
+    async fn interrupt(mut self) {
+        let pid = self.host.id().expect("it runs").to_string();
+        let ended = async || {
+            let sent = tokio::process::Command::new("kill").args(["-s", "INT", &pid]).status().await;
+            sent.expect("a command");
+            self.host.try_wait().expect("it is ours")
+        };
+        let ended = eventually("the end of the host", ended, Option::is_some).await;
+        assert_eq!(ended.and_then(|status| status.code()), Some(130));
+    }
+}
+
+async fn a_line_about_memory_that_nobody_reads_takes_neither_the_status_nor_signals_away(manner: Manner) {
+    let scene = unruly(manner, "memory_log_s = 1");
+    let unread = Unread::start(&scene).await;
+    // Meanwhile some of those lines are due.
+    let uptime = async || scene.status().await["host"]["uptimeMs"].as_u64();
+    eventually("some seconds", uptime, |uptime| *uptime > Some(2_500)).await;
+    unread.interrupt().await;
+}
+
+async fn who_blocks_threads_is_told_where_nobody_reads_the_log(manner: Manner) {
+    let scene = unruly(manner, "memory_log_s = 0");
+    let unread = Unread::start(&scene).await;
+    let asking = block(&unread.client);
+    let blocked = |status: &Value| {
+        let running = status["running"].as_array().expect("a list");
+        running.iter().any(|one| one["plugin"] == "unruly")
+    };
+    let since = eventually("who blocks them", async || scene.status().await, blocked).await;
+    let uptime = async || scene.status().await["host"]["uptimeMs"].as_u64();
+    // Meanwhile the line about that is due.
+    let due = since["host"]["uptimeMs"].as_u64().map(|since| since + 2_000);
+    eventually("some seconds", uptime, |uptime| *uptime > due).await;
+    assert!(blocked(&scene.status().await));
+    unread.interrupt().await;
+    asking.into_iter().for_each(|asking| asking.abort());
+}
+
 async fn with_every_thread_blocked_the_status_names_who_blocks_them(manner: Manner) {
     let scene = unruly(manner, "");
     let host = scene.start().await;
-    let asking = block(&host);
+    let asking = block(&host.client);
     let blocked = async || {
-        let running = status(&scene).await["running"].clone();
+        let running = scene.status().await["running"].clone();
         running.as_array().is_some_and(|running| {
             running.iter().any(|one| {
                 one["plugin"] == "unruly"
@@ -171,7 +241,7 @@ async fn the_watchdog_ends_a_host_with_a_blocked_thread() {
     let mut command = scene.command(&["up", "--listen", "127.0.0.1:0", "--json"]);
     command.stdin(Stdio::null());
     let host = Host::start(command).await;
-    let asking = block(&host);
+    let asking = block(&host.client);
     let (ended, errors) = host.ended().await;
     assert_eq!(ended.code(), Some(70), "{errors}");
     let last = errors.lines().last().unwrap_or_default();
@@ -188,7 +258,7 @@ async fn figures_and_memory_are_told_and_ends_are_there_after_a_restart(manner: 
     let scene = Scene::new(manner).with_host("memory_log_s = 1");
     let host = scene.start().await;
     host.client.turn("c", "[[say: aye]]").await;
-    let told = async || status(&scene).await;
+    let told = async || scene.status().await;
     let ended = |told: &Value| told["sums"]["turns-ended"] == 1 && told["sums"]["turns"] == 0;
     let told = eventually("the figures of a turn", told, ended).await;
     assert_eq!(told["figures"]["session-orchestrator"]["stalled"], 0);
@@ -197,7 +267,7 @@ async fn figures_and_memory_are_told_and_ends_are_there_after_a_restart(manner: 
         host.errors().lines().any(|line| line.contains("memory: ") && line.contains("turns-ended 1"))
     };
     eventually("a line about memory", line, |told| *told).await;
-    let told = async || status(&scene).await["host"]["sinceLastMemoryLine"]["grownBytes"].is_i64();
+    let told = async || scene.status().await["host"]["sinceLastMemoryLine"]["grownBytes"].is_i64();
     eventually("the last difference", told, |told| *told).await;
     let shown = scene.run(&["status"]).await;
     assert!(

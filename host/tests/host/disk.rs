@@ -6,7 +6,7 @@ use std::path::Path;
 
 use rustix::fs::{FlockOperation, fcntl_lock};
 use rustix::process::{Pid, Resource, Rlimit, geteuid, prlimit};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::support::{Host, Manner, Scene, eventually, text_of, within};
 
@@ -17,22 +17,12 @@ fn limit_files(host: &Host, bytes: Option<u64>) {
     prlimit(Some(pid), Resource::Fsize, limit).expect("it is ours");
 }
 
-async fn status(scene: &Scene) -> Value {
-    let outcome = scene.run(&["status", "--json"]).await;
-    serde_json::from_str(&outcome.output).unwrap_or_else(|_| panic!("not JSON: {outcome:?}"))
-}
-
 /// What keeps the store from its work, by the status.
 async fn hamper(scene: &Scene) -> Option<String> {
-    let status = status(scene).await;
+    let status = scene.status().await;
     let plugins = status["plugins"].as_array().expect("a list");
     let store = plugins.iter().find(|plugin| plugin["id"] == "conversation-store").expect("it is listed");
     store["hampered"]["by"].as_str().map(str::to_owned)
-}
-
-async fn assert_well(scene: &Scene) {
-    let told = scene.run(&["doctor"]).await;
-    assert!(told.code == Some(0) && told.output.ends_with(", no faults\n"), "{told:?}");
 }
 
 #[tokio::test]
@@ -78,7 +68,7 @@ async fn a_full_disk_ends_turns_with_an_error_and_writing_goes_on_when_there_is_
         "what was refused is not there"
     );
     assert_eq!(hamper(&scene).await, None);
-    assert_well(&scene).await;
+    scene.assert_well().await;
     host.stop().await;
 }
 
@@ -102,7 +92,7 @@ async fn a_lock_of_another_program_holds_writing_up_until_it_is_gone() {
     let frames = within("the turn that waited", chat).await.expect("it goes well");
     assert_eq!(text_of(&frames), "at last");
     assert_eq!(hamper(&scene).await, None);
-    assert_well(&scene).await;
+    scene.assert_well().await;
     host.stop().await;
 }
 
@@ -147,7 +137,7 @@ async fn of_a_file_that_cannot_be_written_everything_is_read_and_nothing_is_ackn
     let host = scene.start().await;
     assert_eq!(text_of(&host.client.turn("c", "[[say: and on]]").await), "and on");
     assert!(!json!(host.client.log("c").await).to_string().contains("cannot-be-written"));
-    assert_well(&scene).await;
+    scene.assert_well().await;
     host.stop().await;
 }
 

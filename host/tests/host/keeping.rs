@@ -12,11 +12,12 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::support::{Client, Manner, Outcome, Scene, eventually, linked_and_dylib, text_of, within};
+use super::support::{Client, Host, Manner, Outcome, Scene, eventually, linked_and_dylib, text_of, within};
 
 linked_and_dylib![
     what_was_acknowledged_before_a_backup_began_is_there_after_a_kill_and_a_restore,
     without_a_host_conversations_are_copied_and_examined_all_the_same,
+    without_a_host_what_other_plugins_need_may_be_missing,
 ];
 
 /// The store's file.
@@ -38,11 +39,6 @@ fn document(outcome: &Outcome, code: i32) -> Value {
 fn complaint(outcome: &Outcome, code: i32) -> &str {
     assert_eq!((outcome.code, outcome.output.as_str()), (Some(code), ""), "{outcome:?}");
     &outcome.errors
-}
-
-async fn assert_well(scene: &Scene) {
-    let told = scene.run(&["doctor"]).await;
-    assert!(told.code == Some(0) && told.output.ends_with(", no faults\n"), "{told:?}");
 }
 
 fn unfinished(scene: &Scene) -> usize {
@@ -118,7 +114,7 @@ async fn what_was_acknowledged_before_a_backup_began_is_there_after_a_kill_and_a
             assert!(log.contains(words), "`{words}` was acknowledged, and is not in the backup");
         }
     }
-    assert_well(&scene).await;
+    scene.assert_well().await;
     assert_eq!(text_of(&host.client.turn("a", "[[say: all well]]").await), "all well");
     host.stop().await;
 }
@@ -155,7 +151,48 @@ async fn without_a_host_conversations_are_copied_and_examined_all_the_same(manne
     assert!(ill.output.starts_with("2 conversations, 1 fault\nconversation `"), "{ill:?}");
     assert!(ill.output.contains("jello") && ill.output.contains("\n  help: "), "{ill:?}");
     restore(&scene, &kept(&scene));
-    assert_well(&scene).await;
+    scene.assert_well().await;
+}
+
+async fn without_a_host_what_other_plugins_need_may_be_missing(manner: Manner) {
+    let scene = Scene::new(manner)
+        .with("provider-openai", "key = \"env:OPENAI_KEY\"\nlist_models = false")
+        .with_tables("[secrets]\nharbour = \"env:HARBOUR_KEY\"\n")
+        .with_variable("OPENAI_KEY", "a key")
+        .with_variable("HARBOUR_KEY", "another");
+    let host = scene.start().await;
+    host.client.turn("c", "[[say: hello]]").await;
+    host.stop().await;
+    let without = async |arguments: &[&str]| {
+        let mut command = scene.command(arguments);
+        command.env_remove("OPENAI_KEY").env_remove("HARBOUR_KEY");
+        Outcome::of(command).await
+    };
+    let refused = without(&["check"]).await;
+    assert!(complaint(&refused, 2).contains("OPENAI_KEY"), "{refused:?}");
+    assert!(refused.errors.contains("HARBOUR_KEY"), "{refused:?}");
+    let copied = without(&["backup", "kept.db"]).await;
+    assert!(copied.code == Some(0) && copied.output.contains(": 1 conversation, "), "{copied:?}");
+    assert_eq!(document(&without(&["doctor", "--json"]).await, 0)["ok"], true);
+}
+
+#[tokio::test]
+async fn a_manifest_that_was_named_and_does_not_tell_where_its_host_is_stands_for_no_other() {
+    let scene = Scene::new(Manner::Linked);
+    // The host of the folder that is meant when nobody names one.
+    let host = Host::start(scene.bare_command(&["up", "--listen", "127.0.0.1:0", "--json"])).await;
+    scene.file("odd.toml", "[host]\nlog_limit = 0\n[[plugin]]\nid = \"conversation-store\"\n");
+    scene.file("torn.toml", "[host\n");
+    for command in [&["backup", "kept.db"][..], &["doctor"], &["status"], &["list"], &["plugins"]] {
+        for manifest in ["typo.toml", "odd.toml", "torn.toml"] {
+            let arguments = [command, &["--manifest", manifest]].concat();
+            let told = Outcome::of(scene.bare_command(&arguments)).await;
+            assert!(complaint(&told, 2).contains(manifest), "{arguments:?}: {told:?}");
+        }
+        let kept = scene.bare_command(command);
+        assert_eq!(Outcome::of(kept).await.code, Some(0), "{command:?}");
+    }
+    host.stop().await;
 }
 
 #[tokio::test]
@@ -234,7 +271,8 @@ async fn stage(scene: &Scene, lines: &[Value]) -> Stage {
             if matches!(stream.read_line(&mut question).await, Ok(1..)) {
                 stream.write_all(said.as_bytes()).await.expect("somebody listens");
                 tell.send(serde_json::from_str(&question).expect("JSON")).await.expect("the test waits");
-                return matches!(stream.read(&mut [0]).await, Ok(0));
+                // Who leaves before having read everything resets the connection.
+                return matches!(stream.read(&mut [0]).await, Ok(0) | Err(_));
             }
         }
     });

@@ -17,11 +17,6 @@ async fn commit(host: &Host, kind: &str) {
     assert_eq!(status, 200, "{answer}");
 }
 
-async fn status(scene: &Scene) -> Value {
-    let outcome = scene.run(&["status", "--json"]).await;
-    serde_json::from_str(&outcome.output).unwrap_or_else(|_| panic!("no JSON: {outcome:?}"))
-}
-
 /// The host still holds a turn.
 async fn check_serves(host: Host) {
     assert_eq!(text_of(&host.client.turn("c", "[[say: unmoved]]").await), "unmoved");
@@ -31,7 +26,7 @@ async fn check_serves(host: Host) {
 #[tokio::test]
 async fn threads_of_a_plugin_are_in_the_sum_that_the_status_tells() {
     let (scene, host) = started().await;
-    let threads = async || status(&scene).await["host"]["threads"].as_u64().expect("a number");
+    let threads = async || scene.status().await["host"]["threads"].as_u64().expect("a number");
     let before = threads().await;
     commit(&host, "threads").await;
     // Some of the host's own may have ended meanwhile; those sixteen do not.
@@ -45,7 +40,7 @@ async fn threads_of_a_plugin_are_in_the_sum_that_the_status_tells() {
 #[tokio::test]
 async fn memory_that_a_plugin_keeps_is_in_the_sum_that_the_status_tells() {
     let (scene, host) = started().await;
-    let resident = async || status(&scene).await["host"]["residentBytes"].as_u64().expect("a number");
+    let resident = async || scene.status().await["host"]["residentBytes"].as_u64().expect("a number");
     let before = resident().await;
     commit(&host, "leak").await;
     let after = resident().await;
@@ -67,7 +62,7 @@ async fn a_background_task_that_never_lets_go_of_its_thread_is_named() {
     let (scene, host) = started().await;
     commit(&host, "task").await;
     let named = async || {
-        let running = status(&scene).await["running"].clone();
+        let running = scene.status().await["running"].clone();
         let is_it = |one: &Value| one["plugin"] == "unruly" && one["point"] == "a background task";
         running.as_array().is_some_and(|running| running.iter().any(is_it))
     };

@@ -6,6 +6,18 @@ use crate::provider::{ReasoningEffort, Usage};
 use crate::turn::{EndReason, TurnState};
 use crate::workspace::DEFAULT_WORKSPACE;
 
+/// Characters that the id of a conversation has at most.
+pub const LONGEST_ID: usize = 128;
+
+/// Whether a conversation may have this id: 1 to [`LONGEST_ID`] characters of `A–Z a–z 0–9 - _ .`, but neither `.` nor `..`.
+#[must_use]
+pub fn is_conversation_id(id: &str) -> bool {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    // A path with nothing but these dots is another path: clients and proxies take them out.
+    let is_path = id == "." || id == "..";
+    (1..=LONGEST_ID).contains(&id.len()) && id.bytes().all(is_allowed) && !is_path
+}
+
 /// What a conversation is doing.
 #[contract(grows)]
 #[derive(Eq)]
@@ -21,7 +33,7 @@ pub enum Status {
 /// What is known about a conversation without reading it.
 #[contract]
 pub struct Conversation {
-    /// Its id, chosen by the client or the runtime: 1 to 128 characters of `A–Z a–z 0–9 - _ .`
+    /// Its id, chosen by the client or the runtime: see [`is_conversation_id`].
     pub id: Text,
     /// Milliseconds since the epoch.
     pub created_at: i64,

@@ -1,28 +1,26 @@
 //! Which ids of conversations and workspaces are accepted.
 
+use transom_agent::conversation::{LONGEST_ID, is_conversation_id};
 use transom_plugin_api::CallError;
 
-const LONGEST: usize = 128;
+use crate::shown::shown;
+
 const ALLOWED: &str = "`A–Z a–z 0–9 - _ .`";
 
 /// Checks an id that came in as `field`.
 pub(crate) fn check_conversation_id(field: &str, id: &str) -> Result<(), CallError> {
+    if is_conversation_id(id) {
+        return Ok(());
+    }
     let length = id.chars().count();
-    if !(1..=LONGEST).contains(&length) {
-        let expected = format!("expected 1 to {LONGEST} of {ALLOWED}");
-        return Err(CallError::invalid_input(format!("`{field}` has {length} characters, {expected}")));
-    }
-    // A path with them is another path: clients and proxies take them out.
-    if id == "." || id == ".." {
-        return Err(CallError::invalid_input(format!("`{field}` is `{id}`, expected more than dots")));
-    }
-    match id.chars().find(|character| !is_allowed(*character)) {
-        Some(other) => {
-            let other = other.escape_debug();
-            Err(CallError::invalid_input(format!("`{field}` contains `{other}`, expected only {ALLOWED}")))
-        }
-        None => Ok(()),
-    }
+    let is_odd = |character: &char| !is_conversation_id(&format!("a{character}"));
+    Err(CallError::invalid_input(if !(1..=LONGEST_ID).contains(&length) {
+        format!("`{field}` has {length} characters, expected 1 to {LONGEST_ID} of {ALLOWED}")
+    } else if let Some(other) = id.chars().find(is_odd) {
+        format!("`{field}` contains `{}`, expected only {ALLOWED}", other.escape_debug())
+    } else {
+        format!("`{field}` is `{id}`, expected more than dots")
+    }))
 }
 
 /// The most bytes of a message's id, and of a turn's; ids that are made from one may be somewhat longer.
@@ -61,13 +59,9 @@ pub(crate) fn check_workspace_id(field: &str, id: &str) -> Result<(), CallError>
     if is_fit {
         return Ok(());
     }
-    let shown: String = id.chars().take(LONGEST_WORKSPACE + 1).collect();
-    let (shown, expected) = (shown.escape_debug(), "expected 1 to 40 of `a–z 0–9`, and hyphens between them");
+    let (shown, expected) =
+        (shown(id, LONGEST_WORKSPACE + 1), "expected 1 to 40 of `a–z 0–9`, and hyphens between them");
     Err(CallError::invalid_input(format!("`{field}` is `{shown}`, {expected}")))
-}
-
-const fn is_allowed(character: char) -> bool {
-    character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | '.')
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ mod identity;
 mod reconcile;
 mod route;
 mod setting;
+mod shown;
 mod status;
 mod store;
 mod title;

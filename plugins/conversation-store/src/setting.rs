@@ -7,6 +7,7 @@ use transom_agent::workspace::DEFAULT_WORKSPACE;
 use transom_plugin_api::{CallError, Json, Maybe, Text};
 
 use crate::identity::check_workspace_id;
+use crate::shown::shown;
 use crate::status;
 use crate::title::plain;
 use crate::word::word_of;
@@ -166,8 +167,7 @@ pub(crate) fn check_absolute(field: &str, value: &str) -> Result<(), CallError> 
     if value.starts_with('/') {
         return Ok(());
     }
-    let shown: String = value.chars().take(80).collect();
-    let shown = shown.escape_debug();
+    let shown = shown(value, 80);
     Err(CallError::invalid_input(format!("`{field}` is `{shown}`, expected an absolute path")))
 }
 

@@ -156,10 +156,7 @@ impl Store {
 
     /// Deletes a conversation: it is gone when this answers, its rows some time later.
     pub(crate) async fn delete(&self, id: &str) -> Result<Deleted, CallError> {
-        let delete = DeleteWrite::prepare(id)?;
-        // What was heard of it goes with the rest.
-        self.keep_stream_ends().await;
-        self.writer.write(delete).await
+        self.writer.write(DeleteWrite::prepare(id)?).await
     }
 
     /// The repaired history of a conversation, or the end of it; empty for an unknown one.
@@ -260,7 +257,8 @@ impl Store {
     pub(crate) async fn keep_stream_ends(&self) {
         let Some(heard) = self.streams.take() else { return };
         if let Err(error) = self.writer.write(heard.clone()).await {
-            tracing::warn!("how streams to viewers ended is not written yet: {error}");
+            // It is tried again each second, and why nothing can be written was told by the writer, once.
+            tracing::debug!("how streams to viewers ended is not written yet: {error}");
             self.streams.give_back(heard);
         }
     }

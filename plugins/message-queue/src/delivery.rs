@@ -207,6 +207,10 @@ impl<E: Edges> Queues<E> {
         let (queues, desk) = (Arc::clone(self), Arc::clone(desk));
         let work: Work = Box::pin(async move {
             queues.edges.sleep(pause).await;
+            // Whoever deletes a conversation takes the rows out and does not tell.
+            if !sabotaged("trust-the-book-behind-a-pause") {
+                desk.forget().await;
+            }
             desk.waited();
             queues.look(&desk, occasion);
         });

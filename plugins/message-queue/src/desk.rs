@@ -139,6 +139,11 @@ impl Desk {
         self.memory().is_waking = false;
     }
 
+    /// Has the next one read what waits anew.
+    pub(crate) async fn forget(&self) {
+        *self.book.lock().await = None;
+    }
+
     /// All is as it should be.
     pub(crate) fn succeeded(&self) {
         self.memory().failures = 0;

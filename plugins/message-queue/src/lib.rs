@@ -39,6 +39,7 @@ mod line;
 mod queues;
 mod routes;
 mod rows;
+mod shown;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
+use transom_agent::conversation::{LONGEST_ID, is_conversation_id};
 use transom_agent::queue::{
     Delivered, Delivery, Enqueue, Enqueued, Queue, QueuedMessage, Requeue, Requeued, Steering, Taken,
 };
@@ -17,9 +18,7 @@ use crate::desk::{Desk, Desks, Starting};
 use crate::edges::{Edges, Work};
 use crate::line::{Batch, Change, Line, Waiting, Way, check_length};
 use crate::rows;
-
-/// Characters a conversation's id may have.
-const ID_LENGTH: usize = 128;
+use crate::shown::shown;
 
 /// The queues of all conversations.
 pub(crate) struct Queues<E> {
@@ -301,15 +300,12 @@ impl<E: Edges> Queues<E> {
 
 /// Refuses an id that no conversation can have.
 fn check_conversation_id(id: &str) -> Result<(), CallError> {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    let is_path = id == "." || id == "..";
-    if (1..=ID_LENGTH).contains(&id.len()) && id.bytes().all(allowed) && !is_path {
+    if is_conversation_id(id) {
         return Ok(());
     }
-    let shown: String = id.chars().take(40).collect();
+    let shown = shown(id, 40);
     Err(CallError::invalid_input(format!(
-        "`conversationId` is `{}`, expected 1 to {ID_LENGTH} characters of `A–Z a–z 0–9 - _ .`",
-        shown.escape_debug()
+        "`conversationId` is `{shown}`, expected 1 to {LONGEST_ID} characters of `A–Z a–z 0–9 - _ .`"
     )))
 }
 

@@ -11,6 +11,7 @@ use transom_plugin_api::{CallError, Maybe, Server, StartError, Text};
 
 use crate::edges::Edges;
 use crate::queues::Queues;
+use crate::shown::shown;
 
 /// Puts the routes on the bus.
 pub(crate) fn register<E: Edges>(
@@ -53,8 +54,7 @@ pub(crate) async fn reword<E: Edges>(
     request: &HttpRequest,
 ) -> Result<HttpReply, CallError> {
     let text = body::reword(&request.body.value())?;
-    let message_id: String = request.param("messageId").chars().take(128).collect();
-    let message_id = message_id.escape_debug();
+    let message_id = shown(request.param("messageId"), 128);
     let changed = queues.change(requeue(request, text.into())).await?;
     if !changed.found {
         return Err(CallError::not_found(format!(

@@ -123,7 +123,7 @@ impl Stage {
             Ok(script) => perform(&script, request, self.pace_ms, self.attempts.count(request)),
             Err(error) => vec![Beat::Send(error)],
         };
-        // When the next beat is due: waits follow one schedule, so that what timers are late by does not add up.
+        // When the next beat is due: waits follow one schedule, so that what timers are late by, up to one wait, does not add up.
         let mut due = self.host.now_ms();
         for beat in beats {
             match beat {
@@ -140,7 +140,9 @@ impl Stage {
         let next = due.saturating_add_unsigned(ms);
         // A clock that was set back makes no pause longer than it was to be.
         let left = u64::try_from(next.saturating_sub(now)).unwrap_or_default().min(ms);
-        self.host.sleep(Duration::from_millis(left)).await;
+        if left > 0 {
+            self.host.sleep(Duration::from_millis(left)).await;
+        }
         next.max(now)
     }
 }

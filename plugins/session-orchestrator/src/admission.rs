@@ -1,27 +1,22 @@
 //! The rules by which the start of a turn is accepted, apart from its folder.
 
+use transom_agent::conversation::{LONGEST_ID, is_conversation_id};
 use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{CallError, Text};
 
 use crate::nearest::nearest;
-
-/// Characters a conversation's id may have.
-const ID_LENGTH: usize = 128;
 
 /// Refuses an id that no conversation can have.
 ///
 /// # Errors
 /// `InvalidInput` with the rule.
 pub(crate) fn check_conversation_id(id: &str) -> Result<(), CallError> {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    // A path with nothing but dots is another path: clients and proxies take them out.
-    let is_path = id == "." || id == "..";
-    if (1..=ID_LENGTH).contains(&id.len()) && id.bytes().all(allowed) && !is_path {
+    if is_conversation_id(id) {
         return Ok(());
     }
     let shown = shown(id);
     Err(CallError::invalid_input(format!(
-        "`conversationId` is `{shown}`, expected 1 to {ID_LENGTH} characters of `A–Z a–z 0–9 - _ .`, and more than dots"
+        "`conversationId` is `{shown}`, expected 1 to {LONGEST_ID} characters of `A–Z a–z 0–9 - _ .`, and more than dots"
     )))
 }
 

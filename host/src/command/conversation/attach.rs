@@ -1,5 +1,7 @@
 //! `transom attach`: a conversation as it goes on.
 
+use std::time::Duration;
+
 use clap::Args;
 use transom_agent::event::Cursor;
 
@@ -25,6 +27,9 @@ pub(crate) struct Arguments {
     /// Show what the model thinks, too
     #[arg(long)]
     show_reasoning: bool,
+    /// Wait no longer than this for a host that is gone [default: until Ctrl-C]
+    #[arg(long, value_name = "SECONDS")]
+    give_up_after: Option<u32>,
 }
 
 fn cursor(text: &str) -> Result<Cursor, String> {
@@ -54,8 +59,10 @@ pub(crate) async fn run(common: &Common, arguments: &Arguments) -> Result<u8, Fa
             false => aside(&line),
         }
     }
-    let folder = Some(common.data_folder_of_host());
-    let mut events = Events::of(host.client.clone(), folder, id.clone(), Span::Conversation, frames, after);
+    let folder = Some(common.data_folder_of_host()?);
+    let patience = arguments.give_up_after.map(|seconds| Duration::from_secs(seconds.into()));
+    let (client, span) = (host.client.clone(), Span::Conversation);
+    let mut events = Events::of(client, folder, patience, id.clone(), span, frames, after);
     drop(host);
     let outcome = tokio::select! {
         // From before the first word on.

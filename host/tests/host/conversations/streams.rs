@@ -111,6 +111,21 @@ async fn a_host_that_stays_away_is_given_up() {
 }
 
 #[tokio::test]
+async fn who_is_attached_gives_a_host_that_stays_away_up_when_that_was_said() {
+    let scene = Scene::new(Manner::Linked);
+    let known = conversation(true);
+    let mut stage = Stage::start(&scene, known, vec![Answer::Broken(begun())]).await;
+    let attach = scene.command(&["attach", "c", "--give-up-after", "1"]);
+    let running = tokio::spawn(Outcome::of(attach));
+    stage.request().await;
+    drop(stage);
+    let outcome = within("the end of it", running).await.expect("it does not panic");
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    assert!(outcome.errors.contains("the host did not come back: the host is gone"), "{outcome:?}");
+    assert_eq!(outcome.errors.matches("waiting for the host").count(), 1, "{outcome:?}");
+}
+
+#[tokio::test]
 async fn what_the_host_refuses_is_not_asked_again() {
     let scene = Scene::new(Manner::Linked);
     let refusal = Answer::Document(400, json!({ "error": "no such cursor" }));

@@ -6,8 +6,11 @@ use super::socket::{Socket, address_of};
 use super::{Held, check_healthy};
 use crate::host::support::{Manner, Scene};
 
-/// The page that lists the operations with their fields; that it is complete is another test's business.
+/// The page that lists the operations with their fields.
 const PAGE: &str = include_str!("../../../../docs/guide/websocket.md");
+
+/// Where the transport tells them apart.
+const KNOWN: &str = include_str!("../../../../plugins/transport-ws/src/asked.rs");
 
 /// An operation, and its fields with whether they may be absent.
 struct Operation {
@@ -59,6 +62,16 @@ async fn ask(socket: &mut Socket, of: &str, fields: &Map<String, Value>, id: &mu
     message.insert("id".to_owned(), json!(*id));
     socket.say(&Value::Object(message).to_string()).await;
     socket.hear_of(&json!(*id)).await
+}
+
+#[test]
+fn every_operation_that_the_transport_knows_is_on_the_page() {
+    let arms = KNOWN.lines().filter_map(|line| line.trim().strip_prefix('"')?.split_once("\" => "));
+    let mut known: Vec<&str> = arms.map(|(name, _)| name).filter(|name| name.starts_with("chat.")).collect();
+    let mut listed: Vec<String> = Operation::all().into_iter().map(|operation| operation.name).collect();
+    known.sort_unstable();
+    listed.sort_unstable();
+    assert_eq!(listed, known);
 }
 
 #[tokio::test]

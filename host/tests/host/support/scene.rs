@@ -5,6 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::fmt::Write;
 use std::path::PathBuf;
 
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::Command;
 
@@ -181,6 +182,19 @@ impl Scene {
     /// Starts a host on a port of its own and waits until it is ready.
     pub(crate) async fn start(&self) -> Host {
         Host::start(self.command(&["up", "--listen", "127.0.0.1:0", "--json"])).await
+    }
+
+    /// What the host that runs here tells of itself.
+    pub(crate) async fn status(&self) -> Value {
+        let outcome = self.run(&["status", "--json"]).await;
+        assert_eq!((outcome.code, outcome.errors.as_str()), (Some(0), ""), "{outcome:?}");
+        serde_json::from_str(&outcome.output).unwrap_or_else(|_| panic!("not JSON: {outcome:?}"))
+    }
+
+    /// Has all conversations examined, with the host that runs here or without one.
+    pub(crate) async fn assert_well(&self) {
+        let told = self.run(&["doctor"]).await;
+        assert!(told.code == Some(0) && told.output.ends_with(", no faults\n"), "{told:?}");
     }
 
     fn manifest(&self) -> String {

@@ -4,6 +4,8 @@ use serde_json::{Map, Value};
 use transom_agent::reach::HttpRequest;
 use transom_plugin_api::CallError;
 
+use crate::shown::shown;
+
 /// The fields of a body.
 pub(super) struct Body(Map<String, Value>);
 
@@ -22,11 +24,10 @@ impl Body {
         match unknown {
             None => Ok(Self(fields)),
             Some(unknown) => {
-                let shown: String = unknown.chars().take(40).collect();
                 let names: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
                 let expected =
                     if known.is_empty() { "none".to_owned() } else { format!("only {}", names.join(", ")) };
-                let shown = shown.escape_debug();
+                let shown = shown(unknown, 40);
                 Err(CallError::invalid_input(format!("the body contains `{shown}`, expected {expected}")))
             }
         }

@@ -6,6 +6,7 @@ use transom_agent::log::Read;
 use transom_plugin_api::{CallError, List, Map, Text};
 
 use crate::identity::{check_conversation_id, check_workspace_id};
+use crate::shown::shown;
 use crate::status;
 use crate::store::diagnostics::Lately;
 
@@ -85,7 +86,7 @@ fn flag(query: &Map<Text>, key: &str) -> Result<bool, CallError> {
         None | Some("false" | "0") => Ok(false),
         Some("" | "true" | "1") => Ok(true),
         Some(text) => {
-            let text = shown(text);
+            let text = shown(text, 80);
             Err(CallError::invalid_input(format!("`{key}` is `{text}`, expected `true` or `false`")))
         }
     }
@@ -117,27 +118,20 @@ fn number(query: &Map<Text>, key: &str, least: i64) -> Result<Option<i64>, CallE
     number.map(Some).ok_or_else(|| {
         if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<i64>().is_err()
         {
-            let text = shown(text);
+            let text = shown(text, 80);
             return CallError::invalid_input(format!(
                 "`{key}` is `{text}`, which is too large, expected at most {}",
                 i64::MAX
             ));
         }
-        let text = shown(text);
+        let text = shown(text, 80);
         CallError::invalid_input(format!("`{key}` is `{text}`, expected a whole number, {least} or more"))
     })
 }
 
 /// At most eight names.
 fn quoted<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    names.take(8).map(|name| format!("`{}`", shown(name))).collect::<Vec<_>>().join(", ")
-}
-
-/// What somebody wrote that may be anything: its beginning, with what no line should hold escaped.
-pub(super) fn shown(text: &str) -> String {
-    const SHOWN: usize = 80;
-    let cut: String = text.chars().take(SHOWN).collect();
-    cut.escape_debug().to_string()
+    names.take(8).map(|name| format!("`{}`", shown(name, 80))).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

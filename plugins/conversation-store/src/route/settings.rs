@@ -12,8 +12,8 @@ use transom_plugin_api::{CallError, Maybe, StartError, Text};
 use super::Routes;
 use super::body::Body;
 use super::conversations::id_of;
-use super::query::shown;
 use super::schema::{giving, object, taking};
+use crate::shown::shown;
 use crate::store::Store;
 use crate::word::{of_word, word_of};
 
@@ -82,7 +82,8 @@ fn serve_effort(routes: &Routes<'_>) -> Result<(), StartError> {
 fn effort(body: &Body) -> Result<ReasoningEffort, CallError> {
     let word = body.words("reasoningEffort")?;
     of_word(&word).filter(|effort| EFFORTS.contains(effort)).ok_or_else(|| {
-        let (word, known) = (shown(&word), EFFORTS.each_ref().map(|effort| format!("`{}`", word_of(effort))));
+        let (word, known) =
+            (shown(&word, 80), EFFORTS.each_ref().map(|effort| format!("`{}`", word_of(effort))));
         CallError::invalid_input(format!(
             "`reasoningEffort` is `{word}`, expected one of {}",
             known.join(", ")

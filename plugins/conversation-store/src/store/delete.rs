@@ -54,7 +54,15 @@ impl Write for DeleteWrite {
 fn forget_what_plugins_remember(connection: &Connection, id: &str) -> rusqlite::Result<usize> {
     // `0` is what follows `/`, so that these are the keys that begin with the id and a stroke.
     let (first, behind) = (format!("c/{id}/"), format!("c/{id}0"));
-    connection.execute("DELETE FROM storage WHERE key >= ?1 AND key < ?2", (first, behind))
+    // From one plugin to the next, since rows stand in the order of plugins first: not every row is looked at.
+    let sql = "WITH RECURSIVE known(plugin) AS (
+                   SELECT min(plugin) FROM storage
+                   UNION ALL
+                   SELECT (SELECT min(plugin) FROM storage WHERE plugin > known.plugin) FROM known
+                   WHERE known.plugin IS NOT NULL
+               )
+               DELETE FROM storage WHERE plugin IN (SELECT plugin FROM known) AND key >= ?1 AND key < ?2";
+    connection.prepare_cached(sql)?.execute((first, behind))
 }
 
 /// Takes some rows of deleted conversations out. Answers whether there may be more.

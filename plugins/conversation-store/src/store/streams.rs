@@ -11,9 +11,10 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use transom_agent::stream::StreamEnded;
 use transom_plugin_api::sabotage::sabotaged;
-use transom_plugin_api::{CallError, Map};
+use transom_plugin_api::{CallError, Map, Text};
 
 use super::changed::Changed;
+use super::conversations;
 use super::diagnostics::Lately;
 use super::ends::{self, OWN, Of, Total};
 use super::failure::Failure;
@@ -108,19 +109,25 @@ impl Write for StreamsWrite {
     type Answer = ();
 
     fn apply(&self, connection: &Connection, _: &mut Changed) -> Result<(), Failure> {
-        let Some(now) = self.streams.back().map(|stream| stream.ended_at) else { return Ok(()) };
+        let Some(first) = self.streams.front().map(|stream| stream.ended_at) else { return Ok(()) };
         if sabotaged("count-streams-in-memory") {
             return Ok(());
         }
         for (reason, more) in &self.counts {
-            ends::count(connection, Of::Streams, reason, *more, now)?;
+            ends::count(connection, Of::Streams, reason, *more, first)?;
         }
         let ended = counted(&ends::total(connection, Of::Streams)?);
         let keep = "INSERT INTO storage (plugin, key, value) VALUES (?1, ?2, ?3)
                     ON CONFLICT (plugin, key) DO UPDATE SET value = ?3";
         let mut keep = connection.prepare_cached(keep)?;
         for (stream, back) in self.streams.iter().rev().zip(1..) {
-            let document = serde_json::to_string(stream).map_err(CallError::from)?;
+            let mut stream = stream.clone();
+            let is_known = conversations::find(connection, &stream.ended.conversation_id)?.is_some();
+            if !is_known && !sabotaged("name-what-was-deleted") {
+                // Nothing is told of what was deleted. The row is there all the same, since its place follows from the count.
+                stream.ended.conversation_id = Text::default();
+            }
+            let document = serde_json::to_string(&stream).map_err(CallError::from)?;
             keep.execute((OWN, place(ended, back), document))?;
         }
         Ok(())
@@ -163,7 +170,8 @@ fn known(connection: &Connection, ended: u64) -> rusqlite::Result<Vec<EndedStrea
 
 /// Forgets those of a conversation, one by one; they stay counted.
 pub(crate) fn forget(connection: &Connection, conversation: &str) -> rusqlite::Result<usize> {
+    // A row that is no JSON is nobody's, and must not keep any conversation from being deleted.
     let sql = "DELETE FROM storage WHERE plugin = ?1 AND key >= 'last-streams/' AND key < 'last-streams0'
-               AND json_extract(value, '$.conversationId') = ?2";
-    connection.execute(sql, (OWN, conversation))
+               AND CASE WHEN json_valid(value) THEN json_extract(value, '$.conversationId') = ?2 END";
+    connection.prepare_cached(sql)?.execute((OWN, conversation))
 }

@@ -4,6 +4,8 @@ use serde_json::{Map, Value, json};
 use transom_agent::queue::{Delivery, Enqueue};
 use transom_plugin_api::{CallError, Maybe, Text};
 
+use crate::shown::shown;
+
 /// Name, whether it must be there, and what it says.
 pub(crate) type Field = (&'static str, bool, &'static str);
 
@@ -68,10 +70,7 @@ pub(crate) fn none(body: &Value) -> Result<(), CallError> {
         Value::Null => Ok(()),
         Value::Object(fields) => match fields.keys().next() {
             None => Ok(()),
-            Some(unknown) => {
-                let shown: String = unknown.chars().take(40).collect();
-                refused(format!("field `{}` is unknown; none is known", shown.escape_debug()))
-            }
+            Some(unknown) => refused(format!("field `{}` is unknown; none is known", shown(unknown, 40))),
         },
         other => refused(format!("the body is {}, expected none", kind_of(other))),
     }
@@ -84,8 +83,7 @@ fn check_fields(body: &Value, known: &[Field]) -> Result<(), CallError> {
     match fields.keys().find(|name| known.iter().all(|field| field.0 != name.as_str())) {
         Some(unknown) => {
             let known: Vec<String> = known.iter().map(|field| format!("`{}`", field.0)).collect();
-            let shown: String = unknown.chars().take(40).collect();
-            refused(format!("field `{}` is unknown; known are {}", shown.escape_debug(), known.join(", ")))
+            refused(format!("field `{}` is unknown; known are {}", shown(unknown, 40), known.join(", ")))
         }
         None => Ok(()),
     }
@@ -104,8 +102,7 @@ fn delivery(body: &Value) -> Result<Delivery, CallError> {
         None | Some("queue") => Ok(Delivery::Queue),
         Some("steer") => Ok(Delivery::Steer),
         Some(other) => {
-            let shown: String = other.chars().take(40).collect();
-            refused(format!("field `delivery` is `{}`, expected `queue` or `steer`", shown.escape_debug()))
+            refused(format!("field `delivery` is `{}`, expected `queue` or `steer`", shown(other, 40)))
         }
     }
 }
@@ -115,10 +112,9 @@ fn workspace(body: &Value) -> Result<Maybe<Text>, CallError> {
     let is_word =
         |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     if id.len() > WORKSPACE_LENGTH || !id.split('-').all(is_word) {
-        let shown: String = id.chars().take(40).collect();
         return refused(format!(
             "field `workspaceId` is `{}`, expected 1 to {WORKSPACE_LENGTH} of `a–z 0–9`, and hyphens between them",
-            shown.escape_debug()
+            shown(id, 40)
         ));
     }
     Ok(Text::from(id).into())

@@ -3,6 +3,7 @@
 use transom_agent::stream::{StreamEnd, StreamEnded};
 use transom_agent::turn::EndReason;
 
+use super::super::ends::OWN;
 use super::scripts::*;
 use super::*;
 
@@ -31,6 +32,9 @@ async fn turns(store: &Store) -> serde_json::Value {
 async fn streams_stay_counted_by_reason_and_the_last_are_told_newest_first() {
     let folder = folder();
     let store = open(folder.path());
+    for id in ["c", "d"] {
+        store.append(beginning(id, "t", 1)).await.expect("it begins");
+    }
     assert_eq!(streams(&store, 9).await["total"], serde_json::json!({"since": null, "counts": {}}));
     for reason in [StreamEnd::Finished, StreamEnd::ClientGone, StreamEnd::Finished] {
         store.stream_ended(ended("c", reason));
@@ -47,7 +51,11 @@ async fn streams_stay_counted_by_reason_and_the_last_are_told_newest_first() {
     let told = streams(&store, 2).await;
     let counts = serde_json::json!({"client-gone": 1, "finished": 2, "idle": 1});
     assert_eq!((&told["counts"], &told["total"]["counts"]), (&counts, &counts));
-    assert!(told["total"]["since"].is_i64());
+    let all = streams(&store, 9).await;
+    assert_eq!(
+        (all["streams"].as_array().map(Vec::len), &told["total"]["since"]),
+        (Some(4), &all["streams"][3]["endedAt"])
+    );
     let [last, before] = &told["streams"].as_array().expect("a list")[..] else { panic!("two: {told}") };
     assert_eq!((&last["reason"], &last["conversationId"]), (&"idle".into(), &"d".into()));
     assert_eq!(
@@ -61,7 +69,7 @@ async fn five_hundred_are_told_one_by_one_and_all_of_them_are_counted() {
     let folder = folder();
     let store = open(folder.path());
     for number in 0..1_203 {
-        store.stream_ended(ended(&format!("c{number}"), StreamEnd::Finished));
+        store.stream_ended(StreamEnded { frames: number, ..ended("c", StreamEnd::Finished) });
         if number % 100 == 0 || number == 1_202 {
             store.keep_stream_ends().await;
         }
@@ -69,9 +77,9 @@ async fn five_hundred_are_told_one_by_one_and_all_of_them_are_counted() {
     let told = streams(&store, 500).await;
     let known = told["streams"].as_array().expect("a list");
     assert_eq!((known.len(), &told["total"]["counts"]["finished"]), (500, &1_203.into()));
-    let ids: Vec<_> = known.iter().filter_map(|stream| stream["conversationId"].as_str()).collect();
-    let expected: Vec<String> = (703..1_203).rev().map(|number| format!("c{number}")).collect();
-    assert_eq!(ids, expected);
+    let frames: Vec<_> = known.iter().filter_map(|stream| stream["frames"].as_u64()).collect();
+    let expected: Vec<u64> = (703..1_203).rev().collect();
+    assert_eq!(frames, expected);
 }
 
 #[tokio::test]
@@ -80,17 +88,24 @@ async fn a_deleted_conversation_is_told_of_no_more_and_stays_counted() {
     let store = open(folder.path());
     store.append(beginning("c", "t", 1)).await.expect("it begins");
     store.append(ending("c", "t", 3, EndReason::Stop)).await.expect("it ends");
+    store.append(beginning("d", "u", 1)).await.expect("it begins");
     for id in ["c", "d"] {
         store.stream_ended(ended(id, StreamEnd::Finished));
     }
+    store.keep_stream_ends().await;
+    // Somebody may have written there what is no JSON.
+    let torn = "INSERT INTO storage (plugin, key, value) VALUES (?1, 'last-streams/499', 'torn')";
+    let connection = Connection::open(folder.path().join("conversations.db")).expect("a file");
+    connection.execute(torn, [OWN]).expect("written");
+    // This one is heard before, and that one some time after.
+    store.stream_ended(ended("c", StreamEnd::Finished));
     store.delete("c").await.expect("deleted");
+    store.stream_ended(ended("c", StreamEnd::Idle));
     store.keep_stream_ends().await;
     let told = streams(&store, 9).await;
-    assert_eq!(
-        (told["streams"].as_array().map(Vec::len), &told["total"]["counts"]["finished"]),
-        (Some(1), &2.into())
-    );
-    assert_eq!(told["streams"][0]["conversationId"], "d");
+    let whose = told["streams"].as_array().expect("a list").iter().map(|stream| &stream["conversationId"]);
+    assert_eq!(whose.collect::<Vec<_>>(), ["", "", "d"]);
+    assert_eq!(told["total"]["counts"], serde_json::json!({"finished": 3, "idle": 1}));
     let told = turns(&store).await;
     assert_eq!(
         (&told["counts"], &told["total"]["counts"]),

@@ -40,6 +40,21 @@ async fn pauses_grow_to_a_minute() {
 }
 
 #[tokio::test]
+async fn a_conversation_that_is_deleted_during_a_pause_is_not_begun_anew() {
+    let scene = Scene::new();
+    scene.fake.world().is_claimed = true;
+    scene.queue("a").await;
+    {
+        let mut world = scene.fake.world();
+        world.rows.clear();
+        world.is_claimed = false;
+    }
+    assert_eq!(scene.wake().await, [Duration::from_millis(250)]);
+    assert_eq!(scene.said(), [""; 0]);
+    assert_eq!(scene.fake.world().asked.len(), 1);
+}
+
+#[tokio::test]
 async fn an_orchestrator_that_is_away_gets_what_waits_when_it_is_back() {
     let scene = Scene::busy();
     scene.queue("a").await;
