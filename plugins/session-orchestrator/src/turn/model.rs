@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use transom_agent::log::Entry;
 use transom_agent::message::{Chunk, Message, Role};
-use transom_agent::provider::ProviderEvent;
 use transom_agent::turn::Awaited;
 use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{CallError, List, Maybe, Text};
@@ -27,6 +26,8 @@ use crate::tools::Running;
 const EVENTS_BETWEEN_BREATHS: usize = 64;
 /// Bytes of text that are shown together at most, when a model has said more at once: as many as one draft takes.
 const BYTES_AT_ONCE: usize = 2 * 1024;
+/// Milliseconds between two events of a model that says much at once.
+const FLOWS_MS: i64 = 1;
 
 impl<E: Edges> Turn<E> {
     /// Streams one answer into the step under way. A request that fails before the model has given anything is made again
@@ -72,7 +73,7 @@ impl<E: Edges> Turn<E> {
         };
         let eager = self.settings.eager && limit.is_none();
         let mut keeper = Keeper::new(self);
-        let mut events = 0;
+        let (mut events, mut heard_at) = (0, 0);
         while step.outcome().is_none() {
             keeper.look(step);
             if eager {
@@ -88,7 +89,11 @@ impl<E: Edges> Turn<E> {
                 }
                 next = stream.next() => {
                     self.moved();
-                    events += self.take_what_is_there(&mut stream, next, step).await;
+                    let now_ms = self.edges.now_ms();
+                    let flows = now_ms - heard_at <= FLOWS_MS;
+                    heard_at = now_ms;
+                    step.take(next, now_ms);
+                    events += 1 + self.take_what_is_there(&mut stream, flows, now_ms, step).await;
                     self.show(step);
                     if events >= EVENTS_BETWEEN_BREATHS {
                         events = 0;
@@ -121,17 +126,16 @@ impl<E: Edges> Turn<E> {
         Ok(Asked::now(stream, self.edges.now_ms()))
     }
 
-    /// Takes in an event and those that are there with it, within bounds; answers how many. What a model has said at one time
-    /// is shown at one time, which costs a viewer as much as a single word.
+    /// Takes in what else is there, within bounds; answers how many events. What a model has said at one time is shown at one
+    /// time, which costs a viewer as much as a single word.
     async fn take_what_is_there(
         &self,
         stream: &mut impl ModelStream,
-        first: Option<Result<ProviderEvent, CallError>>,
+        flows: bool,
+        now_ms: i64,
         step: &mut Step,
     ) -> usize {
-        let now_ms = self.edges.now_ms();
-        step.take(first, now_ms);
-        let (mut taken, mut has_breathed) = (1, false);
+        let (mut taken, mut has_breathed) = (0, !flows);
         while step.outcome().is_none()
             && taken < EVENTS_BETWEEN_BREATHS
             && step.sheet().unshown() < BYTES_AT_ONCE
