@@ -66,12 +66,12 @@ async fn lines(mut response: Response, sent: Instant, piece: &[u8], end: &[u8]) 
         while let Some(length) = unread[begin..].iter().position(|byte| *byte == b'\n') {
             let line = &unread[begin..begin + length];
             begin += length + 1;
-            if piece.is_in(line) {
-                first.get_or_insert_with(Instant::now);
-                deltas += 1;
-            } else if end.is_in(line) {
+            if end.is_in(line) {
                 let last = Instant::now();
                 return Seen { sent, first: first.unwrap_or(last), last, deltas };
+            } else if piece.is_in(line) {
+                first.get_or_insert_with(Instant::now);
+                deltas += 1;
             }
         }
         unread.drain(..begin);

@@ -23,7 +23,12 @@ pub(crate) struct Host {
 
 impl Host {
     pub(crate) async fn start(provider: &Provider) -> Self {
-        Self::with(&format!(
+        Self::start_with(provider, "full").await
+    }
+
+    /// One whose log is as durable as that.
+    pub(crate) async fn start_with(provider: &Provider, durability: &str) -> Self {
+        Self::with(durability, &format!(
             "[[plugin]]\nid = \"provider-openai\"\n[plugin.settings]\nbase_url = \"http://{}/v1\"\nmodel = \"bench\"\nlist_models = false\n\n\
              [[plugin]]\nid = \"session-orchestrator\"\n[plugin.settings]\ndefault_model = \"openai/bench\"\n\n",
             provider.address
@@ -33,7 +38,7 @@ impl Host {
 
     /// One whose model says what it was told, word by word.
     pub(crate) async fn scripted(pace: Duration) -> Self {
-        Self::with(&format!(
+        Self::with("full", &format!(
             "[[plugin]]\nid = \"provider-scripted\"\n[plugin.settings]\npace_ms = {}\n\n\
              [[plugin]]\nid = \"session-orchestrator\"\n[plugin.settings]\ndefault_model = \"scripted/echo\"\n\n\
              [[plugin]]\nid = \"transport-ws\"\n[plugin.settings]\nlisten = \"127.0.0.1:0\"\n\n",
@@ -42,11 +47,11 @@ impl Host {
         .await
     }
 
-    async fn with(plugins: &str) -> Self {
+    async fn with(durability: &str, plugins: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let manifest = format!(
             "[host]\ndata = \"data\"\nlog = \"warn\"\n\n\
-             [[plugin]]\nid = \"conversation-store\"\n\n\
+             [[plugin]]\nid = \"conversation-store\"\n[plugin.settings]\ndurability = \"{durability}\"\n\n\
              [[plugin]]\nid = \"message-queue\"\n\n\
              [[plugin]]\nid = \"tools-fs\"\n\n\
              [[plugin]]\nid = \"transport-http\"\n[plugin.settings]\nlisten = \"127.0.0.1:0\"\n\n{plugins}"

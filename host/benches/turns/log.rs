@@ -11,8 +11,14 @@ use crate::provider::Provider;
 
 /// Durable changes of so many conversations at once, each made by a client of its own.
 pub(crate) async fn writers(provider: &Provider, figures: &mut Figures) {
+    for (durability, how) in [("full", ""), ("normal", ", not synced")] {
+        write_with(provider, durability, how, figures).await;
+    }
+}
+
+async fn write_with(provider: &Provider, durability: &str, how: &str, figures: &mut Figures) {
     const CHANGES: usize = 50;
-    let host = Host::start(provider).await;
+    let host = Host::start_with(provider, durability).await;
     for writers in [1, 8, 64] {
         let began = Instant::now();
         let all = (0..writers).map(|number| tokio::spawn(write(host.address.clone(), number, CHANGES)));
@@ -21,7 +27,7 @@ pub(crate) async fn writers(provider: &Provider, figures: &mut Figures) {
             times.extend(one.await.expect("no writer panics"));
         }
         let rate = (writers * CHANGES) as f64 / began.elapsed().as_secs_f64();
-        figures.times(&format!("a durable change over HTTP, {writers} writers"), times);
+        figures.times(&format!("a change over HTTP, {writers} writers{how}"), times);
         figures.add("changes a second", format!("{rate:.0}"));
     }
     host.stop().await;
@@ -47,9 +53,8 @@ pub(crate) async fn replay(provider: &Provider, figures: &mut Figures) {
     let (host, http) = (Host::start(provider).await, http());
     let url = format!("{}/conversations/long", host.address);
     let latest = loop {
-        for _ in 0..500 {
-            turn(&http, &host.address, "long", "label=x tokens=1").await;
-        }
+        // Each word is an entry, since every other one is a thought.
+        turn(&http, &host.address, "long", "label=x tokens=10000 mixed=1").await;
         let latest = get(&http, &format!("{url}?limit=1")).await["latestSeq"].as_u64().expect("a number");
         eprintln!("  {latest} entries");
         if latest >= ENTRIES {

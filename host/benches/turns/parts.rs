@@ -189,41 +189,56 @@ async fn history(provider: &Provider, figures: &mut Figures) {
 }
 
 async fn viewers(provider: &Provider, figures: &mut Figures) {
-    const TOKENS: usize = 2000;
     let (host, http) = (Host::start(provider).await, http());
-    for count in [0_usize, 1, 8, 32] {
-        let id = format!("v{count}");
-        // The conversation is there before anybody looks.
-        turn(&http, &host.address, &id, &message("x", 1, "")).await;
-        let watching: Vec<_> = (0..count)
-            .map(|_| {
-                let url = format!("{}/conversations/{id}/events", host.address);
-                let request = crate::client::http().get(url).header("accept", "application/x-ndjson");
-                tokio::spawn(async move { seen(request, b"\"text-delta\"", b"\"turn-sealed\"").await })
-            })
-            .collect();
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        let (began, ticks) = (Instant::now(), host.ticks());
-        let author = turn(&http, &host.address, &id, &message("x", TOKENS, "")).await;
-        let mut frames = 0;
-        let mut last = author.last;
-        for one in watching {
-            let seen = one.await.expect("no viewer panics");
-            frames += seen.deltas;
-            last = last.max(seen.last);
+    // Words that come at once are joined; words and thoughts in turns never are.
+    for (what, rest) in [("tokens", ""), ("frames", "mixed=1")] {
+        for count in [0, 1, 8, 32] {
+            watched(&host, &http, count, what, rest, figures).await;
         }
-        let rate = (count * TOKENS) as f64 / (last - began).as_secs_f64();
-        figures.add(
-            &format!("{count} viewers of one turn of {TOKENS} tokens"),
-            format!(
-                "author {:.1} ms, all {:.1} ms, {rate:.0} tokens/s delivered in {frames} frames, processor {} ms",
-                millis(author.whole()),
-                millis(last - began),
-                (host.ticks() - ticks) * 10
-            ),
-        );
     }
     host.stop().await;
+}
+
+/// A turn with so many viewers.
+async fn watched(
+    host: &Host,
+    http: &reqwest::Client,
+    count: usize,
+    what: &str,
+    rest: &str,
+    figures: &mut Figures,
+) {
+    const TOKENS: usize = 2000;
+    let id = format!("v{count}-{what}");
+    // The conversation is there before anybody looks.
+    turn(http, &host.address, &id, &message("x", 1, "")).await;
+    let watching: Vec<_> = (0..count)
+        .map(|_| {
+            let url = format!("{}/conversations/{id}/events", host.address);
+            let request = crate::client::http().get(url).header("accept", "application/x-ndjson");
+            tokio::spawn(async move { seen(request, b"-delta\"", b"\"turn-sealed\"").await })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let (began, ticks) = (Instant::now(), host.ticks());
+    let author = turn(http, &host.address, &id, &message("x", TOKENS, rest)).await;
+    let mut frames = 0;
+    let mut last = author.last;
+    for one in watching {
+        let seen = one.await.expect("no viewer panics");
+        frames += seen.deltas;
+        last = last.max(seen.last);
+    }
+    let rate = (count * TOKENS) as f64 / (last - began).as_secs_f64();
+    figures.add(
+        &format!("{count} viewers of one turn of {TOKENS} {what}"),
+        format!(
+            "author {:.1} ms, all {:.1} ms, {rate:.0} {what}/s delivered in {frames} frames, processor {} ms",
+            millis(author.whole()),
+            millis(last - began),
+            (host.ticks() - ticks) * 10
+        ),
+    );
 }
 
 async fn memory(provider: &Provider, figures: &mut Figures) {

@@ -1,6 +1,7 @@
 //! A provider that streams as it is told in the last message it is sent, on a thread of its own, and notes when.
 //!
-//! `tokens=200 pace_us=0 tool=0`: how much it says, how slowly, and whether it first asks for a tool.
+//! `tokens=200 pace_us=0 tool=0 mixed=0`: how much it says, how slowly, whether it first asks for a tool, and whether every other
+//! word is a thought, so that no two of them can be joined.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -71,6 +72,7 @@ struct Order {
     tokens: usize,
     pace: Duration,
     tool: bool,
+    mixed: bool,
 }
 
 impl Order {
@@ -89,6 +91,7 @@ impl Order {
             tokens: usize::try_from(number("tokens")).expect("a number of tokens"),
             pace: Duration::from_micros(number("pace_us")),
             tool: number("tool") > 0 && !has_result,
+            mixed: number("mixed") > 0,
         }
     }
 }
@@ -142,7 +145,8 @@ async fn answer(
             tokio::time::sleep(order.pace).await;
         }
         let data = format!(
-            "{{\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{}\"}}}}]}}",
+            "{{\"choices\":[{{\"index\":0,\"delta\":{{\"{}\":\"{}\"}}}}]}}",
+            if order.mixed && number % 2 == 1 { "reasoning_content" } else { "content" },
             &TOKEN[..TOKEN_BYTES]
         );
         piece(&mut event, &data);

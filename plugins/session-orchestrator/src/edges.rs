@@ -21,7 +21,7 @@ use transom_plugin_api::{CallError, Provided, Text};
 
 /// A model's answer while it comes. Dropping it closes the connection to the provider.
 pub(crate) trait ModelStream: Send {
-    /// The next event; `None` at the end.
+    /// The next event; `None` at the end. Dropping the future loses nothing.
     fn next(&mut self) -> impl Future<Output = Option<Result<ProviderEvent, CallError>>> + Send;
 }
 

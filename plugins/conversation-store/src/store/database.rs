@@ -64,6 +64,8 @@ impl Database {
         };
         connection.pragma_update(None, "synchronous", synchronous)?;
         connection.pragma_update(None, "foreign_keys", false)?;
+        // What savepoints keep of many jobs would be written to a file, made and deleted for each transaction.
+        connection.pragma_update(None, "temp_store", "MEMORY")?;
         connection.pragma_update(None, "journal_size_limit", LOG_LIMIT)?;
         self.keep_a_copy(&connection)?;
         schema::bring_up_to_date(&mut connection)?;

@@ -222,7 +222,15 @@ type Batch = Vec<Box<dyn Job>>;
 
 /// Attempts each job under a savepoint of its own, then commits. Fails when the whole transaction is lost.
 fn fill(mut transaction: Transaction<'_>, batch: &mut Batch) -> Result<(), Failure> {
-    attempt_all(&mut transaction, batch)?;
+    // One that is alone needs no savepoint, which would copy every page that it changes.
+    if let [job] = &mut batch[..]
+        && !job.attempt(&transaction)
+    {
+        return Ok(transaction.rollback()?);
+    }
+    if batch.len() > 1 {
+        attempt_all(&mut transaction, batch)?;
+    }
     Ok(transaction.commit()?)
 }
 

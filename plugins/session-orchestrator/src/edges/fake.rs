@@ -251,12 +251,18 @@ impl ModelStream for FakeModel {
             if let Some(Beat::Hang) = self.beats.front() {
                 pending::<()>().await;
             }
+            if let Some(Beat::Wait) = self.beats.front() {
+                // Whoever is not heard to its end is asked again.
+                self.world.go_on.notified().await;
+                self.beats.pop_front();
+                continue;
+            }
             match self.beats.pop_front()? {
                 Beat::Event(event) => return Some(Ok(event)),
                 Beat::Broken(error) => return Some(Err(error)),
                 Beat::Tick(by) => self.world.clock.pass(by),
                 Beat::Hang => unreachable!("stays at the front"),
-                Beat::Wait => self.world.go_on.notified().await,
+                Beat::Wait => unreachable!("stays at the front"),
                 Beat::Panic => panic!("the model panicked"),
                 Beat::Burst(_) | Beat::Flood(_) => unreachable!("stays at the front"),
             }

@@ -20,6 +20,8 @@ pub(crate) trait Log: Send + Sync {
     fn read(&self, read: Read) -> Answer<'_, Chunks>;
     /// What is known about a conversation; see [`FIND`](transom_agent::conversation::FIND).
     fn find<'a>(&'a self, conversation_id: &'a Text) -> Answer<'a, Conversation>;
+    /// Does some work beside everything else.
+    fn spawn(&self, work: Pin<Box<dyn Future<Output = ()> + Send>>);
 }
 
 impl<E: Edges> Log for E {
@@ -29,6 +31,10 @@ impl<E: Edges> Log for E {
 
     fn find<'a>(&'a self, conversation_id: &'a Text) -> Answer<'a, Conversation> {
         Box::pin(Edges::find(self, conversation_id))
+    }
+
+    fn spawn(&self, work: Pin<Box<dyn Future<Output = ()> + Send>>) {
+        Edges::spawn(self, work);
     }
 }
 

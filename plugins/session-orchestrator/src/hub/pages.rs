@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio::sync::oneshot;
 use transom_agent::log::{Chunks, Read, StoredChunk};
 use transom_agent::message::Chunk;
 use transom_plugin_api::sabotage::sabotaged;
@@ -17,13 +18,14 @@ use crate::shown::Shown;
 /// Chunks that are read at once, when nothing is known about their size.
 pub(super) const FIRST: u32 = 32;
 /// Chunks that are read at once, when they are small.
-pub(super) const MOST: u32 = 256;
+pub(super) const MOST: u32 = 1024;
 /// Chunks that are read at once, when they are large.
 const FEWEST: u32 = 4;
 /// Bytes that a page is to have.
 const BYTES: usize = 512 * 1024;
 
 /// A part of what follows a spot.
+#[derive(Debug)]
 pub(super) struct Page {
     pub(super) frames: Vec<Arc<Frame>>,
     /// Behind all of it.
@@ -59,6 +61,38 @@ pub(super) async fn read(
     }
     let bytes = frames.iter().map(|frame| frame.weight()).sum();
     Ok(Page { frames, spot: reached, is_last, next: next_limit(limit, bytes) })
+}
+
+/// A page that is read while the one before is given. Nobody has to ask for it so that it comes to its end: a call that a slow
+/// viewer left in its middle would keep the store from being replaced.
+#[derive(Debug)]
+pub(super) struct Ahead {
+    behind: Spot,
+    generation: u32,
+    page: oneshot::Receiver<Result<Page, CallError>>,
+}
+
+impl Ahead {
+    /// Begins to read what follows a page.
+    pub(super) fn of(channel: &Arc<Channel>, page: &Page, generation: u32) -> Option<Self> {
+        let (behind, limit, channel) = (page.spot, page.next, Arc::clone(channel));
+        if page.is_last {
+            return None;
+        }
+        let (send, page) = oneshot::channel();
+        let logs = channel.logs.clone();
+        logs.0.spawn(Box::pin(async move {
+            // Whoever wanted it may have gone away.
+            let _ = send.send(read(&channel, behind, generation, limit).await);
+        }));
+        Some(Self { behind, generation, page })
+    }
+
+    /// The page, if it is the one that follows the spot.
+    pub(super) async fn page(self, spot: Spot, generation: u32) -> Option<Result<Page, CallError>> {
+        let is_next = (self.behind, self.generation) == (spot, generation);
+        if is_next { self.page.await.ok() } else { None }
+    }
 }
 
 /// So many chunks that a page has about the bytes that it is to have, whatever they are like.

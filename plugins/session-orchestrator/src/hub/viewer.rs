@@ -16,7 +16,7 @@ use super::beginning::{self, Begins};
 use super::channel::{Channel, State};
 use super::frame::Frame;
 use super::line::Follows;
-use super::pages::{self, Page};
+use super::pages::{self, Ahead, Page};
 use super::spot::Spot;
 
 /// Somebody who watches a conversation. Dropping it is all it takes to go away.
@@ -37,6 +37,7 @@ struct View {
     generation: u32,
     /// Chunks of the next page.
     page: u32,
+    ahead: Option<Ahead>,
     /// Read, and about to be given.
     ready: VecDeque<Arc<Frame>>,
     /// The number of the next print.
@@ -86,6 +87,7 @@ impl Viewer {
             spot: spot.unwrap_or(Spot::behind(0)),
             generation: state.line.as_ref().map_or(0, |line| line.generation()),
             page: pages::FIRST,
+            ahead: None,
             ready: VecDeque::new(),
             print: state.first_print(),
             lost_prints: 0,
@@ -269,9 +271,10 @@ impl Viewer {
     }
 
     async fn read(&self, spot: Spot, generation: u32, logged: i64) -> Result<(), CallError> {
-        let limit = self.lock().page;
-        let page = pages::read(&self.channel, spot, generation, limit).await;
+        let page = self.page(spot, generation).await;
+        let ahead = page.as_ref().ok().and_then(|page| Ahead::of(&self.channel, page, generation));
         let mut view = self.lock();
+        view.ahead = ahead;
         let Page { frames, spot: reached, is_last, next } = page.inspect_err(|_| view.stage = Stage::Over)?;
         view.ready.extend(frames);
         view.page = next;
@@ -283,6 +286,20 @@ impl Viewer {
             view.stage = Stage::Follows;
         }
         Ok(())
+    }
+
+    /// What follows in the log: what was read while the page before was given, or is read now.
+    async fn page(&self, spot: Spot, generation: u32) -> Result<Page, CallError> {
+        let (limit, ahead) = {
+            let mut view = self.lock();
+            (view.page, view.ahead.take())
+        };
+        if let Some(ahead) = ahead
+            && let Some(page) = ahead.page(spot, generation).await
+        {
+            return page;
+        }
+        pages::read(&self.channel, spot, generation, limit).await
     }
 
     /// Prints of tools that it was too slow for.

@@ -32,7 +32,7 @@ type Made<M> = (Prefix, Option<Asked<M>>);
 
 enum Begun<M> {
     UnderWay(Pin<Box<dyn Future<Output = Result<Made<M>, String>> + Send>>),
-    Done(Option<Made<M>>),
+    Done(Option<Box<Made<M>>>),
 }
 
 /// An answer of a model, of which the first event may have been heard.
@@ -111,7 +111,10 @@ impl<M: ModelStream + 'static> HeadStart<M> {
     pub(super) async fn made(mut self) -> Option<Made<M>> {
         poll_fn(|context| self.poll(context)).await;
         match self.begun {
-            Begun::Done(made) => made.map(|(prefix, asked)| (prefix, asked.filter(|_| !self.is_outdated))),
+            Begun::Done(made) => {
+                let (prefix, asked) = *made?;
+                Some((prefix, asked.filter(|_| !self.is_outdated)))
+            }
             Begun::UnderWay(_) => None,
         }
     }
@@ -122,7 +125,7 @@ impl<M: ModelStream + 'static> HeadStart<M> {
         if let Err(panic) = &made {
             tracing::error!("the first request of a turn panicked and is made again: {panic}");
         }
-        self.begun = Begun::Done(made.ok());
+        self.begun = Begun::Done(made.ok().map(Box::new));
         Poll::Ready(())
     }
 }

@@ -1,7 +1,9 @@
 //! The log that viewers read in tests.
 
+use std::pin::Pin;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::task::{Context, Waker};
 
 use transom_agent::conversation::Conversation;
 use transom_agent::log::{Append, Chunks, Entry, Read, StoredChunk};
@@ -70,6 +72,13 @@ impl TestLog {
 }
 
 impl Log for TestLog {
+    fn spawn(&self, mut work: Pin<Box<dyn Future<Output = ()> + Send>>) {
+        // Where nothing hesitates, all of it has happened when this is over.
+        if work.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+            tokio::spawn(work);
+        }
+    }
+
     fn read(&self, read: Read) -> Answer<'_, Chunks> {
         Box::pin(async move {
             self.hesitate().await;
