@@ -98,7 +98,8 @@ pub struct ToolAssembly {
 
 /// Runs once per turn over the definitions of all tools. Links add, drop or rewrite definitions; what runs under a
 /// name is not theirs to change. A definition whose name nobody serves is offered all the same, and its calls fail.
-/// Fail-open: a link that fails or refuses changes nothing.
+/// Fail-open: a link that fails or refuses changes nothing. It runs when
+/// [`SYSTEM_PROMPT`](crate::turn::SYSTEM_PROMPT) does.
 ///
 /// `agent/turn.tools` · fail-open filter, no stages · 5 s for each link · the orchestrator applies it
 pub const TOOLS: Filter<ToolAssembly> = Filter::fail_open("agent/turn.tools");

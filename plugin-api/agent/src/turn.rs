@@ -293,6 +293,9 @@ pub struct SystemPrompt {
 
 /// Puts the system prompt together, once per turn. Fail-open: a link that fails or refuses changes nothing.
 ///
+/// It is applied while the message that begins the turn is being stored: a link may run before that can be read, and for a
+/// turn that then does not begin because it could not be stored.
+///
 /// `agent/turn.system-prompt` · fail-open filter, no stages · 5 s for each link · the orchestrator applies it
 pub const SYSTEM_PROMPT: Filter<SystemPrompt> = Filter::fail_open("agent/turn.system-prompt");
 

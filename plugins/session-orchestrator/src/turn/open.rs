@@ -7,6 +7,7 @@ use transom_agent::log::{Append, Entry};
 use transom_agent::message::{Chunk, Message, Role};
 use transom_agent::provider::Usage;
 use transom_agent::turn::{EndReason, TurnRecord, TurnStarted};
+use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{CallError, List, Maybe, Shared, Text};
 
 use super::head_start::HeadStart;
@@ -48,10 +49,17 @@ impl<E: Edges> Turn<E> {
         }
         let messages = is_whole.then(|| past.messages.clone());
         let mut head_start = self.head_start(messages);
+        if sabotaged("tell-before-it-is-stored") {
+            self.edges.say_started(&self.started());
+        }
         let first_seq = match head_start.beside(self.open(&opening, message, &mut places)).await {
             Ok(first_seq) => first_seq,
             Err(error) => {
-                drop(head_start);
+                if sabotaged("keep-the-request") {
+                    std::mem::forget(head_start);
+                } else {
+                    drop(head_start);
+                }
                 self.take_back(places, accepted, error).await;
                 return;
             }
