@@ -104,8 +104,7 @@ async fn a_stopped_turn_keeps_what_was_said(manner: Manner) {
     let scene = Scene::new(manner);
     let host = scene.start().await;
     let mut chat = host.client.chat(&json!({ "conversationId": "c", "message": "so far [[hang]]" })).await;
-    let mut said = text_of(&[chat.until("text-delta").await]);
-    said += &text_of(&[chat.until("text-delta").await]);
+    let said = chat.until_said("so far").await;
     assert_eq!(host.client.get("/conversations/c/status").await["status"], "active");
     let (status, stopped) = host.client.post("/conversations/c/stop", &json!({})).await;
     assert_eq!((status, &stopped["abortedTurn"]), (200, &json!(true)));

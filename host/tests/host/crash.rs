@@ -100,8 +100,7 @@ async fn a_signal_seals_the_running_turn(manner: Manner) {
         let host = scene.start().await;
         let body = json!({ "conversationId": signal, "message": "so far [[hang]]" });
         let mut chat = host.client.chat(&body).await;
-        chat.until("text-delta").await;
-        chat.until("text-delta").await;
+        chat.until_said("so far").await;
         let viewer = is_watched.then_some(chat);
         host.signal(signal).await;
         if let Some(mut viewer) = viewer {

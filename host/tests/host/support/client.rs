@@ -130,6 +130,15 @@ impl Chat {
         panic!("the turn ended without a frame `{kind}`");
     }
 
+    /// Reads until the model has said these words, in however many pieces; answers what it has said.
+    pub(crate) async fn until_said(&mut self, words: &str) -> String {
+        let mut said = String::new();
+        while !said.contains(words) {
+            said += &text_of(&[self.until("text-delta").await]);
+        }
+        said
+    }
+
     /// All frames that are still to come.
     pub(crate) async fn rest(mut self) -> Vec<Value> {
         let mut frames = Vec::new();
