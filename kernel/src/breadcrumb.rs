@@ -19,7 +19,7 @@ use std::time::Instant;
 
 use transom_plugin_api::sabotage::sabotaged;
 
-use crate::snapshot::{Published, Reader, Snapshot};
+use crate::snapshot::{Hazard, Noted, Published, enlist};
 
 /// Points that are counted one by one; the rest share the last place.
 pub(crate) const COUNTED: usize = 1024;
@@ -28,19 +28,19 @@ pub(crate) const COUNTED: usize = 1024;
 const SAMPLE: u32 = 256;
 
 /// How deep calls may nest on one thread before an emission is dropped: each level is a handler that emits.
-const MAX_DEPTH: u32 = 64;
+const MAX_DEPTH: usize = 64;
 
 /// A thread's own place. Written by that thread alone, with plain stores.
 struct Slot {
     /// Plugin and point that run now: `plugin << 32 | point`, or [`IDLE`].
     crumb: AtomicU64,
-    depth: Cell<u32>,
+    depth: Cell<usize>,
     /// Changes with each dispatch, so that who looks twice knows whether it is still the same one.
     tick: AtomicU32,
     /// The tick from which on the next dispatch is timed.
     timed_next: Cell<u32>,
-    /// With which this thread reads the routes, so that a dispatch looks for its own things once.
-    reader: Reader,
+    /// With which this thread reads the routes: one for each level of nested dispatches.
+    hazards: [Hazard; MAX_DEPTH],
     counts: [AtomicU64; COUNTED],
 }
 
@@ -200,81 +200,114 @@ pub(crate) fn own() -> Own {
 }
 
 impl Own {
-    /// A look at what is published.
-    #[inline]
-    pub(crate) fn look<T: Send + Sync + 'static>(self, published: &Published<T>) -> Snapshot<'_, T> {
-        // SAFETY: the reader was enlisted when its slot was made, and the slot is the running thread's, since `self` is.
-        unsafe { published.load_with(&self.0.reader) }
+    /// Says who runs next, on a level that is held.
+    #[inline(always)]
+    pub(crate) fn runs(self, crumb: u64) {
+        self.0.crumb.store(crumb, Ordering::Relaxed);
     }
 
-    /// Begins a dispatch; `None` when this thread is too deep in nested handlers.
-    #[inline]
-    pub(crate) fn begin(self, counter: u32, times: &Times) -> Option<Dispatch<'_>> {
+    /// Goes one level deeper; `None` when this thread is too deep in nested handlers.
+    #[inline(always)]
+    pub(crate) fn descend(self) -> Option<Level> {
         let Self(slot, _) = self;
         let depth = slot.depth.get();
         if depth >= MAX_DEPTH {
             return None;
         }
         slot.depth.set(depth + 1);
+        Some(Level { own: self, before: slot.crumb.load(Ordering::Relaxed) })
+    }
+
+    /// Goes one level deeper, with a look at what is published.
+    #[inline(always)]
+    pub(crate) fn enter<T: Send + Sync + 'static>(self, published: &Published<T>) -> Option<Inside<'_, T>> {
+        let Self(slot, _) = self;
+        let hazard = slot.hazards.get(slot.depth.get())?;
+        let level = self.descend()?;
+        // SAFETY: it was enlisted when its slot was made, the slot is the running thread's, since `self` is, and this
+        // level's one look is this.
+        let seen = unsafe { published.load_with(hazard) };
+        Some(Inside { seen, level })
+    }
+}
+
+/// A level of nested dispatches on this thread, held until it is dropped.
+pub(crate) struct Level {
+    pub(crate) own: Own,
+    before: u64,
+}
+
+impl Level {
+    /// Counts a dispatch, of which one in [`SAMPLE`] is timed until what this answers is dropped.
+    #[inline(always)]
+    pub(crate) fn begins<'a>(&self, counter: u32, times: &'a Times) -> Timing<'a> {
+        Timing(if self.counts(counter) { Some((now(), times)) } else { None })
+    }
+
+    /// Counts a dispatch, and says whether it is to be timed.
+    #[inline(always)]
+    pub(crate) fn counts(&self, counter: u32) -> bool {
+        let Own(slot, _) = self.own;
         // Counters are below their number; said so that nothing has to be checked here.
         let count = &slot.counts[counter as usize % COUNTED];
         // Only this thread writes it, so a load and a store are enough and cost no bus lock.
         count.store(count.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-        let tick = slot.next_tick();
-        let timed = if slot.is_timed(tick) { Some((now(), times)) } else { None };
-        Some(Dispatch { own: self, before: slot.crumb.load(Ordering::Relaxed), timed })
+        slot.is_timed(slot.next_tick())
     }
 
-    /// Says who runs next, in a dispatch that is under way.
-    #[inline]
-    pub(crate) fn runs(self, crumb: u64) {
-        self.0.crumb.store(crumb, Ordering::Relaxed);
+    /// Says that who ran before runs again.
+    #[inline(always)]
+    pub(crate) fn runs_no_more(&self) {
+        self.own.runs(self.before);
     }
 }
 
-/// One dispatch on this thread: counted, perhaps timed, and ended when it is dropped.
-pub(crate) struct Dispatch<'a> {
-    own: Own,
-    before: u64,
-    timed: Option<(Instant, &'a Times)>,
+impl Drop for Level {
+    #[inline(always)]
+    fn drop(&mut self) {
+        self.runs_no_more();
+        let Own(slot, _) = self.own;
+        slot.depth.set(slot.depth.get() - 1);
+    }
 }
 
-impl<'a> Dispatch<'a> {
-    /// Begins one; `None` when this thread is too deep in nested handlers.
-    #[inline]
-    pub(crate) fn begin(counter: u32, times: &'a Times) -> Option<Self> {
-        own().begin(counter, times)
-    }
+/// A dispatch that is perhaps timed, until it is dropped.
+pub(crate) struct Timing<'a>(Option<(Instant, &'a Times)>);
 
-    /// Goes on with one that has begun and waited: neither counted nor timed again.
-    #[inline]
-    pub(crate) fn resume() -> Option<Self> {
-        let own = own();
-        let Own(slot, _) = own;
-        let depth = slot.depth.get();
-        if depth >= MAX_DEPTH {
-            return None;
+impl Drop for Timing<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if let Some((began, times)) = self.0.take() {
+            times.note(began);
         }
-        slot.depth.set(depth + 1);
-        slot.next_tick();
-        Some(Self { own, before: slot.crumb.load(Ordering::Relaxed), timed: None })
     }
+}
 
-    /// Says who runs next.
-    #[inline]
-    pub(crate) fn runs(&self, crumb: u64) {
-        self.own.runs(crumb);
-    }
+/// A level with a look at what is published.
+pub(crate) struct Inside<'a, T> {
+    pub(crate) seen: Noted<'a, T>,
+    pub(crate) level: Level,
+}
+
+/// Goes on with a dispatch that has begun and waited, at `crumb`: neither counted nor timed again. `None` when this thread
+/// is too deep in nested handlers.
+#[inline]
+pub(crate) fn resume(crumb: u64) -> Option<Level> {
+    let own = own();
+    let level = own.descend()?;
+    own.0.next_tick();
+    own.runs(crumb);
+    Some(level)
+}
+
+#[cold]
+pub(crate) fn now() -> Instant {
+    Instant::now()
 }
 
 /// What stands in a slot while a plugin's handler runs at a point.
 pub(crate) const fn crumb(plugin: u32, point: u32) -> u64 {
     (plugin as u64) << 32 | point as u64
-}
-
-#[cold]
-fn now() -> Instant {
-    Instant::now()
 }
 
 /// Runs `body`, and says meanwhile that it runs in that plugin at that phase.
@@ -308,25 +341,10 @@ pub(crate) async fn polled_during<F: Future>(plugin: u32, phase: Phase, future: 
 pub(crate) async fn polled_at<F: Future>(crumb: u64, future: F) -> F::Output {
     let mut future = pin!(future);
     poll_fn(|context| {
-        let dispatch = Dispatch::resume();
-        if let Some(dispatch) = &dispatch {
-            dispatch.runs(crumb);
-        }
+        let _level = resume(crumb);
         future.as_mut().poll(context)
     })
     .await
-}
-
-impl Drop for Dispatch<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        let Own(slot, _) = self.own;
-        slot.crumb.store(self.before, Ordering::Relaxed);
-        slot.depth.set(slot.depth.get() - 1);
-        if let Some((began, times)) = self.timed.take() {
-            times.note(began);
-        }
-    }
 }
 
 #[cold]
@@ -338,10 +356,10 @@ fn take_slot() -> &'static Slot {
             depth: Cell::new(0),
             tick: AtomicU32::new(0),
             timed_next: Cell::new(SAMPLE),
-            reader: Reader::new(),
+            hazards: std::array::from_fn(|_| Hazard::new()),
             counts: std::array::from_fn(|_| AtomicU64::new(0)),
         }));
-        slot.reader.enlist();
+        enlist(&slot.hazards);
         slots.all.push(slot);
         slot
     });

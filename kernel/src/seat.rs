@@ -16,7 +16,7 @@ use transom_plugin_api::abi::host_table::StartFacts;
 use transom_plugin_api::abi::payload::Encoded;
 use transom_plugin_api::abi::task::{RawTask, resumed};
 use transom_plugin_api::sabotage::sabotaged;
-use transom_plugin_api::{CallError, CallErrorKind, Secret};
+use transom_plugin_api::{CallContext, CallError, CallErrorKind, Secret};
 
 use parting::Parting;
 use stage::Stage;
@@ -36,6 +36,8 @@ pub(crate) struct Seat {
     pub(crate) id: &'static str,
     /// Number among the seats of this process, for breadcrumbs.
     pub(crate) number: u32,
+    /// What handlers are told of whoever emits through it, where no trace is followed.
+    pub(crate) context: CallContext,
     /// Counts the activations of its plugin, from 1.
     pub(crate) generation: u32,
     /// The generations whose places on the bus it takes when it is committed; empty afterwards.
@@ -113,6 +115,7 @@ impl Seat {
         Arc::new(Self {
             id,
             number: enrol(id, shared.point_names()),
+            context: CallContext::stamped(id, 0),
             generation,
             succeeds: Mutex::new(succeeds),
             inheritance: Mutex::new(inheritance),

@@ -20,38 +20,41 @@ use crate::sync::{
     AtomicPtr, AtomicUsize, Mutex, Ordering, PoisonError, compiler_fence, fence, per_thread, shared,
 };
 
-/// How many snapshots one thread may hold at once: two for every level that handlers may nest.
-const HAZARDS: usize = if cfg!(loom) { 2 } else { 128 };
+/// How many snapshots one thread may hold at once beside those of its dispatches, which bring a hazard of their own.
+const HAZARDS: usize = if cfg!(loom) { 2 } else { 16 };
 
-/// A thread's hazards. The first `held` of them are in use.
-pub(crate) struct Reader {
-    hazards: [AtomicPtr<()>; HAZARDS],
-    held: Cell<usize>,
+/// Where a thread notes what it is about to follow.
+pub(crate) struct Hazard(AtomicPtr<()>);
+
+impl Hazard {
+    pub(crate) fn new() -> Self {
+        Self(AtomicPtr::new(null_mut()))
+    }
 }
 
-impl Reader {
-    pub(crate) fn new() -> Self {
-        Self { hazards: std::array::from_fn(|_| AtomicPtr::new(null_mut())), held: Cell::new(0) }
-    }
+/// Makes hazards known to whoever drops what was replaced. Before that nothing must be read with them.
+pub(crate) fn enlist(hazards: &'static [Hazard]) {
+    READERS.lock().unwrap_or_else(PoisonError::into_inner).hazards.push(hazards);
+}
 
-    /// Makes its hazards known to whoever drops what was replaced. Before that it must not be read with.
-    pub(crate) fn enlist(&'static self) {
-        READERS.lock().unwrap_or_else(PoisonError::into_inner).all.push(self);
-    }
+/// A thread's hazards for [`Published::load`]. The first `held` of them are in use.
+struct Reader {
+    hazards: [Hazard; HAZARDS],
+    held: Cell<usize>,
 }
 
 // SAFETY: `held` is touched by the one thread that has taken the reader; others read the hazards only.
 unsafe impl Sync for Reader {}
 
 shared! {
-    /// All readers there ever were, and those whose thread has ended.
-    static READERS: Mutex<Readers> = Mutex::new(Readers { all: Vec::new(), free: Vec::new() });
+    /// All hazards there ever were, and the readers whose thread has ended.
+    static READERS: Mutex<Readers> = Mutex::new(Readers { hazards: Vec::new(), free: Vec::new() });
     /// Snapshots beyond [`HAZARDS`]: while there is one, nothing is dropped.
     static UNNOTED: AtomicUsize = AtomicUsize::new(0);
 }
 
 struct Readers {
-    all: Vec<&'static Reader>,
+    hazards: Vec<&'static [Hazard]>,
     free: Vec<&'static Reader>,
 }
 
@@ -75,8 +78,9 @@ impl Drop for Return {
 fn take_reader() -> &'static Reader {
     let mut readers = READERS.lock().unwrap_or_else(PoisonError::into_inner);
     let reader = readers.free.pop().unwrap_or_else(|| {
-        let reader: &'static Reader = Box::leak(Box::new(Reader::new()));
-        readers.all.push(reader);
+        let hazards = std::array::from_fn(|_| Hazard::new());
+        let reader: &'static Reader = Box::leak(Box::new(Reader { hazards, held: Cell::new(0) }));
+        readers.hazards.push(&reader.hazards);
         reader
     });
     drop(readers);
@@ -106,19 +110,23 @@ impl<T: Send + Sync + 'static> Published<T> {
     #[inline]
     pub(crate) fn load(&self) -> Snapshot<'_, T> {
         let reader = READER.with(Cell::get).unwrap_or_else(take_reader);
-        // SAFETY: it was enlisted when it was made, and is this thread's.
-        unsafe { self.load_with(reader) }
-    }
-
-    /// As [`load`](Self::load), with a reader of the caller's.
-    ///
-    /// # Safety
-    /// The reader is enlisted, and the running thread's alone.
-    #[inline]
-    pub(crate) unsafe fn load_with(&self, reader: &'static Reader) -> Snapshot<'_, T> {
         let held = reader.held.get();
         reader.held.set(held + 1);
-        let Some(hazard) = reader.hazards.get(held) else { return self.load_unnoted(reader) };
+        let noted = match reader.hazards.get(held) {
+            // SAFETY: it was enlisted when its reader was made, which is this thread's; those in use come before it.
+            Some(hazard) => Ok(unsafe { self.load_with(hazard) }),
+            None => Err(self.load_unnoted()),
+        };
+        Snapshot { noted, reader }
+    }
+
+    /// As [`load`](Self::load), noted in a hazard of the caller's.
+    ///
+    /// # Safety
+    /// The hazard is enlisted, the running thread's alone, and not in use.
+    #[inline(always)]
+    pub(crate) unsafe fn load_with(&self, hazard: &'static Hazard) -> Noted<'_, T> {
+        let Hazard(hazard) = hazard;
         let mut value = self.current.load(Ordering::Acquire);
         loop {
             hazard.store(value.cast(), Ordering::Relaxed);
@@ -130,7 +138,7 @@ impl<T: Send + Sync + 'static> Published<T> {
             }
             let again = self.current.load(Ordering::Acquire);
             if again == value {
-                return Snapshot { value, reader, of: PhantomData };
+                return Noted { value, hazard, of: PhantomData };
             }
             value = again;
         }
@@ -138,9 +146,9 @@ impl<T: Send + Sync + 'static> Published<T> {
 
     /// As [`load`](Self::load), for a thread that has no hazard left.
     #[cold]
-    fn load_unnoted(&self, reader: &'static Reader) -> Snapshot<'_, T> {
+    fn load_unnoted(&self) -> *mut T {
         UNNOTED.fetch_add(1, Ordering::SeqCst);
-        Snapshot { value: self.current.load(Ordering::SeqCst), reader, of: PhantomData }
+        self.current.load(Ordering::SeqCst)
     }
 
     /// Makes `value` the current one. The one before is dropped by the reaper, once nobody reads it.
@@ -164,14 +172,14 @@ unsafe fn drop_boxed<T>(value: *mut ()) {
     drop(unsafe { Box::from_raw(value.cast::<T>()) });
 }
 
-/// A look at the value as it was at one moment.
-pub(crate) struct Snapshot<'a, T> {
+/// A look at the value as it was at one moment, noted in a hazard.
+pub(crate) struct Noted<'a, T> {
     value: *mut T,
-    reader: &'static Reader,
+    hazard: &'static AtomicPtr<()>,
     of: PhantomData<&'a T>,
 }
 
-impl<T> Deref for Snapshot<'_, T> {
+impl<T> Deref for Noted<'_, T> {
     type Target = T;
     #[inline]
     fn deref(&self) -> &T {
@@ -180,18 +188,41 @@ impl<T> Deref for Snapshot<'_, T> {
     }
 }
 
+impl<T> Drop for Noted<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        self.hazard.store(null_mut(), Ordering::Release);
+    }
+}
+
+/// A look at the value as it was at one moment.
+pub(crate) struct Snapshot<'a, T> {
+    /// Where the thread had no hazard left, only where the value is.
+    noted: Result<Noted<'a, T>, *mut T>,
+    reader: &'static Reader,
+}
+
+impl<T> Deref for Snapshot<'_, T> {
+    type Target = T;
+    #[inline]
+    fn deref(&self) -> &T {
+        match &self.noted {
+            Ok(noted) => noted,
+            // SAFETY: while there is one that is not noted, nothing is dropped.
+            Err(value) => unsafe { &**value },
+        }
+    }
+}
+
 impl<T> Drop for Snapshot<'_, T> {
     #[inline]
     fn drop(&mut self) {
         let held = self.reader.held.get() - 1;
         self.reader.held.set(held);
-        // Snapshots end in the reverse order of their beginning, so the last hazard in use is this one's.
-        match self.reader.hazards.get(held) {
-            Some(hazard) => {
-                debug_assert!(std::ptr::eq(hazard.load(Ordering::Relaxed), self.value.cast()), "in order");
-                hazard.store(null_mut(), Ordering::Release);
-            }
-            None => forget_unnoted(),
+        match &self.noted {
+            // Snapshots end in the reverse order of their beginning, so the last hazard in use is this one's.
+            Ok(noted) => debug_assert!(std::ptr::eq(noted.hazard, &self.reader.hazards[held].0), "in order"),
+            Err(_) => forget_unnoted(),
         }
     }
 }
@@ -220,8 +251,8 @@ impl Retired {
             return true;
         }
         let readers = READERS.lock().unwrap_or_else(PoisonError::into_inner);
-        let names_it = |hazard: &AtomicPtr<()>| hazard.load(Ordering::Acquire) == self.address;
-        readers.all.iter().any(|reader| reader.hazards.iter().any(names_it))
+        let names_it = |hazard: &Hazard| hazard.0.load(Ordering::Acquire) == self.address;
+        readers.hazards.iter().any(|hazards| hazards.iter().any(names_it))
     }
 
     /// Drops the value.

@@ -273,6 +273,8 @@ pub(crate) struct Visible {
 /// The handlers of one point.
 pub(crate) struct Routes {
     pub(crate) point: Arc<Point>,
+    /// Where the point counts, beside what a crossing reads.
+    pub(crate) counter: u32,
     /// Inline listeners in order.
     pub(crate) inline: Box<[InlineRoute]>,
     pub(crate) queued: Box<[QueuedRoute]>,
@@ -316,6 +318,7 @@ impl Routes {
             unreached: None,
             sole: providers.first().filter(|only| only.name.is_empty()).and_then(|only| CallRoute::of(only)),
             providers: providers.into(),
+            counter: point.counter,
             point,
         }
     }

@@ -21,4 +21,4 @@ pub use forward::{Limiter, set_limiter};
 pub use images::levels_changed;
 pub use origin::{CurrentTrace, follow};
 
-pub(crate) use origin::{Origin, Teller, note_trace, stamped};
+pub(crate) use origin::{Origin, Teller, note_trace, noted, stamped};

@@ -10,12 +10,12 @@ use crate::{Text, contract};
 #[contract]
 #[derive(Eq, abi_stable::StableAbi)]
 pub struct CallError {
-    /// What sort of failure it was.
-    pub kind: CallErrorKind,
     /// What happened, in lower case, without a full stop.
     pub message: Text,
     /// The plugin at which it happened; empty while it is still on its way through that plugin.
     pub plugin: Text,
+    /// What sort of failure it was.
+    pub kind: CallErrorKind,
 }
 
 /// The sorts of failure a caller can tell apart.

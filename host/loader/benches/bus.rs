@@ -1,18 +1,18 @@
 //! What the bus costs, each crossing beside the raw `extern "C"` call into the same dylib, in one run.
 //!
-//! `cargo bench -p transom-loader` prints criterion's report and then the table of ratios that
-//! `docs/performance.md` keeps. Everything runs as in production: breadcrumbs, counts and sampled timing are on.
+//! `cargo bench -p transom-loader --bench bus` prints the table that `docs/performance.md` keeps, and
+//! `cargo bench -p transom-loader --bench bus -- event link` the rows with one of these words. Everything runs as in
+//! production: breadcrumbs, counts and sampled timing are on.
 
 mod bus {
     pub(crate) mod broadcast;
+    pub(crate) mod rounds;
 }
 
 use std::hint::black_box;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use criterion::Criterion;
-use serde_json::Value;
 use tokio::runtime::Runtime;
 use transom_kernel::{FaultBudget, Grants, Kernel, KernelConfig, PluginToStart, plan};
 use transom_loader::{PluginFile, load};
@@ -21,6 +21,7 @@ use transom_plugin_api::hosting::Attach;
 use transom_plugin_api::{Caller, Ports};
 
 use bus::broadcast;
+use bus::rounds::{Measured, print_table};
 
 #[derive(Ports)]
 struct Stopwatch {
@@ -29,6 +30,9 @@ struct Stopwatch {
     #[calls(RAW)]
     raw: Caller<(), u64>,
 }
+
+/// What everything is compared with.
+const RAW_CALL: &str = "raw call into the dylib";
 
 /// Name, and whether it is also measured on two threads.
 const MEASURED: [(&str, bool); 14] = [
@@ -53,19 +57,36 @@ fn main() {
     let images = std::env::temp_dir().join(format!("transom-bench-{}", std::process::id()));
     std::fs::create_dir_all(&images).expect("the temporary folder can be written");
     let (kernel, stopwatch) = runtime.block_on(started(&images));
-    let mut criterion = Criterion::default().configure_from_args().measurement_time(Duration::from_secs(2));
-    bench_raw(&mut criterion, &runtime, &stopwatch);
-    for (what, on_two) in MEASURED {
-        bench(&mut criterion, &runtime, &stopwatch, what, 1);
-        if on_two {
-            bench(&mut criterion, &runtime, &stopwatch, what, 2);
-        }
-    }
-    broadcast::bench(&mut criterion);
-    criterion.final_summary();
+    let mut measured = crossings(&runtime, &stopwatch);
+    measured.extend(broadcast::RECEIVERS.map(|receivers| Measured {
+        name: format!("`tokio::sync::broadcast`, {receivers}"),
+        threads: 1,
+        run: Box::new(broadcast::of(receivers)),
+    }));
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|word| name.contains(word));
+    measured.retain(|one| one.name == RAW_CALL || is_wanted(&one.name));
+    print_table(&mut measured);
+    drop(measured);
     runtime.block_on(kernel.stop(Duration::from_secs(5)));
     let _ = std::fs::remove_dir_all(images);
-    print_ratios();
+}
+
+/// The raw call first, and then each crossing.
+fn crossings<'a>(runtime: &'a Runtime, stopwatch: &'a Stopwatch) -> Vec<Measured<'a>> {
+    let mut measured =
+        vec![Measured { name: RAW_CALL.to_owned(), threads: 1, run: Box::new(raw(runtime, stopwatch)) }];
+    for (what, on_two) in MEASURED {
+        for threads in if on_two { 1..=2 } else { 1..=1 } {
+            let run = move |iterations| {
+                let run = Run { what: what.into(), iterations, threads };
+                let nanos = runtime.block_on(stopwatch.run.call(run)).expect("the fixture measures");
+                Duration::from_nanos(nanos)
+            };
+            measured.push(Measured { name: what.to_owned(), threads, run: Box::new(run) });
+        }
+    }
+    measured
 }
 
 async fn started(images: &std::path::Path) -> (Kernel, Stopwatch) {
@@ -97,47 +118,16 @@ fn dylib() -> PathBuf {
     beside.with_file_name("libtransom_pace.so")
 }
 
-fn bench_raw(criterion: &mut Criterion, runtime: &Runtime, stopwatch: &Stopwatch) {
+fn raw(runtime: &Runtime, stopwatch: &Stopwatch) -> impl FnMut(u64) -> Duration {
     let address = runtime.block_on(stopwatch.raw.call(())).expect("the fixture answers");
     // SAFETY: the fixture answers the address of this function in its image, which stays mapped.
     let raw: extern "C" fn(&Parcel) = unsafe { std::mem::transmute(address as usize) };
     let parcel = Parcel::sample();
-    criterion.bench_function("raw", |bencher| bencher.iter(|| raw(black_box(&parcel))));
-}
-
-fn bench(criterion: &mut Criterion, runtime: &Runtime, stopwatch: &Stopwatch, what: &str, threads: u32) {
-    criterion.bench_function(&format!("{what}-on-{threads}"), |bencher| {
-        bencher.iter_custom(|iterations| {
-            let run = Run { what: what.into(), iterations, threads };
-            let nanos = runtime.block_on(stopwatch.run.call(run)).expect("the fixture measures");
-            Duration::from_nanos(nanos)
-        });
-    });
-}
-
-/// Criterion's means, beside each other.
-fn print_ratios() {
-    let Some(raw) = mean_ns("raw") else { return };
-    println!(
-        "\n| crossing | threads | ns | × raw |\n|---|---|---|---|\n| raw call into the dylib | 1 | {raw:.1} | 1.0 |"
-    );
-    for (what, _) in MEASURED {
-        for threads in [1, 2] {
-            if let Some(nanos) = mean_ns(&format!("{what}-on-{threads}")) {
-                println!("| {what} | {threads} | {nanos:.1} | {:.1} |", nanos / raw);
-            }
+    move |iterations| {
+        let began = Instant::now();
+        for _ in 0..iterations {
+            raw(black_box(&parcel));
         }
+        began.elapsed()
     }
-    for receivers in broadcast::RECEIVERS {
-        if let Some(nanos) = mean_ns(&broadcast::name(receivers)) {
-            println!("| `tokio::sync::broadcast`, {receivers} | 1 | {nanos:.1} | {:.1} |", nanos / raw);
-        }
-    }
-}
-
-fn mean_ns(name: &str) -> Option<f64> {
-    let target = std::env::current_exe().ok()?.ancestors().nth(3)?.to_owned();
-    let estimates = target.join("criterion").join(name).join("new/estimates.json");
-    let estimates: Value = serde_json::from_str(&std::fs::read_to_string(estimates).ok()?).ok()?;
-    estimates["mean"]["point_estimate"].as_f64()
 }

@@ -8,12 +8,12 @@ use std::time::Duration;
 use transom_plugin_api::abi::guard::swallow_panic;
 use transom_plugin_api::abi::host_table::FailurePlace;
 use transom_plugin_api::abi::task::{AbiWaker, RawTask};
-use transom_plugin_api::abi::{FAILED, PENDING, Step, limit};
+use transom_plugin_api::abi::{FAILED, PENDING, READY, Step, limit};
 use transom_plugin_api::{CallContext, CallError, CallErrorKind};
 
 use super::gate::{self, Again};
 use super::{Vigil, cancel, cut_error, fail, written};
-use crate::breadcrumb::{self, Dispatch};
+use crate::breadcrumb::{self, Inside};
 use crate::bridge::place::Place;
 use crate::seat::Seat;
 use crate::table::{Contribution, Routes};
@@ -37,8 +37,11 @@ pub(crate) unsafe fn call(
     pending: *mut MaybeUninit<RawTask>,
 ) -> Step {
     let own = breadcrumb::own();
-    let table = own.look(&seat.shared.table);
-    let Some(routes) = table.points.get(point as usize) else {
+    let Some(Inside { seen, level }) = own.enter(&seat.shared.table) else {
+        // SAFETY: by this function's contract.
+        return unsafe { too_deep(seat, point, request, failure) };
+    };
+    let Some(routes) = seen.points.get(point as usize) else {
         // SAFETY: a free place.
         return unsafe { nowhere(failure) };
     };
@@ -50,26 +53,27 @@ pub(crate) unsafe fn call(
         // SAFETY: by this function's contract.
         return unsafe { asked().not_callable(request, reply, failure, waker, pending) };
     };
-    let Some(dispatch) = own.begin(routes.point.counter, &routes.point.times) else {
-        // SAFETY: by this function's contract.
-        return unsafe { asked().too_deep(request, failure) };
-    };
-    own.runs(route.crumb);
     let mut context = CallContext::stamped(seat.id, budget_ns);
     trace::note_trace(&mut context);
     let mut error = MaybeUninit::uninit();
     let mut task = MaybeUninit::uninit();
+    let timing = level.begins(routes.counter, &routes.point.times);
+    own.runs(route.crumb);
     // SAFETY: the handler was attached to this point, so request and reply are of its types.
     let step = unsafe {
         (route.start)(route.state, request, &raw const context, reply, &raw mut error, waker, &raw mut task)
     };
-    drop(dispatch);
+    drop(timing);
+    if step == READY {
+        return READY;
+    }
+    level.runs_no_more();
     match step {
         // SAFETY: the step says what was written; the places are free.
         FAILED => unsafe { asked().failed(&error, failure) },
         // SAFETY: as above; the waker is valid for the call.
         PENDING => unsafe { asked().waits(&task, failure, waker, pending) },
-        ready => ready,
+        other => other,
     }
 }
 
@@ -79,6 +83,20 @@ pub(crate) unsafe fn call(
 unsafe fn nowhere(failure: FailurePlace) -> Step {
     // SAFETY: by this function's contract.
     unsafe { fail(failure, CallError::failed("there is no such service")) }
+}
+
+/// # Safety
+/// As [`call`].
+#[cold]
+pub(super) unsafe fn too_deep(seat: &Seat, point: u32, request: *mut (), failure: FailurePlace) -> Step {
+    let table = seat.shared.table.load();
+    // SAFETY: the request is ours to drop; the failure's place is free.
+    unsafe {
+        if let Some(routes) = table.points.get(point as usize) {
+            drop_request(routes, request);
+        }
+        fail(failure, CallError::failed("calls are nested too deeply on this thread"))
+    }
 }
 
 /// A call, for what does not happen at each.
@@ -124,17 +142,6 @@ impl Asked<'_> {
                     fail(failure, error)
                 }
             }
-        }
-    }
-
-    /// # Safety
-    /// As [`call`].
-    #[cold]
-    unsafe fn too_deep(&self, request: *mut (), failure: FailurePlace) -> Step {
-        // SAFETY: the request is ours to drop; the failure's place is free.
-        unsafe {
-            drop_request(self.routes, request);
-            fail(failure, CallError::failed("calls are nested too deeply on this thread"))
         }
     }
 
@@ -293,14 +300,13 @@ impl Waiting {
             return unsafe { fail(failure, CallError::failed("the call has ended")) };
         };
         let mut error = MaybeUninit::uninit();
-        let Some(dispatch) = Dispatch::resume() else {
+        let Some(level) = breadcrumb::resume(self.provider.crumb()) else {
             // SAFETY: a free place.
             return unsafe { fail(failure, CallError::failed("calls are nested too deeply on this thread")) };
         };
-        dispatch.runs(self.provider.crumb());
         // SAFETY: the places are free; the waker is valid; polls do not overlap.
         let step = unsafe { (task.poll)(task.state, reply, &raw mut error, waker) };
-        drop(dispatch);
+        drop(level);
         match step {
             // SAFETY: a free place.
             PENDING => unsafe { self.watch(waker, failure) },

@@ -6,15 +6,15 @@ use std::sync::Arc;
 use transom_plugin_api::abi::READY;
 use transom_plugin_api::abi::host_table::RawReceived;
 use transom_plugin_api::abi::payload::{Encoded, PayloadType};
-use transom_plugin_api::{CallContext, CallError, CallErrorKind};
+use transom_plugin_api::{CallError, CallErrorKind};
 
 use super::mailbox::Mail;
-use crate::breadcrumb::{self, Own};
+use crate::breadcrumb::{self, Inside, Own, now};
 use crate::bridge::emission::{Emission, current_as};
 use crate::bridge::lane::not_carried;
 use crate::bridge::place::{Place, encode};
 use crate::seat::Seat;
-use crate::table::{InlineRoute, QueuedRoute, Routes};
+use crate::table::{Contribution, InlineRoute, QueuedRoute, Routes};
 use crate::trace::{self, Teller};
 
 /// Tells every listener of the point: inline ones now, queued ones through their mailboxes.
@@ -27,17 +27,15 @@ pub(crate) unsafe fn emit(seat: &Seat, point: u32, payload: *const ()) {
         return;
     }
     let own = breadcrumb::own();
-    let table = own.look(&seat.shared.table);
-    let Some(routes) = table.points.get(point as usize) else { return };
-    let Some(_dispatch) = own.begin(routes.point.counter, &routes.point.times) else {
-        return too_deep(seat, routes);
-    };
+    let Some(Inside { seen, level }) = own.enter(&seat.shared.table) else { return too_deep(seat, point) };
+    let Some(routes) = seen.points.get(point as usize) else { return };
+    let is_timed = level.counts(routes.counter);
     // SAFETY: by this function's contract.
     unsafe {
-        if routes.is_plain {
+        if routes.is_plain && !is_timed {
             tell(own, seat, routes, payload);
         } else {
-            tell_everybody(own, seat, routes, payload);
+            tell_everybody(own, seat, routes, payload, is_timed);
         }
     }
 }
@@ -48,20 +46,16 @@ pub(crate) unsafe fn emit(seat: &Seat, point: u32, payload: *const ()) {
 /// As [`emit`]; where the routes are bridged, an [`Emission`] of the payload is under way.
 #[inline(always)]
 unsafe fn tell(own: Own, seat: &Seat, routes: &Routes, payload: *const ()) {
-    // Nobody hears of the trace either, which is asked for where it is followed.
-    if routes.inline.is_empty() {
-        return;
-    }
-    let mut context = CallContext::stamped(seat.id, 0);
-    trace::note_trace(&mut context);
+    let mut traced = MaybeUninit::uninit();
+    let context = trace::noted(&seat.context, &mut traced);
     for listener in &routes.inline {
         own.runs(listener.crumb);
         let mut failure = MaybeUninit::uninit();
         // SAFETY: the handler was attached to this point, so the payload is of its type.
-        let step = unsafe { (listener.call)(listener.state, payload, &raw const context, &raw mut failure) };
+        let step = unsafe { (listener.call)(listener.state, payload, context, &raw mut failure) };
         if step != READY {
             // SAFETY: the step says so.
-            unsafe { blame(listener, routes, &failure) };
+            unsafe { blame(listener, &failure) };
         }
     }
 }
@@ -69,18 +63,20 @@ unsafe fn tell(own: Own, seat: &Seat, routes: &Routes, payload: *const ()) {
 /// # Safety
 /// The listener has written the failure.
 #[cold]
-unsafe fn blame(listener: &InlineRoute, routes: &Routes, failure: &MaybeUninit<CallError>) {
+unsafe fn blame(listener: &InlineRoute, failure: &MaybeUninit<CallError>) {
+    let Contribution { seat, info, .. } = &*listener.contribution;
     // SAFETY: by this function's contract; the caller does not use it again.
     let failure = unsafe { failure.assume_init_read() };
-    listener.contribution.seat.fault(&routes.point.name, &failure);
+    seat.fault(&info.name, &failure);
 }
 
-/// As [`tell`], and then the others.
+/// As [`tell`], and then the others; notes how long it took if it is to be timed.
 ///
 /// # Safety
 /// As [`emit`].
 #[inline(never)]
-unsafe fn tell_everybody(own: Own, seat: &Seat, routes: &Routes, payload: *const ()) {
+unsafe fn tell_everybody(own: Own, seat: &Seat, routes: &Routes, payload: *const (), is_timed: bool) {
+    let began = is_timed.then(now);
     let _emission = if routes.is_bridged {
         // SAFETY: the payload is borrowed for the call; emissions nest.
         unsafe { Emission::over(routes, payload) }
@@ -96,6 +92,9 @@ unsafe fn tell_everybody(own: Own, seat: &Seat, routes: &Routes, payload: *const
         if let Some(event) = unsafe { clones.event_for(routes, route, payload) } {
             route.mailbox.push(Mail { event, teller: Teller::of(seat.id) });
         }
+    }
+    if let Some(began) = began {
+        routes.point.times.note(began);
     }
 }
 
@@ -130,7 +129,9 @@ impl Clones {
 }
 
 #[cold]
-fn too_deep(seat: &Seat, routes: &Routes) {
+fn too_deep(seat: &Seat, point: u32) {
+    let table = seat.shared.table.load();
+    let Some(routes) = table.points.get(point as usize) else { return };
     let error = CallError::new(
         CallErrorKind::Failed,
         format!(

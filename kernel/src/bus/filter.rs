@@ -21,7 +21,7 @@ use chain::unfinished;
 
 use super::fail;
 use super::gate::{self, Again};
-use crate::breadcrumb::{self, Own};
+use crate::breadcrumb::{self, Inside, Level};
 use crate::bridge::lane::unreachable;
 use crate::bridge::place::Place;
 use crate::seat::Seat;
@@ -42,7 +42,7 @@ enum Progress {
 /// `value` holds a value of the point's type; `waker` is valid for the call.
 #[inline(always)]
 unsafe fn run(
-    own: Own,
+    level: &Level,
     point: &Point,
     links: &[LinkRoute],
     first: usize,
@@ -50,10 +50,8 @@ unsafe fn run(
     context: &CallContext,
     waker: *const AbiWaker,
 ) -> Progress {
-    let Some(_dispatch) = own.begin(point.counter, &point.times) else {
-        // SAFETY: the value is nobody's any more.
-        return unsafe { too_deep(point, value) };
-    };
+    let own = level.own;
+    let _timing = level.begins(point.counter, &point.times);
     for (link, LinkRoute { call, contribution }) in links.iter().enumerate().skip(first) {
         // SAFETY: by this function's contract, and because every link leaves a value in place or the loop.
         let backup = unsafe { Backup::of(point, value) };
@@ -92,12 +90,14 @@ unsafe fn run(
 }
 
 /// # Safety
-/// `value` holds a value of the point's type, and is not used again.
+/// `value` holds a value of the point's type, and is not used again; `failure` is a free place.
 #[cold]
-unsafe fn too_deep(point: &Point, value: *mut ()) -> Progress {
+unsafe fn too_deep(point: &Point, value: *mut (), failure: FailurePlace) -> Step {
     // SAFETY: by this function's contract.
-    unsafe { drop_value(point, value) };
-    Progress::Failed(CallError::failed("filters are nested too deeply on this thread"))
+    unsafe {
+        drop_value(point, value);
+        fail(failure, CallError::failed("filters are nested too deeply on this thread"))
+    }
 }
 
 /// A link failed: puts the value from before it back, or ends the chain.
@@ -149,9 +149,11 @@ pub(crate) unsafe fn apply(
     waker: *const AbiWaker,
     pending: *mut MaybeUninit<RawTask>,
 ) -> Step {
-    let own = breadcrumb::own();
-    let table = own.look(&seat.shared.table);
-    let Some(routes) = table.points.get(point as usize) else {
+    let Some(Inside { seen, level }) = breadcrumb::own().enter(&seat.shared.table) else {
+        // SAFETY: by this function's contract.
+        return unsafe { apply_too_deep(seat, point, value, failure) };
+    };
+    let Some(routes) = seen.points.get(point as usize) else {
         // SAFETY: a free place.
         return unsafe { nowhere(failure) };
     };
@@ -162,10 +164,26 @@ pub(crate) unsafe fn apply(
     let mut context = CallContext::stamped(seat.id, routes.point.budget_ns);
     trace::note_trace(&mut context);
     // SAFETY: by this function's contract.
-    match unsafe { run(own, &routes.point, &routes.links, 0, value, &context, waker) } {
-        Progress::Done => READY,
-        // SAFETY: by this function's contract.
-        other => unsafe { unfinished(other, routes, context, value, failure, waker, pending) },
+    let progress = unsafe { run(&level, &routes.point, &routes.links, 0, value, &context, waker) };
+    if let Progress::Done = progress {
+        return READY;
+    }
+    level.runs_no_more();
+    // SAFETY: by this function's contract.
+    unsafe { unfinished(progress, routes, context, value, failure, waker, pending) }
+}
+
+/// # Safety
+/// As [`apply`].
+#[cold]
+unsafe fn apply_too_deep(seat: &Seat, point: u32, value: *mut (), failure: FailurePlace) -> Step {
+    let table = seat.shared.table.load();
+    // SAFETY: by this function's contract.
+    unsafe {
+        match table.points.get(point as usize) {
+            Some(routes) => too_deep(&routes.point, value, failure),
+            None => nowhere(failure),
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use transom_plugin_api::{CallContext, CallError};
 
 use super::emit::SharedPayload;
 use super::queue::{Queue, WhenFull};
-use crate::breadcrumb::{Dispatch, polled_at};
+use crate::breadcrumb::{self, polled_at};
 use crate::bridge::lane::not_carried;
 use crate::bridge::place::Place;
 use crate::table::Contribution;
@@ -135,20 +135,16 @@ unsafe fn start<'a>(
     // SAFETY: by this function's contract; the handler writes no value.
     unsafe {
         crossing::<(), _>(Some(move |out, failure, waker, pending| {
-            let dispatch = Dispatch::begin(contribution.info.counter, &contribution.info.times);
-            if let Some(dispatch) = &dispatch {
-                dispatch.runs(contribution.crumb());
-            }
             let mut event = MaybeUninit::new(event);
-            (handler.start)(
-                handler.state,
-                event.as_mut_ptr().cast(),
-                std::ptr::from_ref(context),
-                out,
-                failure,
-                waker,
-                pending,
-            )
+            let event = event.as_mut_ptr().cast();
+            let context = std::ptr::from_ref(context);
+            let own = breadcrumb::own();
+            let level = own.descend();
+            let _timing = level.as_ref().map(|level| {
+                own.runs(contribution.crumb());
+                level.begins(contribution.info.counter, &contribution.info.times)
+            });
+            (handler.start)(handler.state, event, context, out, failure, waker, pending)
         }))
     }
 }

@@ -10,10 +10,10 @@ use transom_plugin_api::abi::host_table::FailurePlace;
 use transom_plugin_api::abi::task::{AbiWaker, RawStream};
 use transom_plugin_api::abi::{FAILED, PENDING, READY, Step};
 
-use super::call::{blamed, drop_request, provider};
+use super::call::{blamed, drop_request, provider, too_deep};
 use super::gate::{self, OpenAgain};
 use super::{Vigil, cut_error, fail, written};
-use crate::breadcrumb;
+use crate::breadcrumb::{self, Inside};
 use crate::bridge::place::Place;
 use crate::seat::Seat;
 use crate::table::{Contribution, Point};
@@ -32,8 +32,11 @@ pub(crate) unsafe fn open(
     failure: FailurePlace,
 ) -> Step {
     let own = breadcrumb::own();
-    let table = own.look(&seat.shared.table);
-    let Some(routes) = table.points.get(point as usize) else {
+    let Some(Inside { seen, level }) = own.enter(&seat.shared.table) else {
+        // SAFETY: by this function's contract.
+        return unsafe { too_deep(seat, point, request, failure) };
+    };
+    let Some(routes) = seen.points.get(point as usize) else {
         // SAFETY: a free place.
         return unsafe { fail(failure, CallError::failed("there is no such service")) };
     };
@@ -52,12 +55,9 @@ pub(crate) unsafe fn open(
     }
     let found = found.and_then(|provider| {
         let handler = provider.stream().ok_or_else(|| CallError::failed("this service does not stream"))?;
-        let dispatch = own
-            .begin(routes.point.counter, &routes.point.times)
-            .ok_or_else(|| CallError::failed("calls are nested too deeply on this thread"))?;
-        Ok((provider, handler, dispatch))
+        Ok((provider, handler))
     });
-    let (provider, handler, _dispatch) = match found {
+    let (provider, handler) = match found {
         Ok(found) => found,
         // SAFETY: the request is ours to drop; the failure's place is free.
         Err(error) => unsafe {
@@ -65,13 +65,16 @@ pub(crate) unsafe fn open(
             return fail(failure, error);
         },
     };
-    own.runs(provider.crumb());
     let context = trace::stamped(seat.id, 0);
     let mut error = MaybeUninit::uninit();
     let mut inner = MaybeUninit::uninit();
+    let timing = level.begins(routes.counter, &routes.point.times);
+    own.runs(provider.crumb());
     // SAFETY: the handler was attached to this point, so the request is of its type.
     let step =
         unsafe { (handler.open)(handler.state, request, &raw const context, &raw mut inner, &raw mut error) };
+    drop(timing);
+    level.runs_no_more();
     if step != READY {
         // SAFETY: the step says that the failure was written; the place is free.
         return unsafe { fail(failure, blamed(provider, &routes.point.name, written(error))) };
@@ -126,14 +129,16 @@ unsafe extern "C" fn poll_next(
     let (open, waker) = unsafe { (&mut *state.cast::<Open>(), &*waker) };
     let Some(stream) = &open.stream else { return transom_plugin_api::abi::ENDED };
     let own = breadcrumb::own();
-    let Some(dispatch) = own.begin(open.point.counter, &open.point.times) else {
+    let Some(level) = own.descend() else {
         // SAFETY: a free place.
         return unsafe { fail(failure, CallError::failed("calls are nested too deeply on this thread")) };
     };
+    let timing = level.begins(open.point.counter, &open.point.times);
     own.runs(open.crumb);
     // SAFETY: the places are free; the waker is valid; polls do not overlap.
     let step = unsafe { (stream.poll_next)(stream.state, item, failure, waker) };
-    drop(dispatch);
+    drop(timing);
+    drop(level);
     if step == READY {
         return READY;
     }

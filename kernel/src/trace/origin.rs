@@ -3,6 +3,7 @@
 //! All of it costs one relaxed load until a host says that it follows traces.
 
 use std::future::Future;
+use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock};
 
@@ -28,6 +29,17 @@ pub fn follow(current: Option<CurrentTrace>) {
 pub(crate) fn stamped(caller: &'static str, budget_ns: u64) -> CallContext {
     let mut context = CallContext::stamped(caller, budget_ns);
     note_trace(&mut context);
+    context
+}
+
+/// `plain`, or where traces are followed a copy of it in `place` that is part of the one that this thread is in.
+#[inline(always)]
+pub(crate) fn noted<'a>(plain: &'a CallContext, place: &'a mut MaybeUninit<CallContext>) -> &'a CallContext {
+    if !FOLLOWED.load(Ordering::Relaxed) {
+        return plain;
+    }
+    let context = place.write(*plain);
+    note_current(context);
     context
 }
 

@@ -10,8 +10,8 @@ use transom_plugin_api::abi::{PENDING, READY, Step};
 use transom_plugin_api::{CallContext, CallError};
 
 use super::backup::Backup;
-use super::{Progress, failed, run};
-use crate::breadcrumb::{self, Dispatch};
+use super::{Progress, failed, run, too_deep};
+use crate::breadcrumb;
 use crate::bus::{Vigil, cancel, cut_error, fail, written};
 use crate::table::{LinkRoute, Point, Routes};
 
@@ -77,13 +77,9 @@ impl Chain {
             return unsafe { fail(failure, CallError::failed("the chain has ended")) };
         };
         let mut error = MaybeUninit::uninit();
-        let step = match Dispatch::resume() {
-            Some(dispatch) => {
-                let link = &self.links[self.link].contribution;
-                dispatch.runs(link.crumb());
-                // SAFETY: the places are free; the waker is valid; polls do not overlap.
-                unsafe { (task.poll)(task.state, value, &raw mut error, waker) }
-            }
+        let step = match breadcrumb::resume(self.links[self.link].call.crumb) {
+            // SAFETY: the places are free; the waker is valid; polls do not overlap.
+            Some(_level) => unsafe { (task.poll)(task.state, value, &raw mut error, waker) },
             None => PENDING,
         };
         match step {
@@ -140,10 +136,14 @@ impl Chain {
     unsafe fn go_on(&mut self, value: *mut (), failure: FailurePlace, waker: &AbiWaker) -> Step {
         self.task = None;
         self.backup = None;
-        // SAFETY: by this function's contract.
-        let progress = unsafe {
-            run(breadcrumb::own(), &self.point, &self.links, self.link + 1, value, &self.context, waker)
+        let Some(level) = breadcrumb::own().descend() else {
+            // SAFETY: the value is nobody's any more; the failure's place is free.
+            return unsafe { too_deep(&self.point, value, failure) };
         };
+        // SAFETY: by this function's contract.
+        let progress =
+            unsafe { run(&level, &self.point, &self.links, self.link + 1, value, &self.context, waker) };
+        drop(level);
         match progress {
             Progress::Done => READY,
             // SAFETY: a free place.
