@@ -184,10 +184,11 @@ unsafe extern "C" fn names(seat: *const (), point: u32, found: *mut (), visitor:
     let seat = unsafe { seat_of(seat) };
     let table = seat.shared.table.load();
     let Some(routes) = table.points.get(point as usize) else { return };
-    for provider in routes.providers.iter().filter(|provider| !provider.about.value.is_null()) {
+    for provider in &routes.providers {
+        let Some(about) = &provider.about else { continue };
         let (name, plugin) = (RStr::from_str(&provider.name), RStr::from_str(provider.seat.id));
         // SAFETY: the visitor is the caller's, and its type of `about` was compared when the port was resolved.
-        unsafe { (visitor.visit)(found, name, plugin, provider.about.value) }
+        unsafe { (visitor.visit)(found, name, plugin, about.address()) }
     }
 }
 

@@ -19,10 +19,11 @@ use transom_plugin_api::sabotage::sabotaged;
 
 use crate::breadcrumb::{Times, crumb, next_counter};
 use crate::bridge::lane::Traffic;
+use crate::bridge::place::Place;
 use crate::bus::gate::Gate;
 use crate::bus::mailbox::Mailbox;
 use crate::operator::arranged;
-use crate::order::{Place, places};
+use crate::order::{self, places};
 use crate::plan::place;
 use crate::seat::Seat;
 
@@ -76,7 +77,8 @@ pub(crate) struct Contribution {
     pub(crate) info: Arc<Point>,
     /// The name at a named point.
     pub(crate) name: String,
-    pub(crate) about: About,
+    /// What it says about that name.
+    pub(crate) about: Option<Place>,
     pub(crate) handler: Handler,
     /// The mailbox of a queued handler.
     pub(crate) mailbox: Option<Arc<Mailbox>>,
@@ -86,39 +88,6 @@ pub(crate) struct Contribution {
     pub(crate) waiting: Option<Waiting>,
     /// Counts as running until dropped.
     pub(crate) _running: Arc<crate::quiet::Running>,
-}
-
-/// A boxed value of the plugin's that says what a name is about; null where there is none.
-pub(crate) struct About {
-    pub(crate) value: *mut (),
-    pub(crate) drop: unsafe extern "C" fn(*mut ()),
-}
-
-// SAFETY: the value is a `Contract`, so `Send` and `Sync`.
-unsafe impl Send for About {}
-// SAFETY: as above.
-unsafe impl Sync for About {}
-
-impl About {
-    /// A copy of what a handler says about its name.
-    pub(crate) fn clone_of(handler: &Contribution) -> Self {
-        let Self { value, drop } = &handler.about;
-        let value = match handler.info.types.get() {
-            // SAFETY: the value is of the point's type.
-            Some(types) if !value.is_null() => unsafe { (types.about.clone_boxed)(*value) },
-            _ => std::ptr::null_mut(),
-        };
-        Self { value, drop: *drop }
-    }
-}
-
-impl Drop for About {
-    fn drop(&mut self) {
-        if !self.value.is_null() {
-            // SAFETY: boxed by the plugin, owned here, dropped once by the plugin's own function.
-            unsafe { (self.drop)(self.value) }
-        }
-    }
 }
 
 /// What keeps a place until the next generation takes it.
@@ -152,6 +121,13 @@ impl Contribution {
     /// What stands in the breadcrumb while it runs.
     pub(crate) fn crumb(&self) -> u64 {
         crumb(self.seat.number, self.point)
+    }
+
+    /// A copy of what it says about its name.
+    pub(crate) fn about_again(&self) -> Option<Place> {
+        let about = self.about.as_ref()?;
+        // SAFETY: the value is there as long as the handler is.
+        Some(unsafe { Place::cloned(*about.of(), about.address()) })
     }
 
     pub(crate) fn gate(&self) -> Option<&Arc<Gate>> {
@@ -360,7 +336,7 @@ fn order(here: &mut [Visible], point: &str, listed: &[String]) {
     });
 }
 
-fn by_id<'a>(wishes: &[Place<'a>]) -> Vec<&'a str> {
+fn by_id<'a>(wishes: &[order::Place<'a>]) -> Vec<&'a str> {
     wishes.iter().map(|wish| wish.plugin).collect::<BTreeSet<&str>>().into_iter().collect()
 }
 

@@ -81,7 +81,7 @@ pub(crate) fn current_as(of: &PayloadType) -> Result<Read, CallError> {
         return Ok(known);
     }
     let document = document()?;
-    let event = SharedPayload::placed(Place::decoded(*of, &document)?, *of);
+    let event = SharedPayload::placed(Place::decoded(*of, &document)?);
     let read = Read { event, bytes: document.len() };
     UNDER_WAY.with_borrow_mut(|under_way| {
         if let Some(now) = under_way.last_mut() {

@@ -11,7 +11,7 @@ use transom_plugin_api::{CallError, CallErrorKind};
 
 use super::place::Place;
 use super::{call, event, link, stream};
-use crate::table::{About, Contribution, PointTypes};
+use crate::table::{Contribution, PointTypes};
 
 /// One value in so many is timed: looking at the clock costs a tenth of carrying a small one over.
 const SAMPLE: u64 = 16;
@@ -85,7 +85,7 @@ impl Lane {
         outer: PointTypes,
         own: PointTypes,
     ) -> Result<(Contribution, Arc<Traffic>), CallError> {
-        let about = about_for(inner, &outer, &own)?;
+        let about = about_for(inner, &outer)?;
         let traffic = Arc::<Traffic>::default();
         let lane = Self { inner: Arc::clone(inner), outer, own, traffic: Arc::clone(&traffic) };
         let state = Box::into_raw(Box::new(lane)).cast();
@@ -149,14 +149,7 @@ unsafe extern "C" fn drop_lane(state: *mut ()) {
     swallow_panic(|| drop(lane));
 }
 
-fn about_for(inner: &Contribution, outer: &PointTypes, own: &PointTypes) -> Result<About, CallError> {
-    let drop = outer.about.drop_boxed;
-    if inner.about.value.is_null() {
-        return Ok(About { value: std::ptr::null_mut(), drop });
-    }
-    // SAFETY: the handler's plugin boxed it as a value of its own dialect.
-    let document = unsafe { super::place::encode(&own.about, inner.about.value) }?;
-    let read = Place::decoded(outer.about, &document)?;
-    // SAFETY: a value of that type was just read; the box is the outer dialect's, as its `drop` is.
-    Ok(About { value: unsafe { (outer.about.clone_boxed)(read.address()) }, drop })
+fn about_for(inner: &Contribution, outer: &PointTypes) -> Result<Option<Place>, CallError> {
+    let Some(about) = &inner.about else { return Ok(None) };
+    Place::decoded(outer.about, &about.encoded()?).map(Some)
 }

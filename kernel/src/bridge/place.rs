@@ -46,6 +46,18 @@ impl Place {
         place
     }
 
+    /// Clones the value at `from` in.
+    ///
+    /// # Safety
+    /// `from` holds a value of the type.
+    pub(crate) unsafe fn cloned(of: PayloadType, from: *const ()) -> Self {
+        let mut place = Self::free(of);
+        // SAFETY: by this function's contract; the place is free.
+        unsafe { (of.clone_to)(from, place.address()) };
+        place.is_full = true;
+        place
+    }
+
     /// Reads a value.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ use super::mailbox::Mail;
 use crate::breadcrumb::{self, Inside, Own, now};
 use crate::bridge::emission::{Emission, current_as};
 use crate::bridge::lane::not_carried;
-use crate::bridge::place::{Place, encode};
+use crate::bridge::place::Place;
 use crate::seat::Seat;
 use crate::table::{Contribution, InlineRoute, QueuedRoute, Routes};
 use crate::trace::{self, Teller};
@@ -143,22 +143,7 @@ fn too_deep(seat: &Seat, point: u32) {
 }
 
 /// An event's payload, shared by mailboxes and, over a lane, by inline listeners.
-pub(crate) struct SharedPayload {
-    value: Value,
-    of: PayloadType,
-}
-
-enum Value {
-    /// In a box of the plugin's that made the type known.
-    Boxed(*mut ()),
-    /// In a place of the kernel's.
-    Placed(Place),
-}
-
-// SAFETY: the value is a `Contract`, so `Send` and `Sync`.
-unsafe impl Send for SharedPayload {}
-// SAFETY: as above.
-unsafe impl Sync for SharedPayload {}
+pub(crate) struct SharedPayload(Place);
 
 impl SharedPayload {
     /// # Safety
@@ -166,21 +151,17 @@ impl SharedPayload {
     unsafe fn clone_of(routes: &Routes, payload: *const ()) -> Option<Arc<Self>> {
         let of = routes.point.types.get()?.input;
         // SAFETY: by this function's contract; the functions are those of the type.
-        let value = Value::Boxed(unsafe { (of.clone_boxed)(payload) });
-        Some(Arc::new(Self { value, of }))
+        Some(Self::placed(unsafe { Place::cloned(of, payload) }))
     }
 
-    /// Shares a value that was carried over a lane.
-    pub(crate) fn placed(value: Place, of: PayloadType) -> Arc<Self> {
-        Arc::new(Self { value: Value::Placed(value), of })
+    /// Shares a value.
+    pub(crate) fn placed(value: Place) -> Arc<Self> {
+        Arc::new(Self(value))
     }
 
     /// Where the value is, as long as it is held.
     pub(crate) const fn value(&self) -> *const () {
-        match &self.value {
-            Value::Boxed(value) => *value,
-            Value::Placed(place) => place.address(),
-        }
+        self.0.address()
     }
 
     /// The value as a document.
@@ -188,13 +169,12 @@ impl SharedPayload {
     /// # Errors
     /// When the plugin that knows its type cannot write it.
     pub(crate) fn encoded(&self) -> Result<Encoded, CallError> {
-        // SAFETY: the value is of that type, and held.
-        unsafe { encode(&self.of, self.value()) }
+        self.0.encoded()
     }
 
     /// Whether a reader of `of` can read it.
     pub(crate) fn is_of(&self, of: &PayloadType) -> bool {
-        self.of.fingerprint == of.fingerprint
+        self.0.of().fingerprint == of.fingerprint
     }
 
     /// A holder in the form a plugin gets it.
@@ -204,14 +184,5 @@ impl SharedPayload {
             drop(unsafe { Arc::from_raw(owner.cast::<SharedPayload>()) });
         }
         RawReceived { payload: self.value(), lost, owner: Arc::into_raw(self).cast(), release }
-    }
-}
-
-impl Drop for SharedPayload {
-    fn drop(&mut self) {
-        if let Value::Boxed(value) = self.value {
-            // SAFETY: made by `clone_boxed` of the same type.
-            unsafe { (self.of.drop_boxed)(value) }
-        }
     }
 }

@@ -16,7 +16,7 @@ use transom_plugin_api::abi::task::{AbiWaker, RawTask};
 use transom_plugin_api::abi::{PENDING, READY, Step};
 use transom_plugin_api::{CallContext, CallError, CallErrorKind};
 
-use backup::Backup;
+use backup::{Backup, Room};
 use chain::unfinished;
 
 use super::fail;
@@ -32,7 +32,7 @@ use crate::trace;
 enum Progress {
     Done,
     Failed(CallError),
-    Waiting { link: usize, task: RawTask, backup: Option<Backup> },
+    Waiting { link: usize, task: RawTask, backup: Option<Place> },
 }
 
 /// Runs the links from `first` on, while they are ready at once. On `Done` the value stands in `value`; otherwise the
@@ -52,9 +52,10 @@ unsafe fn run(
 ) -> Progress {
     let own = level.own;
     let _timing = level.begins(point.counter, &point.times);
+    let mut room = Room::new();
     for (link, LinkRoute { call, contribution }) in links.iter().enumerate().skip(first) {
         // SAFETY: by this function's contract, and because every link leaves a value in place or the loop.
-        let backup = unsafe { Backup::of(point, value) };
+        let backup = unsafe { Backup::of(point, value, &mut room) };
         own.runs(call.crumb);
         let mut failure = MaybeUninit::uninit();
         let mut pending = MaybeUninit::uninit();
@@ -74,12 +75,14 @@ unsafe fn run(
             READY => {}
             PENDING => {
                 // SAFETY: the step says that a task was written.
-                return Progress::Waiting { link, task: unsafe { pending.assume_init() }, backup };
+                let task = unsafe { pending.assume_init() };
+                return Progress::Waiting { link, task, backup: backup.map(Backup::kept) };
             }
             _ => {
                 // SAFETY: the step says that the failure was written, and so the place is free.
-                let outcome =
-                    unsafe { failed(point, contribution, failure.assume_init_read(), backup, value) };
+                let outcome = unsafe {
+                    failed(point, contribution, failure.assume_init_read(), backup.map(Backup::kept), value)
+                };
                 if let Err(error) = outcome {
                     return Progress::Failed(error);
                 }
@@ -109,7 +112,7 @@ unsafe fn failed(
     point: &Point,
     link: &Contribution,
     error: CallError,
-    backup: Option<Backup>,
+    backup: Option<Place>,
     place: *mut (),
 ) -> Result<(), CallError> {
     let error = error.at(link.seat.id);
@@ -122,7 +125,7 @@ unsafe fn failed(
     match backup {
         Some(backup) => {
             // SAFETY: by this function's contract.
-            unsafe { backup.restore(place) };
+            unsafe { backup.give(place) };
             Ok(())
         }
         None => Err(error),

@@ -118,7 +118,7 @@ fn readable(contribution: &Contribution, event: Arc<SharedPayload>) -> Result<Ar
     match contribution.info.types.get() {
         Some(types) if !event.is_of(&types.input) => {
             let document = event.encoded()?;
-            Ok(SharedPayload::placed(Place::decoded(types.input, &document)?, types.input))
+            Ok(SharedPayload::placed(Place::decoded(types.input, &document)?))
         }
         _ => Ok(event),
     }

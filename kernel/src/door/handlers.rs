@@ -11,11 +11,12 @@ use transom_plugin_api::point::PointKind;
 use transom_plugin_api::port::Role;
 
 use super::{held_seat, seat_of};
+use crate::bridge::place::Place;
 use crate::bus::fail;
 use crate::bus::mailbox::{Mailbox, mailbox};
 use crate::kernel::declared_role;
 use crate::seat::Seat;
-use crate::table::{About, Contribution, Point};
+use crate::table::{Contribution, Point};
 
 pub(super) unsafe extern "C" fn contribute(
     seat: *const (),
@@ -37,7 +38,8 @@ fn take_in(seat: &Arc<Seat>, index: u32, raw: RawContribution) -> Result<(), Cal
     let RawContribution { name, about, handler } = raw;
     let point = seat.shared.point(index).ok_or_else(|| CallError::failed("there is no such point"))?;
     let types = point.types.get().ok_or_else(|| CallError::failed("the port was not resolved"))?;
-    let about = About { value: about, drop: types.about.drop_boxed };
+    // SAFETY: what is not null is a value of the type that was compared when the port was resolved, and moves over.
+    let about = (!about.is_null()).then(|| unsafe { Place::taken(types.about, about) });
     let name = name.as_str().to_owned();
     let role = match &handler {
         Handler::Inline(_) | Handler::Queued(..) => Role::Hears,

@@ -23,7 +23,7 @@ use crate::lifecycle::{
 };
 use crate::lives::Active;
 use crate::seat::{Lineage, Seat};
-use crate::table::{About, Contribution, Waiting, no_handler};
+use crate::table::{Contribution, Waiting, no_handler};
 
 /// How often is looked whether calls have ended.
 const LOOK_AGAIN: Duration = Duration::from_millis(1);
@@ -155,7 +155,7 @@ fn place(keeper: &Arc<Seat>, gate: &Arc<Gate>, handler: &Contribution) -> Option
         point: handler.point,
         info: Arc::clone(&handler.info),
         name: handler.name.clone(),
-        about: About::clone_of(handler),
+        about: handler.about_again(),
         handler: no_handler(),
         mailbox: handler.mailbox.as_ref().map(|mailbox| mailbox.alike()),
         is_lane: false,

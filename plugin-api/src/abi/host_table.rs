@@ -192,7 +192,7 @@ pub struct MailboxTerms {
 pub struct Contribution {
     /// The name at a named point; empty elsewhere.
     pub name: RStr<'static>,
-    /// What is known about the name: a boxed `About`, or null. Its owner becomes the host.
+    /// What is known about the name: a place with an `About`, which moves to the host, or null.
     pub about: *mut (),
     /// The handler.
     pub handler: Handler,

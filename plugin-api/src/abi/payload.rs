@@ -1,6 +1,5 @@
 //! How a payload is cloned, encoded and dropped by someone who does not know its type.
 
-use std::alloc::{Layout, dealloc};
 use std::mem::MaybeUninit;
 
 use abi_stable::StableAbi;
@@ -26,12 +25,8 @@ pub struct PayloadType {
     pub size: usize,
     /// Alignment of one value, in bytes.
     pub align: usize,
-    /// Clones the value behind the pointer into an allocation of its own.
-    pub clone_boxed: unsafe extern "C" fn(*const ()) -> *mut (),
-    /// Drops a value made by `clone_boxed`, and its allocation.
-    pub drop_boxed: unsafe extern "C" fn(*mut ()),
-    /// Moves a value made by `clone_boxed` to the second place and frees its allocation.
-    pub unbox: unsafe extern "C" fn(*mut (), *mut ()),
+    /// Clones the value behind the first pointer to the free place behind the second.
+    pub clone_to: unsafe extern "C" fn(*const (), *mut ()),
     /// Drops the value in place; the memory stays its owner's.
     pub drop_in_place: unsafe extern "C" fn(*mut ()),
     /// Encodes the value behind the pointer, see [`codec`], to the second place.
@@ -49,9 +44,7 @@ impl PayloadType {
             fingerprint: T::FINGERPRINT.hex(),
             size: size_of::<T>(),
             align: align_of::<T>(),
-            clone_boxed: clone_boxed::<T>,
-            drop_boxed: drop_boxed::<T>,
-            unbox: unbox::<T>,
+            clone_to: clone_to::<T>,
             drop_in_place: drop_in_place::<T>,
             encode: encode::<T>,
             decode: decode::<T>,
@@ -62,27 +55,9 @@ impl PayloadType {
 // A contract's `Clone` and `Drop` are derived from facade types; should one panic all the same, the unwinding
 // stops at `extern "C"` and aborts with the message on stderr, rather than continue in another image.
 
-unsafe extern "C" fn clone_boxed<T: Clone>(value: *const ()) -> *mut () {
-    // SAFETY: the caller passes a valid `T`, whose fingerprint was compared at attachment.
-    let value = unsafe { &*value.cast::<T>() };
-    Box::into_raw(Box::new(value.clone())).cast()
-}
-
-unsafe extern "C" fn drop_boxed<T>(value: *mut ()) {
-    // SAFETY: it came from `clone_boxed::<T>` of this image.
-    drop(unsafe { Box::from_raw(value.cast::<T>()) });
-}
-
-unsafe extern "C" fn unbox<T>(from: *mut (), to: *mut ()) {
-    // SAFETY: `from` came from `clone_boxed::<T>` of this image and `to` is a free place for a `T`; the value
-    // is moved, so only its allocation is freed, and only when it has one.
-    unsafe {
-        std::ptr::copy_nonoverlapping(from.cast::<T>(), to.cast::<T>(), 1);
-        let layout = Layout::new::<T>();
-        if layout.size() > 0 {
-            dealloc(from.cast(), layout);
-        }
-    }
+unsafe extern "C" fn clone_to<T: Clone>(value: *const (), place: *mut ()) {
+    // SAFETY: the caller passes a valid `T`, whose fingerprint was compared at attachment, and a free place for one.
+    unsafe { place.cast::<T>().write((*value.cast::<T>()).clone()) };
 }
 
 unsafe extern "C" fn drop_in_place<T>(value: *mut ()) {

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::marker::PhantomData;
-use std::mem::MaybeUninit;
+use std::mem::{ManuallyDrop, MaybeUninit};
 use std::time::Duration;
 
 use super::event::drop_closure;
@@ -263,8 +263,8 @@ impl<Req: Contract, Reply: Contract, About: Contract> Server<Req, Reply, About> 
         Fut: Future<Output = Result<Reply, CallError>> + Send + 'static,
     {
         let handler = serve::<Req, Reply, F, Fut>(self.at.host.runtime(), handler);
-        let about = Box::into_raw(Box::new(about)).cast();
-        self.at.contribute(name, about, Handler::Serve(handler))
+        let mut about = ManuallyDrop::new(about);
+        self.at.contribute(name, (&raw mut about).cast(), Handler::Serve(handler))
     }
 
     /// As [`serve_named`](Self::serve_named), with a clone of `state` for every call.

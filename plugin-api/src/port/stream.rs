@@ -2,7 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::marker::PhantomData;
-use std::mem::MaybeUninit;
+use std::mem::{ManuallyDrop, MaybeUninit};
 use std::task::{Context, Poll};
 
 use super::event::drop_closure;
@@ -202,8 +202,8 @@ impl<Req: Contract, Item: Contract, About: Contract> StreamServer<Req, Item, Abo
         Fut: Future<Output = Result<(), CallError>> + Send + 'static,
     {
         let handler = serve::<Req, Item, F, Fut>(self.at.host.runtime(), handler);
-        let about = Box::into_raw(Box::new(about)).cast();
-        self.at.contribute(name, about, Handler::ServeStream(handler))
+        let mut about = ManuallyDrop::new(about);
+        self.at.contribute(name, (&raw mut about).cast(), Handler::ServeStream(handler))
     }
 
     /// As [`serve_named`](Self::serve_named), with a clone of `state` for every stream.

@@ -1,52 +1,78 @@
 //! What is put back when a link fails at a fail-open point.
 
-#[cfg(doc)]
+use std::mem::MaybeUninit;
+
+use transom_plugin_api::abi::guard::swallow_panic;
 use transom_plugin_api::abi::payload::PayloadType;
 use transom_plugin_api::point::PointKind;
 use transom_plugin_api::sabotage::sabotaged;
 
+use crate::bridge::place::Place;
 use crate::table::Point;
 
-/// The value from before a link, for a fail-open point.
-pub(super) struct Backup {
-    value: *mut (),
-    /// [`PayloadType::unbox`] and [`PayloadType::drop_boxed`] of it.
-    unbox: unsafe extern "C" fn(*mut (), *mut ()),
-    drop_boxed: unsafe extern "C" fn(*mut ()),
+/// Room on the stack for a value of any type that is small enough and needs no greater alignment.
+#[repr(align(16))]
+pub(super) struct Room(MaybeUninit<[u8; 256]>);
+
+impl Room {
+    pub(super) const fn new() -> Self {
+        Self(MaybeUninit::uninit())
+    }
+
+    const fn fits(of: &PayloadType) -> bool {
+        of.size <= size_of::<Self>() && of.align <= align_of::<Self>()
+    }
 }
 
-// SAFETY: the value is a `Contract`, so `Send`.
-unsafe impl Send for Backup {}
+/// The value from before a link, for a fail-open point.
+pub(super) enum Backup<'a> {
+    OnStack(OnStack<'a>),
+    /// What is too large for that.
+    Placed(Place),
+}
 
-impl Backup {
+/// A value in a [`Room`].
+pub(super) struct OnStack<'a> {
+    at: *mut (),
+    of: &'a PayloadType,
+}
+
+impl<'a> Backup<'a> {
     /// # Safety
     /// `value` is a value of the point's type.
-    pub(super) unsafe fn of(point: &Point, value: *const ()) -> Option<Self> {
+    #[inline(always)]
+    pub(super) unsafe fn of(point: &'a Point, value: *const (), room: &'a mut Room) -> Option<Self> {
         let keeps = point.kind == PointKind::OpenFilter && !sabotaged("fail-open-without-backup");
         if !keeps {
             return None;
         }
         let of = &point.types.get()?.input;
-        // SAFETY: by this function's contract.
-        let value = unsafe { (of.clone_boxed)(value) };
-        Some(Self { value, unbox: of.unbox, drop_boxed: of.drop_boxed })
+        if !Room::fits(of) {
+            // SAFETY: by this function's contract.
+            return Some(Self::Placed(unsafe { Place::cloned(*of, value) }));
+        }
+        let at = (&raw mut room.0).cast();
+        // SAFETY: by this function's contract; the room fits and is nobody else's as long as the backup lives.
+        unsafe { (of.clone_to)(value, at) };
+        Some(Self::OnStack(OnStack { at, of }))
     }
 
-    /// Moves the value to `place`.
-    ///
-    /// # Safety
-    /// `place` is a free place for a value of the point's type.
-    pub(super) unsafe fn restore(self, place: *mut ()) {
-        let backup = std::mem::ManuallyDrop::new(self);
-        // SAFETY: by this function's contract; the value is not used again.
-        unsafe { (backup.unbox)(backup.value, place) }
+    /// The value, where it can stay.
+    pub(super) fn kept(self) -> Place {
+        match self {
+            Self::Placed(place) => place,
+            Self::OnStack(backup) => {
+                let backup = std::mem::ManuallyDrop::new(backup);
+                // SAFETY: the value is there, and not used there again.
+                unsafe { Place::taken(*backup.of, backup.at) }
+            }
+        }
     }
 }
 
-impl Drop for Backup {
+impl Drop for OnStack<'_> {
     fn drop(&mut self) {
-        // No guard: an `extern "C"` function does not unwind.
-        // SAFETY: made by `clone_boxed` of the same type.
-        unsafe { (self.drop_boxed)(self.value) };
+        // SAFETY: the value is there, and not used again.
+        swallow_panic(|| unsafe { (self.of.drop_in_place)(self.at) });
     }
 }

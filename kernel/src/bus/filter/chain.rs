@@ -9,9 +9,9 @@ use transom_plugin_api::abi::task::{AbiWaker, RawTask};
 use transom_plugin_api::abi::{PENDING, READY, Step};
 use transom_plugin_api::{CallContext, CallError};
 
-use super::backup::Backup;
 use super::{Progress, failed, run, too_deep};
 use crate::breadcrumb;
+use crate::bridge::place::Place;
 use crate::bus::{Vigil, cancel, cut_error, fail, written};
 use crate::table::{LinkRoute, Point, Routes};
 
@@ -64,7 +64,8 @@ struct Chain {
     /// Which link waits.
     link: usize,
     task: Option<RawTask>,
-    backup: Option<Backup>,
+    /// The value from before that link, at a fail-open point.
+    backup: Option<Place>,
     vigil: Vigil,
 }
 
