@@ -1,14 +1,13 @@
 //! What an operator can ask of a running host, also of one whose threads are all blocked.
 
-use std::io::{PipeReader, PipeWriter};
-use std::os::fd::OwnedFd;
+use std::io::{PipeReader, PipeWriter, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
+use rustix::fs::{OFlags, fcntl_setfl};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
-use tokio::net::unix::pipe;
 use tokio::process::Child;
 
 use super::support::{Client, Host, Manner, Scene, dylib, eventually, linked_and_dylib, text_of, within};
@@ -139,19 +138,20 @@ fn block(client: &Client) -> Vec<tokio::task::JoinHandle<()>> {
 }
 
 /// Fills a pipe, so that whoever writes to it has to wait.
-fn fill(pipe: PipeWriter) -> OwnedFd {
-    let full = pipe::Sender::from_owned_fd(pipe.into()).expect("a pipe");
+fn fill(mut pipe: PipeWriter) -> PipeWriter {
+    fcntl_setfl(&pipe, OFlags::NONBLOCK).expect("a pipe");
     for length in [4096, 1] {
-        while full.try_write(&vec![b'.'; length]).is_ok() {}
+        while pipe.write(&vec![b'.'; length]).is_ok() {}
     }
-    full.into_blocking_fd().expect("as it was")
+    fcntl_setfl(&pipe, OFlags::empty()).expect("a pipe");
+    pipe
 }
 
 /// A host whose log nobody reads, and which waits when it writes there.
 struct Unread {
     host: Child,
     client: Client,
-    _log: (PipeReader, OwnedFd),
+    _log: (PipeReader, PipeWriter),
 }
 
 impl Unread {
