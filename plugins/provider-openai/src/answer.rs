@@ -10,7 +10,7 @@ use transom_agent::provider::{FailureClass, FinishReason, ProviderEvent, Usage};
 
 use crate::calls::Calls;
 use crate::failure::Failure;
-use crate::piece::Piece;
+use crate::piece::{Piece, only_text};
 use crate::sse::Frame;
 
 /// The answer to one request.
@@ -44,6 +44,11 @@ impl Answer {
         }
         if frame.data.trim() == "[DONE]" {
             return self.end();
+        }
+        if frame.event != "error"
+            && let Some(text) = only_text(&frame.data)
+        {
+            return self.say(ProviderEvent::TextDelta { delta: text.as_ref().into() });
         }
         match Piece::read(&frame.data) {
             Ok(piece) if frame.event == "error" && piece.error().is_none() => {

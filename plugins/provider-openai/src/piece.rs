@@ -1,5 +1,9 @@
 //! [`Piece`]: what one frame of an answer says, in any of the dialects in use.
 
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 use transom_agent::provider::Usage;
 use transom_plugin_api::Maybe;
@@ -67,6 +71,47 @@ impl Piece {
     }
 }
 
+/// The text of a frame that says nothing else, as nearly all do. It is read without making a [`Value`] of the rest.
+pub(crate) fn only_text(data: &str) -> Option<Cow<'_, str>> {
+    let OnlyText {
+        choices: (OnlyChoice { delta, finish_reason: None, usage: None },),
+        error: None,
+        usage: None,
+    } = serde_json::from_str(data).ok()?
+    else {
+        return None;
+    };
+    let OnlyDelta { content, reasoning_content: None, reasoning: None, tool_calls: None } = delta else {
+        return None;
+    };
+    Some(content).filter(|content| !content.is_empty())
+}
+
+#[derive(Deserialize)]
+struct OnlyText<'a> {
+    #[serde(borrow)]
+    choices: (OnlyChoice<'a>,),
+    error: Option<IgnoredAny>,
+    usage: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+struct OnlyChoice<'a> {
+    #[serde(borrow)]
+    delta: OnlyDelta<'a>,
+    finish_reason: Option<IgnoredAny>,
+    usage: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+struct OnlyDelta<'a> {
+    #[serde(borrow)]
+    content: Cow<'a, str>,
+    reasoning_content: Option<IgnoredAny>,
+    reasoning: Option<IgnoredAny>,
+    tool_calls: Option<IgnoredAny>,
+}
+
 fn some_text(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
@@ -105,6 +150,41 @@ mod tests {
             Some("ab")
         );
         assert_eq!([text("\"\""), text("null"), text("7"), text("[]")], [None, None, None, None]);
+    }
+
+    #[test]
+    fn a_frame_with_nothing_but_text_is_read_as_one_with_more() {
+        let frame =
+            |rest: &str| format!("{{\"id\":\"x\",\"choices\":[{{\"index\":0,{rest}}}],\"usage\":null}}");
+        let alone = [
+            r#""delta":{"content":"a\n\u00e9"},"finish_reason":null"#,
+            r#""delta":{"role":"assistant","content":" b","reasoning":null,"tool_calls":null}"#,
+        ];
+        for data in alone.map(frame) {
+            let piece = piece(&data);
+            assert_eq!(only_text(&data).map(Cow::into_owned), piece.text(), "{data}");
+            assert!(piece.finish_reason().is_none() && piece.thought().is_none() && piece.calls().is_empty());
+        }
+        let more = [
+            r#""delta":{"content":""}"#,
+            r#""delta":{"content":[{"text":"a"}]}"#,
+            r#""delta":{"content":"a","reasoning":"b"}"#,
+            r#""delta":{"content":"a","reasoning_content":"b"}"#,
+            r#""delta":{"content":"a","tool_calls":[]}"#,
+            r#""delta":{"content":"a"},"finish_reason":"stop""#,
+            r#""delta":{"content":"a"},"usage":{"prompt_tokens":1}"#,
+        ];
+        for data in more.map(frame) {
+            assert_eq!(only_text(&data), None, "{data}");
+        }
+        for data in [
+            r#"{"choices":[{"delta":{"content":"a"}}],"error":{"message":"b"}}"#,
+            r#"{"choices":[{"delta":{"content":"a"}}],"usage":{"prompt_tokens":1}}"#,
+            r#"{"choices":[{"delta":{"content":"a"}},{"delta":{"content":"b"}}]}"#,
+            r#"{"choices":[{"delta":{"content":"a"}}]"#,
+        ] {
+            assert_eq!(only_text(data), None, "{data}");
+        }
     }
 
     #[test]

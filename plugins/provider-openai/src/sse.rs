@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::mem::take;
 
+use memchr::memchr2;
 use transom_plugin_api::sabotage::sabotaged;
 
 /// One event.
@@ -59,7 +60,7 @@ impl Decoder {
         if !rest.is_empty() && take(&mut self.after_carriage_return) {
             rest = rest.strip_prefix(b"\n").unwrap_or(rest);
         }
-        while let Some(end) = rest.iter().position(|byte| matches!(byte, b'\r' | b'\n')) {
+        while let Some(end) = memchr2(b'\r', b'\n', rest) {
             self.extend_line(&rest[..end])?;
             self.end_line();
             let ended_by = rest[end];
