@@ -53,7 +53,7 @@ impl<E: Edges> Turn<E> {
         self.claim.logged(at.position + 1);
         self.keep_past(&mut progress, &record, &appended);
         if sabotaged("seal-twice") {
-            self.claim.show_at(at, frame::done(&record));
+            self.claim.show_at(self.fresh(), frame::done(&record));
         }
         self.claim.seal(self.edges.now_ms());
         self.common.ended.fetch_add(1, Ordering::Relaxed);
