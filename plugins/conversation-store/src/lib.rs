@@ -15,7 +15,6 @@ mod identity;
 mod reconcile;
 mod route;
 mod setting;
-mod shown;
 mod status;
 mod store;
 mod title;

@@ -3,11 +3,11 @@
 use serde_json::Value;
 use transom_agent::conversation::{Status, Update};
 use transom_agent::message::Chunk;
+use transom_agent::refusal::shown;
 use transom_agent::workspace::DEFAULT_WORKSPACE;
 use transom_plugin_api::{CallError, Json, Maybe, Text};
 
 use crate::identity::check_workspace_id;
-use crate::shown::shown;
 use crate::status;
 use crate::title::plain;
 use crate::word::word_of;

@@ -45,6 +45,7 @@ use transom_agent::log::{
     Append, Appended, Backup, Chunks, Diagnosis, Draft, Drafted, History, HistoryOf, Located, MessageOf,
     Read, Repair, Repaired,
 };
+use transom_agent::refusal::check_conversation_id;
 use transom_agent::storage::{StorageRead, StorageRows, StorageWrites, StorageWritten};
 use transom_agent::stream::StreamEnded;
 use transom_agent::workspace::{
@@ -71,7 +72,6 @@ use self::workspaces::{WorkspaceDelete, WorkspaceWrite};
 pub(crate) use self::writer::News;
 use self::writer::Writer;
 use crate::Durability;
-use crate::identity::check_conversation_id;
 use crate::reconcile::{Repairs, reconcile};
 
 /// Milliseconds since the epoch.

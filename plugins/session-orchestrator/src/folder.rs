@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use transom_agent::refusal::shown;
 use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{CallError, Text};
 
-use crate::admission::shown;
+use crate::admission::SHOWN;
 
 /// The folder for a turn: the one asked for, else the conversation's, else the workspace's, else the first root.
 ///
@@ -33,18 +34,18 @@ pub(crate) fn choose(
 /// Resolves symlinks before it compares, so that a link inside a root cannot lead out of it.
 fn admitted(folder: &str, roots: &[PathBuf]) -> Result<PathBuf, CallError> {
     if !Path::new(folder).is_absolute() {
-        return Err(refused(&format!("is `{}`, expected an absolute path", shown(folder))));
+        return Err(refused(&format!("is `{}`, expected an absolute path", shown(folder, SHOWN))));
     }
-    let resolved = Path::new(folder)
-        .canonicalize()
-        .map_err(|error| refused(&format!("is `{}`, which cannot be opened: {error}", shown(folder))))?;
+    let resolved = Path::new(folder).canonicalize().map_err(|error| {
+        refused(&format!("is `{}`, which cannot be opened: {error}", shown(folder, SHOWN)))
+    })?;
     if !is_inside(&resolved, roots) {
         let roots: Vec<String> = roots.iter().map(|root| format!("`{}`", root.display())).collect();
         let roots = roots.join(" or ");
-        return Err(refused(&format!("is `{}`, expected a folder inside {roots}", shown(folder))));
+        return Err(refused(&format!("is `{}`, expected a folder inside {roots}", shown(folder, SHOWN))));
     }
     if !resolved.is_dir() {
-        return Err(refused(&format!("is `{}`, which is not a folder", shown(folder))));
+        return Err(refused(&format!("is `{}`, which is not a folder", shown(folder, SHOWN))));
     }
     Ok(resolved)
 }
