@@ -14,6 +14,7 @@
 //! | [`stream`] | streams of frames to viewers, and how they ended |
 //! | [`storage`] | what a plugin has to remember |
 //! | [`reach`] | how a plugin is reached from outside: HTTP routes, WebSocket operations, CLI commands |
+//! | [`folder`] | the folders in which agents may work |
 //! | [`refusal`] | what several plugins refuse, in the same words |
 //!
 //! It holds contracts and points, and the rules that several plugins go by. The encoded forms (`camelCase`, `type` tags)
@@ -178,6 +179,7 @@
 
 pub mod conversation;
 pub mod event;
+pub mod folder;
 pub mod log;
 pub mod message;
 pub mod provider;

@@ -163,7 +163,7 @@ fn check_not_blank(field: &str, value: &str) -> Result<(), CallError> {
 }
 
 /// Refuses a folder that depends on where the host was started.
-pub(crate) fn check_absolute(field: &str, value: &str) -> Result<(), CallError> {
+fn check_absolute(field: &str, value: &str) -> Result<(), CallError> {
     if value.starts_with('/') {
         return Ok(());
     }

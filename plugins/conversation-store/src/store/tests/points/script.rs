@@ -144,7 +144,7 @@ impl Session {
         let update = transom_agent::workspace::WorkspaceUpdate {
             id: id.into(),
             title: Maybe::Some(title.into()),
-            default_cwd: Maybe::Some("/srv".into()),
+            default_cwd: Maybe::Some("/".into()),
         };
         let made = self.store.update_workspace(update).await.expect("made");
         self.answered(false).await;
@@ -178,7 +178,8 @@ fn open_with_a_short_log(folder: &Path, durability: Durability, clock: &Arc<Atom
         let connection = database.open_to_write(durability)?;
         connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
         let clock = clock.clone();
-        Store::over(database, connection, move || clock.fetch_add(1, Ordering::Relaxed), |_| ())
+        let store = Store::over(database, connection, move || clock.fetch_add(1, Ordering::Relaxed), |_| ())?;
+        Ok(store.within(["/".into()]))
     };
     open().unwrap_or_else(|error| panic!("{error}"))
 }
