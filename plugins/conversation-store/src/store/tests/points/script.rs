@@ -25,6 +25,8 @@ pub(super) struct Step {
 /// A run: everything that happened, and what there was after each answer; the first when the store had been opened.
 pub(super) struct Run {
     pub(super) events: Vec<Event>,
+    /// The first event behind which the power may go: those before it only lead there.
+    pub(super) from: usize,
     pub(super) steps: Vec<Step>,
 }
 
@@ -54,7 +56,9 @@ impl Session {
     /// Ends it as a host does that stops.
     pub(super) async fn end(self) -> Run {
         self.store.close().await;
-        Run { events: self.tape.take(), steps: self.steps }
+        let events = self.tape.take();
+        let found = events.iter().take_while(|event| matches!(event, Event::Found { .. })).count();
+        Run { events, from: found.saturating_sub(1), steps: self.steps }
     }
 
     async fn answered(&mut self, is_of_many: bool) {
@@ -164,11 +168,17 @@ impl Session {
     async fn restart(&mut self) {
         self.store.close().await;
         self.store = open_with_a_short_log(self.folder.path(), self.durability, &self.clock);
+        self.repair().await;
+    }
+
+    /// Ends what nobody runs; how many turns that are.
+    pub(super) async fn repair(&mut self) -> usize {
         let repaired = self.store.repair(Repair::default()).await.expect("repaired");
         self.answered(false).await;
         for lost in &repaired.lost {
             self.assert_known(&lost.conversation).await;
         }
+        repaired.lost.len()
     }
 }
 
