@@ -70,7 +70,10 @@ impl<E: Edges> Turn<E> {
             past = past.before_the_turn();
         }
         if let Some(update) = opening.chosen {
-            head_start.beside(self.update(update)).await;
+            match sabotaged("hear-nothing-beside-a-choice") {
+                true => self.update(update).await,
+                false => head_start.beside(self.update(update)).await,
+            }
         }
         head_start.stored();
         let started = self.started();

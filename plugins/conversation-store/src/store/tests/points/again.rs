@@ -8,12 +8,12 @@ const REPAIRS: usize = 3;
 
 /// Takes down repairs of what crashes of a run may have left, spread over all of it, and examines the points of each.
 pub(super) async fn examine_repairs(run: &Run, ask: Ask) {
-    let crashes = points(run, Ask { stride: 8, ..ask }, 0);
+    let crashes = points(run, Ask { stride: 1, ..ask }, 0);
     let wanted = REPAIRS * usize::try_from(campaign().max(1)).expect("not that many");
     let (mut repairs, mut lost) = (0, 0);
     for slot in 0..wanted {
         let of_slot = &crashes[slot * crashes.len() / wanted..(slot + 1) * crashes.len() / wanted];
-        for crash in of_slot {
+        for crash in of_slot.iter().filter(|crash| is_of_turn(run, crash, slot)) {
             let Some(repair) = repair_of(run, crash, ask).await else { continue };
             println!("the repair behind event {}, {:?}:", crash.event, crash.kind);
             lost += examine_all(&repair, ask);
@@ -23,6 +23,17 @@ pub(super) async fn examine_repairs(run: &Run, ask: Ask) {
     }
     assert!(repairs > wanted / 2, "{repairs} of {wanted} are too few repairs with something to do");
     assert!(lost > repairs, "{lost} turns are left to a second repair by a crash of the first");
+}
+
+/// Whether it is the turn of such a crash: of a kill that leaves most to be synced, of one that leaves what was synced, or of
+/// one that tears.
+fn is_of_turn(run: &Run, crash: &Point, slot: usize) -> bool {
+    let is_next_synced = || matches!(run.events.get(crash.event + 1), Some(Event::Synced { .. }));
+    match crash.kind {
+        Kind::AsWritten => slot.is_multiple_of(3) && is_next_synced(),
+        Kind::AsSynced => slot % 3 == 1,
+        Kind::Torn { .. } => slot % 3 == 2,
+    }
 }
 
 /// What happens when a store is opened on what a crash has left, repairs, and ends; `None` when no turn was lost.
