@@ -14,8 +14,11 @@
 //! | [`stream`] | streams of frames to viewers, and how they ended |
 //! | [`storage`] | what a plugin has to remember |
 //! | [`reach`] | how a plugin is reached from outside: HTTP routes, WebSocket operations, CLI commands |
+//! | [`folder`] | the folders in which agents may work |
+//! | [`refusal`] | what several plugins refuse, in the same words |
 //!
-//! It holds contracts and points only. The encoded forms (`camelCase`, `type` tags) are those clients see.
+//! It holds contracts and points, and the rules that several plugins go by. The encoded forms (`camelCase`, `type` tags)
+//! are those clients see.
 //!
 //! # Points at a glance
 //!
@@ -176,11 +179,13 @@
 
 pub mod conversation;
 pub mod event;
+pub mod folder;
 pub mod log;
 pub mod message;
 pub mod provider;
 pub mod queue;
 pub mod reach;
+pub mod refusal;
 pub mod storage;
 pub mod stream;
 pub mod tool;

@@ -63,12 +63,14 @@ pub struct WorkspaceUpdate {
     pub id: Text,
     /// What to call it.
     pub title: Maybe<Text>,
-    /// The folder its conversations work in that chose none: absolute.
+    /// The folder its conversations work in that chose none: one in which a turn [can work](crate::folder::admitted). It is
+    /// kept without symlinks.
     pub default_cwd: Maybe<Text>,
 }
 
 /// Makes or changes a workspace.
-/// [`InvalidInput`](transom_plugin_api::CallErrorKind::InvalidInput) for an id that is none.
+/// [`InvalidInput`](transom_plugin_api::CallErrorKind::InvalidInput) for an id that is none, or a folder in which no turn
+/// could work.
 ///
 /// `agent/workspace.update` · service · 30 s · the conversation store answers
 pub const WORKSPACE_UPDATE: Service<WorkspaceUpdate, Workspace> = Service::new("agent/workspace.update");

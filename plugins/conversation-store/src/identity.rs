@@ -1,27 +1,7 @@
-//! Which ids of conversations and workspaces are accepted.
+//! Which ids of messages, turns and workspaces are accepted.
 
-use transom_agent::conversation::{LONGEST_ID, is_conversation_id};
+use transom_agent::refusal::shown;
 use transom_plugin_api::CallError;
-
-use crate::shown::shown;
-
-const ALLOWED: &str = "`A–Z a–z 0–9 - _ .`";
-
-/// Checks an id that came in as `field`.
-pub(crate) fn check_conversation_id(field: &str, id: &str) -> Result<(), CallError> {
-    if is_conversation_id(id) {
-        return Ok(());
-    }
-    let length = id.chars().count();
-    let is_odd = |character: &char| !is_conversation_id(&format!("a{character}"));
-    Err(CallError::invalid_input(if !(1..=LONGEST_ID).contains(&length) {
-        format!("`{field}` has {length} characters, expected 1 to {LONGEST_ID} of {ALLOWED}")
-    } else if let Some(other) = id.chars().find(is_odd) {
-        format!("`{field}` contains `{}`, expected only {ALLOWED}", other.escape_debug())
-    } else {
-        format!("`{field}` is `{id}`, expected more than dots")
-    }))
-}
 
 /// The most bytes of a message's id, and of a turn's; ids that are made from one may be somewhat longer.
 const LONGEST_MESSAGE: usize = 512;
@@ -68,17 +48,6 @@ pub(crate) fn check_workspace_id(field: &str, id: &str) -> Result<(), CallError>
 mod tests {
     use super::*;
 
-    fn refusal(id: &str) -> String {
-        check_conversation_id("id", id).expect_err("refused").message.into_string()
-    }
-
-    #[test]
-    fn letters_digits_and_three_signs_are_accepted_up_to_128_of_them() {
-        for id in ["a", "A-z_0.9", &"x".repeat(128)] {
-            check_conversation_id("id", id).expect("accepted");
-        }
-    }
-
     #[test]
     fn ids_of_messages_and_turns_are_of_any_letters_up_to_a_length() {
         check_entry_ids("id", &"ü".repeat(256), Some(&"x".repeat(256))).expect("accepted");
@@ -99,17 +68,5 @@ mod tests {
             let error = check_workspace_id("id", id).expect_err("refused");
             assert!(error.message.starts_with(&format!("`id` is `{id}`, expected 1 to 40")), "{error}");
         }
-    }
-
-    #[test]
-    fn a_refusal_says_which_field_and_what_is_wrong_with_it() {
-        assert_eq!(refusal(""), "`id` has 0 characters, expected 1 to 128 of `A–Z a–z 0–9 - _ .`");
-        assert_eq!(
-            refusal(&"x".repeat(129)),
-            "`id` has 129 characters, expected 1 to 128 of `A–Z a–z 0–9 - _ .`"
-        );
-        assert_eq!(refusal(".."), "`id` is `..`, expected more than dots");
-        assert_eq!(refusal("a\nb"), "`id` contains `\\n`, expected only `A–Z a–z 0–9 - _ .`");
-        assert_eq!(refusal("über"), "`id` contains `ü`, expected only `A–Z a–z 0–9 - _ .`");
     }
 }

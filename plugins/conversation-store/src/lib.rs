@@ -15,12 +15,12 @@ mod identity;
 mod reconcile;
 mod route;
 mod setting;
-mod shown;
 mod status;
 mod store;
 mod title;
 mod word;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -156,8 +156,8 @@ impl Plugin for ConversationStore {
                 hampered.emit(&Hampered { by: by.into() });
             }
         };
-        let store =
-            Arc::new(Store::open(&host.data_folder()?, self.durability, move || clock.now_ms(), say)?);
+        let store = Store::open(&host.data_folder()?, self.durability, move || clock.now_ms(), say)?;
+        let store = Arc::new(store.within(host.roots().map(Path::to_path_buf)));
         serve_logs(&ports, &store)?;
         serve_conversations(&ports, &store)?;
         serve_others(&ports, &store)?;

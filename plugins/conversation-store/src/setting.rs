@@ -3,11 +3,11 @@
 use serde_json::Value;
 use transom_agent::conversation::{Status, Update};
 use transom_agent::message::Chunk;
+use transom_agent::refusal::shown;
 use transom_agent::workspace::DEFAULT_WORKSPACE;
 use transom_plugin_api::{CallError, Json, Maybe, Text};
 
 use crate::identity::check_workspace_id;
-use crate::shown::shown;
 use crate::status;
 use crate::title::plain;
 use crate::word::word_of;
@@ -163,7 +163,7 @@ fn check_not_blank(field: &str, value: &str) -> Result<(), CallError> {
 }
 
 /// Refuses a folder that depends on where the host was started.
-pub(crate) fn check_absolute(field: &str, value: &str) -> Result<(), CallError> {
+fn check_absolute(field: &str, value: &str) -> Result<(), CallError> {
     if value.starts_with('/') {
         return Ok(());
     }

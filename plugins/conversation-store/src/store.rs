@@ -36,7 +36,7 @@ mod writer;
 mod tests;
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rusqlite::Connection;
@@ -45,6 +45,7 @@ use transom_agent::log::{
     Append, Appended, Backup, Chunks, Diagnosis, Draft, Drafted, History, HistoryOf, Located, MessageOf,
     Read, Repair, Repaired,
 };
+use transom_agent::refusal::check_conversation_id;
 use transom_agent::storage::{StorageRead, StorageRows, StorageWrites, StorageWritten};
 use transom_agent::stream::StreamEnded;
 use transom_agent::workspace::{
@@ -71,7 +72,6 @@ use self::workspaces::{WorkspaceDelete, WorkspaceWrite};
 pub(crate) use self::writer::News;
 use self::writer::Writer;
 use crate::Durability;
-use crate::identity::check_conversation_id;
 use crate::reconcile::{Repairs, reconcile};
 
 /// Milliseconds since the epoch.
@@ -84,6 +84,8 @@ pub(crate) struct Store {
     copier: Copier,
     streams: Heard,
     clock: Clock,
+    /// The folders in which agents may work.
+    roots: Vec<PathBuf>,
 }
 
 impl Store {
@@ -109,7 +111,20 @@ impl Store {
         let readers = Readers::start(&database)?;
         let copier = Copier::start(&database)?;
         let writer = Writer::start(connection, database, say)?;
-        Ok(Self { writer, readers, copier, streams: Heard::default(), clock: Box::new(clock) })
+        Ok(Self {
+            writer,
+            readers,
+            copier,
+            streams: Heard::default(),
+            clock: Box::new(clock),
+            roots: Vec::new(),
+        })
+    }
+
+    /// Takes folders of workspaces that lie in one of these; without any it takes none.
+    pub(crate) fn within(mut self, roots: impl IntoIterator<Item = PathBuf>) -> Self {
+        self.roots = roots.into_iter().collect();
+        self
     }
 
     /// The time.
@@ -302,12 +317,12 @@ impl Store {
 
     /// Makes or changes a workspace.
     pub(crate) async fn update_workspace(&self, update: WorkspaceUpdate) -> Result<Workspace, CallError> {
-        self.writer.write(WorkspaceWrite::prepare(update, false, self.now_ms())?).await
+        self.writer.write(WorkspaceWrite::prepare(update, false, &self.roots, self.now_ms())?).await
     }
 
     /// Makes a workspace; one that is there stays as it is.
     pub(crate) async fn make_workspace(&self, update: WorkspaceUpdate) -> Result<Workspace, CallError> {
-        self.writer.write(WorkspaceWrite::prepare(update, true, self.now_ms())?).await
+        self.writer.write(WorkspaceWrite::prepare(update, true, &self.roots, self.now_ms())?).await
     }
 
     /// Deletes a workspace.

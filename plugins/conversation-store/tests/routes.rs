@@ -228,11 +228,12 @@ async fn what_is_chosen_for_a_conversation_is_told_and_taken_back() {
 async fn workspaces_are_made_changed_and_deleted() {
     let client = Client::new().await;
     let put = "PUT /workspaces/:id";
-    let made = client.put(put, "w", json!({"title": "work", "defaultCwd": "/srv"})).await.expect("made");
-    assert_eq!(
-        (&made["id"], &made["title"], &made["defaultCwd"]),
-        (&json!("w"), &json!("work"), &json!("/srv"))
-    );
+    let root = json!(client.stand.root());
+    let made = client.put(put, "w", json!({"title": "work", "defaultCwd": root})).await.expect("made");
+    assert_eq!((&made["id"], &made["title"], &made["defaultCwd"]), (&json!("w"), &json!("work"), &root));
+    let outside = client.put("PUT /workspaces/:id/default-cwd", "w", json!({"defaultCwd": "/"})).await;
+    let within = format!("`defaultCwd` is `/`, expected a folder inside `{}`", client.stand.root().display());
+    assert_eq!(outside, refused(400, &within));
     let again = client.put(put, "w", json!({"title": "other"})).await.expect("it is there");
     assert_eq!(again["title"], json!("work"), "one that is there stays as it is");
     let titled =

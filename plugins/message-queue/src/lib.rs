@@ -39,7 +39,6 @@ mod line;
 mod queues;
 mod routes;
 mod rows;
-mod shown;
 
 use std::sync::Arc;
 use std::time::Duration;

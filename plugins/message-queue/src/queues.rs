@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
-use transom_agent::conversation::{LONGEST_ID, is_conversation_id};
 use transom_agent::queue::{
     Delivered, Delivery, Enqueue, Enqueued, Queue, QueuedMessage, Requeue, Requeued, Steering, Taken,
 };
+use transom_agent::refusal::check_conversation_id;
 use transom_agent::storage::StorageRead;
 use transom_agent::turn::EndReason;
 use transom_plugin_api::sabotage::sabotaged;
@@ -18,7 +18,6 @@ use crate::desk::{Desk, Desks, Starting};
 use crate::edges::{Edges, Work};
 use crate::line::{Batch, Change, Line, Waiting, Way, check_length};
 use crate::rows;
-use crate::shown::shown;
 
 /// The queues of all conversations.
 pub(crate) struct Queues<E> {
@@ -32,7 +31,7 @@ impl<E: Edges> Queues<E> {
     }
 
     fn at(&self, conversation_id: &Text) -> Result<Arc<Desk>, CallError> {
-        check_conversation_id(conversation_id)?;
+        check_conversation_id("conversationId", conversation_id)?;
         Ok(self.desks.at(conversation_id))
     }
 
@@ -296,17 +295,6 @@ impl<E: Edges> Queues<E> {
             after = rows::behind(&conversation_id).into();
         }
     }
-}
-
-/// Refuses an id that no conversation can have.
-fn check_conversation_id(id: &str) -> Result<(), CallError> {
-    if is_conversation_id(id) {
-        return Ok(());
-    }
-    let shown = shown(id, 40);
-    Err(CallError::invalid_input(format!(
-        "`conversationId` is `{shown}`, expected 1 to {LONGEST_ID} characters of `A–Z a–z 0–9 - _ .`"
-    )))
 }
 
 fn check_text(text: &str) -> Result<(), CallError> {

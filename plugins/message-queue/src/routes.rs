@@ -7,11 +7,11 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use transom_agent::queue::{Queue, Requeue};
 use transom_agent::reach::{HttpReply, HttpRequest, HttpRoute};
+use transom_agent::refusal::shown;
 use transom_plugin_api::{CallError, Maybe, Server, StartError, Text};
 
 use crate::edges::Edges;
 use crate::queues::Queues;
-use crate::shown::shown;
 
 /// Puts the routes on the bus.
 pub(crate) fn register<E: Edges>(

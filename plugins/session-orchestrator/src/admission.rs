@@ -1,31 +1,13 @@
 //! The rules by which the start of a turn is accepted, apart from its folder.
 
-use transom_agent::conversation::{LONGEST_ID, is_conversation_id};
+use transom_agent::refusal::shown;
 use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{CallError, Text};
 
 use crate::nearest::nearest;
 
-/// Refuses an id that no conversation can have.
-///
-/// # Errors
-/// `InvalidInput` with the rule.
-pub(crate) fn check_conversation_id(id: &str) -> Result<(), CallError> {
-    if is_conversation_id(id) {
-        return Ok(());
-    }
-    let shown = shown(id);
-    Err(CallError::invalid_input(format!(
-        "`conversationId` is `{shown}`, expected 1 to {LONGEST_ID} characters of `A–Z a–z 0–9 - _ .`, and more than dots"
-    )))
-}
-
-/// What somebody wrote that may be anything: its beginning, with what no line should hold escaped.
-pub(crate) fn shown(text: &str) -> String {
-    const SHOWN: usize = 200;
-    let cut: String = text.chars().take(SHOWN).collect();
-    cut.escape_debug().to_string()
-}
+/// Characters of what somebody wrote that a refusal shows.
+pub(crate) const SHOWN: usize = 200;
 
 /// Refuses a message without words.
 ///
@@ -120,7 +102,7 @@ fn unknown_model(name: &str, whose: &str, served: &[Text]) -> CallError {
         1 => format!("nearest is {}", listed(&near)),
         _ => format!("nearest are {}", listed(&near)),
     };
-    CallError::invalid_input(format!("`model` is `{}`{whose} and not served; {known}", shown(name)))
+    CallError::invalid_input(format!("`model` is `{}`{whose} and not served; {known}", shown(name, SHOWN)))
 }
 
 #[cfg(test)]
@@ -182,16 +164,6 @@ mod tests {
     fn a_provider_of_which_nothing_is_served_may_be_away() {
         for (name, lacks) in [("x/y", true), ("a/x", false), ("a", false), ("/x", false), ("", false)] {
             assert_eq!(lacks_provider(name, &served()), lacks, "{name}");
-        }
-    }
-
-    #[test]
-    fn ids_are_short_and_plain() {
-        for good in ["a", "A-1_b.c", &"x".repeat(128)] {
-            assert!(check_conversation_id(good).is_ok(), "{good}");
-        }
-        for bad in ["", " ", "a/b", "ä", "a\n", ".", "..", &"x".repeat(129)] {
-            assert!(check_conversation_id(bad).is_err(), "{bad}");
         }
     }
 

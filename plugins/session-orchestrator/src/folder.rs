@@ -1,11 +1,9 @@
-//! The folder a turn works in: existing, without symlinks, inside a root.
+//! The folder a turn works in: which of those that were chosen.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use transom_plugin_api::sabotage::sabotaged;
+use transom_agent::folder::{admitted, first_root};
 use transom_plugin_api::{CallError, Text};
-
-use crate::admission::shown;
 
 /// The folder for a turn: the one asked for, else the conversation's, else the workspace's, else the first root.
 ///
@@ -17,41 +15,19 @@ pub(crate) fn choose(
     of_workspace: Option<&str>,
     roots: &[PathBuf],
 ) -> Result<Text, CallError> {
-    let first = roots.first().ok_or_else(|| {
-        CallError::unavailable("this host has no folder for agents to work in; add one to its `roots`")
-    })?;
-    let folder = match (asked, stored, of_workspace) {
-        (Some(folder), ..) => admitted(folder, roots)?,
-        (None, Some(folder), _) => admitted(folder, roots).map_err(|error| used_by("conversation", error))?,
-        (None, None, Some(folder)) => admitted(folder, roots).map_err(|error| used_by("workspace", error))?,
-        (None, None, None) => first.clone(),
-    };
-    let folder = folder.into_os_string().into_string();
-    folder.map(Text::from).map_err(|_| refused("is not UTF-8 once its symlinks are resolved"))
-}
-
-/// Resolves symlinks before it compares, so that a link inside a root cannot lead out of it.
-fn admitted(folder: &str, roots: &[PathBuf]) -> Result<PathBuf, CallError> {
-    if !Path::new(folder).is_absolute() {
-        return Err(refused(&format!("is `{}`, expected an absolute path", shown(folder))));
+    let first = first_root(roots)?;
+    let admitted = |folder| admitted("cwd", folder, roots);
+    match (asked, stored, of_workspace) {
+        (Some(folder), ..) => admitted(folder),
+        (None, Some(folder), _) => admitted(folder).map_err(|error| used_by("conversation", error)),
+        (None, None, Some(folder)) => admitted(folder).map_err(|error| used_by("workspace", error)),
+        (None, None, None) => match first.to_str() {
+            Some(first) => Ok(first.into()),
+            None => {
+                Err(CallError::unavailable(format!("root `{}` of this host is not UTF-8", first.display())))
+            }
+        },
     }
-    let resolved = Path::new(folder)
-        .canonicalize()
-        .map_err(|error| refused(&format!("is `{}`, which cannot be opened: {error}", shown(folder))))?;
-    if !is_inside(&resolved, roots) {
-        let roots: Vec<String> = roots.iter().map(|root| format!("`{}`", root.display())).collect();
-        let roots = roots.join(" or ");
-        return Err(refused(&format!("is `{}`, expected a folder inside {roots}", shown(folder))));
-    }
-    if !resolved.is_dir() {
-        return Err(refused(&format!("is `{}`, which is not a folder", shown(folder))));
-    }
-    Ok(resolved)
-}
-
-/// Whether a resolved path is one of the roots or below one. Whole components count: `/ab` is not inside `/a`.
-fn is_inside(resolved: &Path, roots: &[PathBuf]) -> bool {
-    roots.iter().any(|root| resolved.starts_with(root)) || sabotaged("skip-containment")
 }
 
 /// Says why there is a folder that the request did not name.
@@ -60,14 +36,11 @@ fn used_by(whose: &str, mut error: CallError) -> CallError {
     error
 }
 
-fn refused(problem: &str) -> CallError {
-    CallError::invalid_input(format!("`cwd` {problem}"))
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
     use std::os::unix::fs::symlink;
+    use std::path::Path;
 
     use transom_plugin_api::CallErrorKind;
 

@@ -37,4 +37,6 @@ pub(crate) struct HandedTurn {
     pub(crate) attempts: u32,
     /// Milliseconds that were waited before them.
     pub(crate) waited_ms: u64,
+    /// When the next request is due, where the turn waits before it makes one again. Milliseconds since the epoch.
+    pub(crate) retry_at: Maybe<i64>,
 }

@@ -12,6 +12,7 @@ use std::sync::atomic::Ordering;
 use tokio::sync::watch;
 use transom_agent::conversation::{Conversation, Opened, Status, Update};
 use transom_agent::provider::ModelInfo;
+use transom_agent::refusal::check_conversation_id;
 use transom_agent::tool::ToolPrinted;
 use transom_agent::turn::{Closed, Stopped, TURNS_ENDED, TurnStatus, Watch};
 use transom_plugin_api::hosting::Figures;
@@ -79,7 +80,7 @@ impl<E: Edges> Orchestrator<E> {
     /// # Errors
     /// `NotFound` when it is not.
     pub(crate) async fn until_known(&self, conversation_id: &Text) -> Result<(), CallError> {
-        admission::check_conversation_id(conversation_id)?;
+        check_conversation_id("conversationId", conversation_id)?;
         if self.hub.is_running(conversation_id) || sabotaged("watch-whatever-is-named") {
             return Ok(());
         }
@@ -91,7 +92,7 @@ impl<E: Edges> Orchestrator<E> {
     /// # Errors
     /// See [`WATCH`](transom_agent::turn::WATCH).
     pub(crate) fn watch(&self, request: &Watch) -> Result<Viewer, CallError> {
-        admission::check_conversation_id(&request.conversation_id)?;
+        check_conversation_id("conversationId", &request.conversation_id)?;
         self.hub.watch(request, self.edges.now_ms())
     }
 

@@ -10,9 +10,10 @@ use std::sync::Arc;
 use serde_json::{Map as Object, Value, json};
 use transom_agent::provider::ModelInfo;
 use transom_agent::reach::{HttpFrame, HttpReply, HttpRequest, HttpRoute};
+use transom_agent::refusal::shown;
 use transom_plugin_api::{CallError, Json, Provided, Server, StartError, StreamServer, Text};
 
-use crate::admission::shown;
+use crate::admission::SHOWN;
 use crate::edges::Edges;
 use crate::orchestrator::{Last, Orchestrator};
 
@@ -118,7 +119,7 @@ fn bodiless(request: &HttpRequest) -> Result<Text, CallError> {
         Value::Null => {}
         Value::Object(fields) if fields.is_empty() => {}
         Value::Object(fields) => {
-            let field = fields.keys().next().map(|field| shown(field)).unwrap_or_default();
+            let field = fields.keys().next().map(|field| shown(field, SHOWN)).unwrap_or_default();
             return Err(CallError::invalid_input(format!("field `{field}` is unknown; none is known")));
         }
         other => {
@@ -145,7 +146,7 @@ fn fields_of(request: &HttpRequest, known: &[&str]) -> Result<Value, CallError> 
     };
     match fields.keys().find(|field| !known.contains(&field.as_str())) {
         Some(field) => {
-            let field = shown(field);
+            let field = shown(field, SHOWN);
             Err(CallError::invalid_input(format!("field `{field}` is unknown; known are {}", names())))
         }
         None => Ok(body),

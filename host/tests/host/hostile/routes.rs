@@ -305,6 +305,19 @@ async fn a_choice_that_no_turn_could_take_is_refused_in_the_words_of_the_turn() 
         let asked = wire.ask("POST", "/chat", JSON, turn.as_bytes()).await;
         assert_eq!((chosen.status, asked.status), (400, 400), "{field} {value}: {chosen:?} {asked:?}");
         assert_eq!(chosen.document["error"], asked.document["error"], "{field} {value}");
+        if field == "cwd" {
+            let told = asked.document["error"].as_str().unwrap_or_default();
+            let body = json!({ "defaultCwd": value }).to_string();
+            for target in ["/workspaces/w", "/workspaces/default/default-cwd"] {
+                let chosen = wire.ask("PUT", target, JSON, body.as_bytes()).await;
+                let error = chosen.document["error"].as_str().unwrap_or_default();
+                assert_eq!(
+                    (chosen.status, error),
+                    (400, &*told.replacen("`cwd`", "`defaultCwd`", 1)),
+                    "{target}"
+                );
+            }
+        }
     }
     let near = wire.ask("PUT", "/conversations/there/model", JSON, b"{\"model\":\"scripted/ehco\"}").await;
     let told = near.document["error"].as_str().unwrap_or_default();

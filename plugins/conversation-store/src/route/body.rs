@@ -2,9 +2,8 @@
 
 use serde_json::{Map, Value};
 use transom_agent::reach::HttpRequest;
+use transom_agent::refusal::shown;
 use transom_plugin_api::CallError;
-
-use crate::shown::shown;
 
 /// The fields of a body.
 pub(super) struct Body(Map<String, Value>);

@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 use transom_agent::conversation::Fork;
+use transom_agent::refusal::check_conversation_id;
 use transom_plugin_api::{CallError, StartError};
 
 use super::body::Body;
 use super::schema::{asking, conversation, giving, list_of, log, object, taking};
 use super::{Routes, query};
-use crate::identity::check_conversation_id;
 
 pub(super) fn serve(routes: &Routes<'_>) -> Result<(), StartError> {
     let output = object(json!({"conversations": list_of(conversation())}));

@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 use transom_agent::conversation::{Query, Status};
 use transom_agent::log::Read;
+use transom_agent::refusal::{check_conversation_id, shown};
 use transom_plugin_api::{CallError, List, Map, Text};
 
-use crate::identity::{check_conversation_id, check_workspace_id};
-use crate::shown::shown;
+use crate::identity::check_workspace_id;
 use crate::status;
 use crate::store::diagnostics::Lately;
 

@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 use transom_agent::conversation::{Conversation, Update};
 use transom_agent::provider::ReasoningEffort;
 use transom_agent::reach::HttpRequest;
+use transom_agent::refusal::shown;
 use transom_plugin_api::{CallError, Maybe, StartError, Text};
 
 use super::Routes;
 use super::body::Body;
 use super::conversations::id_of;
 use super::schema::{giving, object, taking};
-use crate::shown::shown;
 use crate::store::Store;
 use crate::word::{of_word, word_of};
 

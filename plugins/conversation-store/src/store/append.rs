@@ -2,6 +2,7 @@
 
 use rusqlite::Connection;
 use transom_agent::log::{Append, Appended};
+use transom_agent::refusal::check_conversation_id;
 use transom_plugin_api::CallError;
 
 use super::changed::Changed;
@@ -11,7 +12,7 @@ use super::fold::Fold;
 use super::log::Span;
 use super::writer::Write;
 use crate::entry::EncodedEntry;
-use crate::identity::{check_conversation_id, check_entry_ids};
+use crate::identity::check_entry_ids;
 
 /// An append, checked and encoded before it reaches the writer.
 pub(crate) struct AppendWrite {

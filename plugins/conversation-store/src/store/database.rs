@@ -63,6 +63,9 @@ impl Database {
             Durability::Normal => "NORMAL",
         };
         connection.pragma_update(None, "synchronous", synchronous)?;
+        if !sabotaged("tell-before-it-lasts") {
+            make_last(&connection);
+        }
         connection.pragma_update(None, "foreign_keys", false)?;
         // What savepoints keep of many jobs would be written to a file, made and deleted for each transaction.
         connection.pragma_update(None, "temp_store", "MEMORY")?;
@@ -138,6 +141,14 @@ impl Database {
         refuse_newer(&self.path, version?)?;
         connection.set_db_config(keep_log, false)?;
         Ok(())
+    }
+}
+
+/// Syncs what a process has left that was killed, before anybody is told of it: the power may go yet.
+fn make_last(connection: &Connection) {
+    // The log is synced before anything else is written, so that a disk without room is no reason not to open.
+    if let Err(error) = connection.query_row("PRAGMA wal_checkpoint", (), |_| Ok(())) {
+        tracing::warn!("what an earlier run has left in the log of `{FILE}` stays there: {error}");
     }
 }
 

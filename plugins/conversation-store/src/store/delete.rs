@@ -3,6 +3,7 @@
 
 use rusqlite::{Connection, OptionalExtension};
 use transom_agent::conversation::Deleted;
+use transom_agent::refusal::check_conversation_id;
 use transom_agent::turn::TurnState;
 use transom_plugin_api::CallError;
 use transom_plugin_api::sabotage::sabotaged;
@@ -13,7 +14,6 @@ use super::failure::Failure;
 use super::place::places_of;
 use super::streams;
 use super::writer::Write;
-use crate::identity::check_conversation_id;
 
 /// The most rows of one table that go in one transaction.
 const BATCH: usize = 200;

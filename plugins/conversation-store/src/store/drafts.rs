@@ -3,6 +3,7 @@
 use rusqlite::Connection;
 use transom_agent::log::{Draft, DraftPiece, Drafted};
 use transom_agent::message::Chunk;
+use transom_agent::refusal::check_conversation_id;
 use transom_agent::turn::TurnState;
 use transom_plugin_api::CallError;
 
@@ -12,7 +13,7 @@ use super::log::role_in;
 use super::writer::Write;
 use super::{conversations, turns};
 use crate::entry::{self, check_position, role_name};
-use crate::identity::{check_conversation_id, check_entry_ids};
+use crate::identity::check_entry_ids;
 
 /// A draft, checked and encoded before it reaches the writer.
 pub(crate) struct DraftWrite {

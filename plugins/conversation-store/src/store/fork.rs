@@ -3,6 +3,7 @@
 use rusqlite::Connection;
 use transom_agent::conversation::{Conversation, Fork};
 use transom_agent::message::Chunk;
+use transom_agent::refusal::check_conversation_id;
 use transom_plugin_api::{CallError, List};
 
 use super::changed::Changed;
@@ -12,7 +13,6 @@ use super::fold::Fold;
 use super::log::{self, StoredMessage};
 use super::turns;
 use super::writer::Write;
-use crate::identity::check_conversation_id;
 use crate::setting::Setting;
 
 /// A fork, checked before it reaches the writer.

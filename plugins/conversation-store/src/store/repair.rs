@@ -141,6 +141,9 @@ fn lose(
         entry.message.id = log::unused_id(connection, turn.conversation, &entry.message.id)?.into();
         fold.apply(&EncodedEntry::of(entry)?, now)?;
     }
+    if sabotaged("repair-in-two-transactions") {
+        connection.execute_batch("COMMIT; BEGIN IMMEDIATE; SAVEPOINT one_of_many")?;
+    }
     let repaired = Chunk::Repaired { generation, position: last.0, offset: last.1 };
     for (chunk, is_shown) in [(repaired, false), (Chunk::TurnEnd { record }, true)] {
         let name = if is_shown { "end" } else { "repaired" };

@@ -2,13 +2,13 @@
 
 use rusqlite::Connection;
 use transom_agent::conversation::{Conversation, Update};
+use transom_agent::refusal::check_conversation_id;
 use transom_plugin_api::CallError;
 
 use super::changed::Changed;
 use super::failure::Failure;
 use super::fold::Fold;
 use super::writer::Write;
-use crate::identity::check_conversation_id;
 use crate::setting::Setting;
 
 /// An update, checked before it reaches the writer.

@@ -1,10 +1,14 @@
 //! Workspaces: the rows of those that were made, and what is known about each.
 
+use std::path::PathBuf;
+
 use rusqlite::{Connection, OptionalExtension};
+use transom_agent::folder;
 use transom_agent::workspace::{
     DEFAULT_WORKSPACE, Workspace, WorkspaceDeleted, WorkspaceFolder, WorkspaceQuery, WorkspaceUpdate,
     Workspaces,
 };
+use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{CallError, List, Maybe, Text};
 
 use super::changed::Changed;
@@ -13,7 +17,7 @@ use super::failure::Failure;
 use super::fold::Fold;
 use super::writer::Write;
 use crate::identity::check_workspace_id;
-use crate::setting::{Setting, check_absolute, check_length, clean};
+use crate::setting::{Setting, check_length, clean};
 
 /// Makes a workspace unless it is there.
 pub(crate) fn make(connection: &Connection, id: &str, now: i64) -> rusqlite::Result<bool> {
@@ -86,14 +90,22 @@ pub(crate) struct WorkspaceWrite {
 }
 
 impl WorkspaceWrite {
-    pub(crate) fn prepare(mut update: WorkspaceUpdate, only_new: bool, now: i64) -> Result<Self, CallError> {
+    /// A folder is taken as a turn that works there would take it, without its symlinks.
+    pub(crate) fn prepare(
+        mut update: WorkspaceUpdate,
+        only_new: bool,
+        roots: &[PathBuf],
+        now: i64,
+    ) -> Result<Self, CallError> {
         check_workspace_id("id", &update.id)?;
         if let Maybe::Some(title) = &update.title {
             update.title = Maybe::Some(clean("title", title)?.into());
         }
         if let Some(cwd) = update.default_cwd.as_deref().filter(|cwd| !cwd.is_empty()) {
             check_length("defaultCwd", cwd)?;
-            check_absolute("defaultCwd", cwd)?;
+            if !sabotaged("take-any-folder") {
+                update.default_cwd = Maybe::Some(folder::admitted("defaultCwd", cwd, roots)?);
+            }
         }
         Ok(Self { update, only_new, now })
     }

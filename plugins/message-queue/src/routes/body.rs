@@ -2,9 +2,8 @@
 
 use serde_json::{Map, Value, json};
 use transom_agent::queue::{Delivery, Enqueue};
+use transom_agent::refusal::shown;
 use transom_plugin_api::{CallError, Maybe, Text};
-
-use crate::shown::shown;
 
 /// Name, whether it must be there, and what it says.
 pub(crate) type Field = (&'static str, bool, &'static str);

@@ -113,6 +113,8 @@ pub(crate) struct World {
     /// While it is set the store does not write.
     pub(crate) store_is_busy: AtomicBool,
     pub(crate) store_is_idle: Notify,
+    /// While it is set the store keeps no choice.
+    pub(crate) choices_wait: AtomicBool,
     pub(crate) input_filter: Mutex<Option<Filter<TurnInput>>>,
     pub(crate) gate: Mutex<Option<Filter<ToolGate>>>,
     pub(crate) steering: Mutex<VecDeque<Steering>>,

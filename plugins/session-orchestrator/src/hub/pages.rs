@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use transom_agent::log::{Chunks, Read, StoredChunk};
 use transom_agent::message::Chunk;
+use transom_agent::refusal::shown;
 use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{CallError, CallErrorKind, List, Maybe, Text};
 
@@ -12,7 +13,7 @@ use super::channel::Channel;
 use super::frame::Frame;
 use super::line::Stands;
 use super::spot::Spot;
-use crate::admission::shown;
+use crate::admission::SHOWN;
 use crate::shown::Shown;
 
 /// Chunks that are read at once, when nothing is known about their size.
@@ -233,6 +234,6 @@ pub(super) async fn turn(channel: &Channel, turn_id: &Text) -> Result<LoggedTurn
 
 fn no_turn(channel: &Channel, turn_id: &str) -> CallError {
     let id = &channel.conversation_id;
-    let turn_id = shown(turn_id);
+    let turn_id = shown(turn_id, SHOWN);
     CallError::not_found(format!("there is no turn `{turn_id}` in conversation `{id}`"))
 }

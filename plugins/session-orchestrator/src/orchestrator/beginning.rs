@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use transom_agent::conversation::{Conversation, Update};
 use transom_agent::log::MessageOf;
+use transom_agent::refusal::check_conversation_id;
 use transom_agent::turn::{StartTurn, TurnInput, TurnStarted, TurnState};
 use transom_agent::workspace::DEFAULT_WORKSPACE;
 use transom_plugin_api::{CallError, CallErrorKind, Maybe, Text};
@@ -30,7 +31,7 @@ impl<E: Edges> Orchestrator<E> {
     /// # Errors
     /// See [`START`](transom_agent::turn::START).
     pub(crate) async fn start(&self, request: StartTurn) -> Result<(TurnStarted, Viewer), CallError> {
-        admission::check_conversation_id(&request.conversation_id)?;
+        check_conversation_id("conversationId", &request.conversation_id)?;
         admission::check_text(&request.text)?;
         self.until_repaired().await?;
         let now_ms = self.edges.now_ms();

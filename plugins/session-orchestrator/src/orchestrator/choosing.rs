@@ -1,6 +1,7 @@
 //! What is chosen for the turns of a conversation: refused now where a turn would refuse it later, in the same words.
 
 use transom_agent::conversation::Update;
+use transom_agent::refusal::check_conversation_id;
 use transom_plugin_api::{CallError, Maybe, Text};
 
 use super::Orchestrator;
@@ -26,7 +27,7 @@ impl<E: Edges> Orchestrator<E> {
         conversation_id: &Text,
         model: Option<Text>,
     ) -> Result<Chosen, CallError> {
-        admission::check_conversation_id(conversation_id)?;
+        check_conversation_id("conversationId", conversation_id)?;
         let mut is_served = true;
         match &model {
             Some(model) => is_served = self.check_model(model).await?,
@@ -62,7 +63,7 @@ impl<E: Edges> Orchestrator<E> {
         cwd: &str,
         workspace_id: Maybe<Text>,
     ) -> Result<Chosen, CallError> {
-        admission::check_conversation_id(conversation_id)?;
+        check_conversation_id("conversationId", conversation_id)?;
         let cwd = folder::choose(Some(cwd), None, None, &self.edges.roots())?;
         let update = Update {
             conversation_id: conversation_id.clone(),

@@ -7,6 +7,7 @@ use transom_agent::conversation::Conversation;
 use transom_agent::event::AgentEventKind;
 use transom_agent::log::{Append, Entry};
 use transom_agent::message::{Chunk, Message, Role};
+use transom_agent::refusal::{check_conversation_id, shown};
 use transom_agent::turn::{AnswerQuestion, Answered, TurnState};
 use transom_plugin_api::{CallError, CallErrorKind, List, Maybe, Text};
 
@@ -33,7 +34,7 @@ impl<E: Edges> Orchestrator<E> {
     /// # Errors
     /// See [`ANSWER`](transom_agent::turn::ANSWER).
     pub(crate) async fn answer(&self, request: AnswerQuestion) -> Result<Answered, CallError> {
-        admission::check_conversation_id(&request.conversation_id)?;
+        check_conversation_id("conversationId", &request.conversation_id)?;
         self.until_repaired().await?;
         let unknown = || not_asked(&request.question_id);
         let turn_id = turn_of_question(&request.question_id).ok_or_else(unknown)?;
@@ -107,7 +108,7 @@ impl<E: Edges> Orchestrator<E> {
 }
 
 fn not_asked(question_id: &str) -> CallError {
-    CallError::not_found(format!("no turn asks the question `{}`", admission::shown(question_id)))
+    CallError::not_found(format!("no turn asks the question `{}`", shown(question_id, admission::SHOWN)))
 }
 
 fn is_parked(known: &Conversation, turn_id: &str) -> bool {
@@ -135,7 +136,7 @@ fn judge(parked: &Parked, request: &AnswerQuestion) -> Result<Option<Answered>, 
         return Ok(None);
     }
     let choices: Vec<String> = question.choices.iter().map(|choice| format!("`{choice}`")).collect();
-    let shown = admission::shown(choice);
+    let shown = shown(choice, admission::SHOWN);
     Err(CallError::invalid_input(format!("`choice` is `{shown}`, expected one of {}", choices.join(", "))))
 }
 

@@ -189,8 +189,8 @@ impl Drop for Cancelled {
     }
 }
 
-#[tokio::test]
-async fn the_wait_before_a_request_is_made_again_is_left_at_once_and_attempts_count_on() {
+/// A turn that has been waiting for 2 s of 5 until its request is made again, and is left to the next generation.
+async fn left_while_it_waits() -> (Scene, Handed) {
     let scene = scene();
     scene.world.script([fails(FailureClass::Overloaded)]);
     scene.world.script([fails(FailureClass::Overloaded)]);
@@ -198,15 +198,80 @@ async fn the_wait_before_a_request_is_made_again_is_left_at_once_and_attempts_co
     scene.world.clock.stand_still();
     let viewer = scene.start("hi").await;
     until(&viewer, |frame| matches!(frame, AgentEventKind::ProviderRetry { .. })).await;
+    eventually(|| slept(&scene, 5_000)).await;
+    scene.world.clock.pass(2_000);
     let handed = scene.orchestrator.hand_over().await.unwrap();
-    assert_eq!((handed.turns[0].steps, handed.turns[0].attempts, handed.turns[0].waited_ms), (0, 1, 5000));
-    let next = Scene::in_world(Arc::clone(&scene.world), "{}");
+    let turn = &handed.turns[0];
+    assert_eq!((turn.steps, turn.attempts, turn.waited_ms, turn.retry_at), (0, 1, 5_000, 5_000.into()));
+    scene.orchestrator.shut_down().await;
+    (Scene::in_world(Arc::clone(&scene.world), "{}"), handed)
+}
+
+/// Whether so many milliseconds were begun to be waited last.
+fn slept(scene: &Scene, ms: u64) -> bool {
+    scene.world.clock.slept.lock().unwrap().last() == Some(&Duration::from_millis(ms))
+}
+
+fn requests(scene: &Scene) -> usize {
+    scene.world.requests.lock().unwrap().len()
+}
+
+/// What was told of requests that are made again.
+fn retries(scene: &Scene) -> Vec<(u32, u64)> {
+    let retries = scene.world.log().into_iter().filter_map(|stored| match stored.chunk {
+        Chunk::ProviderRetry { attempt, delay_ms, .. } => Some((attempt, delay_ms)),
+        _ => None,
+    });
+    retries.collect()
+}
+
+#[tokio::test]
+async fn the_wait_before_a_request_is_made_again_goes_on_in_the_next_generation() {
+    let (next, handed) = left_while_it_waits().await;
     next.begin(handed).await;
-    eventually(|| next.world.clock.slept.lock().unwrap().last() == Some(&Duration::from_secs(10))).await;
+    eventually(|| slept(&next, 3_000)).await;
+    // One more reload, a second later.
+    next.world.clock.pass(1_000);
+    let handed = next.orchestrator.hand_over().await.unwrap();
+    next.orchestrator.shut_down().await;
+    let next = Scene::in_world(Arc::clone(&next.world), "{}");
+    next.begin(handed).await;
+    eventually(|| slept(&next, 2_000)).await;
+    next.world.clock.pass(1_999);
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!((requests(&next), retries(&next)), (1, vec![(0, 5_000)]), "it is not made before it is due");
+    next.world.clock.pass(1);
+    eventually(|| slept(&next, 10_000)).await;
+    assert_eq!((requests(&next), retries(&next)), (2, vec![(0, 5_000), (1, 10_000)]));
     next.world.clock.pass(10_000);
     until_over(&next).await;
     whole(&next);
-    assert_eq!(next.world.records()[0].steps, 1);
+    assert_eq!((requests(&next), next.world.records()[0].steps), (3, 1));
+}
+
+#[tokio::test]
+async fn a_request_that_came_due_between_two_generations_is_made_at_once() {
+    let (next, handed) = left_while_it_waits().await;
+    next.world.clock.pass(3_000);
+    next.begin(handed).await;
+    eventually(|| slept(&next, 10_000)).await;
+    assert_eq!((requests(&next), next.world.clock.now_ms()), (2, 5_000));
+    next.world.clock.pass(10_000);
+    until_over(&next).await;
+    whole(&next);
+}
+
+#[tokio::test]
+async fn a_stop_ends_the_wait_that_the_generation_before_has_left() {
+    let (next, handed) = left_while_it_waits().await;
+    next.begin(handed).await;
+    eventually(|| slept(&next, 3_000)).await;
+    assert!(next.stop());
+    until_over(&next).await;
+    assert_eq!((requests(&next), next.world.clock.now_ms()), (1, 2_000));
+    assert_eq!(next.world.records()[0].reason, EndReason::Aborted);
 }
 
 #[tokio::test]

@@ -4,10 +4,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use transom_agent::provider::ReasoningEffort;
 use transom_agent::reach::HttpRoute;
+use transom_agent::refusal::shown;
 use transom_agent::turn::StartTurn;
 use transom_plugin_api::{CallError, Maybe, Text};
 
-use crate::admission::shown;
+use crate::admission::SHOWN;
 
 const FIELDS: [&str; 6] = ["message", "conversationId", "model", "cwd", "reasoningEffort", "workspaceId"];
 /// Fields a client of a larger host may send. To ignore one would be to answer another question than the one asked.
@@ -56,7 +57,7 @@ pub(super) fn read(body: &Value, new_id: impl FnOnce() -> Text) -> Result<StartT
         }
         if !FIELDS.contains(&field.as_str()) {
             let known = FIELDS.map(|field| format!("`{field}`")).join(", ");
-            return Err(refused(format!("field `{}` is unknown; known are {known}", shown(field))));
+            return Err(refused(format!("field `{}` is unknown; known are {known}", shown(field, SHOWN))));
         }
     }
     let text = |field| text_of(body, field);
@@ -93,7 +94,7 @@ pub(super) fn workspace_of(id: Option<&str>) -> Result<Maybe<Text>, CallError> {
     if id.len() <= WORKSPACE_LENGTH && id.bytes().all(allowed) && inner {
         return Ok(Maybe::Some(id.into()));
     }
-    let shown = shown(id);
+    let shown = shown(id, SHOWN);
     Err(refused(format!(
         "field `workspaceId` is `{shown}`, expected 1 to {WORKSPACE_LENGTH} characters of `a–z 0–9`, with `-` between them"
     )))
@@ -104,7 +105,7 @@ fn effort_of(effort: Option<&str>) -> Result<Maybe<ReasoningEffort>, CallError> 
     match ReasoningEffort::deserialize(Value::from(effort)) {
         Ok(ReasoningEffort::Unknown(_)) | Err(_) => {
             let known = EFFORTS.map(|effort| format!("`{effort}`")).join(", ");
-            let effort = shown(effort);
+            let effort = shown(effort, SHOWN);
             Err(refused(format!("field `reasoningEffort` is `{effort}`, expected one of {known}")))
         }
         Ok(effort) => Ok(Maybe::Some(effort)),

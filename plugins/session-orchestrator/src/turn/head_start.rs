@@ -1,4 +1,4 @@
-//! A head start: the model is asked the first time while the person's message is being stored.
+//! A head start: the model is asked the first time while the person's message, and what was chosen with it, is being stored.
 //!
 //! To store it takes about as long as a request needs to reach a provider, so that one beside the other saves the turn most of
 //! that. What the model says meanwhile waits: nothing of a turn is shown before its beginning is durable. When the message
@@ -97,7 +97,7 @@ impl<M: ModelStream + 'static> HeadStart<M> {
         .await
     }
 
-    /// The message is stored: what the model says is waited for elsewhere.
+    /// Nothing is stored any more before the turn begins: what the model says is waited for elsewhere.
     pub(super) fn stored(&self) {
         self.is_stored.store(true, Ordering::Relaxed);
     }
@@ -130,7 +130,7 @@ impl<M: ModelStream + 'static> HeadStart<M> {
     }
 }
 
-/// The first event; `None` when it is not there yet and the message is stored. To wait for it has the request sent.
+/// The first event; `None` when it is not there yet and everything is stored. To wait for it has the request sent.
 async fn first_of<M: ModelStream>(
     stream: &mut M,
     is_stored: &AtomicBool,

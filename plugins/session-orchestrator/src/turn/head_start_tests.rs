@@ -1,10 +1,13 @@
 //! The model is asked while the message is stored; nothing that it says is shown before.
 
+use std::sync::atomic::Ordering;
+
 use transom_agent::event::AgentEventKind;
 use transom_agent::provider::{FinishReason, ProviderEvent};
-use transom_plugin_api::CallError;
+use transom_agent::turn::StartTurn;
+use transom_plugin_api::{CallError, Maybe};
 
-use crate::edges::fake::scene::{Scene, eventually, rest, scene};
+use crate::edges::fake::scene::{Scene, eventually, message, rest, scene};
 use crate::edges::fake::{Beat, finishes, says};
 
 fn text(frames: &[AgentEventKind]) -> Vec<&str> {
@@ -37,6 +40,26 @@ async fn the_model_is_asked_while_the_message_is_being_stored_and_shown_when_it_
 }
 
 #[tokio::test]
+async fn the_model_is_heard_while_what_was_chosen_with_the_message_is_being_stored() {
+    let scene = scene();
+    scene.world.script([says("a"), finishes(FinishReason::Stop)]);
+    scene.turn("hi").await;
+    let (turns, choices) = (scene.world.started.lock().unwrap().len(), scene.world.count("update"));
+    scene.world.script([Beat::Wait, Beat::Tick(7), says("a"), finishes(FinishReason::Stop)]);
+    scene.world.choices_wait.store(true, Ordering::SeqCst);
+    let message = StartTurn { model: Maybe::Some("b/two".into()), ..message("again") };
+    let (start, ()) = tokio::join!(scene.orchestrator.start(message), async {
+        eventually(|| scene.world.count("update") > choices).await;
+        scene.world.go_on.notify_one();
+        eventually(|| scene.world.clock.now_ms() == 7).await;
+        assert_eq!(scene.world.started.lock().unwrap().len(), turns, "the turn has not begun");
+        scene.world.choices_wait.store(false, Ordering::SeqCst);
+    });
+    assert_eq!(text(&rest(&start.unwrap().1).await), ["a"]);
+    assert_eq!(scene.world.conversation().unwrap().model.as_deref(), Some("b/two"));
+}
+
+#[tokio::test]
 async fn what_is_known_of_earlier_turns_is_shown_to_a_model_that_is_asked_at_once() {
     let scene = scene();
     for _ in 0..2 {
@@ -59,7 +82,7 @@ async fn when_the_message_cannot_be_stored_the_request_is_let_go_of_and_nothing_
         scene.world.hold_the_store(false);
     });
     assert_eq!(start.unwrap_err().message, "no");
-    eventually(|| scene.world.streams_dropped.load(std::sync::atomic::Ordering::SeqCst) == 1).await;
+    eventually(|| scene.world.streams_dropped.load(Ordering::SeqCst) == 1).await;
     assert!(scene.world.log().is_empty() && scene.world.started.lock().unwrap().is_empty());
 }
 

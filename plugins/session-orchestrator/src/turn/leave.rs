@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use transom_plugin_api::sabotage::sabotaged;
+
 use super::calls::interrupted;
 use super::progress::Progress;
 use super::retry::Retries;
@@ -46,6 +48,7 @@ impl<E: Edges> Turn<E> {
             words: progress.words.clone().into(),
             attempts: progress.retries.attempts,
             waited_ms: u64::try_from(progress.retries.waited.as_millis()).unwrap_or(u64::MAX),
+            retry_at: progress.retries.due_at.filter(|_| !sabotaged("forget-the-wait")).into(),
         })
     }
 }
@@ -74,7 +77,11 @@ impl HandedTurn {
             usage: self.usage,
             last_usage: self.last_usage.into_option(),
             words: self.words.clone().into_vec(),
-            retries: Retries { attempts: self.attempts, waited: Duration::from_millis(self.waited_ms) },
+            retries: Retries {
+                attempts: self.attempts,
+                waited: Duration::from_millis(self.waited_ms),
+                due_at: self.retry_at.into_option(),
+            },
             ..Progress::default()
         }
     }

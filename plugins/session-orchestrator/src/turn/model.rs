@@ -41,13 +41,23 @@ impl<E: Edges> Turn<E> {
         progress: &mut Progress,
     ) -> Option<()> {
         loop {
+            self.until_due(progress).await?;
             self.stream(prefix, limit, asked.take(), running, progress).await?;
             let Some(delay) = self.retry(progress).await else { return Some(()) };
+            let delay_ms = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
+            progress.retries.due_at = Some(self.edges.now_ms().saturating_add(delay_ms));
             progress.step.as_mut()?.forget_failure();
-            self.awaits(None, progress.steps);
-            self.claim.stop().unless_suspended(self.edges.sleep(delay)).await?;
-            progress.step.as_mut()?.ask_again(self.edges.now_ms());
         }
+    }
+
+    /// Waits until the request may be made, where one failed before, in this generation or in the one before it.
+    async fn until_due(&self, progress: &mut Progress) -> Option<()> {
+        let Some(left) = progress.retries.left(self.edges.now_ms()) else { return Some(()) };
+        self.awaits(None, progress.steps);
+        self.claim.stop().unless_suspended(self.edges.sleep(left)).await?;
+        progress.retries.due_at = None;
+        progress.step.as_mut()?.ask_again(self.edges.now_ms());
+        Some(())
     }
 
     /// One request. The stream is dropped when the turn is interrupted, not at its next event, and nothing is read behind

@@ -64,15 +64,18 @@ impl<E: Edges> Turn<E> {
                 return;
             }
         };
-        head_start.stored();
         // Something may have come between.
         if is_whole && said_before + 1 != first_seq {
             head_start.forget_request();
             past = past.before_the_turn();
         }
         if let Some(update) = opening.chosen {
-            self.update(update).await;
+            match sabotaged("hear-nothing-beside-a-choice") {
+                true => self.update(update).await,
+                false => head_start.beside(self.update(update)).await,
+            }
         }
+        head_start.stored();
         let started = self.started();
         // Who asked may have gone away; the turn goes on all the same.
         let _ = accepted.send(Ok(started.clone()));

@@ -18,6 +18,8 @@ pub(crate) struct Retries {
     pub(super) attempts: u32,
     /// How long was waited before them.
     pub(super) waited: Duration,
+    /// While one is waited for: when it is made. Milliseconds since the epoch.
+    pub(super) due_at: Option<i64>,
 }
 
 impl Retries {
@@ -33,8 +35,15 @@ impl Retries {
         if waited > LIMIT {
             return None;
         }
-        *self = Self { attempts: self.attempts + 1, waited };
+        *self = Self { attempts: self.attempts + 1, waited, ..*self };
         Some(delay)
+    }
+
+    /// How long is still to be waited for the next request; `None` when none is waited for.
+    pub(super) fn left(&self, now_ms: i64) -> Option<Duration> {
+        let left = self.due_at?.saturating_sub(now_ms);
+        // A clock that was set back makes nobody wait for days.
+        Some(Duration::from_millis(u64::try_from(left).unwrap_or(0)).min(LIMIT))
     }
 }
 
@@ -73,6 +82,17 @@ mod tests {
         assert_eq!(retries.waited, Duration::from_secs(50));
         assert_eq!(retries.next(&wish(8 * 60 * 60 * 1000)), None);
         assert_eq!(retries.next(&wish(u64::MAX)), None);
+    }
+
+    #[test]
+    fn what_is_left_of_a_wait_is_never_negative_nor_longer_than_all_of_them() {
+        let left = |due_at| Retries { due_at, ..Retries::default() }.left(1_000);
+        assert_eq!(left(None), None);
+        assert_eq!(left(Some(6_500)), Some(Duration::from_millis(5_500)));
+        for gone in [1_000, 0, i64::MIN] {
+            assert_eq!(left(Some(gone)), Some(Duration::ZERO));
+        }
+        assert_eq!(left(Some(i64::MAX)), Some(LIMIT));
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! Crash points: whenever the power goes, what was answered is there, whole, and can be gone on with.
 //!
 //! A run of the store is taken down write by write. Every beginning of it is laid out as the files that a crash may have
-//! left: as written, with only what was synced, and with a part of the rest torn. Each is opened and examined.
+//! left: as written, with only what was synced, and with a part of the rest torn. Each is opened and examined; of some the
+//! repair is taken down as well.
 //!
 //! `TRANSOM_CAMPAIGN` says how often each is torn, `TRANSOM_SEED` how.
 
+mod again;
 mod check;
 mod disk;
 mod recorder;
@@ -49,16 +51,21 @@ struct Ask {
     stride: usize,
 }
 
-/// The points of a run. What is laid out alike behind the same answer is there once.
-fn points(run: &Run, ask: Ask) -> Vec<Point> {
-    let (seed, times) = (from_environment("TRANSOM_SEED", 1), from_environment("TRANSOM_CAMPAIGN", 0));
+/// How often each point is torn, 0 without a campaign.
+fn campaign() -> u64 {
+    from_environment("TRANSOM_CAMPAIGN", 0)
+}
+
+/// The points of a run, each torn so many times. What is laid out alike behind the same answer is there once.
+fn points(run: &Run, ask: Ask, times: u64) -> Vec<Point> {
+    let seed = from_environment("TRANSOM_SEED", 1);
     let stride = if times == 0 { ask.stride } else { 1 };
     let (mut disk, mut answered, mut points) = (Disk::default(), 0_usize, Vec::<Point>::new());
     for (event, happened) in run.events.iter().enumerate() {
         disk.play(happened);
         answered += usize::from(matches!(happened, Event::Answered));
         let is_write = matches!(happened, Event::Written { .. });
-        if is_write && !(event + seed as usize).is_multiple_of(stride) {
+        if event < run.from || is_write && !(event + seed as usize).is_multiple_of(stride) {
             continue;
         }
         let mut add = |kind, files: Files| {
@@ -130,9 +137,7 @@ fn examine(run: &Run, points: &[Point]) -> usize {
 /// Leaves files behind, since no seed makes the same run again: who writes and who reads take turns by chance.
 fn keep(files: &Files) -> std::path::PathBuf {
     let kept = folder().keep();
-    for (name, bytes) in files {
-        std::fs::write(kept.join(name), bytes).expect("written");
-    }
+    disk::lay_out(&kept, files).expect("written");
     kept
 }
 
@@ -156,7 +161,7 @@ async fn every_point(ask: Ask) {
 }
 
 fn examine_all(run: &Run, ask: Ask) -> usize {
-    let points = points(run, ask);
+    let points = points(run, ask, campaign());
     let began = std::time::Instant::now();
     let lost = examine(run, &points);
     let (events, steps, points) = (run.events.len(), run.steps.len(), points.len());
@@ -168,6 +173,17 @@ fn examine_all(run: &Run, ask: Ask) -> usize {
 #[tokio::test]
 async fn whatever_was_answered_survives_a_loss_of_power_at_any_point() {
     every_point(Ask { durability: Durability::Full, is_plain: false, stride: 1 }).await;
+}
+
+#[tokio::test]
+async fn a_crash_of_the_repair_takes_nothing_that_the_crash_before_it_has_left() {
+    let disks: &[bool] = if campaign() == 0 { &[false] } else { &[false, true] };
+    for &is_plain in disks {
+        let ask = Ask { durability: Durability::Full, is_plain, stride: 2 };
+        let mut session = Session::begin(folder(), ask.durability, is_plain).await;
+        something_of_everything(&mut session).await;
+        again::examine_repairs(&session.end().await, ask).await;
+    }
 }
 
 #[tokio::test]

@@ -63,7 +63,7 @@ async fn a_workspace_is_made_when_it_is_named_and_the_most_active_stands_first()
 #[tokio::test]
 async fn absent_fields_stay_and_empty_ones_are_taken_back() {
     let folder = folder();
-    let store = open(folder.path());
+    let store = open(folder.path()).within(["/".into()]);
     let change = async |title: Option<&str>, cwd: Option<&str>| {
         let text = |text: Option<&str>| Maybe::from(text.map(Text::from));
         let update = WorkspaceUpdate { title: text(title), default_cwd: text(cwd), ..named("w") };
@@ -71,8 +71,8 @@ async fn absent_fields_stay_and_empty_ones_are_taken_back() {
         (workspace.title.to_string(), workspace.default_cwd.as_deref().map(str::to_owned))
     };
     assert_eq!(change(None, None).await, ("w".to_owned(), None));
-    assert_eq!(change(Some("work"), Some("/srv")).await, ("work".to_owned(), Some("/srv".to_owned())));
-    assert_eq!(change(None, None).await, ("work".to_owned(), Some("/srv".to_owned())));
+    assert_eq!(change(Some("work"), Some("/")).await, ("work".to_owned(), Some("/".to_owned())));
+    assert_eq!(change(None, None).await, ("work".to_owned(), Some("/".to_owned())));
     assert_eq!(change(Some(""), Some("")).await, ("w".to_owned(), None));
     let made = WorkspaceUpdate { title: "other".into(), ..named("w") };
     assert_eq!(store.make_workspace(made).await.expect("it is there").title, "w");
@@ -91,8 +91,59 @@ async fn what_is_no_workspace_is_refused_with_its_field() {
     assert!(
         refused(WorkspaceUpdate { title: " ".into(), ..named("w") }).await.starts_with("`title` is blank")
     );
-    let relative = WorkspaceUpdate { default_cwd: "src".into(), ..named("w") };
-    assert_eq!(refused(relative).await, "`defaultCwd` is `src`, expected an absolute path");
+}
+
+fn at(folder: &Path) -> WorkspaceUpdate {
+    WorkspaceUpdate { default_cwd: folder.to_str().expect("UTF-8").into(), ..named("w") }
+}
+
+#[tokio::test]
+async fn a_folder_in_which_no_turn_could_work_is_refused_when_it_is_chosen() {
+    let (data, outer) = (folder(), folder());
+    let outer = outer.path().canonicalize().expect("is there");
+    let (root, outside) = (outer.join("root"), outer.join("root-too"));
+    std::fs::create_dir_all(root.join("inner")).expect("made");
+    std::fs::create_dir(&outside).expect("made");
+    std::fs::write(root.join("file"), "").expect("written");
+    std::os::unix::fs::symlink(&outside, root.join("escape")).expect("linked");
+    std::os::unix::fs::symlink(root.join("inner"), root.join("link")).expect("linked");
+    let store = open(data.path()).within([root.clone()]);
+    let (within, shown) = (format!("expected a folder inside `{}`", root.display()), Path::display);
+    for (folder, problem) in [
+        (outside.clone(), within.clone()),
+        (root.join("escape"), within.clone()),
+        (root.join("inner/../.."), within),
+        (root.join("file"), "which is not a folder".to_owned()),
+        (root.join("nowhere"), "which cannot be opened: No such file or directory (os error 2)".to_owned()),
+        ("src".into(), "expected an absolute path".to_owned()),
+    ] {
+        let expected = format!("`defaultCwd` is `{}`, {problem}", shown(&folder));
+        let refused = Err(CallError::invalid_input(expected));
+        assert_eq!(store.update_workspace(at(&folder)).await, refused);
+        assert_eq!(store.make_workspace(at(&folder)).await, refused);
+    }
+    assert_eq!(store.workspaces(only("w")).await.expect("listed").workspaces.len(), 0);
+    let taken = store.update_workspace(at(&root.join("link"))).await.expect("taken");
+    assert_eq!(taken.default_cwd.as_deref(), root.join("inner").to_str());
+    let nowhere = open(folder().path());
+    let refused = nowhere.update_workspace(at(&root)).await.expect_err("there is no root");
+    assert_eq!(refused.kind, CallErrorKind::Unavailable);
+}
+
+#[tokio::test]
+async fn a_workspace_whose_folder_lies_outside_by_now_is_read_and_changed_like_any_other() {
+    let (data, root) = (folder(), folder());
+    let store = open(data.path()).within(["/".into()]);
+    let chosen = store.update_workspace(at(Path::new("/"))).await.expect("chosen");
+    store.close().await;
+    let store = open(data.path()).within([root.path().canonicalize().expect("is there")]);
+    assert_eq!(store.workspaces(only("w")).await.expect("listed").workspaces.into_vec(), [chosen]);
+    assert_eq!(store.workspace_folder("w").await.expect("told").default_cwd.as_deref(), Some("/"));
+    let titled = WorkspaceUpdate { title: "work".into(), ..named("w") };
+    assert_eq!(store.update_workspace(titled).await.expect("titled").default_cwd.as_deref(), Some("/"));
+    assert!(store.update_workspace(at(Path::new("/"))).await.is_err(), "it is not chosen again");
+    let back = WorkspaceUpdate { default_cwd: "".into(), ..named("w") };
+    assert_eq!(store.update_workspace(back).await.expect("taken back").default_cwd, Maybe::None);
 }
 
 #[tokio::test]

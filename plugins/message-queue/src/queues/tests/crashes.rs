@@ -1,5 +1,7 @@
 //! A host that crashes and starts again.
 
+use std::time::Duration;
+
 use super::*;
 use crate::edges::fake::Mishap;
 
@@ -94,6 +96,22 @@ async fn what_steered_before_the_crash_and_is_in_the_log_has_arrived() {
     scene.crash().await;
     assert_eq!(scene.said(), ["other", "a"]);
     assert_eq!(scene.waiting().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_turn_that_is_ended_as_lost_only_after_the_start_keeps_nobody_waiting() {
+    let mut scene = Scene::busy();
+    scene.steer("a").await;
+    let given = scene.take().await.unwrap();
+    scene.fake.world().steer(&given.message_id, &given.text);
+    scene.crash().await;
+    scene.wake().await;
+    assert_eq!(scene.waiting().await, ["a"], "the turn runs by the log");
+    scene.fake.world().running = None;
+    scene.fake.world().ends.push(EndReason::Lost);
+    assert_eq!(scene.wake().await, [Duration::from_millis(500)]);
+    assert_eq!(scene.waiting().await, [""; 0]);
+    assert_eq!(scene.said(), ["other", "a"]);
 }
 
 #[tokio::test]

@@ -145,6 +145,9 @@ impl Edges for Fake {
 
     async fn update(&self, update: Update) -> Result<Conversation, CallError> {
         self.0.ask("update").await;
+        while self.0.choices_wait.load(Ordering::SeqCst) {
+            tokio::task::yield_now().await;
+        }
         Ok(self.0.store.lock().unwrap().update(update))
     }
 

@@ -25,9 +25,7 @@ pub(super) async fn check(
     steps: &[Step],
     done: RangeInclusive<usize>,
 ) -> Result<usize, String> {
-    for (name, bytes) in files {
-        std::fs::write(folder.join(name), bytes).map_err(|error| format!("`{name}`: {error}"))?;
-    }
+    super::disk::lay_out(folder, files).map_err(|error| format!("it cannot be laid out: {error}"))?;
     let store = Store::open(folder, Durability::Full, || 10_000, |_| ())
         .map_err(|error| format!("it does not open: {error}"))?;
     let found = examine(&store, steps, done).await;

@@ -1,6 +1,7 @@
 //! What a disk may hold when the power goes: what was synced, and of everything else some, all or nothing.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use super::super::folding::Chance;
 use super::tape::Event;
@@ -13,6 +14,11 @@ const SPOILT: usize = 4_096;
 
 /// The files of a folder by their names.
 pub(super) type Files = BTreeMap<String, Vec<u8>>;
+
+/// Writes the files into a folder.
+pub(super) fn lay_out(folder: &Path, files: &Files) -> std::io::Result<()> {
+    files.iter().try_for_each(|(name, bytes)| std::fs::write(folder.join(name), bytes))
+}
 
 /// A folder on a disk, as far as a tape was played.
 #[derive(Default)]

@@ -25,6 +25,8 @@ pub(super) struct Step {
 /// A run: everything that happened, and what there was after each answer; the first when the store had been opened.
 pub(super) struct Run {
     pub(super) events: Vec<Event>,
+    /// The first event behind which the power may go: those before it only lead there.
+    pub(super) from: usize,
     pub(super) steps: Vec<Step>,
 }
 
@@ -54,7 +56,9 @@ impl Session {
     /// Ends it as a host does that stops.
     pub(super) async fn end(self) -> Run {
         self.store.close().await;
-        Run { events: self.tape.take(), steps: self.steps }
+        let events = self.tape.take();
+        let found = events.iter().take_while(|event| matches!(event, Event::Found { .. })).count();
+        Run { events, from: found.saturating_sub(1), steps: self.steps }
     }
 
     async fn answered(&mut self, is_of_many: bool) {
@@ -144,7 +148,7 @@ impl Session {
         let update = transom_agent::workspace::WorkspaceUpdate {
             id: id.into(),
             title: Maybe::Some(title.into()),
-            default_cwd: Maybe::Some("/srv".into()),
+            default_cwd: Maybe::Some("/".into()),
         };
         let made = self.store.update_workspace(update).await.expect("made");
         self.answered(false).await;
@@ -164,11 +168,17 @@ impl Session {
     async fn restart(&mut self) {
         self.store.close().await;
         self.store = open_with_a_short_log(self.folder.path(), self.durability, &self.clock);
+        self.repair().await;
+    }
+
+    /// Ends what nobody runs; how many turns that are.
+    pub(super) async fn repair(&mut self) -> usize {
         let repaired = self.store.repair(Repair::default()).await.expect("repaired");
         self.answered(false).await;
         for lost in &repaired.lost {
             self.assert_known(&lost.conversation).await;
         }
+        repaired.lost.len()
     }
 }
 
@@ -178,7 +188,8 @@ fn open_with_a_short_log(folder: &Path, durability: Durability, clock: &Arc<Atom
         let connection = database.open_to_write(durability)?;
         connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
         let clock = clock.clone();
-        Store::over(database, connection, move || clock.fetch_add(1, Ordering::Relaxed), |_| ())
+        let store = Store::over(database, connection, move || clock.fetch_add(1, Ordering::Relaxed), |_| ())?;
+        Ok(store.within(["/".into()]))
     };
     open().unwrap_or_else(|error| panic!("{error}"))
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// One thing that happened.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Event {
     /// A file was there already when it was opened; all of it lasts.
     Found { name: String, bytes: Vec<u8> },
@@ -42,9 +42,16 @@ struct Taken {
 }
 
 impl Tape {
-    /// A tape of a folder. A plain disk keeps no promise about the sectors that it is writing to when the power goes.
+    /// A tape of a folder, whose files last. A plain disk keeps no promise about the sectors that it is writing to when the power goes.
     pub(super) fn of(folder: &Path, is_plain: bool) -> Self {
-        Self { folder: folder.to_owned(), is_plain, taken: Mutex::default() }
+        let mut taken = Taken::default();
+        for found in fs::read_dir(folder).expect("a folder").flatten() {
+            let name = found.file_name().into_string().expect("UTF-8");
+            let bytes = fs::read(found.path()).expect("nobody has it open yet");
+            taken.events.push(Event::Found { name: name.clone(), bytes });
+            taken.there.insert(name, None);
+        }
+        Self { folder: folder.to_owned(), is_plain, taken: taken.into() }
     }
 
     pub(super) fn is_of_a_plain_disk(&self) -> bool {
