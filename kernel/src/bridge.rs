@@ -14,13 +14,14 @@
 //! | `emission`, `event`, `link`, `call`, `stream` | values on that way, by the kind of point |
 //! | `delivery` | what a link or a provider answers, on its way back |
 //! | `change`, `tree` | what a link changed, applied to a value of which it does not know everything |
-//! | `place` | room for a value whose type is known by its functions alone |
+//! | `place`, `room` | memory for a value whose type is known by its functions alone: an allocation, or room in something else |
 
 pub(crate) mod emission;
 pub(crate) mod explain;
 pub(crate) mod fit;
 pub(crate) mod lane;
 pub(crate) mod place;
+pub(crate) mod room;
 
 mod call;
 mod change;

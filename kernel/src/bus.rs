@@ -9,6 +9,7 @@ pub(crate) mod filter;
 pub(crate) mod gate;
 pub(crate) mod mailbox;
 pub(crate) mod queue;
+pub(crate) mod shared;
 pub(crate) mod stream;
 
 use std::future::Future;

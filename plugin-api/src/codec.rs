@@ -36,12 +36,15 @@ const DEEPEST: usize = 150;
 /// # Ok::<(), CallError>(())
 /// ```
 pub fn encode<T: Contract>(value: &T) -> Result<Vec<u8>, CallError> {
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(USUAL);
     match value.serialize(&mut rmp_serde::Serializer::new(&mut bytes).with_struct_map()) {
         Ok(()) => Ok(bytes),
         Err(error) => Err(failed::<T>("encoded", &place_not_encoded(value), &error)),
     }
 }
+
+/// Bytes that most documents do not exceed: to begin with fewer costs a new allocation for each doubling.
+const USUAL: usize = 256;
 
 /// Reads a contract from what [`encode`] made of it, or of another copy of it. `bytes` are one whole value.
 ///

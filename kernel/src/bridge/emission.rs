@@ -10,8 +10,8 @@ use transom_plugin_api::CallError;
 use transom_plugin_api::abi::payload::{Encoded, PayloadType};
 use transom_plugin_api::sabotage::sabotaged;
 
-use super::place::{Place, encode};
-use crate::bus::emit::SharedPayload;
+use super::place::encode;
+use crate::bus::shared::SharedPayload;
 use crate::table::Routes;
 
 thread_local! {
@@ -23,7 +23,9 @@ struct Written {
     payload: *const (),
     of: PayloadType,
     document: Option<Encoded>,
-    read: Vec<Read>,
+    /// As a value of the copy that was asked for first, and of others.
+    first: Option<Read>,
+    others: Vec<Read>,
 }
 
 /// The event as a value of one copy of its contract.
@@ -52,7 +54,7 @@ impl Emission {
         if is_under_way {
             return None;
         }
-        let begun = Written { payload, of, document: None, read: Vec::new() };
+        let begun = Written { payload, of, document: None, first: None, others: Vec::new() };
         UNDER_WAY.with_borrow_mut(|under_way| under_way.push(begun));
         Some(Self(PhantomData))
     }
@@ -66,14 +68,15 @@ impl Drop for Emission {
     }
 }
 
-/// The event that is being emitted on this thread, as a value of another copy of its contract.
+/// What `look` makes of the event that is being emitted on this thread, as a value of another copy of its contract. The value
+/// stays where it is until the emission ends.
 ///
 /// # Errors
 /// When it cannot be written or read.
-pub(crate) fn current_as(of: &PayloadType) -> Result<Read, CallError> {
+pub(crate) fn current_as<R>(of: &PayloadType, look: impl Fn(&Read) -> R) -> Result<R, CallError> {
     let known = UNDER_WAY.with_borrow(|under_way| {
         let now = under_way.last()?;
-        now.read.iter().find(|read| read.event.is_of(of)).cloned()
+        now.first.iter().chain(&now.others).find(|read| read.event.is_of(of)).map(&look)
     });
     if let Some(known) = known
         && !sabotaged("read-per-listener")
@@ -81,17 +84,20 @@ pub(crate) fn current_as(of: &PayloadType) -> Result<Read, CallError> {
         return Ok(known);
     }
     let document = document()?;
-    let event = SharedPayload::placed(Place::decoded(*of, &document)?);
-    let read = Read { event, bytes: document.len() };
+    let read = Read { event: SharedPayload::decoded(*of, &document)?, bytes: document.len() };
+    let found = look(&read);
     UNDER_WAY.with_borrow_mut(|under_way| {
         if let Some(now) = under_way.last_mut() {
             if !sabotaged("write-per-listener") {
                 now.document = Some(document);
             }
-            now.read.push(read.clone());
+            match &now.first {
+                None => now.first = Some(read),
+                Some(_) => now.others.push(read),
+            }
         }
     });
-    Ok(read)
+    Ok(found)
 }
 
 /// The document of the event; taken out while it is used, since reading it runs a plugin's code.

@@ -4,15 +4,13 @@ use std::mem::MaybeUninit;
 use std::sync::Arc;
 
 use transom_plugin_api::abi::READY;
-use transom_plugin_api::abi::host_table::RawReceived;
-use transom_plugin_api::abi::payload::{Encoded, PayloadType};
 use transom_plugin_api::{CallError, CallErrorKind};
 
 use super::mailbox::Mail;
+use super::shared::SharedPayload;
 use crate::breadcrumb::{self, Inside, Own, now};
-use crate::bridge::emission::{Emission, current_as};
+use crate::bridge::emission::{Emission, Read, current_as};
 use crate::bridge::lane::not_carried;
-use crate::bridge::place::Place;
 use crate::seat::Seat;
 use crate::table::{Contribution, InlineRoute, QueuedRoute, Routes};
 use crate::trace::{self, Teller};
@@ -121,7 +119,7 @@ impl Clones {
             return self.0.clone();
         };
         let began = traffic.begin();
-        let event = current_as(reads);
+        let event = current_as(reads, Read::clone);
         traffic.end(began, event.as_ref().map_or(0, |read| read.bytes));
         let fault = |error| route.seat.fault(&routes.point.name, &not_carried(route.seat.id, &error));
         event.map(|read| read.event).map_err(fault).ok()
@@ -140,49 +138,4 @@ fn too_deep(seat: &Seat, point: u32) {
         ),
     );
     seat.fault(&routes.point.name, &error);
-}
-
-/// An event's payload, shared by mailboxes and, over a lane, by inline listeners.
-pub(crate) struct SharedPayload(Place);
-
-impl SharedPayload {
-    /// # Safety
-    /// `payload` is a value of the point's type.
-    unsafe fn clone_of(routes: &Routes, payload: *const ()) -> Option<Arc<Self>> {
-        let of = routes.point.types.get()?.input;
-        // SAFETY: by this function's contract; the functions are those of the type.
-        Some(Self::placed(unsafe { Place::cloned(of, payload) }))
-    }
-
-    /// Shares a value.
-    pub(crate) fn placed(value: Place) -> Arc<Self> {
-        Arc::new(Self(value))
-    }
-
-    /// Where the value is, as long as it is held.
-    pub(crate) const fn value(&self) -> *const () {
-        self.0.address()
-    }
-
-    /// The value as a document.
-    ///
-    /// # Errors
-    /// When the plugin that knows its type cannot write it.
-    pub(crate) fn encoded(&self) -> Result<Encoded, CallError> {
-        self.0.encoded()
-    }
-
-    /// Whether a reader of `of` can read it.
-    pub(crate) fn is_of(&self, of: &PayloadType) -> bool {
-        self.0.of().fingerprint == of.fingerprint
-    }
-
-    /// A holder in the form a plugin gets it.
-    pub(crate) fn received(self: Arc<Self>, lost: u64) -> RawReceived {
-        unsafe extern "C" fn release(owner: *const ()) {
-            // SAFETY: made by `Arc::into_raw` below, released once.
-            drop(unsafe { Arc::from_raw(owner.cast::<SharedPayload>()) });
-        }
-        RawReceived { payload: self.value(), lost, owner: Arc::into_raw(self).cast(), release }
-    }
 }

@@ -16,7 +16,7 @@ use transom_plugin_api::abi::task::{AbiWaker, RawTask};
 use transom_plugin_api::abi::{PENDING, READY, Step};
 use transom_plugin_api::{CallContext, CallError, CallErrorKind};
 
-use backup::{Backup, Room};
+use backup::Backup;
 use chain::unfinished;
 
 use super::fail;
@@ -24,6 +24,7 @@ use super::gate::{self, Again};
 use crate::breadcrumb::{self, Inside, Level};
 use crate::bridge::lane::unreachable;
 use crate::bridge::place::Place;
+use crate::bridge::room::Room;
 use crate::seat::Seat;
 use crate::table::{Contribution, LinkRoute, Point, Routes};
 use crate::trace;

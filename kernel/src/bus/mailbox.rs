@@ -11,11 +11,10 @@ use transom_plugin_api::abi::task::crossing;
 use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{CallContext, CallError};
 
-use super::emit::SharedPayload;
 use super::queue::{Queue, WhenFull};
+use super::shared::SharedPayload;
 use crate::breadcrumb::{self, polled_at};
 use crate::bridge::lane::not_carried;
-use crate::bridge::place::Place;
 use crate::table::Contribution;
 use crate::trace::{self, Teller};
 
@@ -118,7 +117,7 @@ fn readable(contribution: &Contribution, event: Arc<SharedPayload>) -> Result<Ar
     match contribution.info.types.get() {
         Some(types) if !event.is_of(&types.input) => {
             let document = event.encoded()?;
-            Ok(SharedPayload::placed(Place::decoded(types.input, &document)?))
+            SharedPayload::decoded(types.input, &document)
         }
         _ => Ok(event),
     }

@@ -1,28 +1,13 @@
 //! What is put back when a link fails at a fail-open point.
 
-use std::mem::MaybeUninit;
-
 use transom_plugin_api::abi::guard::swallow_panic;
 use transom_plugin_api::abi::payload::PayloadType;
 use transom_plugin_api::point::PointKind;
 use transom_plugin_api::sabotage::sabotaged;
 
 use crate::bridge::place::Place;
+use crate::bridge::room::Room;
 use crate::table::Point;
-
-/// Room on the stack for a value of any type that is small enough and needs no greater alignment.
-#[repr(align(16))]
-pub(super) struct Room(MaybeUninit<[u8; 256]>);
-
-impl Room {
-    pub(super) const fn new() -> Self {
-        Self(MaybeUninit::uninit())
-    }
-
-    const fn fits(of: &PayloadType) -> bool {
-        of.size <= size_of::<Self>() && of.align <= align_of::<Self>()
-    }
-}
 
 /// The value from before a link, for a fail-open point.
 pub(super) enum Backup<'a> {
@@ -51,7 +36,7 @@ impl<'a> Backup<'a> {
             // SAFETY: by this function's contract.
             return Some(Self::Placed(unsafe { Place::cloned(*of, value) }));
         }
-        let at = (&raw mut room.0).cast();
+        let at = room.place();
         // SAFETY: by this function's contract; the room fits and is nobody else's as long as the backup lives.
         unsafe { (of.clone_to)(value, at) };
         Some(Self::OnStack(OnStack { at, of }))
