@@ -1,9 +1,10 @@
-//! [`Emission`]: one event on its way to listeners that were built with other copies of its contract.
+//! One event on its way to listeners that were built with other copies of its contract.
 //!
-//! The event is written once, when the first of them asks, and read once for each copy.
+//! The event is written once, when the first of them asks, and read once for each copy. What was written and read stands on
+//! the stack of the emission, so that nothing of it is moved.
 
-use std::cell::RefCell;
-use std::marker::PhantomData;
+use std::cell::{Cell, OnceCell, RefCell};
+use std::ptr::null;
 use std::sync::Arc;
 
 use transom_plugin_api::CallError;
@@ -15,17 +16,17 @@ use crate::bus::shared::SharedPayload;
 use crate::table::Routes;
 
 thread_local! {
-    /// The emissions under way on this thread, the innermost last.
-    static UNDER_WAY: RefCell<Vec<Written>> = const { RefCell::new(Vec::new()) };
+    /// The innermost emission under way on this thread; null where there is none.
+    static INNERMOST: Cell<*const Emission> = const { Cell::new(null()) };
 }
 
-struct Written {
+struct Emission {
     payload: *const (),
-    of: PayloadType,
-    document: Option<Encoded>,
+    of: *const PayloadType,
+    document: OnceCell<Encoded>,
     /// As a value of the copy that was asked for first, and of others.
-    first: Option<Read>,
-    others: Vec<Read>,
+    first: OnceCell<Read>,
+    others: RefCell<Vec<Read>>,
 }
 
 /// The event as a value of one copy of its contract.
@@ -36,35 +37,40 @@ pub(crate) struct Read {
     pub(crate) bytes: usize,
 }
 
-/// Held while an event with such listeners is emitted; it stays on its thread.
-pub(crate) struct Emission(PhantomData<*const ()>);
-
-impl Emission {
-    /// Begins one; nothing where this very event is being emitted already.
-    ///
-    /// # Safety
-    /// `payload` is a value of the routes' type and stays where it is until the emission is dropped. Emissions of one
-    /// thread end in the reverse order in which they began.
-    #[cold]
-    pub(crate) unsafe fn over(routes: &Routes, payload: *const ()) -> Option<Self> {
-        let of = routes.point.types.get()?.input;
-        let is_under_way = UNDER_WAY.with_borrow(|under_way| {
-            under_way.last().is_some_and(|now| now.payload == payload && now.of.fingerprint == of.fingerprint)
-        });
-        if is_under_way {
-            return None;
-        }
-        let begun = Written { payload, of, document: None, first: None, others: Vec::new() };
-        UNDER_WAY.with_borrow_mut(|under_way| under_way.push(begun));
-        Some(Self(PhantomData))
+/// Emits an event with such listeners: within `emit` they ask for it by [`current_as`]. Where this very event is being
+/// emitted already, what was made of it is theirs too.
+///
+/// # Safety
+/// `payload` is a value of the routes' type, and stays where it is until this returns.
+pub(crate) unsafe fn during<R>(routes: &Routes, payload: *const (), emit: impl FnOnce() -> R) -> R {
+    let Some(types) = routes.point.types.get() else { return emit() };
+    let of = &types.input;
+    let outer = INNERMOST.get();
+    // SAFETY: an emission stands there until it ends, and its type is the routes', which outlast it.
+    let is_under_way = unsafe { outer.as_ref() }
+        .is_some_and(|now| now.payload == payload && unsafe { &*now.of }.fingerprint == of.fingerprint);
+    if is_under_way {
+        return emit();
     }
+    let emission = Emission {
+        payload,
+        of,
+        document: OnceCell::new(),
+        first: OnceCell::new(),
+        others: RefCell::new(Vec::new()),
+    };
+    INNERMOST.set(&raw const emission);
+    // Dropped before the emission, whose values run a plugin's code when they are dropped.
+    let _outer = Outer(outer);
+    emit()
 }
 
-impl Drop for Emission {
+/// Makes the emission around this one the innermost again.
+struct Outer(*const Emission);
+
+impl Drop for Outer {
     fn drop(&mut self) {
-        let ended = UNDER_WAY.with_borrow_mut(Vec::pop);
-        // Outside of the borrow, because dropping a value runs a plugin's code.
-        drop(ended);
+        INNERMOST.set(self.0);
     }
 }
 
@@ -74,41 +80,43 @@ impl Drop for Emission {
 /// # Errors
 /// When it cannot be written or read.
 pub(crate) fn current_as<R>(of: &PayloadType, look: impl Fn(&Read) -> R) -> Result<R, CallError> {
-    let known = UNDER_WAY.with_borrow(|under_way| {
-        let now = under_way.last()?;
-        now.first.iter().chain(&now.others).find(|read| read.event.is_of(of)).map(&look)
-    });
-    if let Some(known) = known
-        && !sabotaged("read-per-listener")
-    {
+    // SAFETY: an emission stands there until it ends, and whoever asks is within it.
+    let Some(now) = (unsafe { INNERMOST.get().as_ref() }) else {
+        return Err(CallError::failed("no event is being emitted here"));
+    };
+    if let Some(known) = now.known_as(of, &look) {
         return Ok(known);
     }
-    let document = document()?;
-    let read = Read { event: SharedPayload::decoded(*of, &document)?, bytes: document.len() };
+    let document = now.document()?;
+    let read = Read { event: SharedPayload::decoded(*of, document)?, bytes: document.len() };
     let found = look(&read);
-    UNDER_WAY.with_borrow_mut(|under_way| {
-        if let Some(now) = under_way.last_mut() {
-            if !sabotaged("write-per-listener") {
-                now.document = Some(document);
-            }
-            match &now.first {
-                None => now.first = Some(read),
-                Some(_) => now.others.push(read),
-            }
-        }
-    });
+    if let Err(read) = now.first.set(read) {
+        now.others.borrow_mut().push(read);
+    }
     Ok(found)
 }
 
-/// The document of the event; taken out while it is used, since reading it runs a plugin's code.
-fn document() -> Result<Encoded, CallError> {
-    let now = UNDER_WAY.with_borrow_mut(|under_way| {
-        under_way.last_mut().map(|now| (now.payload, now.of, now.document.take()))
-    });
-    match now {
-        Some((_, _, Some(document))) => Ok(document),
-        // SAFETY: the emission is under way, so its payload is there.
-        Some((payload, of, None)) => unsafe { encode(&of, payload) },
-        None => Err(CallError::failed("no event is being emitted here")),
+impl Emission {
+    /// What `look` makes of it where it was read for that copy before.
+    fn known_as<R>(&self, of: &PayloadType, look: impl Fn(&Read) -> R) -> Option<R> {
+        if sabotaged("read-per-listener") {
+            return None;
+        }
+        let first = self.first.get()?;
+        if first.event.is_of(of) {
+            return Some(look(first));
+        }
+        self.others.borrow().iter().find(|read| read.event.is_of(of)).map(look)
+    }
+
+    fn document(&self) -> Result<&Encoded, CallError> {
+        if let Some(document) = self.document.get()
+            && !sabotaged("write-per-listener")
+        {
+            return Ok(document);
+        }
+        // SAFETY: the emission is under way, so its payload is there, and the routes with its type.
+        let document = unsafe { encode(&*self.of, self.payload) }?;
+        Ok(self.document.get_or_init(|| document))
     }
 }

@@ -14,7 +14,7 @@ use crate::bus::fail;
 /// Calls an inline listener with the event as its plugin knows it.
 ///
 /// # Safety
-/// As `InlineHandler::call`, within an [`Emission`](super::emission::Emission).
+/// As `InlineHandler::call`, within [`during`](super::emission::during).
 pub(super) unsafe extern "C" fn hear(
     state: *const (),
     _: *const (),

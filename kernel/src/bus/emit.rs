@@ -9,7 +9,7 @@ use transom_plugin_api::{CallError, CallErrorKind};
 use super::mailbox::Mail;
 use super::shared::SharedPayload;
 use crate::breadcrumb::{self, Inside, Own, now};
-use crate::bridge::emission::{Emission, Read, current_as};
+use crate::bridge::emission::{self, Read, current_as};
 use crate::bridge::lane::not_carried;
 use crate::seat::Seat;
 use crate::table::{Contribution, InlineRoute, QueuedRoute, Routes};
@@ -41,7 +41,7 @@ pub(crate) unsafe fn emit(seat: &Seat, point: u32, payload: *const ()) {
 /// Calls the inline listeners, in a dispatch.
 ///
 /// # Safety
-/// As [`emit`]; where the routes are bridged, an [`Emission`] of the payload is under way.
+/// As [`emit`]; where the routes are bridged, within [`emission::during`].
 #[inline(always)]
 unsafe fn tell(own: Own, seat: &Seat, routes: &Routes, payload: *const ()) {
     let mut traced = MaybeUninit::uninit();
@@ -75,24 +75,32 @@ unsafe fn blame(listener: &InlineRoute, failure: &MaybeUninit<CallError>) {
 #[inline(never)]
 unsafe fn tell_everybody(own: Own, seat: &Seat, routes: &Routes, payload: *const (), is_timed: bool) {
     let began = is_timed.then(now);
-    let _emission = if routes.is_bridged {
-        // SAFETY: the payload is borrowed for the call; emissions nest.
-        unsafe { Emission::over(routes, payload) }
-    } else {
-        None
-    };
+    // SAFETY: by this function's contract; the payload is borrowed for the call.
+    unsafe {
+        if routes.is_bridged {
+            emission::during(routes, payload, || tell_and_fill(own, seat, routes, payload));
+        } else {
+            tell_and_fill(own, seat, routes, payload);
+        }
+    }
+    if let Some(began) = began {
+        routes.point.times.note(began);
+    }
+}
+
+/// Calls the inline listeners and fills the mailboxes, but for those that wait: they are filled by the paced emission.
+///
+/// # Safety
+/// As [`tell`].
+unsafe fn tell_and_fill(own: Own, seat: &Seat, routes: &Routes, payload: *const ()) {
     // SAFETY: by this function's contract.
     unsafe { tell(own, seat, routes, payload) };
-    // Those that wait are filled by the paced emission.
     let mut clones = Clones::default();
     for route in routes.queued.iter().filter(|route| !route.mailbox.waits()) {
         // SAFETY: by this function's contract.
         if let Some(event) = unsafe { clones.event_for(routes, route, payload) } {
             route.mailbox.push(Mail { event, teller: Teller::of(seat.id) });
         }
-    }
-    if let Some(began) = began {
-        routes.point.times.note(began);
     }
 }
 
@@ -104,7 +112,7 @@ impl Clones {
     /// The event as the listener of `route` reads it. A value that does not get over to it is its fault.
     ///
     /// # Safety
-    /// `payload` is a value of the routes' type; where they are bridged, an [`Emission`] of it is under way.
+    /// `payload` is a value of the routes' type; where they are bridged, within [`emission::during`].
     pub(crate) unsafe fn event_for(
         &mut self,
         routes: &Routes,

@@ -10,7 +10,7 @@ use transom_plugin_api::abi::{PENDING, READY, Step};
 use transom_plugin_api::{CallError, CallErrorKind};
 
 use super::{HostThreads, held_seat};
-use crate::bridge::emission::Emission;
+use crate::bridge::emission;
 use crate::bus;
 use crate::bus::emit::Clones;
 use crate::bus::mailbox::{Mail, Mailbox, push_when_free};
@@ -30,13 +30,15 @@ pub(super) unsafe extern "C" fn emit_paced(
     // SAFETY: held seat; the payload is borrowed for the call, and only its clone is kept.
     unsafe {
         let held = held_seat(seat);
+        let both = || {
+            bus::emit::emit(&held, point, payload);
+            waiting_mailboxes(&held, point, payload)
+        };
         // Around both parts, so that the event is written once.
-        let begun = held.shared.on_routes(point, |_, routes| {
-            if routes.is_bridged { Emission::over(routes, payload) } else { None }
+        let waiting = held.shared.on_routes(point, |_, routes| {
+            if routes.is_bridged { emission::during(routes, payload, both) } else { both() }
         });
-        bus::emit::emit(&held, point, payload);
-        let waiting = waiting_mailboxes(&held, point, payload);
-        drop(begun);
+        let waiting = waiting.unwrap_or_default();
         if waiting.is_empty() {
             return READY;
         }
@@ -59,19 +61,15 @@ unsafe fn waiting_mailboxes(seat: &Seat, point: u32, payload: *const ()) -> Vec<
         if waiting.is_empty() {
             return Vec::new();
         }
-        let _emission = if routes.is_bridged {
-            // SAFETY: the caller passes a value of the point's type, borrowed for the call.
-            unsafe { Emission::over(routes, payload) }
-        } else {
-            None
-        };
         let mut clones = Clones::default();
         let event = |route: &QueuedRoute| {
-            // SAFETY: as above.
+            // SAFETY: the caller passes a value of the point's type, borrowed for the call.
             let event = unsafe { clones.event_for(routes, route, payload) };
             event.map(|event| (Arc::clone(&route.mailbox), event))
         };
-        waiting.into_iter().filter_map(event).collect()
+        let all = || waiting.into_iter().filter_map(event).collect();
+        // SAFETY: as above.
+        if routes.is_bridged { unsafe { emission::during(routes, payload, all) } } else { all() }
     });
     found.unwrap_or_default()
 }
