@@ -54,9 +54,8 @@ async fn until_over(scene: &Scene) {
 
 /// Text chunks of the log.
 fn texts(scene: &Scene) -> Vec<String> {
-    let texts = scene.world.log().into_iter().filter_map(|stored| match stored.chunk {
-        Chunk::Text { text } => Some(text.to_string()),
-        _ => None,
+    let texts = scene.world.log().into_iter().filter_map(|stored| {
+        if let Chunk::Text { text } = stored.chunk { Some(text.to_string()) } else { None }
     });
     texts.collect()
 }
