@@ -266,7 +266,7 @@ impl Common {
     /// The data folder of a host that may run already.
     ///
     /// # Errors
-    /// When a manifest was named that does not tell: the host of another folder is not the one that is meant.
+    /// When a manifest that was named, or found, does not tell: the host of another folder is not the one that is meant.
     pub(crate) fn data_folder_of_host(&self) -> Result<PathBuf, Refused> {
         if let Some(data) = &self.data {
             return Ok(data.clone());
@@ -276,7 +276,7 @@ impl Common {
             Ok(manifest) => manifest.own_faults(),
             Err(faults) => Some(faults.clone()),
         };
-        match faults.filter(|_| self.manifest_was_named() && !sabotaged("guess-the-data-folder")) {
+        match faults.filter(|_| !sabotaged("guess-the-data-folder")) {
             Some(faults) => Err(faults.into()),
             None => Ok(manifest.map_or_else(|_| default_folder(), |manifest| self.data_folder(&manifest))),
         }

@@ -32,6 +32,9 @@ pub(crate) async fn run(common: &Common) -> Result<u8, Failure> {
 
 fn remedy(fault: &Value) -> String {
     let id = text_of(fault, "conversationId");
+    if text_of(fault, "projection") == "file" {
+        return "stop the host, and restore a backup from before".to_owned();
+    }
     if text_of(fault, "projection") == "log" {
         return format!(
             "restore a backup from before, or give the conversation up with `transom delete {id}`"
@@ -53,7 +56,11 @@ fn described(examined: &Value) -> String {
     for fault in faults {
         let [id, projection, problem, help] =
             ["conversationId", "projection", "problem", "help"].map(|key| text_of(fault, key));
-        text += &format!("conversation `{id}`, {projection}: {problem}\n  help: {help}\n");
+        let place = match projection {
+            "file" => "the database".to_owned(),
+            _ => format!("conversation `{id}`, {projection}"),
+        };
+        text += &format!("{place}: {problem}\n  help: {help}\n");
     }
     text
 }
@@ -78,6 +85,14 @@ mod tests {
              help: restore a backup from before, or give the conversation up with `transom delete c`\n\
              conversation `c`, turns: it is odd\n  \
              help: its log is whole: `transom fork c` makes a copy from that alone; then `transom delete c`, or restore a backup\n"
+        );
+        let mut torn =
+            json!({ "conversationId": "", "projection": "file", "problem": "page 3 is never used" });
+        torn["help"] = json!(remedy(&torn));
+        assert_eq!(
+            described(&json!({ "conversations": 0, "faults": [torn] })),
+            "0 conversations, 1 fault\n\
+             the database: page 3 is never used\n  help: stop the host, and restore a backup from before\n"
         );
         assert_eq!(described(&json!({ "conversations": 1, "faults": [] })), "1 conversation, no faults\n");
     }

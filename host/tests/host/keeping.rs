@@ -181,7 +181,8 @@ async fn a_manifest_that_was_named_and_does_not_tell_where_its_host_is_stands_fo
     let scene = Scene::new(Manner::Linked);
     // The host of the folder that is meant when nobody names one.
     let host = Host::start(scene.bare_command(&["up", "--listen", "127.0.0.1:0", "--json"])).await;
-    scene.file("odd.toml", "[host]\nlog_limit = 0\n[[plugin]]\nid = \"conversation-store\"\n");
+    let odd = "[host]\nlog_limit = 0\n[[plugin]]\nid = \"conversation-store\"\n";
+    scene.file("odd.toml", odd);
     scene.file("torn.toml", "[host\n");
     for command in [&["backup", "kept.db"][..], &["doctor"], &["status"], &["list"], &["plugins"]] {
         for manifest in ["typo.toml", "odd.toml", "torn.toml"] {
@@ -191,6 +192,13 @@ async fn a_manifest_that_was_named_and_does_not_tell_where_its_host_is_stands_fo
         }
         let kept = scene.bare_command(command);
         assert_eq!(Outcome::of(kept).await.code, Some(0), "{command:?}");
+        // Neither does one that lies there.
+        for manifest in [odd, "[host\n"] {
+            let found = scene.file("transom.toml", manifest);
+            let told = Outcome::of(scene.bare_command(command)).await;
+            assert!(complaint(&told, 2).contains("transom.toml"), "{command:?}: {told:?}");
+            std::fs::remove_file(found).expect("it was there");
+        }
     }
     host.stop().await;
 }

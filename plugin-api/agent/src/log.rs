@@ -244,9 +244,9 @@ pub struct Doctor {}
 /// Something that is known about a conversation and does not follow from its log.
 #[contract]
 pub struct Fault {
-    /// Which conversation.
+    /// Which conversation; empty where it is the file.
     pub conversation_id: Text,
-    /// `log`, where the log itself is damaged; else what should follow from it: `conversation`, `turns`, `messages`,
+    /// `file`, where the database is damaged, and nothing else was looked at; `log`, where the log itself is damaged; else what should follow from it: `conversation`, `turns`, `messages`,
     /// `positions` or `drafts`.
     pub projection: Text,
     /// What stands there, and what should.

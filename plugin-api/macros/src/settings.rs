@@ -53,7 +53,8 @@ fn table(item: &DeriveInput, fields: &[&Field]) -> syn::Result<TokenStream> {
                 value: ::transom_plugin_api::__private::serde_json::Value,
             ) -> ::core::result::Result<Self, ::transom_plugin_api::SettingsError> {
                 #[allow(unused_mut, unused_variables, reason = "a table without settings reads nothing")]
-                let mut table = ::transom_plugin_api::settings::Table::of(value)?;
+                // Named so that no field of anybody's hides it.
+                let mut table_of_settings = ::transom_plugin_api::settings::Table::of(value)?;
                 #(#reads)*
                 ::core::result::Result::Ok(Self { #(#names),* })
             }
@@ -163,7 +164,7 @@ impl<'a> Setting<'a> {
             quote!(::transom_plugin_api::settings::in_bounds(#key, #ident, #min, #max)?;)
         });
         quote! {
-            let #ident: #ty = table.take(#key, #default)?;
+            let #ident: #ty = table_of_settings.take(#key, #default)?;
             #check
         }
     }

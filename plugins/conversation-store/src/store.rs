@@ -280,6 +280,11 @@ impl Store {
 
     /// Reads every log from its beginning, and tells what does not follow from it.
     pub(crate) async fn diagnose(&self) -> Result<Diagnosis, CallError> {
+        // In a file that is damaged nothing else can be trusted.
+        let faults = self.readers.read(doctor::examine_file).await?;
+        if !faults.is_empty() {
+            return Ok(Diagnosis { conversations: 0, faults: faults.into() });
+        }
         let (mut conversations, mut after, mut faults) = (0, 0, Vec::new());
         loop {
             let look = move |connection: &_| {

@@ -3,7 +3,8 @@
 use rusqlite::Connection;
 use transom_agent::log::Fault;
 use transom_agent::message::Chunk;
-use transom_plugin_api::CallError;
+use transom_plugin_api::sabotage::sabotaged;
+use transom_plugin_api::{CallError, Text};
 
 use super::conversations::{self, Known};
 use super::failure::Failure;
@@ -21,6 +22,20 @@ pub(crate) const MOST_FAULTS: usize = 1_000;
 
 /// The most bytes of one row in a fault.
 const SHOWN: usize = 300;
+
+/// What SQLite itself finds wrong with the file: pages that are damaged, and rows that cannot be. One fault for each.
+pub(crate) fn examine_file(connection: &Connection) -> Result<Vec<Fault>, Failure> {
+    let mut statement = connection.prepare("PRAGMA quick_check(100)")?;
+    let rows = statement.query_map((), |row| row.get::<_, String>(0))?;
+    let problems: Vec<String> = rows.collect::<Result<_, _>>()?;
+    let is_told = |problem: &String| problem != "ok" && !sabotaged("trust-the-file");
+    let fault = |problem: String| Fault {
+        conversation_id: Text::new(),
+        projection: "file".into(),
+        problem: problem.into(),
+    };
+    Ok(problems.into_iter().filter(is_told).map(fault).collect())
+}
 
 /// Examines the conversations behind a number; answers the last of them, and adds to the faults. `None` when there are
 /// no more.

@@ -124,3 +124,25 @@ async fn a_draft_that_nothing_will_take_out_is_named() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_page_that_is_damaged_is_told_and_nothing_else_is_trusted() {
+    const PAGE: usize = 4096;
+    let folder = folder();
+    let store = open(folder.path());
+    run_turn(&store, "c", "t", 0).await;
+    store.close().await;
+    let path = folder.path().join(database::FILE);
+    let connection = rusqlite::Connection::open(&path).expect("opens");
+    let root = "SELECT rootpage FROM sqlite_schema WHERE name = 'turns_as_ended'";
+    let root: u32 = connection.query_row(root, (), |row| row.get(0)).expect("it is there");
+    connection.close().expect("closed");
+    let file = std::fs::OpenOptions::new().write(true).open(&path).expect("it can be written");
+    std::os::unix::fs::FileExt::write_all_at(&file, &[0xA5; PAGE], u64::from(root - 1) * PAGE as u64)
+        .expect("written");
+    let diagnosis = open(folder.path()).diagnose().await.expect("examined");
+    assert!(!diagnosis.faults.is_empty());
+    assert!(
+        diagnosis.faults.iter().all(|fault| fault.projection == "file" && fault.conversation_id.is_empty())
+    );
+}
