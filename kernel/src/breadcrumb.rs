@@ -241,7 +241,7 @@ impl Level {
     /// Counts a dispatch, of which one in [`SAMPLE`] is timed until what this answers is dropped.
     #[inline(always)]
     pub(crate) fn begins<'a>(&self, counter: u32, times: &'a Times) -> Timing<'a> {
-        Timing(if self.counts(counter) { Some((now(), times)) } else { None })
+        Timing::of(self.counts(counter), times)
     }
 
     /// Counts a dispatch, and says whether it is to be timed.
@@ -274,6 +274,14 @@ impl Drop for Level {
 /// A dispatch that is perhaps timed, until it is dropped.
 pub(crate) struct Timing<'a>(Option<(Instant, &'a Times)>);
 
+impl<'a> Timing<'a> {
+    /// Of a dispatch that is to be timed, or is not.
+    #[inline(always)]
+    pub(crate) fn of(is_timed: bool, times: &'a Times) -> Self {
+        Self(if is_timed { Some((now(), times)) } else { None })
+    }
+}
+
 impl Drop for Timing<'_> {
     #[inline(always)]
     fn drop(&mut self) {
@@ -301,7 +309,7 @@ pub(crate) fn resume(crumb: u64) -> Option<Level> {
 }
 
 #[cold]
-pub(crate) fn now() -> Instant {
+fn now() -> Instant {
     Instant::now()
 }
 

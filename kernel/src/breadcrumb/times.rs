@@ -10,7 +10,7 @@ pub(crate) struct Times(Histogram);
 
 impl Times {
     #[cold]
-    pub(crate) fn note(&self, began: Instant) {
+    pub(super) fn note(&self, began: Instant) {
         self.0.note(u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX));
     }
 }

@@ -8,7 +8,7 @@ use transom_plugin_api::{CallError, CallErrorKind};
 
 use super::mailbox::Mail;
 use super::shared::SharedPayload;
-use crate::breadcrumb::{self, Inside, Own, now};
+use crate::breadcrumb::{self, Inside, Own, Timing};
 use crate::bridge::emission::{self, Read, current_as};
 use crate::bridge::lane::not_carried;
 use crate::seat::Seat;
@@ -74,7 +74,7 @@ unsafe fn blame(listener: &InlineRoute, failure: &MaybeUninit<CallError>) {
 /// As [`emit`].
 #[inline(never)]
 unsafe fn tell_everybody(own: Own, seat: &Seat, routes: &Routes, payload: *const (), is_timed: bool) {
-    let began = is_timed.then(now);
+    let _timing = Timing::of(is_timed, &routes.point.times);
     // SAFETY: by this function's contract; the payload is borrowed for the call.
     unsafe {
         if routes.is_bridged {
@@ -82,9 +82,6 @@ unsafe fn tell_everybody(own: Own, seat: &Seat, routes: &Routes, payload: *const
         } else {
             tell_and_fill(own, seat, routes, payload);
         }
-    }
-    if let Some(began) = began {
-        routes.point.times.note(began);
     }
 }
 
