@@ -19,6 +19,8 @@ mod log;
 mod parts;
 #[path = "turns/provider.rs"]
 mod provider;
+#[path = "turns/relay.rs"]
+mod relay;
 
 use crate::figures::Figures;
 use crate::provider::Provider;

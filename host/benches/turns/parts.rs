@@ -8,6 +8,7 @@ use crate::client::{Seen, direct, get, http, seen, turn};
 use crate::figures::{Figures, median, millis};
 use crate::host::Host;
 use crate::provider::{Answered, Provider};
+use crate::relay::Relay;
 use crate::{boundary, crowd, log};
 
 type Part = for<'a> fn(&'a Provider, &'a mut Figures) -> Pin<Box<dyn Future<Output = ()> + 'a>>;
@@ -82,19 +83,44 @@ async fn plain(provider: &Provider, figures: &mut Figures) {
 
 async fn paced(provider: &Provider, figures: &mut Figures) {
     let (host, http) = (Host::start(provider).await, http());
-    let (mut more, mut first) = (Vec::new(), Vec::new());
+    let (relayed, durable) = (Relay::start(provider.address, false), Relay::start(provider.address, true));
+    let said = |label: &str| message(label, 200, "pace_us=5000");
+    let (mut more, mut least, mut bare) = (Paced::default(), Paced::default(), Paced::default());
     for number in 0..15 {
+        let counts = number >= 3;
+        // In turns, so that all meet the same machine.
+        for (relay, times) in [(&relayed, &mut bare), (&durable, &mut least)] {
+            let label = format!("r{number}");
+            let seen = direct(&http, &format!("http://{}", relay.address), &said(&label)).await;
+            times.note(counts, &seen, &provider.answered(&label));
+        }
         let label = format!("p{number}");
-        let (seen, answered) =
-            one(&host, provider, &http, &label, &message(&label, 200, "pace_us=5000")).await;
-        if number >= 3 {
-            more.push(added(&seen, &answered));
-            first.push((seen.first - seen.sent).saturating_sub(answered[0].first - answered[0].asked));
+        let (seen, answered) = one(&host, provider, &http, &label, &said(&label)).await;
+        more.note(counts, &seen, &answered);
+    }
+    figures.times("200 tokens, one in 5 ms, added", more.whole);
+    figures.times("their first token, added", more.first);
+    figures.times("the same through something that only writes and syncs twice, added", least.whole);
+    figures.times("its first token, added", least.first);
+    figures.times("the same through something that does not write, added", bare.whole);
+    figures.times("its first token, added", bare.first);
+    host.stop().await;
+}
+
+/// What was added to turns whose model takes its time.
+#[derive(Default)]
+struct Paced {
+    whole: Vec<Duration>,
+    first: Vec<Duration>,
+}
+
+impl Paced {
+    fn note(&mut self, counts: bool, seen: &Seen, answered: &[Answered]) {
+        if counts {
+            self.whole.push(added(seen, answered));
+            self.first.push((seen.first - seen.sent).saturating_sub(answered[0].first - answered[0].asked));
         }
     }
-    figures.times("200 tokens, one in 5 ms, added", more);
-    figures.times("their first token, added", first);
-    host.stop().await;
 }
 
 async fn tool(provider: &Provider, figures: &mut Figures) {
