@@ -3,9 +3,11 @@
 //! Nothing shared is written on the event path: each thread has a slot of its own. Who wants to know the sum, or who
 //! runs where, reads the slots of all threads.
 
+mod count;
 mod histogram;
 mod times;
 
+pub(crate) use count::Count;
 pub use times::PointMetrics;
 pub(crate) use times::{PointTally, Times};
 
@@ -21,7 +23,7 @@ use transom_plugin_api::sabotage::sabotaged;
 
 use crate::snapshot::{Hazard, Noted, Published, enlist};
 
-/// Points that are counted one by one; the rest share the last place.
+/// Places for counts: a point that comes too late for one of its own shares the last.
 pub(crate) const COUNTED: usize = 1024;
 
 /// One emission or call in so many is timed, in the mean.
@@ -171,12 +173,6 @@ pub(crate) fn next_counter() -> u32 {
     next.min(COUNTED as u32 - 1)
 }
 
-/// Emissions, filterings or calls at a point so far.
-fn counted(counter: u32) -> u64 {
-    let slots = SLOTS.lock().unwrap_or_else(PoisonError::into_inner);
-    slots.all.iter().map(|slot| slot.counts[counter as usize].load(Ordering::Relaxed)).sum()
-}
-
 /// Whether this thread is inside a plugin's handler, where a panic will be caught.
 #[must_use]
 pub fn is_dispatching() -> bool {
@@ -204,6 +200,18 @@ impl Own {
     #[inline(always)]
     pub(crate) fn runs(self, crumb: u64) {
         self.0.crumb.store(crumb, Ordering::Relaxed);
+    }
+
+    /// Adds at a place among the counts, and answers what this thread had added there before.
+    #[inline(always)]
+    fn adds(self, place: u32, more: u64) -> u64 {
+        let Self(slot, _) = self;
+        // Places are below their number; said so that nothing has to be checked here.
+        let count = &slot.counts[place as usize % COUNTED];
+        // Only this thread writes it, so a load and a store are enough and cost no bus lock.
+        let before = count.load(Ordering::Relaxed);
+        count.store(before.wrapping_add(more), Ordering::Relaxed);
+        before
     }
 
     /// Goes one level deeper; `None` when this thread is too deep in nested handlers.
@@ -248,10 +256,7 @@ impl Level {
     #[inline(always)]
     pub(crate) fn counts(&self, counter: u32) -> bool {
         let Own(slot, _) = self.own;
-        // Counters are below their number; said so that nothing has to be checked here.
-        let count = &slot.counts[counter as usize % COUNTED];
-        // Only this thread writes it, so a load and a store are enough and cost no bus lock.
-        count.store(count.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        self.own.adds(counter, 1);
         slot.is_timed(slot.next_tick())
     }
 

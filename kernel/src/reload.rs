@@ -12,7 +12,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use transom_plugin_api::abi::payload::Encoded;
+use transom_plugin_api::abi::document::Encoded;
 use transom_plugin_api::abi::task::resumed;
 use transom_plugin_api::sabotage::sabotaged;
 

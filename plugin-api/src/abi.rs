@@ -6,6 +6,7 @@
 //!
 //! | file | what crosses |
 //! |---|---|
+//! | `document` | a value as a document |
 //! | `facade` | the field types of contracts |
 //! | `payload` | how a payload is cloned, encoded and dropped by someone who does not know its type |
 //! | `task` | futures and streams: started and first polled in one call, then polled in place |
@@ -16,6 +17,7 @@
 
 use std::time::Duration;
 
+pub mod document;
 pub mod facade;
 pub mod guard;
 pub(crate) mod handover;

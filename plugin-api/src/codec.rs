@@ -4,9 +4,11 @@
 //! Structs are maps, variants go by their names, and what the reader does not know is skipped.
 
 use std::fmt;
-use std::io::Read;
+use std::io::{Cursor, ErrorKind};
 
-use rmp_serde::decode::ReadReader;
+use rmp_serde::decode::ReadRefReader;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_path_to_error::{Path, Track};
 
 use crate::CallError;
@@ -36,7 +38,14 @@ const DEEPEST: usize = 150;
 /// # Ok::<(), CallError>(())
 /// ```
 pub fn encode<T: Contract>(value: &T) -> Result<Vec<u8>, CallError> {
-    let mut bytes = Vec::with_capacity(USUAL);
+    encode_into(value, Vec::with_capacity(USUAL))
+}
+
+/// As [`encode`], in memory that is there.
+///
+/// # Errors
+/// Those of [`encode`].
+pub(crate) fn encode_into<T: Contract>(value: &T, mut bytes: Vec<u8>) -> Result<Vec<u8>, CallError> {
     match value.serialize(&mut rmp_serde::Serializer::new(&mut bytes).with_struct_map()) {
         Ok(()) => Ok(bytes),
         Err(error) => Err(failed::<T>("encoded", &place_not_encoded(value), &error)),
@@ -44,26 +53,42 @@ pub fn encode<T: Contract>(value: &T) -> Result<Vec<u8>, CallError> {
 }
 
 /// Bytes that most documents do not exceed: to begin with fewer costs a new allocation for each doubling.
-const USUAL: usize = 256;
+pub(crate) const USUAL: usize = 256;
 
 /// Reads a contract from what [`encode`] made of it, or of another copy of it. `bytes` are one whole value.
 ///
 /// # Errors
 /// When they are not one; the message names the contract and, unless it lies inside an enum's fields, the place in it.
 pub fn decode<T: Contract>(bytes: &[u8]) -> Result<T, CallError> {
-    let mut rest = bytes;
-    let value = T::deserialize(&mut reader(&mut rest))
+    let mut reader = reader(bytes);
+    let value = T::deserialize(&mut reader)
         .map_err(|error| failed::<T>("read", &place_not_read::<T>(bytes), &error))?;
-    match rest.len() {
-        0 => Ok(value),
-        left => Err(failed::<T>("read", "", &format_args!("{left} bytes follow it"))),
-    }
+    if is_at_end(&mut reader) { Ok(value) } else { Err(failed::<T>("read", "", &left_behind::<T>(bytes))) }
 }
 
-fn reader<R: Read>(bytes: R) -> rmp_serde::Deserializer<ReadReader<R>> {
-    let mut reader = rmp_serde::Deserializer::new(bytes);
+/// Its texts are parts of the bytes, copied once to where they stay.
+fn reader(bytes: &[u8]) -> Reader<'_> {
+    let mut reader = rmp_serde::Deserializer::from_read_ref(bytes);
     reader.set_max_depth(DEEPEST + 1);
     reader
+}
+
+type Reader<'a> = rmp_serde::Deserializer<ReadRefReader<'a, [u8]>>;
+
+/// It does not tell where it is, only that there is nothing more to be read.
+fn is_at_end(reader: &mut Reader<'_>) -> bool {
+    use rmp_serde::decode::Error;
+    matches!(IgnoredAny::deserialize(reader), Err(Error::InvalidMarkerRead(error)) if error.kind() == ErrorKind::UnexpectedEof)
+}
+
+/// Says how much there is behind a value, by a reader that tells where it is.
+#[cold]
+fn left_behind<T: Contract>(bytes: &[u8]) -> String {
+    let mut reader = rmp_serde::Deserializer::new(Cursor::new(bytes));
+    reader.set_max_depth(DEEPEST + 1);
+    let _ = T::deserialize(&mut reader);
+    let read = usize::try_from(reader.position()).unwrap_or(bytes.len());
+    format!("{} bytes follow it", bytes.len().saturating_sub(read))
 }
 
 // To follow the path costs an allocation for each field, so it is followed only when something is known to be wrong.
@@ -77,9 +102,9 @@ fn place_not_encoded<T: Contract>(value: &T) -> String {
 }
 
 #[cold]
-fn place_not_read<T: Contract>(mut bytes: &[u8]) -> String {
+fn place_not_read<T: Contract>(bytes: &[u8]) -> String {
     let mut track = Track::new();
-    let _ = T::deserialize(serde_path_to_error::Deserializer::new(&mut reader(&mut bytes), &mut track));
+    let _ = T::deserialize(serde_path_to_error::Deserializer::new(&mut reader(bytes), &mut track));
     shown(&track.path())
 }
 

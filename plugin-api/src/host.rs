@@ -231,7 +231,7 @@ impl Host {
         if bytes.is_empty() {
             return Ok(None);
         }
-        let state = codec::decode(bytes.as_slice());
+        let state = codec::decode(&bytes);
         state.map(Some).map_err(|error| {
             StartError::new(format!("what the generation before handed over: {}", error.message))
         })

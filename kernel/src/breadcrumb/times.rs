@@ -48,7 +48,7 @@ pub(crate) struct PointTally {
 
 impl PointTally {
     pub(crate) fn of(point: &str, counter: u32, times: &Times) -> Self {
-        Self { point: point.to_owned(), count: super::counted(counter), times: times.0.tally() }
+        Self { point: point.to_owned(), count: super::count::counted(counter), times: times.0.tally() }
     }
 
     /// Adds the traffic of another dialect of the same point.

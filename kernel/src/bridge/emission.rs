@@ -8,10 +8,12 @@ use std::ptr::null;
 use std::sync::Arc;
 
 use transom_plugin_api::CallError;
-use transom_plugin_api::abi::payload::{Encoded, PayloadType};
+use transom_plugin_api::abi::document::Encoded;
+use transom_plugin_api::abi::payload::PayloadType;
 use transom_plugin_api::sabotage::sabotaged;
 
-use super::place::encode;
+use super::place::{decode, encode};
+use super::room::Lodger;
 use crate::bus::shared::SharedPayload;
 use crate::table::Routes;
 
@@ -24,15 +26,16 @@ struct Emission {
     payload: *const (),
     of: *const PayloadType,
     document: OnceCell<Encoded>,
-    /// As a value of the copy that was asked for first, and of others.
-    first: OnceCell<Read>,
-    others: RefCell<Vec<Read>>,
+    /// As a value of the copy that an inline listener asked for first.
+    first: Lodger,
+    /// As what mailboxes share, and as values of other copies.
+    shared: RefCell<Vec<Arc<SharedPayload>>>,
 }
 
 /// The event as a value of one copy of its contract.
-#[derive(Clone)]
-pub(crate) struct Read {
-    pub(crate) event: Arc<SharedPayload>,
+#[derive(Clone, Copy)]
+pub(crate) struct Read<T> {
+    pub(crate) event: T,
     /// Bytes of the document that it was read from.
     pub(crate) bytes: usize,
 }
@@ -56,8 +59,8 @@ pub(crate) unsafe fn during<R>(routes: &Routes, payload: *const (), emit: impl F
         payload,
         of,
         document: OnceCell::new(),
-        first: OnceCell::new(),
-        others: RefCell::new(Vec::new()),
+        first: Lodger::none(),
+        shared: RefCell::new(Vec::new()),
     };
     INNERMOST.set(&raw const emission);
     // Dropped before the emission, whose values run a plugin's code when they are dropped.
@@ -74,39 +77,64 @@ impl Drop for Outer {
     }
 }
 
-/// What `look` makes of the event that is being emitted on this thread, as a value of another copy of its contract. The value
-/// stays where it is until the emission ends.
+/// The event that is being emitted on this thread, as a value of another copy of its contract. It stays there until the
+/// emission ends.
 ///
 /// # Errors
 /// When it cannot be written or read.
-pub(crate) fn current_as<R>(of: &PayloadType, look: impl Fn(&Read) -> R) -> Result<R, CallError> {
+pub(crate) fn current_as(of: &PayloadType) -> Result<Read<*const ()>, CallError> {
+    within(|now| now.value_as(of))
+}
+
+/// As [`current_as`], for whom it must outlast the emission.
+///
+/// # Errors
+/// When it cannot be written or read.
+pub(crate) fn current_shared_as(of: &PayloadType) -> Result<Read<Arc<SharedPayload>>, CallError> {
+    within(|now| now.shared_as(of))
+}
+
+#[inline(always)]
+fn within<T>(look: impl FnOnce(&Emission) -> Result<Read<T>, CallError>) -> Result<Read<T>, CallError> {
     // SAFETY: an emission stands there until it ends, and whoever asks is within it.
-    let Some(now) = (unsafe { INNERMOST.get().as_ref() }) else {
-        return Err(CallError::failed("no event is being emitted here"));
-    };
-    if let Some(known) = now.known_as(of, &look) {
-        return Ok(known);
+    match unsafe { INNERMOST.get().as_ref() } {
+        Some(now) => look(now),
+        None => Err(CallError::failed("no event is being emitted here")),
     }
-    let document = now.document()?;
-    let read = Read { event: SharedPayload::decoded(*of, document)?, bytes: document.len() };
-    let found = look(&read);
-    if let Err(read) = now.first.set(read) {
-        now.others.borrow_mut().push(read);
-    }
-    Ok(found)
 }
 
 impl Emission {
-    /// What `look` makes of it where it was read for that copy before.
-    fn known_as<R>(&self, of: &PayloadType, look: impl Fn(&Read) -> R) -> Option<R> {
-        if sabotaged("read-per-listener") {
-            return None;
+    fn value_as(&self, of: &PayloadType) -> Result<Read<*const ()>, CallError> {
+        let document = self.document()?;
+        let read = |event| Ok(Read { event, bytes: document.len() });
+        if let Some(value) = self.first.value_as(of)
+            && !sabotaged("read-per-listener")
+        {
+            return read(value);
         }
-        let first = self.first.get()?;
-        if first.event.is_of(of) {
-            return Some(look(first));
+        // SAFETY: the place is free.
+        match unsafe { self.first.move_in(of, |place| decode(of, document, place)) } {
+            Some(value) => read(value?),
+            // The allocation is shared, and so stays where it is when the list grows.
+            None => self.shared_as(of).and_then(|shared| read(shared.event.value())),
         }
-        self.others.borrow().iter().find(|read| read.event.is_of(of)).map(look)
+    }
+
+    fn shared_as(&self, of: &PayloadType) -> Result<Read<Arc<SharedPayload>>, CallError> {
+        let document = self.document()?;
+        let read = |event| Ok(Read { event, bytes: document.len() });
+        if let Some(known) = self.shared.borrow().iter().find(|shared| shared.is_of(of))
+            && !sabotaged("read-per-listener")
+        {
+            return read(Arc::clone(known));
+        }
+        let event = match self.first.value_as(of) {
+            // SAFETY: the value is of that type, and stays there.
+            Some(value) if !sabotaged("read-per-listener") => unsafe { SharedPayload::cloned(*of, value) },
+            _ => SharedPayload::decoded(*of, document)?,
+        };
+        self.shared.borrow_mut().push(Arc::clone(&event));
+        read(event)
     }
 
     fn document(&self) -> Result<&Encoded, CallError> {

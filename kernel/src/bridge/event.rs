@@ -28,11 +28,11 @@ pub(super) unsafe extern "C" fn hear(
         return unsafe { fail(failure, CallError::failed("the lane leads to no inline listener")) };
     };
     let began = lane.traffic.begin();
-    let event = current_as(&lane.own.input, |read| (read.event.value(), read.bytes));
-    lane.traffic.end(began, event.as_ref().map_or(0, |(_, bytes)| *bytes));
+    let event = current_as(&lane.own.input);
+    lane.traffic.end(began, event.as_ref().map_or(0, |read| read.bytes));
     match event {
         // SAFETY: the value is of the handler's type, and lives for the call, which the emission outlasts.
-        Ok((value, _)) => unsafe { (handler.call)(handler.state, value, context, failure) },
+        Ok(read) => unsafe { (handler.call)(handler.state, read.event, context, failure) },
         // SAFETY: a free place.
         Err(error) => unsafe { fail(failure, lane.blame(error)) },
     }

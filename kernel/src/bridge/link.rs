@@ -3,8 +3,8 @@
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 
+use transom_plugin_api::abi::document::Encoded;
 use transom_plugin_api::abi::host_table::FailurePlace;
-use transom_plugin_api::abi::payload::Encoded;
 use transom_plugin_api::abi::task::{AbiWaker, RawTask};
 use transom_plugin_api::abi::{READY, Step};
 use transom_plugin_api::sabotage::sabotaged;

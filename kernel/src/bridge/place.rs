@@ -6,8 +6,9 @@ use std::ptr::NonNull;
 
 use transom_plugin_api::CallError;
 use transom_plugin_api::abi::READY;
+use transom_plugin_api::abi::document::Encoded;
 use transom_plugin_api::abi::guard::swallow_panic;
-use transom_plugin_api::abi::payload::{Encoded, PayloadType};
+use transom_plugin_api::abi::payload::PayloadType;
 
 /// Room for a value, with the value in it or without.
 pub(crate) struct Place {

@@ -9,7 +9,7 @@ use transom_plugin_api::{CallError, CallErrorKind};
 use super::mailbox::Mail;
 use super::shared::SharedPayload;
 use crate::breadcrumb::{self, Inside, Own, Timing};
-use crate::bridge::emission::{self, Read, current_as};
+use crate::bridge::emission::{self, current_shared_as};
 use crate::bridge::lane::not_carried;
 use crate::seat::Seat;
 use crate::table::{Contribution, InlineRoute, QueuedRoute, Routes};
@@ -124,7 +124,7 @@ impl Clones {
             return self.0.clone();
         };
         let began = traffic.begin();
-        let event = current_as(reads, Read::clone);
+        let event = current_shared_as(reads);
         traffic.end(began, event.as_ref().map_or(0, |read| read.bytes));
         let fault = |error| route.seat.fault(&routes.point.name, &not_carried(route.seat.id, &error));
         event.map(|read| read.event).map_err(fault).ok()

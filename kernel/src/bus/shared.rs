@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use transom_plugin_api::CallError;
+use transom_plugin_api::abi::document::Encoded;
 use transom_plugin_api::abi::guard::swallow_panic;
 use transom_plugin_api::abi::host_table::RawReceived;
-use transom_plugin_api::abi::payload::{Encoded, PayloadType};
+use transom_plugin_api::abi::payload::PayloadType;
 
 use crate::bridge::place::{Place, decode, encode};
 use crate::bridge::room::Room;
@@ -38,12 +39,21 @@ impl SharedPayload {
     /// `payload` is a value of the routes' type.
     pub(super) unsafe fn clone_of(routes: &Routes, payload: *const ()) -> Option<Arc<Self>> {
         let of = routes.point.types.get()?.input;
+        // SAFETY: by this function's contract.
+        Some(unsafe { Self::cloned(of, payload) })
+    }
+
+    /// A clone of a value.
+    ///
+    /// # Safety
+    /// `value` is one of that type.
+    pub(crate) unsafe fn cloned(of: PayloadType, value: *const ()) -> Arc<Self> {
         let made = Self::made(of, |place| {
             // SAFETY: by this function's contract; the place is free.
-            unsafe { (of.clone_to)(payload, place) };
+            unsafe { (of.clone_to)(value, place) };
             Ok(())
         });
-        made.ok()
+        made.expect("to clone does not fail")
     }
 
     /// An event as it stands in a document.

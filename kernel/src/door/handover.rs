@@ -2,8 +2,8 @@
 
 use std::os::fd::IntoRawFd;
 
+use transom_plugin_api::abi::document::Encoded;
 use transom_plugin_api::abi::host_table::{FailurePlace, TaskMaker};
-use transom_plugin_api::abi::payload::Encoded;
 use transom_plugin_api::abi::{READY, RStr, Step};
 
 use super::seat_of;

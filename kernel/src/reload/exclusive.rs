@@ -9,7 +9,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use transom_plugin_api::abi::payload::Encoded;
+use transom_plugin_api::abi::document::Encoded;
 use transom_plugin_api::hosting::PluginState;
 use transom_plugin_api::port::Role;
 use transom_plugin_api::sabotage::sabotaged;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use transom_plugin_api::abi::document::Encoded;
 use transom_plugin_api::abi::host_table::TaskMaker;
-use transom_plugin_api::abi::payload::Encoded;
 use transom_plugin_api::abi::task::RawTask;
 
 use super::{Seat, lock};

@@ -4,9 +4,9 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::document::Encoded;
 use super::guard::swallow_panic;
 use super::host_table::TaskMaker;
-use super::payload::Encoded;
 use super::task::{RawTask, task};
 use crate::contract::Contract;
 use crate::runtime::Runtime;

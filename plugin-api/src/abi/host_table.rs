@@ -5,7 +5,8 @@ use std::mem::MaybeUninit;
 use abi_stable::StableAbi;
 use abi_stable::std_types::RSlice;
 
-use super::payload::{Encoded, PayloadType};
+use super::document::Encoded;
+use super::payload::PayloadType;
 use super::task::{AbiWaker, RawStream, RawTask};
 use super::trace::TraceFunctions;
 use super::{RStr, Step};

@@ -4,14 +4,12 @@ use std::mem::MaybeUninit;
 
 use abi_stable::StableAbi;
 
+use super::document::Encoded;
 use super::guard::guarded_anywhere;
 use super::host_table::FailurePlace;
-use super::{FAILED, READY, RStr, RVec, Step};
+use super::{FAILED, READY, RStr, Step};
 use crate::contract::Contract;
 use crate::{CallError, codec};
-
-/// A value as a document.
-pub type Encoded = RVec<u8>;
 
 /// What is known of a payload type beyond its bytes.
 #[repr(C)]
@@ -30,7 +28,7 @@ pub struct PayloadType {
     /// Drops the value in place; the memory stays its owner's.
     pub drop_in_place: unsafe extern "C" fn(*mut ()),
     /// Encodes the value behind the pointer, see [`codec`], to the second place.
-    pub encode: unsafe extern "C" fn(*const (), *mut MaybeUninit<RVec<u8>>, FailurePlace) -> Step,
+    pub encode: unsafe extern "C" fn(*const (), *mut MaybeUninit<Encoded>, FailurePlace) -> Step,
     /// Reads a value from so many bytes and writes it to the free place for one.
     pub decode: unsafe extern "C" fn(*const u8, usize, *mut (), FailurePlace) -> Step,
 }
@@ -67,12 +65,13 @@ unsafe extern "C" fn drop_in_place<T>(value: *mut ()) {
 
 unsafe extern "C" fn encode<T: Contract>(
     value: *const (),
-    bytes: *mut MaybeUninit<RVec<u8>>,
+    bytes: *mut MaybeUninit<Encoded>,
     failure: FailurePlace,
 ) -> Step {
     // SAFETY: the caller passes a valid `T` that lasts as long as this call.
     let value = unsafe { &*value.cast::<T>() };
-    let encoded = guarded_anywhere(|| codec::encode(value).map(RVec::from));
+    let encoded =
+        guarded_anywhere(|| codec::encode_into(value, Encoded::room(codec::USUAL)).map(Encoded::from));
     // SAFETY: by this function's contract both places are free and hold their types.
     unsafe { settle(encoded, bytes.cast(), failure) }
 }

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 use transom_plugin_api::abi::READY;
+use transom_plugin_api::abi::document::Encoded;
 use transom_plugin_api::abi::payload::PayloadType;
 use transom_plugin_api::prelude::*;
 
@@ -29,7 +30,7 @@ fn a_parcel_that_is_taken_for_another_copy() {
     let reader = PayloadType::of::<base::Parcel>();
     let written = written();
     assert_eq!(reader.size, size_of_val(&written), "it reads nothing that lies beyond");
-    let mut document = MaybeUninit::<transom_plugin_api::abi::RVec<u8>>::uninit();
+    let mut document = MaybeUninit::<Encoded>::uninit();
     let mut failure = MaybeUninit::<CallError>::uninit();
     // SAFETY: none: the value is not of the reader's type, which is the point. Both have the same size, and texts at
     // the same place.

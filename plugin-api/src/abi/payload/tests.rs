@@ -4,15 +4,15 @@ use std::mem::MaybeUninit;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::PayloadType;
+use super::{Encoded, PayloadType};
 use crate::abi::plugin_table::no_failure;
-use crate::abi::{FAILED, READY, RVec};
+use crate::abi::{FAILED, READY};
 use crate::contract::{Contract, Fingerprint};
 use crate::describe::Piece;
 use crate::{CallError, CallErrorKind, List, Text};
 
 fn encode<T: Contract>(value: &T) -> Result<Vec<u8>, CallError> {
-    let mut bytes: MaybeUninit<RVec<u8>> = MaybeUninit::uninit();
+    let mut bytes: MaybeUninit<Encoded> = MaybeUninit::uninit();
     let mut failure = no_failure();
     // SAFETY: the value is of the described type, both places are free.
     let step = unsafe {
@@ -20,7 +20,7 @@ fn encode<T: Contract>(value: &T) -> Result<Vec<u8>, CallError> {
     };
     match step {
         // SAFETY: the step says which was written.
-        READY => Ok(unsafe { bytes.assume_init() }.into_vec()),
+        READY => Ok(unsafe { bytes.assume_init() }.to_vec()),
         // SAFETY: as above.
         FAILED => Err(unsafe { failure.assume_init() }),
         other => panic!("{other} is neither"),
