@@ -74,8 +74,11 @@ fn main() {
 
 /// The raw call first, and then each crossing.
 fn crossings<'a>(runtime: &'a Runtime, stopwatch: &'a Stopwatch) -> Vec<Measured<'a>> {
-    let mut measured =
-        vec![Measured { name: RAW_CALL.to_owned(), threads: 1, run: Box::new(raw(runtime, stopwatch)) }];
+    let mut measured = Vec::new();
+    for threads in 1..=2 {
+        let run = Box::new(raw(runtime, stopwatch, threads));
+        measured.push(Measured { name: RAW_CALL.to_owned(), threads, run });
+    }
     for (what, on_two) in MEASURED {
         for threads in if on_two { 1..=2 } else { 1..=1 } {
             let run = move |iterations| {
@@ -118,15 +121,22 @@ fn dylib() -> PathBuf {
     beside.with_file_name("libtransom_pace.so")
 }
 
-fn raw(runtime: &Runtime, stopwatch: &Stopwatch) -> impl FnMut(u64) -> Duration {
+fn raw(runtime: &Runtime, stopwatch: &Stopwatch, threads: u32) -> impl FnMut(u64) -> Duration {
     let address = runtime.block_on(stopwatch.raw.call(())).expect("the fixture answers");
     // SAFETY: the fixture answers the address of this function in its image, which stays mapped.
     let raw: extern "C" fn(&Parcel) = unsafe { std::mem::transmute(address as usize) };
-    let parcel = Parcel::sample();
-    move |iterations| {
-        let began = Instant::now();
+    let calls = move |iterations| {
+        let parcel = Parcel::sample();
         for _ in 0..iterations {
             raw(black_box(&parcel));
+        }
+    };
+    move |iterations| {
+        let began = Instant::now();
+        if threads == 1 {
+            calls(iterations);
+        } else {
+            std::thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(|| calls(iterations)))));
         }
         began.elapsed()
     }

@@ -21,6 +21,9 @@ use super::support::{Client, Host, Manner, Scene};
 /// Conversations that go on at the same time.
 const CONVERSATIONS: usize = 5;
 
+/// Kills after which other conversations go on: each kill has all of theirs read, and would take longer than the one before.
+const ROUND: u64 = 25;
+
 /// The longest that a host lives under load, in milliseconds.
 const LIFE_MS: u64 = 700;
 
@@ -33,25 +36,28 @@ async fn nothing_that_was_acknowledged_is_lost_whenever_the_host_is_killed() {
     let mut random = Random::seeded();
     let scene = Scene::new(Manner::Linked);
     scene.file("chart.txt", &"here be dragons\n".repeat(40));
-    let conversations: Vec<_> =
-        (0..CONVERSATIONS).map(|number| Arc::new(Conversation::new(number))).collect();
-    let mut lost_bytes = 0;
-    for kill in 0..kills() {
-        let host = scene.start().await;
-        // What the host before was killed over is in order before anything else is asked for.
-        lost_bytes = lost_bytes.max(check(&host.client, &conversations).await);
-        let load = load::begin(&host.client, &conversations, &mut random);
-        tokio::time::sleep(Duration::from_millis(5 + random.below(LIFE_MS))).await;
-        host.kill().await;
-        load.end().await;
-        if kill % 50 == 49 {
-            eprintln!("{} kills, at most {lost_bytes} bytes of text taken back", kill + 1);
+    let (mut lost_bytes, mut finished) = (0, Vec::new());
+    for round in 0..kills().div_ceil(ROUND) {
+        let number = |nth| Arc::new(Conversation::new(round as usize * CONVERSATIONS + nth));
+        let conversations: Vec<_> = (0..CONVERSATIONS).map(number).collect();
+        for _ in 0..ROUND.min(kills() - round * ROUND) {
+            let host = scene.start().await;
+            // What the host before was killed over is in order before anything else is asked for.
+            lost_bytes = lost_bytes.max(check(&host.client, &conversations).await);
+            let load = load::begin(&host.client, &conversations, &mut random);
+            tokio::time::sleep(Duration::from_millis(5 + random.below(LIFE_MS))).await;
+            host.kill().await;
+            load.end().await;
         }
+        let host = scene.start().await;
+        lost_bytes = lost_bytes.max(check(&host.client, &conversations).await);
+        finish(&host, &conversations).await;
+        host.stop().await;
+        finished.extend(conversations);
+        eprintln!("round {}, at most {lost_bytes} bytes of text taken back", round + 1);
     }
     let host = scene.start().await;
-    lost_bytes = lost_bytes.max(check(&host.client, &conversations).await);
-    eprintln!("{} kills, at most {lost_bytes} bytes of text taken back", kills());
-    finish(&host, &conversations).await;
+    check(&host.client, &finished).await;
     host.stop().await;
 }
 
