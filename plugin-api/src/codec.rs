@@ -38,18 +38,18 @@ const DEEPEST: usize = 150;
 /// # Ok::<(), CallError>(())
 /// ```
 pub fn encode<T: Contract>(value: &T) -> Result<Vec<u8>, CallError> {
-    encode_into(value, Vec::with_capacity(USUAL))
+    let mut bytes = Vec::with_capacity(USUAL);
+    encode_into(value, &mut bytes)?;
+    Ok(bytes)
 }
 
-/// As [`encode`], in memory that is there.
+/// As [`encode`], at the end of what is there.
 ///
 /// # Errors
 /// Those of [`encode`].
-pub(crate) fn encode_into<T: Contract>(value: &T, mut bytes: Vec<u8>) -> Result<Vec<u8>, CallError> {
-    match value.serialize(&mut rmp_serde::Serializer::new(&mut bytes).with_struct_map()) {
-        Ok(()) => Ok(bytes),
-        Err(error) => Err(failed::<T>("encoded", &place_not_encoded(value), &error)),
-    }
+pub(crate) fn encode_into<T: Contract>(value: &T, bytes: &mut Vec<u8>) -> Result<(), CallError> {
+    let written = value.serialize(&mut rmp_serde::Serializer::new(bytes).with_struct_map());
+    written.map_err(|error| failed::<T>("encoded", &place_not_encoded(value), &error))
 }
 
 /// Bytes that most documents do not exceed: to begin with fewer costs a new allocation for each doubling.

@@ -3,7 +3,8 @@
 //! The event is written once, when the first of them asks, and read once for each copy. What was written and read stands on
 //! the stack of the emission, so that nothing of it is moved.
 
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{Cell, RefCell, UnsafeCell};
+use std::mem::MaybeUninit;
 use std::ptr::null;
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use transom_plugin_api::abi::document::Encoded;
 use transom_plugin_api::abi::payload::PayloadType;
 use transom_plugin_api::sabotage::sabotaged;
 
-use super::place::{decode, encode};
+use super::place::{decode, encode_to};
 use super::room::Lodger;
 use crate::bus::shared::SharedPayload;
 use crate::table::Routes;
@@ -25,7 +26,7 @@ thread_local! {
 struct Emission {
     payload: *const (),
     of: *const PayloadType,
-    document: OnceCell<Encoded>,
+    document: Document,
     /// As a value of the copy that an inline listener asked for first.
     first: Lodger,
     /// As what mailboxes share, and as values of other copies.
@@ -58,7 +59,7 @@ pub(crate) unsafe fn during<R>(routes: &Routes, payload: *const (), emit: impl F
     let emission = Emission {
         payload,
         of,
-        document: OnceCell::new(),
+        document: Document::none(),
         first: Lodger::none(),
         shared: RefCell::new(Vec::new()),
     };
@@ -138,13 +139,58 @@ impl Emission {
     }
 
     fn document(&self) -> Result<&Encoded, CallError> {
-        if let Some(document) = self.document.get()
-            && !sabotaged("write-per-listener")
-        {
-            return Ok(document);
-        }
         // SAFETY: the emission is under way, so its payload is there, and the routes with its type.
-        let document = unsafe { encode(&*self.of, self.payload) }?;
-        Ok(self.document.get_or_init(|| document))
+        self.document.written(|place| unsafe { encode_to(&*self.of, self.payload, place) })
+    }
+}
+
+/// The event as a document, written where it stays: what was just written in words cannot be moved in larger pieces at once.
+struct Document {
+    progress: Cell<Progress>,
+    place: UnsafeCell<MaybeUninit<Encoded>>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Progress {
+    None,
+    Writing,
+    Written,
+}
+
+impl Document {
+    const fn none() -> Self {
+        Self { progress: Cell::new(Progress::None), place: UnsafeCell::new(MaybeUninit::uninit()) }
+    }
+
+    /// What `write` has written, this time or before.
+    fn written(
+        &self,
+        write: impl FnOnce(*mut MaybeUninit<Encoded>) -> Result<(), CallError>,
+    ) -> Result<&Encoded, CallError> {
+        match self.progress.get() {
+            Progress::Written if !sabotaged("write-per-listener") => {}
+            Progress::Writing => {
+                return Err(CallError::failed(
+                    "what writes the event emits it, and would be heard before it is written",
+                ));
+            }
+            Progress::None | Progress::Written => {
+                self.progress.set(Progress::Writing);
+                let outcome = write(self.place.get());
+                self.progress.set(if outcome.is_ok() { Progress::Written } else { Progress::None });
+                outcome?;
+            }
+        }
+        // SAFETY: it was written, and is written once.
+        Ok(unsafe { (*self.place.get()).assume_init_ref() })
+    }
+}
+
+impl Drop for Document {
+    fn drop(&mut self) {
+        if self.progress.get() == Progress::Written {
+            // SAFETY: it was written, and is not used again.
+            unsafe { self.place.get_mut().assume_init_drop() };
+        }
     }
 }

@@ -10,6 +10,8 @@ use transom_plugin_api::abi::document::Encoded;
 use transom_plugin_api::abi::guard::swallow_panic;
 use transom_plugin_api::abi::payload::PayloadType;
 
+use crate::breadcrumb::own;
+
 /// Room for a value, with the value in it or without.
 pub(crate) struct Place {
     at: NonNull<u8>,
@@ -141,14 +143,31 @@ fn layout(of: &PayloadType) -> Layout {
 /// # Safety
 /// `value` is a value of the type.
 pub(crate) unsafe fn encode(of: &PayloadType, value: *const ()) -> Result<Encoded, CallError> {
-    let (mut document, mut failure) = (MaybeUninit::uninit(), MaybeUninit::uninit());
-    // SAFETY: by this function's contract; the step says which of the two places was written.
+    let mut document = MaybeUninit::uninit();
+    // SAFETY: by this function's contract; it was written where nothing failed.
     unsafe {
-        if (of.encode)(value, &raw mut document, &raw mut failure) == READY {
-            Ok(document.assume_init())
-        } else {
-            Err(failure.assume_init())
-        }
+        encode_to(of, value, &raw mut document)?;
+        Ok(document.assume_init())
+    }
+}
+
+/// As [`encode`], to where the document stays. Where it fails, nothing was written.
+///
+/// # Errors
+/// What the plugin that knows the type says.
+///
+/// # Safety
+/// `value` is a value of the type, and `to` a free place.
+pub(crate) unsafe fn encode_to(
+    of: &PayloadType,
+    value: *const (),
+    to: *mut MaybeUninit<Encoded>,
+) -> Result<(), CallError> {
+    let mut failure = MaybeUninit::uninit();
+    let _level = own().descend();
+    // SAFETY: by this function's contract; the step says whether the failure was written.
+    unsafe {
+        if (of.encode)(value, to, &raw mut failure) == READY { Ok(()) } else { Err(failure.assume_init()) }
     }
 }
 
@@ -161,6 +180,7 @@ pub(crate) unsafe fn encode(of: &PayloadType, value: *const ()) -> Result<Encode
 /// `to` is a free place for a value of the type.
 pub(crate) unsafe fn decode(of: &PayloadType, document: &[u8], to: *mut ()) -> Result<(), CallError> {
     let mut failure = MaybeUninit::uninit();
+    let _level = own().descend();
     // SAFETY: by this function's contract; the step says whether the failure was written.
     unsafe {
         if (of.decode)(document.as_ptr(), document.len(), to, &raw mut failure) == READY {

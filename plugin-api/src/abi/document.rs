@@ -32,6 +32,7 @@ unsafe impl Sync for Encoded {}
 
 impl Encoded {
     /// Memory for a document to be written by this image: without bytes in it, with room for `usual` or more.
+    #[inline]
     pub(crate) fn room(usual: usize) -> Vec<u8> {
         let mut spare = SPARE.try_with(Cell::take).unwrap_or_default();
         spare.reserve(usual);

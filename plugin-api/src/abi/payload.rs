@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 use abi_stable::StableAbi;
 
 use super::document::Encoded;
-use super::guard::guarded_anywhere;
+use super::guard::guarded;
 use super::host_table::FailurePlace;
 use super::{FAILED, READY, RStr, Step};
 use crate::contract::Contract;
@@ -27,7 +27,8 @@ pub struct PayloadType {
     pub clone_to: unsafe extern "C" fn(*const (), *mut ()),
     /// Drops the value in place; the memory stays its owner's.
     pub drop_in_place: unsafe extern "C" fn(*mut ()),
-    /// Encodes the value behind the pointer, see [`codec`], to the second place.
+    /// Encodes the value behind the pointer, see [`codec`], to the second place. Called in a dispatch, as `decode` is: that
+    /// is how the panic hook knows that a panic will be caught.
     pub encode: unsafe extern "C" fn(*const (), *mut MaybeUninit<Encoded>, FailurePlace) -> Step,
     /// Reads a value from so many bytes and writes it to the free place for one.
     pub decode: unsafe extern "C" fn(*const u8, usize, *mut (), FailurePlace) -> Step,
@@ -63,17 +64,24 @@ unsafe extern "C" fn drop_in_place<T>(value: *mut ()) {
     unsafe { std::ptr::drop_in_place(value.cast::<T>()) };
 }
 
+// What was written goes to its place as it is finished, within the guard: each further move of it would be read in larger
+// pieces than it was written in, for which a processor waits.
+
 unsafe extern "C" fn encode<T: Contract>(
     value: *const (),
-    bytes: *mut MaybeUninit<Encoded>,
+    document: *mut MaybeUninit<Encoded>,
     failure: FailurePlace,
 ) -> Step {
     // SAFETY: the caller passes a valid `T` that lasts as long as this call.
     let value = unsafe { &*value.cast::<T>() };
-    let encoded =
-        guarded_anywhere(|| codec::encode_into(value, Encoded::room(codec::USUAL)).map(Encoded::from));
-    // SAFETY: by this function's contract both places are free and hold their types.
-    unsafe { settle(encoded, bytes.cast(), failure) }
+    let mut bytes = Encoded::room(codec::USUAL);
+    let encoded = guarded(|| codec::encode_into(value, &mut bytes));
+    if matches!(encoded, Ok(Ok(()))) {
+        // SAFETY: by this function's contract the place is free.
+        unsafe { (*document).write(Encoded::from(bytes)) };
+    }
+    // SAFETY: by this function's contract the place is free.
+    unsafe { step(encoded, failure) }
 }
 
 unsafe extern "C" fn decode<T: Contract>(
@@ -84,25 +92,19 @@ unsafe extern "C" fn decode<T: Contract>(
 ) -> Step {
     // SAFETY: the caller passes that many bytes, which last as long as this call.
     let bytes = unsafe { std::slice::from_raw_parts(bytes, length) };
-    let decoded = guarded_anywhere(|| codec::decode::<T>(bytes));
-    // SAFETY: by this function's contract both places are free and hold their types.
-    unsafe { settle(decoded, value.cast::<T>(), failure) }
+    // SAFETY: by this function's contract the place is free, and one of a `T`.
+    let decoded = guarded(|| codec::decode::<T>(bytes).map(|read| unsafe { value.cast::<T>().write(read) }));
+    // SAFETY: by this function's contract the place is free.
+    unsafe { step(decoded, failure) }
 }
 
 /// # Safety
-/// Both places are free, and the first holds a `T`.
-unsafe fn settle<T>(
-    outcome: Result<Result<T, CallError>, CallError>,
-    place: *mut T,
-    failure: FailurePlace,
-) -> Step {
-    match outcome.flatten() {
-        Ok(value) => {
-            // SAFETY: by this function's contract.
-            unsafe { place.write(value) };
-            READY
-        }
-        Err(error) => {
+/// The place is free.
+#[inline]
+unsafe fn step(outcome: Result<Result<(), CallError>, CallError>, failure: FailurePlace) -> Step {
+    match outcome {
+        Ok(Ok(())) => READY,
+        Ok(Err(error)) | Err(error) => {
             // SAFETY: by this function's contract.
             unsafe { (*failure).write(error) };
             FAILED
