@@ -1,5 +1,6 @@
 //! An assembly that runs: kernel, residents, start, ready, stop.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -218,7 +219,24 @@ impl Running {
             let telling = memory.clone().keep(period, kernel.clone(), figures.clone(), runtime.clone());
             runtime.spawn(telling)
         });
-        Duty { desk, socket: socket.ok(), watchdog: self.watchdog }
+        Duty {
+            desk,
+            socket: socket.ok(),
+            watchdog: self.watchdog,
+            claim: self.data.claim().clone(),
+            stop_deadline: self.stop_deadline,
+        }
+    }
+
+    /// What is told when its data folder is gone.
+    pub(crate) fn told_lost(&self) -> String {
+        self.data.claim().told_lost()
+    }
+
+    /// Where it keeps its data.
+    #[must_use]
+    pub fn data(&self) -> &Path {
+        self.data.path()
     }
 
     /// The way to whoever keeps conversations.
