@@ -24,8 +24,11 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// How often it looks whether the data folder is still there.
 const LOOK_AT_FOLDER_EVERY: Duration = Duration::from_secs(1);
 
-/// How long an orderly stop may take beyond its deadline, once the data folder is gone.
-const STOP_GRACE: Duration = Duration::from_secs(5);
+/// How long an orderly stop may take once the data folder is gone: nothing can be kept by waiting.
+pub(crate) const STOP_WITHOUT_FOLDER: Duration = Duration::from_secs(2);
+
+/// How long it may take beyond that.
+const STOP_GRACE: Duration = Duration::from_secs(1);
 
 /// How long the last words of a process may take.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -43,8 +46,6 @@ pub(crate) struct Duty {
     pub(crate) watchdog: Option<Duration>,
     /// What tells whether the data folder is still there.
     pub(crate) claim: Claim,
-    /// How long an orderly stop may take.
-    pub(crate) stop_deadline: Duration,
 }
 
 /// A socket that is bound and not yet anybody's.
@@ -126,7 +127,7 @@ async fn hear(mut signals: Signals, interrupted: watch::Sender<u32>) {
 }
 
 async fn serve(given: oneshot::Receiver<Duty>, lost: watch::Sender<bool>) {
-    let Ok(Duty { desk, socket, watchdog, claim, stop_deadline }) = given.await else { return };
+    let Ok(Duty { desk, socket, watchdog, claim }) = given.await else { return };
     let socket = socket.and_then(|socket| match UnixListener::from_std(socket) {
         Ok(socket) => Some(socket),
         Err(error) => {
@@ -134,7 +135,7 @@ async fn serve(given: oneshot::Receiver<Duty>, lost: watch::Sender<bool>) {
             None
         }
     });
-    let watching_folder = watch_folder(claim, desk.runtime.clone(), lost, stop_deadline);
+    let watching_folder = watch_folder(claim, desk.runtime.clone(), lost);
     let watching_handlers = watch_handlers(desk.kernel.watch(), watchdog);
     let watching = async { tokio::join!(watching_handlers, watching_folder) };
     match socket {
@@ -161,7 +162,7 @@ async fn end(words: String, code: u8) {
 }
 
 /// Tells when the data folder is gone, and ends the process when an orderly stop does not.
-async fn watch_folder(claim: Claim, runtime: Handle, lost: watch::Sender<bool>, stop_deadline: Duration) {
+async fn watch_folder(claim: Claim, runtime: Handle, lost: watch::Sender<bool>) {
     let mut looks = looks(LOOK_AT_FOLDER_EVERY);
     loop {
         looks.tick().await;
@@ -172,7 +173,7 @@ async fn watch_folder(claim: Claim, runtime: Handle, lost: watch::Sender<bool>, 
         }
     }
     lost.send_replace(true);
-    tokio::time::sleep(stop_deadline + STOP_GRACE).await;
+    tokio::time::sleep(STOP_WITHOUT_FOLDER + STOP_GRACE).await;
     end(claim.told_lost(), FAILED).await;
 }
 

@@ -219,13 +219,7 @@ impl Running {
             let telling = memory.clone().keep(period, kernel.clone(), figures.clone(), runtime.clone());
             runtime.spawn(telling)
         });
-        Duty {
-            desk,
-            socket: socket.ok(),
-            watchdog: self.watchdog,
-            claim: self.data.claim().clone(),
-            stop_deadline: self.stop_deadline,
-        }
+        Duty { desk, socket: socket.ok(), watchdog: self.watchdog, claim: self.data.claim().clone() }
     }
 
     /// What is told when its data folder is gone.
@@ -281,6 +275,12 @@ impl Running {
     #[must_use]
     pub fn has_guests(&self) -> bool {
         self.data.has_guests()
+    }
+
+    /// Stops everything, within the manifest's deadline or so long, whichever is less.
+    pub(crate) async fn stop_within(mut self, at_most: Duration) -> StopReport {
+        self.stop_deadline = self.stop_deadline.min(at_most);
+        self.stop().await
     }
 
     /// Stops everything, within the manifest's deadline.

@@ -1,11 +1,12 @@
 //! `transom up`: runs the host until it is told to stop.
 
 use clap::Args;
+use transom_kernel::StopReport;
 
 use super::check::sound_manifest;
 use super::refuse;
 use crate::assembly::Overrides;
-use crate::attendant::Attendant;
+use crate::attendant::{Attendant, STOP_WITHOUT_FOLDER};
 use crate::data::DataFolder;
 use crate::log;
 use crate::manifest::LogFormat;
@@ -68,16 +69,23 @@ pub(crate) async fn run(common: &Common, arguments: Arguments) -> u8 {
         (plugin, reason) = running.required_is_lost() => {
             Some(format!("error: plugin `{plugin}`, which is required, was quarantined: {reason}"))
         }
-        () = attendant.folder_is_lost() => Some(running.told_lost()),
+        () = attendant.folder_is_lost() => {
+            let told = running.told_lost();
+            return ended(running.stop_within(STOP_WITHOUT_FOLDER).await, Some(&told));
+        }
     };
     if failure.is_none() {
         note("stopping; once more ends at once");
     }
-    let stopped = running.stop().await;
+    ended(running.stop().await, failure.as_deref())
+}
+
+/// What is told in the end, and the exit code.
+fn ended(stopped: StopReport, failure: Option<&str>) -> u8 {
     for (plugin, doing) in &stopped.cut_off {
         complain(&format!("plugin `{plugin}` was cut off: {doing}"));
     }
-    if let Some(failure) = &failure {
+    if let Some(failure) = failure {
         // The last line of a host that ends is the one that is read.
         complain(failure);
     }

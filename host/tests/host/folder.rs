@@ -18,6 +18,9 @@ async fn a_host_whose_data_folder_is_removed_says_so_and_ends(manner: Manner) {
     let scene = Scene::new(manner);
     let first = scene.start().await;
     first.client.turn("c", "[[say: before]]").await;
+    let hanging = json!({ "conversationId": "d", "message": "[[say: so far]] [[hang]]" });
+    let mut hanging = first.client.chat(&hanging).await;
+    hanging.until("text-delta").await;
     std::fs::remove_dir_all(scene.data()).expect("it can be removed");
     // Nobody keeps another host from making it anew.
     let second = scene.start().await;
