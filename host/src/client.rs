@@ -129,7 +129,14 @@ impl Client {
             Some(token) => request.bearer_auth(token),
             None => request,
         };
-        let response = request.send().await.map_err(|error| self.trouble(&error))?;
+        // What follows the head of an answer may take as long as it does.
+        let answered = tokio::time::timeout(PATIENCE, request.send()).await;
+        let answered = answered.map_err(|_| Problem {
+            message: trouble::of_silence(&self.address),
+            status: None,
+            nobody_there: false,
+        })?;
+        let response = answered.map_err(|error| self.trouble(&error))?;
         let status = response.status();
         if status.is_success() {
             return Ok(response);

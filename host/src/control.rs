@@ -1,14 +1,14 @@
 //! The control socket: how an operator asks a running host, past everything that plugins do.
 //!
-//! One question a connection, one answer: a JSON document on a line each; of a copy a line whenever it is further. The socket lies in the data folder, and only its
-//! owner can open it.
+//! One question a connection, one answer: a JSON document on a line each; of a copy a line whenever it is further. Whoever works
+//! on an answer for long gives signs of life meanwhile. The socket lies in the data folder, and only its owner can open it.
 
 mod copying;
+mod door;
+mod pulse;
 
-use std::io::{self, BufRead, BufReader, Write};
-use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::{UnixListener as StdListener, UnixStream as StdStream};
-use std::path::{Path, PathBuf};
+use std::io::{self, Write};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -21,9 +21,9 @@ use tokio::sync::Semaphore;
 use transom_kernel::{Kernel, LongRunning, PointMetrics};
 use transom_plugin_api::CallError;
 use transom_plugin_api::hosting::{PluginState, PluginStatus};
-use transom_plugin_api::sabotage::sabotaged;
 
 use crate::attendant::beside;
+use crate::data::{Guest, silence, why_nobody};
 use crate::figures::{Asked, Figures};
 use crate::footprint::Footprint;
 use crate::hampers::Hampers;
@@ -32,9 +32,11 @@ use crate::log;
 use crate::memory::MemoryLog;
 use crate::rates::Rates;
 use crate::reload::{ReloadRequest, Reloader};
+use crate::running::Refused;
 use crate::whereabouts::{Said, Whereabouts};
 
 pub(crate) use copying::ask as ask_for_copy;
+pub(crate) use door::bind;
 
 /// The longest question, in bytes.
 const LONGEST: u64 = 64 * 1024;
@@ -91,62 +93,51 @@ pub(crate) enum Question {
     },
 }
 
-impl Question {
-    /// How long the answer may take; `None` when that is up to what is asked for.
-    const fn patience(&self) -> Option<Duration> {
-        if matches!(self, Self::Reload { .. } | Self::Doctor) { None } else { Some(PATIENCE) }
-    }
-}
-
-fn path_in(data: &Path) -> PathBuf {
-    data.join("control.sock")
-}
-
-/// Makes the socket in a data folder that this process holds.
-///
-/// # Errors
-/// When it cannot be made there, for example because its path is too long.
-pub(crate) fn bind(data: &Path) -> io::Result<StdListener> {
-    let path = path_in(data);
-    // What an earlier process left behind is nobody's: the folder is ours.
-    match std::fs::remove_file(&path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let socket = StdListener::bind(&path)?;
-    if !sabotaged("let-everybody-ask") {
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
-    }
-    socket.set_nonblocking(true)?;
-    Ok(socket)
-}
-
 /// Whether somebody answers at the data folder.
 pub(crate) fn is_answered(data: &Path) -> bool {
-    StdStream::connect(path_in(data)).is_ok()
+    door::connect(data).is_ok()
 }
 
-/// Asks the host of a data folder.
+/// Why there is no answer.
+#[derive(Debug)]
+pub(crate) struct Unanswered {
+    /// A sentence for a person.
+    pub(crate) message: String,
+    /// Whether a host was asked and has refused it: then nothing was done.
+    pub(crate) is_refusal: bool,
+}
+
+/// Asks the host of a data folder. However long the answer takes, the host is never silent for more than 5 s.
 ///
 /// # Errors
-/// When there is none, it does not answer, or it refuses what is asked for; a sentence for a person.
-pub(crate) fn ask(data: &Path, question: &Question) -> Result<Value, String> {
-    let path = path_in(data);
-    let connected = StdStream::connect(&path);
-    let mut stream =
-        connected.map_err(|_| format!("no host runs on the data folder `{}`", data.display()))?;
+/// When there is none, it does not answer, or it refuses what is asked for.
+pub(crate) fn ask(data: &Path, question: &Question) -> Result<Value, Unanswered> {
+    let failed = |message| Unanswered { message, is_refusal: false };
+    // A host that ends with its guests waits for this one.
+    let _guest = Guest::of(data);
+    let mut stream = door::connect(data).map_err(|_| failed(why_nobody(data)))?;
     let asked = (|| {
-        stream.set_read_timeout(question.patience())?;
+        stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         writeln!(stream, "{}", serde_json::to_string(question)?)?;
-        let mut answer = String::new();
-        BufReader::new(&stream).read_line(&mut answer)?;
-        Ok::<Value, io::Error>(serde_json::from_str(&answer)?)
+        pulse::read_answer(&stream)
     })();
-    let answer =
-        asked.map_err(|error| format!("the host at `{}` did not answer: {error}", path.display()))?;
-    answer["error"].as_str().map_or(Ok(()), |refused| Err(refused.to_owned()))?;
-    Ok(answer)
+    let answer = asked.map_err(|error| failed(told(data, &error)))?;
+    match answer["error"].as_str() {
+        Some(problem) => {
+            Err(Unanswered { message: problem.to_owned(), is_refusal: answer["refused"] == true })
+        }
+        None => Ok(answer),
+    }
+}
+
+/// Why a host that was asked gave no answer.
+fn told(data: &Path, error: &io::Error) -> String {
+    // A time-out of a socket has either kind.
+    if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) {
+        return silence(data, PATIENCE.as_secs());
+    }
+    format!("the host on the data folder `{}` did not answer: {error}", data.display())
 }
 
 /// What is needed to answer.
@@ -209,9 +200,7 @@ impl Clerk {
                 outcome(kernel.quarantine(&plugin, "the operator asked for it"))
             }
             Question::Release { plugin } => outcome(kernel.release(&plugin)),
-            Question::Log { set } => {
-                levels(kernel, set).unwrap_or_else(|problem| json!({ "error": problem }))
-            }
+            Question::Log { set } => levels(kernel, set).unwrap_or_else(|problem| refusal(&problem)),
             Question::Doctor => {
                 let told = copying::begin_examining(keeping.clone(), runtime);
                 return copying::follow(told, left, write).await;
@@ -224,9 +213,10 @@ impl Clerk {
                 let request = ReloadRequest { plugins, drain: drain_ms.map(Duration::from_millis), dry_run };
                 let reloader = Arc::clone(reloader);
                 let reloading = runtime.spawn(async move { reloader.reload(&request).await });
-                match reloading.await {
+                match pulse::beside(reloading, write).await? {
                     Ok(Ok(outcome)) => outcome.document(),
-                    Ok(Err(refused)) => json!({ "error": refused.to_string().trim_start_matches("error: ") }),
+                    Ok(Err(Refused::Faults(faults))) => refusal(&faults.to_string()),
+                    Ok(Err(failed)) => json!({ "error": failed.to_string().trim_start_matches("error: ") }),
                     Err(error) => json!({ "error": error.to_string() }),
                 }
             }
@@ -258,8 +248,13 @@ pub(crate) async fn serve(socket: &UnixListener, desk: Desk) {
 fn outcome(done: Result<(), CallError>) -> Value {
     match done {
         Ok(()) => json!({ "ok": true }),
-        Err(error) => json!({ "error": error.message.as_str() }),
+        Err(error) => refusal(&error.message),
     }
+}
+
+/// What is answered when nothing was done.
+fn refusal(problem: &str) -> Value {
+    json!({ "error": problem.trim_start_matches("error: "), "refused": true })
 }
 
 fn levels(kernel: &Kernel, set: Option<(String, String)>) -> Result<Value, String> {

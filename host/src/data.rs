@@ -1,16 +1,27 @@
 //! The data folder: who holds it, where its host can be reached, and the private copies of plugin files.
 
+mod claim;
+mod nobody;
+mod place;
+
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::process::geteuid;
 use serde::{Deserialize, Serialize};
+use transom_plugin_api::sabotage::sabotaged;
+
+pub(crate) use claim::Claim;
+pub(crate) use nobody::{silence, why_nobody};
+pub use place::{NoPlace, default_folder};
 
 /// A data folder that this process holds, until it is dropped.
 #[derive(Debug)]
 pub struct DataFolder {
     path: PathBuf,
+    claim: Claim,
     _lock: File,
 }
 
@@ -23,6 +34,13 @@ pub enum DataError {
         path: PathBuf,
         /// The other host's process, when it could be read.
         pid: Option<u32>,
+    },
+    /// It belongs to somebody else, who could read and change everything in it.
+    Foreign {
+        /// The folder.
+        path: PathBuf,
+        /// The number of the user whose it is.
+        owner: u32,
     },
     /// It cannot be made or opened.
     Unusable {
@@ -44,6 +62,12 @@ impl std::fmt::Display for DataError {
                     path.display()
                 )
             }
+            Self::Foreign { path, owner } => write!(
+                f,
+                "the data folder `{}` belongs to another user (number {owner}), and this process is user {}\n  help: run it as that user, make the folder yours by `chown`, or choose another with `--data PATH`",
+                path.display(),
+                geteuid().as_raw()
+            ),
             Self::Unusable { path, error } => write!(
                 f,
                 "the data folder `{}` cannot be used: {error}\n  help: make it writable, or choose another with `--data PATH`",
@@ -66,43 +90,32 @@ pub struct RunFile {
     pub version: String,
 }
 
-/// The folder used when nobody names one: `$XDG_DATA_HOME/transom`, else `~/.local/share/transom`.
-#[must_use]
-pub fn default_folder() -> PathBuf {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let base = set("XDG_DATA_HOME").filter(|path| path.is_absolute());
-    let base = base.or_else(|| set("HOME").map(|home| home.join(".local/share")));
-    base.unwrap_or_else(std::env::temp_dir).join("transom")
-}
-
 impl DataFolder {
     /// Makes the folder (0700) when it is not there, and holds it. The lock is the kernel's: it goes with the process,
     /// however that ends.
     ///
     /// # Errors
-    /// When another host holds it, or it cannot be used.
+    /// When another host holds it, it belongs to another user, or it cannot be used.
     pub fn hold(path: &Path) -> Result<Self, DataError> {
         let unusable = |error| DataError::Unusable { path: path.to_owned(), error };
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(unusable)?;
         let path = path.canonicalize().map_err(unusable)?;
         let unusable = |error| DataError::Unusable { path: path.clone(), error };
+        let owner = path.metadata().map_err(unusable)?.uid();
+        if owner != geteuid().as_raw() && !sabotaged("keep-data-in-any-folder") {
+            return Err(DataError::Foreign { path, owner });
+        }
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
         let mut lock = options.open(path.join("lock")).map_err(unusable)?;
-        match lock.try_lock() {
-            _ if transom_plugin_api::sabotage::sabotaged("share-the-data-folder") => {}
-            Ok(()) => {}
-            Err(std::fs::TryLockError::WouldBlock) => {
-                let mut text = String::new();
-                let pid = lock.read_to_string(&mut text).ok().and_then(|_| text.trim().parse().ok());
-                return Err(DataError::Held { path, pid });
-            }
-            Err(std::fs::TryLockError::Error(error)) => return Err(unusable(error)),
+        if !claim::take(&lock).map_err(unusable)? {
+            let pid = claim::pid_in(&mut lock);
+            return Err(DataError::Held { path, pid });
         }
-        let written = lock.set_len(0).and_then(|()| lock.rewind());
-        written.and_then(|()| writeln!(lock, "{}", std::process::id())).map_err(unusable)?;
+        claim::sign(&mut lock).map_err(unusable)?;
+        let claim = Claim::of(path.join("lock"), &lock).map_err(unusable)?;
         options.open(path.join("guests")).map_err(unusable)?;
-        let folder = Self { path, _lock: lock };
+        let folder = Self { path, claim, _lock: lock };
         folder.remove_run_file();
         folder.empty_images().map_err(|error| DataError::Unusable { path: folder.path.clone(), error })?;
         Ok(folder)
@@ -112,6 +125,11 @@ impl DataFolder {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What tells whether the folder is still where it was.
+    pub(crate) const fn claim(&self) -> &Claim {
+        &self.claim
     }
 
     /// Where plugins keep their files, each in a folder of its id; not made here.
@@ -141,6 +159,10 @@ impl DataFolder {
     /// # Errors
     /// When the file cannot be written.
     pub fn write_run_file(&self, address: &str) -> io::Result<()> {
+        if self.claim.is_lost() {
+            // What is there now is another host's.
+            return Err(io::Error::other("the data folder was removed or replaced"));
+        }
         let run = RunFile {
             pid: std::process::id(),
             address: address.to_owned(),
@@ -161,15 +183,22 @@ impl DataFolder {
 
     /// Takes back what [`write_run_file`](Self::write_run_file) told.
     pub fn remove_run_file(&self) {
-        // When it stays it is recognised as stale: nobody holds the lock.
-        let _ = std::fs::remove_file(self.path.join("run.json"));
+        self.remove("run.json");
+    }
+
+    fn remove(&self, file: &str) {
+        // In a folder that took the place of this one it is another host's.
+        if !self.claim.is_lost() {
+            // When it stays it is recognised as stale: nobody holds the lock.
+            let _ = std::fs::remove_file(self.path.join(file));
+        }
     }
 }
 
 impl Drop for DataFolder {
     fn drop(&mut self) {
         self.remove_run_file();
-        let _ = std::fs::remove_file(self.path.join("control.sock"));
+        self.remove("control.sock");
     }
 }
 

@@ -18,6 +18,7 @@
 //! | [`crash`] | the last line of a process that native code brings down |
 //! | `attendant` | a thread for signals, the control socket and the watchdog |
 //! | `control` | the control socket, both ends |
+//! | `regular_file` | files that are read as a whole: the manifest, the lock file, secrets |
 //! | `keeping` | examinations and copies of conversations, by whoever keeps them |
 //! | `hampers` | what keeps plugins from their work |
 //! | `footprint` | threads and memory of the process |
@@ -44,6 +45,7 @@ mod keeping;
 mod log;
 mod memory;
 mod rates;
+mod regular_file;
 mod residents;
 mod sockets;
 mod terminal;

@@ -12,9 +12,13 @@ use transom_plugin_api::sabotage::sabotaged;
 
 use crate::assembly::{Assembled, Source};
 use crate::manifest::{Fault, Faults, Manifest};
+use crate::regular_file::{Unread, bytes_of};
 
 /// The form of the file.
 const FORM: u32 = 1;
+
+/// The largest file that is read, in bytes.
+const LARGEST: u64 = 16 << 20;
 
 const HEAD: &str =
     "# Written by `transom lock`: what `--locked` compares. Commit it beside the manifest.\n\n";
@@ -118,14 +122,17 @@ impl Lock {
     }
 
     fn read(path: &Path) -> Result<Self, Faults> {
-        let text = std::fs::read_to_string(path).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => {
-                fault(path, "there is no lock file".to_owned(), "write it with `transom lock`")
+        let unread = |message: String| fault(path, message, "write it with `transom lock`");
+        let bytes = bytes_of(path, LARGEST).map_err(|why| match why {
+            Unread::Failed(error) if error.kind() == io::ErrorKind::NotFound => {
+                unread("there is no lock file".to_owned())
             }
-            kind => {
-                fault(path, format!("the lock file cannot be read: {kind}"), "write it with `transom lock`")
-            }
+            Unread::Failed(error) => unread(format!("the lock file cannot be read: {}", error.kind())),
+            Unread::NotAFile => unread("the lock file is not a regular file".to_owned()),
+            Unread::TooLong => unread(format!("the lock file has more than {LARGEST} bytes")),
         })?;
+        let text = String::from_utf8(bytes)
+            .map_err(|_| unread("the lock file cannot be read: it is not UTF-8 text".to_owned()))?;
         let lock: Self = toml::from_str(&text).map_err(|error| {
             fault(
                 path,

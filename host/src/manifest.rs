@@ -35,8 +35,7 @@ mod wording;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -53,6 +52,7 @@ pub use plugins::PluginEntry;
 pub use tables::{Attach, HostSettings, LogFormat, LogLevel};
 pub(crate) use wording::{listed, nearest};
 
+use crate::regular_file::{Unread, bytes_of};
 use fault::Report;
 use order::Order;
 use parts::{Parts, Reader};
@@ -324,12 +324,14 @@ fn text_of(path: &Path, file: &str) -> Result<String, Fault> {
         io::ErrorKind::NotFound => fault("there is no such manifest".to_owned()),
         kind => fault(format!("the manifest cannot be read: {kind}")),
     };
-    // It may be a pipe, and a device has no end, so what is read is bounded rather than what is announced.
-    let mut bytes = Vec::new();
-    let read = fs::File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes));
-    if read.map_err(unreadable)? as u64 > LARGEST {
-        return Err(fault(format!("the manifest has more than {LARGEST} bytes")));
-    }
+    let bytes = bytes_of(path, LARGEST).map_err(|unread| match unread {
+        Unread::NotAFile => Fault {
+            help: Some("name the file itself; a pipe, a device or a folder is none".into()),
+            ..fault("the manifest is not a regular file".into())
+        },
+        Unread::TooLong => fault(format!("the manifest has more than {LARGEST} bytes")),
+        Unread::Failed(error) => unreadable(error),
+    })?;
     String::from_utf8(bytes).map_err(|error| {
         let sound = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let position = tree::end_of(&String::from_utf8_lossy(sound));

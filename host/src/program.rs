@@ -3,8 +3,8 @@
 //! | exit code | meaning |
 //! |---|---|
 //! | 0 | it did what was asked |
-//! | 1 | it ran, and what was asked failed: a turn ended in an error, a host could not be asked, `doctor` found faults, a plugin had to be cut off while stopping |
-//! | 2 | it was refused before anything ran: wrong arguments, a faulty manifest, a required plugin that did not start, a data folder in use, a request that the host does not grant |
+//! | 1 | it ran, and what was asked failed: a turn ended in an error, a host could not be asked, `doctor` found faults, a plugin had to be cut off while stopping, a host lost a required plugin or its data folder |
+//! | 2 | it was refused before anything ran: wrong arguments, a faulty manifest, a required plugin that did not start, no data folder or one in use, a request that the host does not grant |
 //! | 70 | the watchdog ended it: a handler kept a thread busy for too long |
 //! | 130 | it was interrupted: `chat`, `attach` and `backup` at once, `up` a second time or before it was ready |
 //!
@@ -250,8 +250,14 @@ impl Common {
     }
 
     /// The data folder: `--data`, else the manifest's, else the user's.
-    pub(crate) fn data_folder(&self, manifest: &Manifest) -> PathBuf {
-        self.data.clone().or_else(|| manifest.host.data.clone()).unwrap_or_else(default_folder)
+    ///
+    /// # Errors
+    /// When nobody names one, and the environment has no place for it.
+    pub(crate) fn data_folder(&self, manifest: &Manifest) -> Result<PathBuf, Refused> {
+        match self.data.as_ref().or(manifest.host.data.as_ref()) {
+            Some(named) => Ok(named.clone()),
+            None => user_s_folder(),
+        }
     }
 
     /// A command line for the same host, made of these words.
@@ -278,9 +284,13 @@ impl Common {
         };
         match faults.filter(|_| !sabotaged("guess-the-data-folder")) {
             Some(faults) => Err(faults.into()),
-            None => Ok(manifest.map_or_else(|_| default_folder(), |manifest| self.data_folder(&manifest))),
+            None => manifest.map_or_else(|_| user_s_folder(), |manifest| self.data_folder(&manifest)),
         }
     }
+}
+
+fn user_s_folder() -> Result<PathBuf, Refused> {
+    default_folder().map_err(|none| Refused::Host(none.to_string()))
 }
 
 fn explain_missing(faults: Faults, path: &Path) -> Faults {

@@ -23,7 +23,7 @@ use crate::data::DataFolder;
 use crate::hampers::{self, Hampers};
 use crate::images::{Images, opening};
 use crate::lock::Lock;
-use crate::manifest::{Faults, Manifest};
+use crate::manifest::{Fault, Faults, Manifest};
 use crate::residents::Residents;
 use crate::running::Refused;
 use crate::whereabouts::{Said, Whereabouts};
@@ -307,9 +307,17 @@ impl Reloader {
         if self.state().images.left_over() < usize::try_from(most).unwrap_or(usize::MAX) {
             return Ok(());
         }
-        Err(Refused::Host(format!(
-            "{most} images of earlier generations are in memory, which is as many as `host.retired_images` allows: nothing was changed\n  help: restart the host, or allow more"
-        )))
+        let message = format!(
+            "{most} images of earlier generations are in memory, which is as many as `host.retired_images` allows: nothing was changed"
+        );
+        Err(Faults::from(Fault {
+            file: manifest.file().to_owned(),
+            position: None,
+            message,
+            help: Some("restart the host, or allow more".to_owned()),
+            explanation: None,
+        })
+        .into())
     }
 
     async fn open_all(

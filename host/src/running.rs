@@ -1,5 +1,6 @@
 //! An assembly that runs: kernel, residents, start, ready, stop.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -218,7 +219,18 @@ impl Running {
             let telling = memory.clone().keep(period, kernel.clone(), figures.clone(), runtime.clone());
             runtime.spawn(telling)
         });
-        Duty { desk, socket: socket.ok(), watchdog: self.watchdog }
+        Duty { desk, socket: socket.ok(), watchdog: self.watchdog, claim: self.data.claim().clone() }
+    }
+
+    /// What is told when its data folder is gone.
+    pub(crate) fn told_lost(&self) -> String {
+        self.data.claim().told_lost()
+    }
+
+    /// Where it keeps its data.
+    #[must_use]
+    pub fn data(&self) -> &Path {
+        self.data.path()
     }
 
     /// The way to whoever keeps conversations.
@@ -263,6 +275,12 @@ impl Running {
     #[must_use]
     pub fn has_guests(&self) -> bool {
         self.data.has_guests()
+    }
+
+    /// Stops everything, within the manifest's deadline or so long, whichever is less.
+    pub(crate) async fn stop_within(mut self, at_most: Duration) -> StopReport {
+        self.stop_deadline = self.stop_deadline.min(at_most);
+        self.stop().await
     }
 
     /// Stops everything, within the manifest's deadline.

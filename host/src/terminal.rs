@@ -44,12 +44,14 @@ pub(crate) fn line_of(text: &str, width: usize) -> String {
     cut
 }
 
-/// Names in backticks: at most five, and how many more there are.
+/// The most names in a list for people.
+pub(crate) const MOST_LISTED: usize = 5;
+
+/// Names in backticks: the first of them, and how many more there are.
 pub(crate) fn listed(names: &[&str]) -> String {
-    const SHOWN: usize = 5;
-    let shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
+    let shown: Vec<String> = names.iter().take(MOST_LISTED).map(|name| format!("`{name}`")).collect();
     let shown = shown.join(", ");
-    match names.len().saturating_sub(SHOWN) {
+    match names.len().saturating_sub(MOST_LISTED) {
         0 => shown,
         more => format!("{shown} and {more} more"),
     }

@@ -10,6 +10,7 @@ mod host {
     mod crash;
     mod disk;
     mod faults;
+    mod folder;
     mod grants;
     mod guards;
     mod hostile;

@@ -8,7 +8,7 @@ use super::PATIENCE;
 /// What happened on the way to an address, on one line.
 pub(super) fn of_request(error: &reqwest::Error, address: &str) -> String {
     if error.is_timeout() && !error.is_connect() {
-        return format!("the host at `{address}` gave no answer within {} s", PATIENCE.as_secs());
+        return of_silence(address);
     }
     if error.is_builder() {
         return format!("`{address}` is no address of a host");
@@ -18,6 +18,11 @@ pub(super) fn of_request(error: &reqwest::Error, address: &str) -> String {
         return format!("nobody answers at `{address}`{why}");
     }
     format!("the host at `{address}` broke off its answer{why}")
+}
+
+/// Nothing has come in time.
+pub(super) fn of_silence(address: &str) -> String {
+    format!("the host at `{address}` gave no answer within {} s", PATIENCE.as_secs())
 }
 
 /// What happened to a stream that had begun.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use serde_json::{Value, json};
+use transom_plugin_api::sabotage::sabotaged;
 
 use super::check::sound_manifest;
 use super::conversation::identity::{find_or_new, id};
@@ -15,6 +16,7 @@ use super::conversation::view::View;
 use super::conversation::{Failure, told};
 use super::refuse;
 use crate::assembly::Overrides;
+use crate::attendant::Attendant;
 use crate::client::{Client, Events, Frames, HOST_IS_BACK_WITHIN, Span};
 use crate::data::{DataError, DataFolder, Guest};
 use crate::log;
@@ -62,6 +64,9 @@ pub(crate) async fn run(common: &Common, arguments: Arguments) -> u8 {
             Ok(host) => host,
             Err(refused) => return refuse(&refused, common.json),
         };
+        if let Some(stopped) = host.told_if_stopped() {
+            return told(common, Err(Failure::failed(stopped)));
+        }
         let client = Client::new(host.address());
         match begin(&client, &arguments, &mut body).await {
             Ok(frames) => return host.follow(&client, frames, common, &arguments).await,
@@ -119,7 +124,14 @@ enum Asked {
     /// One that ran already.
     Running(Guest),
     /// One of this process, on a port of its own, for one message.
-    Own(Box<Running>, String),
+    Own(Box<Own>),
+}
+
+/// A host of this process. An operator can ask it as any other.
+struct Own {
+    running: Running,
+    attendant: Attendant,
+    address: String,
 }
 
 /// Finds the host of the data folder, or starts one there. Several who find none at the same time share the one that
@@ -145,22 +157,42 @@ async fn reach(common: &Common, give_up: Instant) -> Result<Asked, Refused> {
 async fn own_host(manifest: Manifest, data: DataFolder) -> Result<Asked, Refused> {
     log::install(&log::Options::quiet(&manifest.host));
     let overrides = Overrides { listen: Some("127.0.0.1:0".to_owned()), ..Overrides::default() };
-    let running = Running::start(manifest, data, &overrides, false).await?;
-    match running.address() {
-        Some(address) => Ok(Asked::Own(Box::new(running), address)),
-        None => {
-            running.stop().await;
-            Err(Refused::Host("the manifest has no transport, so nothing can be asked".to_owned()))
-        }
+    // Who interrupts is heard by this command.
+    let attendant = Attendant::start_deaf();
+    let mut attendant =
+        attendant.map_err(|error| Refused::Host(format!("there can be no thread for a host: {error}")))?;
+    let mut running = Running::start(manifest, data, &overrides, false).await?;
+    let Some(address) = running.address() else {
+        running.stop().await;
+        return Err(Refused::Host("the manifest has no transport, so nothing can be asked".to_owned()));
+    };
+    if !sabotaged("run-unasked") {
+        attendant.attend(running.duty());
     }
+    Ok(Asked::Own(Box::new(Own { running, attendant, address })))
 }
 
 impl Asked {
     fn address(&self) -> &str {
         match self {
             Self::Running(guest) => &guest.host.address,
-            Self::Own(_, address) => address,
+            Self::Own(own) => &own.address,
         }
+    }
+
+    /// What is told of it when a signal has stopped it.
+    fn told_if_stopped(&self) -> Option<String> {
+        match self {
+            Self::Running(guest) => guest.host.told_if_stopped(),
+            Self::Own(_) => None,
+        }
+    }
+
+    /// Waits until the data folder of a host of this process is gone; answers what is told then.
+    async fn lost(&self) -> String {
+        let Self::Own(own) = self else { return std::future::pending().await };
+        own.attendant.folder_is_lost().await;
+        own.running.told_lost().trim_start_matches("error: ").to_owned()
     }
 
     /// Where a host is looked for when this one is gone.
@@ -184,6 +216,7 @@ impl Asked {
             // From before the first word on.
             biased;
             _ = tokio::signal::ctrl_c() => None,
+            lost = self.lost() => Some(Err(lost)),
             outcome = view.follow(&mut events) => Some(outcome),
         };
         // Closed before a host of this process is stopped, which waits for its clients.
@@ -221,16 +254,17 @@ impl Asked {
                     "interrupted; the turn goes on in the host: `{attach}` comes back to it, `{stop}` ends it"
                 ));
             }
-            Self::Own(running, _) => {
+            Self::Own(own) => {
                 note("interrupted; the turn is stopped");
-                running.stop().await;
+                own.running.stop().await;
             }
         }
     }
 
     /// Ends a host of this process, once those who have found it meanwhile have their answers.
     async fn leave(self, client: &Client) {
-        let Self::Own(running, _) = self else { return };
+        let Self::Own(own) = self else { return };
+        let Own { running, attendant, .. } = *own;
         running.withdraw();
         let mut told = false;
         while running.has_guests() || is_busy(client).await {
@@ -240,6 +274,7 @@ impl Asked {
             tokio::select! {
                 () = tokio::time::sleep(LOOK_EVERY) => {}
                 _ = tokio::signal::ctrl_c() => break,
+                () = attendant.folder_is_lost() => break,
             }
         }
         running.stop().await;

@@ -21,7 +21,7 @@ use serde_json::Value;
 
 use super::refuse;
 use crate::client::{Client, Problem};
-use crate::data::Guest;
+use crate::data::{Guest, why_nobody};
 use crate::program::{Common, FAILED, REFUSED};
 use crate::running::Refused;
 use crate::terminal::print;
@@ -108,10 +108,11 @@ pub(super) struct Host {
 pub(super) fn host(common: &Common) -> Result<Host, Failure> {
     let folder = common.data_folder_of_host()?;
     let Some(guest) = Guest::of(&folder) else {
-        let problem = format!("no host runs on the data folder `{}`", folder.display());
-        return Err(Failure::failed(problem)
-            .with_help("start one with `transom up`, or name its folder with `--data`"));
+        return Err(Failure::failed(why_nobody(&folder)));
     };
+    if let Some(stopped) = guest.host.told_if_stopped() {
+        return Err(Failure::failed(stopped));
+    }
     Ok(Host { client: Client::new(&guest.host.address), _guest: guest })
 }
 

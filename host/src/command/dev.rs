@@ -35,7 +35,7 @@ const START_LIMIT: Duration = Duration::from_secs(120);
                   The manifest must list the plugin with the file that cargo builds as its `source`.")]
 pub(crate) struct Arguments {
     /// The plugin's crate [default: this folder]
-    #[arg(long, value_name = "FOLDER", default_value = ".")]
+    #[arg(long, value_name = "FOLDER", default_value = ".", hide_default_value = true)]
     path: PathBuf,
     /// Build with optimisation
     #[arg(long)]
@@ -123,7 +123,7 @@ impl<'a> Workshop<'a> {
         let plugins = plugins_in(&built.library)?;
         let manifest = manifest_of(common, &folder)?;
         listed(&manifest, &plugins, &built.library)?;
-        let data = common.data_folder(&manifest);
+        let data = common.data_folder(&manifest)?;
         let mut workshop =
             Self { common: common.clone(), release: arguments.release, built, plugins, host, data, folder };
         if running_host(&workshop.data).is_some() {
@@ -195,8 +195,10 @@ impl<'a> Workshop<'a> {
         let question = Question::Reload { plugins: self.plugins.clone(), drain_ms: None, dry_run: false };
         match ask(&self.data, &question) {
             Ok(answer) => tell(&self.common, &answer, false),
-            Err(problem) if self.common.json => print(&format!("{}\n", json!({ "error": problem }))),
-            Err(problem) => complain(&format!("error: {problem}")),
+            Err(unanswered) if self.common.json => {
+                print(&format!("{}\n", json!({ "error": unanswered.message })));
+            }
+            Err(unanswered) => complain(&format!("error: {}", unanswered.message)),
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::terminal::{counted, shown};
 pub(crate) async fn run(common: &Common) -> Result<u8, Failure> {
     let folder = common.data_folder_of_host()?;
     let mut examined = if is_answered(&folder) {
-        ask(&folder, &Question::Doctor).map_err(Failure::failed)?
+        ask(&folder, &Question::Doctor).map_err(|unanswered| Failure::failed(unanswered.message))?
     } else {
         let running = keeper::start(common).await?;
         let examined = running.keeping().examine().await;
@@ -50,7 +50,9 @@ fn described(examined: &Value) -> String {
     let conversations = counted(number(examined["conversations"].as_u64()), "conversation");
     let faults: Vec<&Value> = list(examined, "faults").collect();
     if faults.is_empty() {
-        return format!("{conversations}, no faults\n");
+        let is_empty = examined["conversations"] == 0;
+        let note = if is_empty { ": the database is empty, as a new one is" } else { "" };
+        return format!("{conversations}, no faults{note}\n");
     }
     let mut text = format!("{conversations}, {}\n", counted(faults.len(), "fault"));
     for fault in faults {
@@ -95,5 +97,9 @@ mod tests {
              the database: page 3 is never used\n  help: stop the host, and restore a backup from before\n"
         );
         assert_eq!(described(&json!({ "conversations": 1, "faults": [] })), "1 conversation, no faults\n");
+        assert_eq!(
+            described(&json!({ "conversations": 0, "faults": [] })),
+            "0 conversations, no faults: the database is empty, as a new one is\n"
+        );
     }
 }

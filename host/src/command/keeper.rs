@@ -1,10 +1,12 @@
 //! The part of a host that keeps conversations, for commands that are asked while no host runs.
 
+use std::io::ErrorKind;
+
 use transom_plugin_api::sabotage::sabotaged;
 
 use super::conversation::Failure;
 use crate::assembly::{Overrides, who_serves};
-use crate::data::DataFolder;
+use crate::data::{DataFolder, why_nobody};
 use crate::keeping::points;
 use crate::log;
 use crate::program::Common;
@@ -15,6 +17,11 @@ use crate::running::{Refused, Running};
 /// environment, may be missing where an operator's timer runs a command.
 pub(super) async fn start(common: &Common) -> Result<Running, Failure> {
     let folder = common.data_folder_of_host()?;
+    if let Err(error) = folder.join("lock").metadata()
+        && error.kind() == ErrorKind::PermissionDenied
+    {
+        return Err(Failure::refused(why_nobody(&folder)));
+    }
     if !folder.is_dir() {
         let problem = format!("there is no data folder `{}`", folder.display());
         return Err(Failure::refused(problem).with_help("name the one that is meant with `--data`"));
@@ -28,7 +35,7 @@ pub(super) async fn start(common: &Common) -> Result<Running, Failure> {
     if !sabotaged("mind-every-plugin") {
         manifest.keep_only(&keepers);
     }
-    let data = DataFolder::hold(&folder).map_err(|error| Failure::failed(error.to_string()))?;
+    let data = DataFolder::hold(&folder).map_err(|error| Failure::refused(error.to_string()))?;
     log::install(&log::Options::quiet(&manifest.host));
     Ok(Running::start(manifest, data, &Overrides::default(), true).await?)
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use transom_kernel::PlannedLane;
 
-use crate::terminal::listed;
+use crate::terminal::{MOST_LISTED, listed};
 
 /// What lies between two plugins, both ways.
 #[derive(Default)]
@@ -14,7 +14,7 @@ struct Pair<'a> {
     left_behind: BTreeSet<&'a str>,
 }
 
-/// The lines, by the ids of the plugins.
+/// The lines, by the ids of the plugins. Where one of them leaves something out, a last line says where all of it is.
 pub(super) fn described(lanes: &[PlannedLane]) -> String {
     let mut pairs: BTreeMap<[&str; 2], Pair<'_>> = BTreeMap::new();
     for lane in lanes {
@@ -28,13 +28,23 @@ pub(super) fn described(lanes: &[PlannedLane]) -> String {
             pair.left_behind.extend(lane.left_behind.iter().map(String::as_str));
         }
     }
-    pairs
+    let mut text: String = pairs
         .iter()
         .map(|([one, other], pair)| format!("  `{one}` and `{other}` {}\n", pair.described()))
-        .collect()
+        .collect();
+    if pairs.values().any(Pair::is_cut) {
+        text += "  all of them: `transom check --json`, under `lanes`\n";
+    }
+    text
 }
 
 impl Pair<'_> {
+    /// Whether its line has room for some of it only.
+    fn is_cut(&self) -> bool {
+        let crossing = self.bridged.union(&self.refused).count();
+        crossing.max(self.left_behind.len()) > MOST_LISTED
+    }
+
     fn described(&self) -> String {
         let all: BTreeSet<&str> = self.bridged.union(&self.refused).copied().collect();
         let mut text = format!("have different copies of what crosses {}; ", of(&all));
@@ -83,7 +93,8 @@ mod tests {
             described(&lanes),
             "  `a` and `b` have different copies of what crosses `x/1`, `x/2`, `x/3`, `x/4`, `x/5` and 2 more; each \
              value is encoded on its way, without `floor`\n  \
-             `a` and `c` have different copies of what crosses `x/1`; each value is encoded on its way\n"
+             `a` and `c` have different copies of what crosses `x/1`; each value is encoded on its way\n  \
+             all of them: `transom check --json`, under `lanes`\n"
         );
     }
 

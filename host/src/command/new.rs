@@ -13,6 +13,7 @@ use transom_plugin_api::sabotage::sabotaged;
 
 use self::name::Name;
 use self::workspace::Origin;
+use super::conversation::word;
 use super::refuse;
 use crate::manifest::Fault;
 use crate::program::{Common, DONE, REFUSED};
@@ -101,9 +102,10 @@ fn report(json: bool, name: &str, folder: &Path, files: &[&str]) {
         let document = serde_json::json!({ "ok": true, "id": name, "folder": folder, "files": files });
         return print(&format!("{document}\n"));
     }
-    let folder = folder.display();
+    let folder = folder.display().to_string();
     print(&shown(&format!(
-        "plugin `{name}` is in `{folder}`; begin reading at src/lib.rs\n  cd {folder}\n  cargo test\n  transom dev\n"
+        "plugin `{name}` is in `{folder}`; begin reading at src/lib.rs\n  cd {}\n  cargo test\n  transom dev\n",
+        word(&folder)
     )));
 }
 

@@ -16,6 +16,10 @@ pub(crate) async fn run(common: &Common) -> u8 {
         Err(refused) => return refuse(&refused, common.json),
     };
     let listed = match running_host(&folder) {
+        Some(host) if host.told_if_stopped().is_some() => {
+            refuse(&Refused::Host(host.told_if_stopped().unwrap_or_default()), common.json);
+            return FAILED;
+        }
         Some(host) => match Client::new(&host.address).get("/plugins").await {
             Ok(answer) => {
                 if !common.json {

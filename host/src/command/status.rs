@@ -6,8 +6,8 @@ use clap::Args;
 use serde_json::Value;
 
 use super::{capability, plugins, refuse};
-use crate::control::{Question, ask};
-use crate::program::{Common, DONE, FAILED};
+use crate::control::{Question, Unanswered, ask};
+use crate::program::{Common, DONE, FAILED, REFUSED};
 use crate::running::Refused;
 use crate::terminal::{counted, lasting, print, shown};
 
@@ -61,9 +61,9 @@ pub(crate) fn status(common: &Common) -> u8 {
 /// The answer of the running host, or the exit code of what was told instead.
 pub(super) fn asked(common: &Common, question: &Question) -> Result<Value, u8> {
     let folder = common.data_folder_of_host().map_err(|refused| refuse(&refused, common.json))?;
-    ask(&folder, question).map_err(|problem| {
-        refuse(&Refused::Host(problem), common.json);
-        FAILED
+    ask(&folder, question).map_err(|Unanswered { message, is_refusal }| {
+        refuse(&Refused::Host(message), common.json);
+        if is_refusal { REFUSED } else { FAILED }
     })
 }
 

@@ -1,17 +1,18 @@
 //! `transom up`: runs the host until it is told to stop.
 
 use clap::Args;
+use transom_kernel::StopReport;
 
 use super::check::sound_manifest;
 use super::refuse;
 use crate::assembly::Overrides;
-use crate::attendant::Attendant;
+use crate::attendant::{Attendant, STOP_WITHOUT_FOLDER};
 use crate::data::DataFolder;
 use crate::log;
 use crate::manifest::LogFormat;
 use crate::program::{Common, DONE, FAILED, INTERRUPTED, REFUSED};
 use crate::running::{Refused, Running};
-use crate::terminal::{complain, note, print};
+use crate::terminal::{complain, note, print, shown};
 
 /// Run the host
 #[derive(Args, Default)]
@@ -44,9 +45,12 @@ pub(crate) async fn run(common: &Common, arguments: Arguments) -> u8 {
         Err(refused) => return refuse(&refused, common.json),
     };
     log::install(&log::Options::of(&manifest.host, arguments.log_format));
-    let data = match DataFolder::hold(&common.data_folder(&manifest)) {
+    let held = common
+        .data_folder(&manifest)
+        .and_then(|folder| DataFolder::hold(&folder).map_err(|error| Refused::Host(error.to_string())));
+    let data = match held {
         Ok(data) => data,
-        Err(error) => return refuse(&Refused::Host(error.to_string()), common.json),
+        Err(refused) => return refuse(&refused, common.json),
     };
     let overrides = Overrides { listen: arguments.listen, locked: arguments.locked };
     let starting = Running::start(manifest, data, &overrides, arguments.strict);
@@ -60,22 +64,32 @@ pub(crate) async fn run(common: &Common, arguments: Arguments) -> u8 {
     };
     attendant.attend(running.duty());
     announce(&running, common.json).await;
-    let lost = tokio::select! {
+    let failure = tokio::select! {
         () = attendant.interrupted() => None,
-        lost = running.required_is_lost() => Some(lost),
+        (plugin, reason) = running.required_is_lost() => {
+            Some(format!("error: plugin `{plugin}`, which is required, was quarantined: {reason}"))
+        }
+        () = attendant.folder_is_lost() => {
+            let told = running.told_lost();
+            return ended(running.stop_within(STOP_WITHOUT_FOLDER).await, Some(&told));
+        }
     };
-    if lost.is_none() {
+    if failure.is_none() {
         note("stopping; once more ends at once");
     }
-    let stopped = running.stop().await;
+    ended(running.stop().await, failure.as_deref())
+}
+
+/// What is told in the end, and the exit code.
+fn ended(stopped: StopReport, failure: Option<&str>) -> u8 {
     for (plugin, doing) in &stopped.cut_off {
         complain(&format!("plugin `{plugin}` was cut off: {doing}"));
     }
-    if let Some((plugin, reason)) = &lost {
+    if let Some(failure) = failure {
         // The last line of a host that ends is the one that is read.
-        complain(&format!("error: plugin `{plugin}`, which is required, was quarantined: {reason}"));
+        complain(failure);
     }
-    if stopped.cut_off.is_empty() && lost.is_none() { DONE } else { FAILED }
+    if stopped.cut_off.is_empty() && failure.is_none() { DONE } else { FAILED }
 }
 
 async fn announce(running: &Running, json: bool) {
@@ -89,6 +103,7 @@ async fn announce(running: &Running, json: bool) {
         let ready = serde_json::json!({
             "ready": true,
             "address": running.address(),
+            "data": running.data(),
             "model": model,
             "plugins": running.plugin_count(),
             "disabled": disabled,
@@ -116,4 +131,5 @@ async fn announce(running: &Running, json: bool) {
             "curl -N {address}/chat{token} -H 'Content-Type: application/json' -d '{{\"message\":\"hello\"}}'\n"
         ));
     }
+    print(&shown(&format!("its data is in `{}`\n", running.data().display())));
 }

@@ -1,15 +1,18 @@
 //! What somebody asks for over the control socket and waits for: a copy, with a line whenever it is further and the last one
 //! about the whole, and an examination, which has one line.
 
+use std::io;
+use std::os::unix::net::UnixStream as StdStream;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, Lines};
 use tokio::net::UnixStream;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
-use super::{PATIENCE, Question, path_in, say};
+use super::{PATIENCE, Question, door, pulse, say, told as told_why};
+use crate::data::Guest;
 use crate::keeping::{Keeping, Step, refusal};
 
 /// Copies where plugins run; what is told ends with the copy. It is given up when nobody listens any more.
@@ -57,16 +60,18 @@ pub(super) fn begin_examining(keeping: Keeping, runtime: &Handle) -> mpsc::Recei
     told
 }
 
-/// Tells somebody who asked, until there is no more to tell or they have left.
+/// Tells somebody who asked, with signs of life in between, until there is no more to tell or they have left.
 pub(super) async fn follow(
     mut told: mpsc::Receiver<Value>,
     mut left: impl AsyncRead + Unpin,
     write: &mut (impl AsyncWrite + Unpin),
-) -> std::io::Result<()> {
+) -> io::Result<()> {
+    let mut pulse = pulse::pulse();
     loop {
         let mut byte = [0];
         let document = tokio::select! {
             document = told.recv() => document,
+            _ = pulse.tick() => Some(pulse::at_work()),
             _ = left.read(&mut byte) => return Ok(()),
         };
         let Some(document) = document else { return Ok(()) };
@@ -84,21 +89,18 @@ pub(crate) async fn ask(
     replace: bool,
     mut tell: impl FnMut(u64, u64),
 ) -> Option<Result<Value, Value>> {
-    let mut stream = UnixStream::connect(path_in(data)).await.ok()?;
+    // A host that ends with its guests waits for this one.
+    let _guest = Guest::of(data);
+    let stream = door::connect(data).ok()?;
     let question = json!(Question::Backup { path, replace });
-    let failed = |error: &dyn std::fmt::Display| json!({ "error": format!("the host at `{}` did not go on: {error}", path_in(data).display()) });
-    let asked = tokio::time::timeout(PATIENCE, stream.write_all(format!("{question}\n").as_bytes())).await;
-    if let Err(error) = asked.unwrap_or_else(|passed| Err(passed.into())) {
-        return Some(Err(failed(&error)));
-    }
-    let mut lines = BufReader::new(stream).lines();
+    let failed = |error: &io::Error| json!({ "error": told_why(data, error) });
+    let mut lines = match begun(stream, &question).await {
+        Ok(stream) => BufReader::new(stream).lines(),
+        Err(error) => return Some(Err(failed(&error))),
+    };
     loop {
-        let line = match lines.next_line().await {
-            Ok(Some(line)) => line,
-            Ok(None) => return Some(Err(failed(&"it closed the connection"))),
-            Err(error) => return Some(Err(failed(&error))),
-        };
-        let mut document: Value = match serde_json::from_str(&line) {
+        let mut document = match next(&mut lines).await {
+            Ok(document) if pulse::is_at_work(&document) => continue,
             Ok(document) => document,
             Err(error) => return Some(Err(failed(&error))),
         };
@@ -108,4 +110,18 @@ pub(crate) async fn ask(
             _ => return Some(Ok(document["copied"].take())),
         }
     }
+}
+
+async fn begun(stream: StdStream, question: &Value) -> io::Result<UnixStream> {
+    stream.set_nonblocking(true)?;
+    let mut stream = UnixStream::from_std(stream)?;
+    tokio::time::timeout(PATIENCE, stream.write_all(format!("{question}\n").as_bytes())).await??;
+    Ok(stream)
+}
+
+/// The next document, which comes soon: it may be a sign of life.
+async fn next(lines: &mut Lines<BufReader<UnixStream>>) -> io::Result<Value> {
+    let line = tokio::time::timeout(PATIENCE, lines.next_line()).await??;
+    let line = line.ok_or_else(|| io::Error::other("it closed the connection"))?;
+    Ok(serde_json::from_str(&line)?)
 }

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::env::VarError;
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
+
+use crate::regular_file::{Unread, bytes_of};
 
 /// Where environment variables come from.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -101,17 +102,11 @@ const LONGEST_SECRET: u64 = 64 * 1024;
 fn secret_in_file(path: &Path) -> Result<String, Problem> {
     let shown = format!("file `{}`", path.display());
     let unreadable = |error: io::Error| Problem::Unreadable(shown.clone(), error.kind());
-    // Asked before opening, because opening a pipe waits for its other end.
-    if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
-        return Err(Problem::NotAFile(shown));
-    }
-    let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(LONGEST_SECRET + 1).read_to_end(&mut bytes))
-        .map_err(unreadable)?;
-    if bytes.len() as u64 > LONGEST_SECRET {
-        return Err(Problem::TooLong(shown));
-    }
+    let bytes = bytes_of(path, LONGEST_SECRET).map_err(|unread| match unread {
+        Unread::NotAFile => Problem::NotAFile(shown.clone()),
+        Unread::TooLong => Problem::TooLong(shown.clone()),
+        Unread::Failed(error) => unreadable(error),
+    })?;
     let text = String::from_utf8(bytes).map_err(|_| Problem::NotText(shown.clone()))?;
     let secret =
         text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));

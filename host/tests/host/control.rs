@@ -111,7 +111,7 @@ async fn a_plugin_is_quarantined_and_released_by_the_operator(manner: Manner) {
     assert_eq!(host.client.get("/models").await["models"], json!([]));
     assert_eq!(plugin(&scene.status().await, "provider-scripted")["reason"], "the operator asked for it");
     let again = scene.run(&["quarantine", "provider-scripted"]).await;
-    assert_eq!(again.code, Some(1), "{again:?}");
+    assert_eq!(again.code, Some(2), "{again:?}");
 
     let outcome = scene.run(&["release", "provider-scripted"]).await;
     assert_eq!(

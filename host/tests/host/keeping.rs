@@ -244,9 +244,12 @@ async fn a_backup_that_nobody_waits_for_leaves_nothing_half() {
     let mut stream = BufReader::new(stream);
     let question = json!({ "ask": "backup", "path": kept(&scene), "replace": false });
     stream.write_all(format!("{question}\n").as_bytes()).await.expect("it is heard");
-    let mut line = String::new();
-    within("the first progress", stream.read_line(&mut line)).await.expect("a line");
-    let progress: Value = serde_json::from_str(&line).expect("JSON");
+    let mut progress = json!({ "atWork": true });
+    while progress["atWork"] == true {
+        let mut line = String::new();
+        within("the first progress", stream.read_line(&mut line)).await.expect("a line");
+        progress = serde_json::from_str(&line).expect("JSON");
+    }
     assert!(progress["bytes"].as_u64() <= progress["of"].as_u64(), "{progress}");
     drop(stream);
     eventually("the end of the copy", async || unfinished(&scene), |count| *count == 0).await;
@@ -320,4 +323,39 @@ async fn faults_that_a_host_finds_are_told_with_their_remedies() {
     assert!(help.contains("`transom fork c`"), "{help}");
     let question = within("the question", asked.question.recv()).await;
     assert_eq!(question, Some(json!({ "ask": "doctor" })));
+}
+
+#[tokio::test]
+async fn a_file_that_is_empty_is_told_as_such() {
+    let scene = Scene::new(Manner::Linked);
+    let host = scene.start().await;
+    host.client.turn("c", "[[say: hello]]").await;
+    host.stop().await;
+    std::fs::write(database(&scene), "").expect("it can be emptied");
+    let told = scene.run(&["doctor"]).await;
+    assert_eq!(
+        told.output, "0 conversations, no faults: the database is empty, as a new one is\n",
+        "{told:?}"
+    );
+    assert!(told.errors.contains("conversations.db` is an empty file"), "{told:?}");
+}
+
+#[tokio::test]
+async fn the_host_of_a_chat_is_asked_as_any_other() {
+    let scene = Scene::new(Manner::Linked);
+    let mut chat = scene.command(&["chat", "[[say: aye]] [[hang]]"]);
+    chat.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    let mut chat = chat.spawn().expect("the program can be run");
+    let mut out = chat.stdout.take().expect("it is piped");
+    within("the first word", out.read_exact(&mut [0; 3])).await.expect("a word");
+    assert_eq!(scene.status().await["host"]["pid"], json!(chat.id()));
+    let copied = scene.run(&["backup", "kept.db"]).await;
+    assert!(copied.code == Some(0) && copied.output.contains(": 1 conversation, "), "{copied:?}");
+    scene.assert_well().await;
+    let pid = chat.id().expect("it runs").to_string();
+    let sent = tokio::process::Command::new("kill").args(["-s", "INT", &pid]).status().await;
+    assert!(sent.expect("a command").success());
+    let ended = within("its end", chat.wait()).await.expect("it can be waited for");
+    assert_eq!(ended.code(), Some(130));
+    assert!(!scene.data().join("control.sock").exists(), "nobody listens there any more");
 }

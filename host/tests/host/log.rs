@@ -124,7 +124,7 @@ async fn the_operator_changes_levels_while_the_host_runs(manner: Manner) {
         ("host", "loud", "error: the level holds `loud`, which is no level"),
     ] {
         let refused = scene.run(&["log", who, level]).await;
-        assert_eq!(refused.code, Some(1), "{refused:?}");
+        assert_eq!(refused.code, Some(2), "{refused:?}");
         assert!(refused.errors.starts_with(problem), "{refused:?}");
     }
     assert_eq!(scene.run(&["log", "unruly"]).await.code, Some(2), "a level is missing");

@@ -77,3 +77,10 @@ async fn a_name_that_cannot_be_is_refused_with_the_rule() {
     }
     assert!(!folder.path().join("new").exists(), "nothing is made before the name is known to be good");
 }
+
+#[tokio::test]
+async fn the_way_into_its_folder_can_be_pasted() {
+    let scene = Scene::new(Manner::Linked);
+    let made = made(&scene, &["owl", "--path", "night watch"]).await;
+    assert!(made.output.contains("\n  cd 'night watch'\n"), "{made:?}");
+}

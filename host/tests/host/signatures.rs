@@ -80,9 +80,9 @@ async fn only_files_that_a_trusted_key_signed_run() {
     change(&file);
     let forged =
         format!("`./libwords.so.minisig`, a signature with key {}, is not one of this file\n", ours.id());
-    for (arguments, code) in [(&["check"][..], 2), (&["reload", "word-count"], 1)] {
+    for arguments in [&["check"][..], &["reload", "word-count"]] {
         let outcome = run(&scene, arguments).await;
-        assert!(outcome.code == Some(code) && outcome.errors.contains(&forged), "{arguments:?}: {outcome:?}");
+        assert!(outcome.code == Some(2) && outcome.errors.contains(&forged), "{arguments:?}: {outcome:?}");
     }
     assert_eq!(sealed(&scene).await, [Some(true)], "nothing was opened");
     ours.sign(&file);

@@ -1,5 +1,9 @@
 //! Manifests that are wrong in themselves, or name plugins that do not go together.
 
+use std::path::Path;
+
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+
 use super::super::support::{Manner, Outcome, Scene, dylib, granted};
 use super::{Court, plugin};
 
@@ -181,4 +185,43 @@ async fn faults_of_the_manifest_its_settings_its_files_and_its_order_are_told_at
 /// The table of a plugin from the file of the crate it was built in.
 fn built(id: &str, crate_name: &str) -> String {
     plugin(id, &dylib(crate_name).display().to_string()) + granted(id)
+}
+
+fn make_pipe(path: &Path) {
+    mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("a pipe");
+}
+
+#[tokio::test]
+async fn what_is_no_regular_file_is_refused_before_it_is_opened() {
+    let court = Court::new();
+    let work = court.scene.work();
+    // Whoever opened it would wait for somebody who writes.
+    make_pipe(&work.join("bad.toml"));
+    let expected = |file: &str| {
+        format!(
+            "error: the manifest is not a regular file\n  --> {file}\n  help: name the file itself; a pipe, a device or a folder is none\n"
+        )
+    };
+    for command in ["check", "up", "plugins"] {
+        let refused = court.run(command, &[]).await;
+        assert_eq!((refused.code, refused.errors), (Some(2), expected("bad.toml")), "{command}");
+    }
+    for file in ["/dev/zero", "."] {
+        let refused = Outcome::of(court.scene.bare_command(&["check", "--manifest", file])).await;
+        assert_eq!((refused.code, refused.errors), (Some(2), expected(file)), "{file}");
+    }
+
+    std::fs::remove_file(work.join("bad.toml")).expect("it is there");
+    make_pipe(&work.join("parrot.so"));
+    assert_eq!(
+        court.faults(&plugin("parrot", "parrot.so")).await,
+        [
+            "3:10 plugin file `./parrot.so` is not a regular file | name the plugin's shared library itself, usually `lib….so`"
+        ]
+    );
+    make_pipe(&work.join("bad.lock"));
+    court.scene.file("bad.toml", &built("unruly", "unruly"));
+    let refused = court.run("check", &["--locked"]).await;
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(refused.errors.starts_with("error: the lock file is not a regular file\n"), "{refused:?}");
 }

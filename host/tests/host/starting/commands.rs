@@ -109,3 +109,14 @@ async fn the_graph_tells_who_is_where_and_why() {
     assert_eq!(nothing.code, Some(1), "{nothing:?}");
     assert!(nothing.errors.contains("touches a point `nobody/knows`"), "{}", nothing.errors);
 }
+
+#[tokio::test]
+async fn help_tells_a_default_once() {
+    let scene = Scene::new(Manner::Linked);
+    for name in ["dev", "up", "reload", "chat", "new"] {
+        let text = help(&scene, &[name, "--help"]).await;
+        for line in text.lines() {
+            assert!(line.matches("[default: ").count() < 2, "{name}: {line}");
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -29,6 +29,8 @@ const LOG_LIMIT: i64 = 64 << 20;
 /// A database that belongs to this process, as long as this value lives.
 pub(crate) struct Database {
     path: PathBuf,
+    /// Goes after every connection, since closing it drops the locks that SQLite holds in the same process.
+    file: File,
     _claim: File,
 }
 
@@ -42,8 +44,20 @@ impl Database {
         let header = header_of(&path)?;
         refuse_newer(&path, version_in(&header, &path)?)?;
         refuse_foreign_log(&header, &path)?;
-        make(folder, &path)?;
-        Ok(Self { path, _claim: claim })
+        if !make(folder, &path)? && header.is_empty() && !has_log(&path) {
+            tracing::warn!(
+                "`{}` is an empty file, and is taken for a new one; if conversations were in it, stop the host and restore a backup",
+                path.display()
+            );
+        }
+        let file = File::open(&path)?;
+        Ok(Self { path, file, _claim: claim })
+    }
+
+    /// Whether the file was removed or replaced while it was open: then nobody can find what is written to it.
+    pub(crate) fn is_gone(&self) -> bool {
+        let links = || self.file.metadata().is_ok_and(|file| file.nlink() > 0);
+        !links() && !sabotaged("acknowledge-into-a-removed-file")
     }
 
     /// Opens the one connection that writes.
@@ -182,11 +196,15 @@ fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     options.read(true).write(true).mode(0o600)
 }
 
-/// Makes an empty file for the owner only; SQLite gives its other files the same mode.
-fn make(folder: &Path, path: &Path) -> Result<(), StartError> {
+/// Makes an empty file for the owner only, and says whether it was not there before; SQLite gives its other files the same
+/// mode.
+fn make(folder: &Path, path: &Path) -> Result<bool, StartError> {
     match private(OpenOptions::new().create_new(true)).open(path) {
-        Ok(_) => Ok(File::open(folder).and_then(|folder| folder.sync_all())?),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Ok(_) => {
+            File::open(folder).and_then(|folder| folder.sync_all())?;
+            Ok(true)
+        }
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
         Err(error) => Err(StartError::new(format!("`{}` cannot be made: {error}", path.display()))),
     }
 }

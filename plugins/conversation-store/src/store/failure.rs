@@ -8,6 +8,14 @@ use transom_plugin_api::{CallError, CallErrorKind, StartError};
 pub(crate) struct Failure(CallError);
 
 impl Failure {
+    /// The file was removed or replaced while it was in use.
+    pub(crate) fn gone() -> Self {
+        let file = super::database::FILE;
+        Self(CallError::unavailable(format!(
+            "`{file}` was removed or replaced while the host ran, so nothing can be kept; restart the host"
+        )))
+    }
+
     /// Whether the same may go well later.
     pub(crate) fn is_passing(&self) -> bool {
         self.0.kind == CallErrorKind::Unavailable

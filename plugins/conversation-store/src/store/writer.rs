@@ -51,10 +51,11 @@ impl Writer {
         say: impl Fn(News<'_>) + Send + 'static,
     ) -> Result<Self, StartError> {
         let work = move |jobs: Jobs<Box<dyn Job>>| {
-            let mut desk = Desk { connection, say, hampered: None };
+            let mut desk = Desk { connection, claim, say, hampered: None };
             desk.work(&jobs);
             database::close_after_writing(desk.connection);
-            drop(claim);
+            // It outlives the connection, or another host could open the file while this one has locks on it.
+            drop(desk.claim);
         };
         Ok(Self { lane: Lane::start("conversation-writer", [work])? })
     }
@@ -76,6 +77,7 @@ impl Writer {
 /// What the writing thread has.
 struct Desk<Say> {
     connection: Connection,
+    claim: Arc<Database>,
     say: Say,
     /// What was told last; nothing when nothing was written yet.
     hampered: Option<bool>,
@@ -126,12 +128,18 @@ impl<Say: Fn(News<'_>)> Desk<Say> {
             // One job may have been too large for all of them: now each stands for itself.
             return batch.into_iter().for_each(|job| self.write_together(vec![job]));
         }
+        let outcome = outcome.and_then(|()| self.check_file());
         let has_written = outcome.is_ok() && self.connection.total_changes() > before;
         self.look(&batch, &outcome, has_written);
         let is_durable = outcome.is_ok() || sabotaged("say-what-was-not-written");
         let changed = if is_durable { changed_by(&batch) } else { Changed::default() };
         settle(batch, &outcome);
         changed.iter().for_each(|changed| (self.say)(News::Changed(changed)));
+    }
+
+    /// Behind a commit, so that nothing is acknowledged that went into a file which nobody can find.
+    fn check_file(&self) -> Result<(), Failure> {
+        if self.claim.is_gone() { Err(Failure::gone()) } else { Ok(()) }
     }
 
     fn begin(&mut self) -> Result<Transaction<'_>, Failure> {

@@ -308,3 +308,18 @@ async fn what_was_not_written_is_not_said_and_what_hampers_is_said_once() {
     let full = "`conversations.db` cannot grow: the disk is full; make room and try again";
     assert_eq!(*said.lock().expect("whole"), ["well", "1", full, "well", "2"]);
 }
+
+#[tokio::test]
+async fn nothing_is_acknowledged_into_a_file_that_nobody_can_find() {
+    let bench = bench(|_| ());
+    bench.append("c", user("1", "hi")).await.expect("appended");
+    let path = bench.folder.path().join("conversations.db");
+    std::fs::remove_file(&path).expect("it is there");
+    for number in 2..4 {
+        let refused = bench.append("c", user(&number.to_string(), "and")).await.expect_err("it is gone");
+        assert_eq!(refused.kind, CallErrorKind::Unavailable);
+        assert!(refused.message.contains("was removed or replaced while the host ran"), "{refused}");
+    }
+    std::fs::write(&path, "").expect("another one");
+    bench.append("c", user("4", "and on")).await.expect_err("it is not the one that is open");
+}
