@@ -7,6 +7,7 @@ use super::support::{Host, Manner, Scene, dylib, eventually, linked_and_dylib, t
 linked_and_dylib![
     a_plugin_that_panics_five_times_is_quarantined_and_harms_nobody_else,
     a_required_plugin_that_is_quarantined_ends_the_host,
+    a_required_plugin_is_put_into_quarantine_only_where_the_end_of_the_host_is_meant,
     a_budget_in_the_manifest_is_kept,
 ];
 
@@ -58,6 +59,25 @@ async fn a_required_plugin_that_is_quarantined_ends_the_host(manner: Manner) {
         last.starts_with("error: plugin `unruly`, which is required, was quarantined: 5 faults"),
         "{errors}"
     );
+}
+
+async fn a_required_plugin_is_put_into_quarantine_only_where_the_end_of_the_host_is_meant(manner: Manner) {
+    let scene = scene(manner, "required = true\n");
+    let host = scene.start().await;
+    let refused = scene.run(&["quarantine", "unruly"]).await;
+    assert_eq!((refused.code, refused.output.as_str()), (Some(1), ""), "{refused:?}");
+    assert_eq!(
+        refused.errors,
+        "error: plugin `unruly` is `required`: without it the host would end, with exit code 1\n  \
+         help: take `required` out of its table in the manifest and `transom reload unruly`, then this can be done; or add \
+         `--even-required` to end the host with it\n"
+    );
+    panic_once(&host).await;
+    let done = scene.run(&["quarantine", "--even-required", "unruly"]).await;
+    assert_eq!(done.output, "plugin `unruly` is quarantined; the host ends, since it is `required`\n", "{done:?}");
+    let (status, errors) = host.ended().await;
+    assert_eq!(status.code(), Some(1), "{errors}");
+    assert!(errors.trim_end().ends_with("was quarantined: the operator asked for it"), "{errors}");
 }
 
 async fn a_budget_in_the_manifest_is_kept(manner: Manner) {
