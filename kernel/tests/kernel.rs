@@ -15,5 +15,6 @@ mod kernel {
     mod services;
     mod streams;
     pub(crate) mod support;
+    mod there_and_back;
     mod written_once;
 }

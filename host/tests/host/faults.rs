@@ -74,7 +74,10 @@ async fn a_required_plugin_is_put_into_quarantine_only_where_the_end_of_the_host
     );
     panic_once(&host).await;
     let done = scene.run(&["quarantine", "--even-required", "unruly"]).await;
-    assert_eq!(done.output, "plugin `unruly` is quarantined; the host ends, since it is `required`\n", "{done:?}");
+    assert_eq!(
+        done.output, "plugin `unruly` is quarantined; the host ends, since it is `required`\n",
+        "{done:?}"
+    );
     let (status, errors) = host.ended().await;
     assert_eq!(status.code(), Some(1), "{errors}");
     assert!(errors.trim_end().ends_with("was quarantined: the operator asked for it"), "{errors}");
