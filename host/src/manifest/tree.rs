@@ -6,6 +6,7 @@ use toml::Spanned;
 use toml::de::{DeInteger, DeTable, DeValue};
 
 use super::fault::{Position, Report};
+use super::validate::one_each;
 
 /// A value and where it stands.
 #[derive(Clone, PartialEq)]
@@ -113,17 +114,24 @@ pub(super) fn parse(text: &str, report: &mut Report<'_>) -> Option<Located> {
         // One unclosed bracket is told once for each level it leaves open.
         if this != last {
             let named = if error.message() == "duplicate key" { text.get(span.clone()) } else { None };
+            let help = if named.is_some_and(|key| is_table_of_one(text, span.start, key)) {
+                one_each("plugin")
+            } else {
+                SYNTAX.to_owned()
+            };
             let named = named.map_or_else(String::new, |key| format!(" `{key}`"));
-            report.say(
-                lines.position(span.start),
-                format!("{}{named}", error.message()),
-                Some(SYNTAX.to_owned()),
-            );
+            report.say(lines.position(span.start), format!("{}{named}", error.message()), Some(help));
         }
         last = this;
     }
     let tree = Reader { lines, report }.table(document.span().start, document.get_ref());
     errors.is_empty().then_some(tree)
+}
+
+/// Whether `key`, which stands there, is the name of a plugin's table in single brackets.
+fn is_table_of_one(text: &str, at: usize, key: &str) -> bool {
+    let before = text.get(..at).unwrap_or_default().lines().next_back().unwrap_or_default().trim_start();
+    ["plugin", "plugins"].contains(&key) && before.starts_with('[')
 }
 
 /// The place after the last character of `text`.

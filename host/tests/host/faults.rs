@@ -30,7 +30,9 @@ async fn a_plugin_that_panics_five_times_is_quarantined_and_harms_nobody_else(ma
     }
     let degraded = async || host.client.get("/health").await["degraded"].clone();
     eventually("the quarantine", degraded, |degraded| *degraded == json!(["unruly"])).await;
-    assert_eq!(host.client.ask("/x/unruly").await.0, 404, "its route has left with it");
+    let (status, answer) = host.client.ask("/x/unruly").await;
+    let told = "`GET /x/unruly` is served by `unruly`, which is quarantined: `GET /plugins` says why, and `transom release unruly` puts it back";
+    assert_eq!((status, &answer["error"]), (503, &json!(told)), "its route has left with it");
     let listed = host.client.get("/plugins").await;
     let unruly = listed["plugins"].as_array().expect("a list").iter().find(|plugin| plugin["id"] == "unruly");
     let unruly = unruly.expect("it is listed");
