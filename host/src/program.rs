@@ -94,7 +94,7 @@ enum Command {
     Release(status::OnePlugin),
     /// Bring the running host to what its manifest and plugin files say now, while it serves
     Reload(reload::Arguments),
-    /// Build a plugin, run it, and reload it whenever its sources change
+    /// Build a plugin, run it, and reload it whenever its sources or the manifest change
     Dev(dev::Arguments),
     /// Show or set who logs at which level in the running host
     Log(log::Arguments),
