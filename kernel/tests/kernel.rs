@@ -8,6 +8,7 @@ mod kernel {
     mod figures;
     mod filters;
     mod grants;
+    mod held_streams;
     mod lanes;
     mod lifecycle;
     mod refused_links;

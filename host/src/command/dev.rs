@@ -130,7 +130,8 @@ impl<'a> Workshop<'a> {
         let plugins = plugins_in(&built.library)?;
         let manifest = manifest_of(common, &folder)?;
         // Before the host reads it, so that what is saved meanwhile is seen.
-        let watched = Watched::now(std::path::absolute(manifest.file()).unwrap_or_else(|_| manifest.file().into()));
+        let watched =
+            Watched::now(std::path::absolute(manifest.file()).unwrap_or_else(|_| manifest.file().into()));
         listed(&manifest, &plugins, &built.library)?;
         let data = common.data_folder(&manifest);
         let (common, release) = (common.clone(), arguments.release);
