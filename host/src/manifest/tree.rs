@@ -107,18 +107,16 @@ const SYNTAX: &str = "a manifest is written in TOML; https://toml.io shows how";
 pub(super) fn parse(text: &str, report: &mut Report<'_>) -> Option<Located> {
     let lines = Lines::of(text);
     let (document, errors) = DeTable::parse_recoverable(text);
-    let mut last = None;
+    let (mut last, mut is_split) = (None, false);
     for error in &errors {
         let span = error.span().unwrap_or_default();
         let this = Some((span.start, error.message()));
-        // One unclosed bracket is told once for each level it leaves open.
-        if this != last {
-            let named = if error.message() == "duplicate key" { text.get(span.clone()) } else { None };
-            let help = if named.is_some_and(|key| is_table_of_one(text, span.start, key)) {
-                one_each("plugin")
-            } else {
-                SYNTAX.to_owned()
-            };
+        let named = if error.message() == "duplicate key" { text.get(span.clone()) } else { None };
+        // One unclosed bracket is told once for each level it leaves open; and in a table that should have been another
+        // one, each key is there twice.
+        if this != last && !(is_split && named.is_some()) {
+            is_split = named.is_some_and(|key| is_table_of_one(text, span.start, key));
+            let help = if is_split { one_each("plugin") } else { SYNTAX.to_owned() };
             let named = named.map_or_else(String::new, |key| format!(" `{key}`"));
             report.say(lines.position(span.start), format!("{}{named}", error.message()), Some(help));
         }
@@ -130,7 +128,7 @@ pub(super) fn parse(text: &str, report: &mut Report<'_>) -> Option<Located> {
 
 /// Whether `key`, which stands there, is the name of a plugin's table in single brackets.
 fn is_table_of_one(text: &str, at: usize, key: &str) -> bool {
-    let before = text.get(..at).unwrap_or_default().lines().next_back().unwrap_or_default().trim_start();
+    let before = text.get(..at).unwrap_or_default().rsplit('\n').next().unwrap_or_default().trim_start();
     ["plugin", "plugins"].contains(&key) && before.starts_with('[')
 }
 

@@ -57,11 +57,10 @@ async fn a_change_of_the_manifest_is_followed() {
 
     write(&scene, "[[plugin]]\nid = \"skills\"\n");
     eventually("the plugin that was added", async || runs(&dev, "skills").await, |runs| *runs).await;
+    // What is faulty changes nothing, and is no end.
     write(&scene, "[plugin]\n");
-    let refused = async || dev.errors().contains("write `[[plugin]]`");
-    eventually("the fault", refused, |refused| *refused).await;
-    assert!(runs(&dev, "skills").await, "what ran goes on");
-    write(&scene, "");
+    write(&scene, "[[plugin]]\nid = \"tools-fs\"\n");
+    eventually("the other that was added", async || runs(&dev, "tools-fs").await, |runs| *runs).await;
     eventually("the plugin that left", async || runs(&dev, "skills").await, |runs| !*runs).await;
 
     dev.signal("TERM").await;

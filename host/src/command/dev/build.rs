@@ -88,7 +88,7 @@ impl Watched {
     /// Whether it is other than it was when this was asked last. One that is away for a moment is being replaced.
     pub(super) fn has_changed(&mut self) -> bool {
         let now = changed_at(&self.path);
-        now.is_some() && std::mem::replace(&mut self.then, now.or(self.then)) != now
+        now.is_some() && std::mem::replace(&mut self.then, now) != now
     }
 }
 
