@@ -21,6 +21,7 @@ use tokio::sync::Semaphore;
 use transom_kernel::{Kernel, LongRunning, PointMetrics};
 use transom_plugin_api::CallError;
 use transom_plugin_api::hosting::{PluginState, PluginStatus};
+use transom_plugin_api::sabotage::sabotaged;
 
 use crate::attendant::beside;
 use crate::data::{Guest, silence, why_nobody};
@@ -60,6 +61,9 @@ pub(crate) enum Question {
     Quarantine {
         /// The plugin.
         plugin: String,
+        /// Whether it may be one without which the host ends.
+        #[serde(default)]
+        even_required: bool,
     },
     /// Puts them back.
     Release {
@@ -196,9 +200,7 @@ impl Clerk {
         let Desk { kernel, reloader, runtime, keeping, .. } = &self.desk;
         let answer = match question {
             Question::Status => self.status().await,
-            Question::Quarantine { plugin } => {
-                outcome(kernel.quarantine(&plugin, "the operator asked for it"))
-            }
+            Question::Quarantine { plugin, even_required } => self.quarantine(&plugin, even_required),
             Question::Release { plugin } => outcome(kernel.release(&plugin)),
             Question::Log { set } => levels(kernel, set).unwrap_or_else(|problem| refusal(&problem)),
             Question::Doctor => {
@@ -223,6 +225,30 @@ impl Clerk {
         };
         say(write, &answer).await
     }
+}
+
+impl Clerk {
+    /// Who is required takes the host along, which nobody is to find out by doing it.
+    fn quarantine(&self, plugin: &str, even_required: bool) -> Value {
+        let Desk { kernel, reloader, .. } = &self.desk;
+        let ends_host = reloader.required().iter().any(|id| id == plugin);
+        if ends_host && !even_required && !sabotaged("quarantine-what-is-required") {
+            return json!({ "error": ends_the_host(plugin) });
+        }
+        let mut answer = outcome(kernel.quarantine(plugin, "the operator asked for it"));
+        if ends_host && answer["ok"] == true {
+            answer["hostEnds"] = true.into();
+        }
+        answer
+    }
+}
+
+fn ends_the_host(plugin: &str) -> String {
+    format!(
+        "plugin `{plugin}` is `required`: without it the host would end, with exit code 1\n  help: take `required` out of \
+         its table in the manifest and `transom reload {plugin}`, then this can be done; or add `--even-required` \
+         to end the host with it"
+    )
 }
 
 /// Who does not take what is said must not keep others waiting for long.

@@ -88,14 +88,13 @@ enum Command {
     #[command(after_help = "Example:\n  transom status --json")]
     Status,
     /// Take a plugin's handlers off the bus of the running host
-    #[command(after_help = "Example:\n  transom quarantine skills")]
-    Quarantine(status::OnePlugin),
+    Quarantine(status::Quarantine),
     /// Put the handlers of a quarantined plugin back on the bus
     #[command(after_help = "Example:\n  transom release skills")]
     Release(status::OnePlugin),
     /// Bring the running host to what its manifest and plugin files say now, while it serves
     Reload(reload::Arguments),
-    /// Build a plugin, run it, and reload it whenever its sources change
+    /// Build a plugin, run it, and reload it whenever its sources or the manifest change
     Dev(dev::Arguments),
     /// Show or set who logs at which level in the running host
     Log(log::Arguments),
@@ -176,7 +175,7 @@ pub fn main(bundled: &[&str]) -> ExitCode {
             Command::Graph(arguments) => graph::run(&common, &arguments).await,
             Command::Inspect(arguments) => inspect::run(&common, &arguments),
             Command::Status => status::status(&common),
-            Command::Quarantine(one) => status::quarantine(&common, &one),
+            Command::Quarantine(arguments) => status::quarantine(&common, &arguments),
             Command::Release(one) => status::release(&common, &one),
             Command::Reload(arguments) => reload::run(&common, &arguments),
             Command::Dev(arguments) => dev::run(&common, &arguments).await,

@@ -8,6 +8,7 @@ mod host {
     mod conversation;
     mod conversations;
     mod crash;
+    mod dev;
     mod disk;
     mod faults;
     mod folder;

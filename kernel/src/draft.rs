@@ -1,5 +1,8 @@
 //! [`Draft`]: what the next table of routes is made of.
 
+mod speakers;
+mod words;
+
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -13,7 +16,7 @@ use transom_plugin_api::sabotage::sabotaged;
 
 use crate::breadcrumb::{PointMetrics, PointTally};
 use crate::bridge::BridgeStatus;
-use crate::bridge::fit::{Dialects, Shapes};
+use crate::bridge::fit::{Dialects, Shapes, Unfit};
 use crate::bridge::lane::{Carried, Lane, Traffic, unreachable};
 use crate::descriptor::{Descriptor, PortDescriptor};
 use crate::grants::denied_point;
@@ -21,6 +24,8 @@ use crate::operator::OperatorOrder;
 use crate::seat::{Seat, intern};
 use crate::table::{Contribution, Point, PointTypes, RouteTable, Routes, Visible};
 use crate::whereabouts::PointNames;
+use speakers::Speakers;
+use words::Ends;
 
 /// Fingerprints of a port's input, output and about.
 type Fingerprints = [String; 3];
@@ -35,7 +40,7 @@ pub(crate) struct Draft {
     /// The number of each point's family, which all its dialects belong to.
     families: HashMap<String, usize>,
     contributions: Vec<Arc<Contribution>>,
-    lanes: HashMap<LaneKey, Option<BuiltLane>>,
+    lanes: HashMap<LaneKey, KnownLane>,
     shapes: Shapes,
     order: OperatorOrder,
     /// Where the calls of ports lead that are not granted and that their plugins do without.
@@ -46,10 +51,19 @@ struct Dialect {
     point: Arc<Point>,
     family: usize,
     fingerprints: Fingerprints,
+    speakers: Speakers,
 }
 
 /// A handler by its address, and the dialect it is shown to.
 type LaneKey = (usize, u32);
+
+/// What was found out about a lane.
+struct KnownLane {
+    built: Option<BuiltLane>,
+    /// Why there is none, where the types show it.
+    unfit: Option<Unfit>,
+    is_told: bool,
+}
 
 #[derive(Clone)]
 struct BuiltLane {
@@ -79,12 +93,13 @@ impl Draft {
                 let family = *self.families.entry(port.point.clone()).or_insert(next);
                 self.indices.insert(key, index);
                 self.names.push(intern(&port.point));
-                self.dialects.push(Dialect { point: Arc::new(Point::of(port)), family, fingerprints });
+                let (point, speakers) = (Arc::new(Point::of(port)), Speakers::default());
+                self.dialects.push(Dialect { point, family, fingerprints, speakers });
             }
         }
     }
 
-    /// The dialect in which `seat` speaks at a declared point, and whether its types were not known before.
+    /// The dialect in which `seat` speaks or listens at a declared point, and whether lanes may lead from or to it only now.
     pub(crate) fn resolve(&mut self, seat: &Seat, request: &PortRequest) -> Result<(u32, bool), CallError> {
         let name = request.point.as_str();
         let declared = seat.descriptor.ports.get(request.port as usize).filter(|port| port.point == name);
@@ -116,8 +131,9 @@ impl Draft {
         } else {
             self.void(declared)
         };
-        let dialect = &self.dialects[index as usize];
-        let is_new = dialect.point.types.get().is_none();
+        let dialect = &mut self.dialects[index as usize];
+        let is_first = dialect.speakers.add(seat, declared);
+        let is_new = dialect.point.types.get().is_none() || is_first;
         dialect.point.types.get_or_init(|| PointTypes {
             input: request.input,
             output: request.output,
@@ -135,7 +151,8 @@ impl Draft {
         }
         let index = u32::try_from(self.dialects.len()).expect("fewer points than fit into memory");
         let point = Arc::new(Point { is_void: true, ..Point::of(port) });
-        self.dialects.push(Dialect { point, family: VOID, fingerprints: key.1.clone() });
+        let (fingerprints, speakers) = (key.1.clone(), Speakers::default());
+        self.dialects.push(Dialect { point, family: VOID, fingerprints, speakers });
         self.voids.insert(key, index);
         index
     }
@@ -184,7 +201,7 @@ impl Draft {
         self.contributions = left;
         let addresses: HashSet<usize> = gone.iter().map(address_of).collect();
         let lanes = self.lanes.extract_if(|(to, _), _| addresses.contains(to));
-        gone.extend(lanes.filter_map(|(_, lane)| lane).map(|lane| lane.contribution));
+        gone.extend(lanes.filter_map(|(_, lane)| lane.built).map(|lane| lane.contribution));
         gone
     }
 
@@ -226,6 +243,9 @@ impl Draft {
         if contribution.point == index || sabotaged("skip-fingerprints") {
             return Some(Visible { contribution: Arc::clone(contribution), bridged: None });
         }
+        if !self.dialects[index as usize].speakers.are_there() {
+            return None;
+        }
         let key = (address_of(contribution), index);
         if !self.lanes.contains_key(&key) {
             // Types that are not known yet may be known at the next table.
@@ -234,57 +254,42 @@ impl Draft {
             let lane = self.build(contribution, index, outer, own);
             self.lanes.insert(key, lane);
         }
-        let lane = self.lanes.get(&key)?.clone()?;
-        Some(Visible { contribution: lane.contribution, bridged: Some((lane.reads, lane.traffic)) })
+        let lane = self.lanes.get_mut(&key)?;
+        lane.tell(contribution, &self.dialects[index as usize].speakers);
+        let built = lane.built.clone()?;
+        Some(Visible { contribution: built.contribution, bridged: Some((built.reads, built.traffic)) })
     }
 
     /// A plugin whose link no value of the dialect `index` can reach, where that fails the chain.
     fn unreached(&self, family: &[Arc<Contribution>], index: u32) -> Option<&'static str> {
-        if self.dialects[index as usize].point.kind != PointKind::ClosedFilter {
+        let Dialect { point, speakers, .. } = &self.dialects[index as usize];
+        if point.kind != PointKind::ClosedFilter || !speakers.are_there() {
             return None;
         }
         let is_refused = |link: &&Arc<Contribution>| {
-            matches!(self.lanes.get(&(address_of(link), index)), Some(None)) && link.does(Role::Links)
+            let lane = self.lanes.get(&(address_of(link), index));
+            lane.is_some_and(|lane| lane.built.is_none()) && link.does(Role::Links)
         };
         family.iter().find(is_refused).map(|link| link.seat.id)
     }
 
-    fn build(
-        &self,
-        inner: &Arc<Contribution>,
-        index: u32,
-        outer: PointTypes,
-        own: PointTypes,
-    ) -> Option<BuiltLane> {
+    fn build(&self, inner: &Arc<Contribution>, index: u32, outer: PointTypes, own: PointTypes) -> KnownLane {
         let of = |index: u32| &self.dialects[index as usize].fingerprints;
         let dialects = Dialects {
             outer: of(index).each_ref().map(String::as_str),
             own: of(inner.point).each_ref().map(String::as_str),
         };
-        if let Err(misfit) = self.shapes.fit(inner.info.kind, &dialects) {
-            if inner.info.kind == PointKind::OpenFilter {
-                // Values go on without it from now on, so this is told once.
-                inner.seat.fault(&inner.info.name, &unreachable(inner.seat.id, &inner.info.name));
-            }
-            tracing::warn!(
-                plugin = inner.seat.id,
-                point = inner.info.name,
-                "no lane to its handler: {misfit}"
-            );
-            return None;
+        if let Err(unfit) = self.shapes.fit(inner.info.kind, &dialects) {
+            return KnownLane { built: None, unfit: Some(unfit), is_told: false };
         }
         match Lane::contribution(inner, inner.point, outer, own) {
             Ok((contribution, traffic)) => {
-                tracing::warn!(
-                    plugin = inner.seat.id,
-                    point = inner.info.name,
-                    "was built with another copy of a contract, so each value is encoded for it; `transom check` names both sides"
-                );
-                Some(BuiltLane { contribution: Arc::new(contribution), reads: own.input, traffic })
+                let built = BuiltLane { contribution: Arc::new(contribution), reads: own.input, traffic };
+                KnownLane { built: Some(built), unfit: None, is_told: false }
             }
             Err(error) => {
                 inner.seat.fault(&inner.info.name, &error);
-                None
+                KnownLane { built: None, unfit: None, is_told: true }
             }
         }
     }
@@ -320,7 +325,9 @@ impl Draft {
 
     /// What is reached over lanes, by point, plugin and name; the lanes of each are added up.
     pub(crate) fn bridges(&self) -> Vec<BridgeStatus> {
-        let lanes = self.lanes.values().flatten().map(|lane| {
+        let is_spoken = |index: u32| self.dialects[index as usize].speakers.are_there();
+        let lanes = self.lanes.iter().filter(|((_, from), _)| is_spoken(*from));
+        let lanes = lanes.filter_map(|(_, lane)| lane.built.as_ref()).map(|lane| {
             let Carried { values, nanos, bytes } = lane.traffic.so_far();
             let handler = &lane.contribution;
             BridgeStatus {
@@ -341,6 +348,24 @@ impl Draft {
             }
         }
         by_handler.into_values().collect()
+    }
+}
+
+impl KnownLane {
+    /// Tells once what a handler costs, or why it is not reached, when somebody is there to stay who wants to reach it.
+    fn tell(&mut self, handler: &Contribution, speakers: &Speakers) {
+        let Some(speaker) = speakers.settled().filter(|_| !self.is_told) else { return };
+        self.is_told = true;
+        let (plugin, point) = (handler.seat.id, handler.info.name.as_str());
+        let ends = Ends { handler, speaker };
+        let Some(unfit) = &self.unfit else {
+            return tracing::warn!(plugin, point, "{}", ends.bridged());
+        };
+        if handler.info.kind == PointKind::OpenFilter {
+            // Values go on without it from now on, so this is told once.
+            handler.seat.fault(point, &unreachable(plugin, point));
+        }
+        tracing::warn!(plugin, point, "{}", ends.unreachable(unfit));
     }
 }
 

@@ -90,9 +90,6 @@ impl Shared {
         which: impl Fn(&Contribution) -> bool,
         new: Vec<Arc<Contribution>>,
     ) -> Result<Vec<Arc<Contribution>>, CallError> {
-        if new.is_empty() && gone.is_empty() {
-            return Ok(Vec::new());
-        }
         let (mut replaced, predecessors) = {
             let mut draft = self.draft();
             let refused = new.iter().find_map(|new| Some((new, draft.holder(new, gone)?)));

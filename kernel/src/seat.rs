@@ -3,6 +3,7 @@
 mod blocking;
 mod parting;
 mod stage;
+mod standing;
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,6 +21,7 @@ use transom_plugin_api::{CallContext, CallError, CallErrorKind, Secret};
 
 use parting::Parting;
 use stage::Stage;
+pub(crate) use standing::Standing;
 
 use crate::breadcrumb::{Phase, polled_during};
 use crate::descriptor::{Descriptor, PortDescriptor};
@@ -51,6 +53,8 @@ pub(crate) struct Seat {
     /// What the operator lets it have.
     pub(crate) grants: Grants,
     closed: AtomicBool,
+    /// As `closed`, and more, for those who do not hold the seat.
+    pub(crate) standing: Standing,
     /// Wakes the calls under way when the seat is closed.
     pub(crate) closing: Notify,
     stage: Mutex<Stage>,
@@ -130,6 +134,7 @@ impl Seat {
             grants,
             shared: Arc::clone(shared),
             closed: AtomicBool::new(false),
+            standing: Standing::new(live),
             closing: Notify::new(),
             stage: Mutex::new(if live { Stage::Live } else { Stage::Staged(Vec::new()) }),
             tasks: Mutex::new(JoinSet::new()),
@@ -172,6 +177,7 @@ impl Seat {
     /// Ends calls under way and refuses everything from now on.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Relaxed);
+        self.standing.close();
         self.closing.notify_waiters();
         let parting = std::mem::take(&mut *lock(&self.parting));
         drop(parting);

@@ -8,6 +8,7 @@ mod kernel {
     mod figures;
     mod filters;
     mod grants;
+    mod held_streams;
     mod lanes;
     mod lifecycle;
     mod refused_links;
@@ -15,5 +16,6 @@ mod kernel {
     mod services;
     mod streams;
     pub(crate) mod support;
+    mod there_and_back;
     mod written_once;
 }

@@ -1,4 +1,5 @@
-//! `transom dev`: builds a plugin, runs a host with it, and reloads it whenever its sources change.
+//! `transom dev`: builds a plugin, runs a host with it, and reloads it whenever its sources change; and whatever is different
+//! when the manifest does.
 
 mod build;
 
@@ -8,14 +9,15 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use rustix::process::{Pid, Signal as Kill, kill_process};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use transom_loader::PluginFile;
+use transom_plugin_api::sabotage::sabotaged;
 
-use self::build::{Built, build};
+use self::build::{Built, Watched, build};
 use super::refuse;
-use super::reload::tell;
+use super::reload::{is_nothing, tell};
 use crate::control::{Question, ask};
 use crate::data::running_host;
 use crate::manifest::{Fault, Faults, Manifest};
@@ -29,7 +31,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// How long a host may take to start.
 const START_LIMIT: Duration = Duration::from_secs(120);
 
-/// Build a plugin, run it, and reload it whenever its sources change
+/// Build a plugin, run it, and reload it whenever its sources or the manifest change
 #[derive(Args)]
 #[command(after_help = "Example:\n  transom dev --path plugins/parrot\n\n\
                   The manifest must list the plugin with the file that cargo builds as its `source`.")]
@@ -97,6 +99,9 @@ async fn develop(common: &Common, arguments: &Arguments, host: &mut Option<Child
         if workshop.built.has_changed() {
             workshop.rebuild().await;
         }
+        if workshop.manifest.has_changed() && !sabotaged("overlook-the-manifest") {
+            workshop.follow_manifest();
+        }
     }
 }
 
@@ -106,6 +111,8 @@ struct Workshop<'a> {
     folder: PathBuf,
     release: bool,
     built: Built,
+    /// The manifest's file.
+    manifest: Watched,
     plugins: Vec<String>,
     data: PathBuf,
     /// The host, when it was started here.
@@ -122,10 +129,13 @@ impl<'a> Workshop<'a> {
         let built = build(&folder, arguments.release).await.map_err(Refused::Host)?;
         let plugins = plugins_in(&built.library)?;
         let manifest = manifest_of(common, &folder)?;
+        // Before the host reads it, so that what is saved meanwhile is seen.
+        let watched =
+            Watched::now(std::path::absolute(manifest.file()).unwrap_or_else(|_| manifest.file().into()));
         listed(&manifest, &plugins, &built.library)?;
         let data = common.data_folder(&manifest)?;
-        let mut workshop =
-            Self { common: common.clone(), release: arguments.release, built, plugins, host, data, folder };
+        let (common, release) = (common.clone(), arguments.release);
+        let mut workshop = Self { common, release, built, manifest: watched, plugins, host, data, folder };
         if running_host(&workshop.data).is_some() {
             note("a host runs here already: its plugin is reloaded");
             workshop.reload();
@@ -160,7 +170,7 @@ impl<'a> Workshop<'a> {
             tokio::time::sleep(LOOK_EVERY).await;
         }
         *self.host = Some(host);
-        note(&format!("watching {} files; save one to reload", self.built.sources()));
+        note(&format!("watching {} files and the manifest; save one to reload", self.built.sources()));
         Ok(())
     }
 
@@ -192,14 +202,33 @@ impl<'a> Workshop<'a> {
     }
 
     fn reload(&self) {
-        let question = Question::Reload { plugins: self.plugins.clone(), drain_ms: None, dry_run: false };
-        match ask(&self.data, &question) {
-            Ok(answer) => tell(&self.common, &answer, false),
+        if let Some(answer) = self.asked(self.plugins.clone(), false) {
+            tell(&self.common, &answer, false);
+        }
+    }
+
+    /// Shows what is different by the manifest, and does it.
+    fn follow_manifest(&self) {
+        let Some(planned) = self.asked(Vec::new(), true) else { return };
+        tell(&self.common, &planned, true);
+        if is_nothing(&planned) {
+            return;
+        }
+        if let Some(answer) = self.asked(Vec::new(), false) {
+            tell(&self.common, &answer, false);
+        }
+    }
+
+    /// What the host says to a reload; a refusal is told.
+    fn asked(&self, plugins: Vec<String>, dry_run: bool) -> Option<Value> {
+        match ask(&self.data, &Question::Reload { plugins, drain_ms: None, dry_run }) {
+            Ok(answer) => return Some(answer),
             Err(unanswered) if self.common.json => {
                 print(&format!("{}\n", json!({ "error": unanswered.message })));
             }
             Err(unanswered) => complain(&format!("error: {}", unanswered.message)),
         }
+        None
     }
 }
 

@@ -92,7 +92,7 @@ pub(super) fn tell(common: &Common, answer: &Value, dry_run: bool) {
     print(&text);
 }
 
-fn is_nothing(answer: &Value) -> bool {
+pub(super) fn is_nothing(answer: &Value) -> bool {
     let difference = &answer["difference"];
     ["added", "removed", "changed"].iter().all(|key| list(difference, key).next().is_none())
 }

@@ -19,8 +19,21 @@ pub(crate) struct OnePlugin {
     plugin: String,
 }
 
-pub(crate) fn quarantine(common: &Common, one: &OnePlugin) -> u8 {
-    change(common, &Question::Quarantine { plugin: one.plugin.clone() }, "is quarantined", &one.plugin)
+/// Whom to take off the bus.
+#[derive(Args)]
+#[command(after_help = "Example:\n  transom quarantine skills")]
+pub(crate) struct Quarantine {
+    #[command(flatten)]
+    one: OnePlugin,
+    /// Also a plugin that is `required`: the host stops then, with exit code 1
+    #[arg(long)]
+    even_required: bool,
+}
+
+pub(crate) fn quarantine(common: &Common, arguments: &Quarantine) -> u8 {
+    let OnePlugin { plugin } = &arguments.one;
+    let question = Question::Quarantine { plugin: plugin.clone(), even_required: arguments.even_required };
+    change(common, &question, "is quarantined", plugin)
 }
 
 pub(crate) fn release(common: &Common, one: &OnePlugin) -> u8 {
@@ -34,8 +47,10 @@ fn change(common: &Common, question: &Question, done: &str, plugin: &str) -> u8 
             print(&format!("{answer}\n"));
             DONE
         }
-        Ok(_) => {
-            print(&shown(&format!("plugin `{plugin}` {done}\n")));
+        Ok(answer) => {
+            let ends = answer["hostEnds"] == true;
+            let ends = if ends { "; the host ends, since it is `required`" } else { "" };
+            print(&shown(&format!("plugin `{plugin}` {done}{ends}\n")));
             DONE
         }
     }

@@ -6,6 +6,7 @@ use toml::Spanned;
 use toml::de::{DeInteger, DeTable, DeValue};
 
 use super::fault::{Position, Report};
+use super::validate::one_each;
 
 /// A value and where it stands.
 #[derive(Clone, PartialEq)]
@@ -106,24 +107,29 @@ const SYNTAX: &str = "a manifest is written in TOML; https://toml.io shows how";
 pub(super) fn parse(text: &str, report: &mut Report<'_>) -> Option<Located> {
     let lines = Lines::of(text);
     let (document, errors) = DeTable::parse_recoverable(text);
-    let mut last = None;
+    let (mut last, mut is_split) = (None, false);
     for error in &errors {
         let span = error.span().unwrap_or_default();
         let this = Some((span.start, error.message()));
-        // One unclosed bracket is told once for each level it leaves open.
-        if this != last {
-            let named = if error.message() == "duplicate key" { text.get(span.clone()) } else { None };
+        let named = if error.message() == "duplicate key" { text.get(span.clone()) } else { None };
+        // One unclosed bracket is told once for each level it leaves open; and in a table that should have been another
+        // one, each key is there twice.
+        if this != last && !(is_split && named.is_some()) {
+            is_split = named.is_some_and(|key| is_table_of_one(text, span.start, key));
+            let help = if is_split { one_each("plugin") } else { SYNTAX.to_owned() };
             let named = named.map_or_else(String::new, |key| format!(" `{key}`"));
-            report.say(
-                lines.position(span.start),
-                format!("{}{named}", error.message()),
-                Some(SYNTAX.to_owned()),
-            );
+            report.say(lines.position(span.start), format!("{}{named}", error.message()), Some(help));
         }
         last = this;
     }
     let tree = Reader { lines, report }.table(document.span().start, document.get_ref());
     errors.is_empty().then_some(tree)
+}
+
+/// Whether `key`, which stands there, is the name of a plugin's table in single brackets.
+fn is_table_of_one(text: &str, at: usize, key: &str) -> bool {
+    let before = text.get(..at).unwrap_or_default().rsplit('\n').next().unwrap_or_default().trim_start();
+    ["plugin", "plugins"].contains(&key) && before.starts_with('[')
 }
 
 /// The place after the last character of `text`.

@@ -11,6 +11,11 @@ use super::schema::{Additional, Kind, Schema};
 use super::tree::{Content, Entry, Located};
 use super::wording::{Path, Subject, listed, nearest, shown};
 
+/// The remedy for a table of which there may be several, and which was written as if there were one.
+pub(super) fn one_each(key: &str) -> String {
+    format!("write `[[{key}]]`, with two brackets, a table for each one")
+}
+
 /// Checks the values of one subject.
 pub(super) struct Validator<'a, 'f> {
     pub(super) subject: Subject,
@@ -85,7 +90,13 @@ impl Validator<'_, '_> {
 
     fn help_for_unknown(&self, suggestion: Option<&str>, schema: Schema<'_>, path: &Path<'_>) -> String {
         if let Some(suggestion) = suggestion {
-            return format!("did you mean `{suggestion}`?");
+            let items = schema.property(suggestion).and_then(Schema::items).and_then(Schema::kind);
+            let is_table = matches!((items, path), (Some(Kind::Table), Path::Root));
+            return if is_table && matches!(self.subject, Subject::Manifest) {
+                one_each(suggestion)
+            } else {
+                format!("did you mean `{suggestion}`?")
+            };
         }
         if schema.keys().next().is_none() {
             return "remove it: there is nothing to set here".into();
@@ -288,7 +299,7 @@ fn remedy(node: &Located, expected: Kind, path: &Path<'_>) -> Option<String> {
         (Content::Boolean(_) | Content::Integer(_) | Content::Float(_) | Content::Moment, Kind::Text, _) => {
             Some("put it in quotes".into())
         }
-        (Content::Table(_), Kind::List, Path::Key(Path::Root, key)) => Some(format!("write `[[{key}]]`")),
+        (Content::Table(_), Kind::List, Path::Key(Path::Root, key)) => Some(one_each(key)),
         (Content::Boolean(_) | Content::Integer(_) | Content::Float(_) | Content::Text(_), Kind::List, _) => {
             Some("put it in brackets: `[…]`".into())
         }

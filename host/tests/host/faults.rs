@@ -7,6 +7,7 @@ use super::support::{Host, Manner, Scene, dylib, eventually, linked_and_dylib, t
 linked_and_dylib![
     a_plugin_that_panics_five_times_is_quarantined_and_harms_nobody_else,
     a_required_plugin_that_is_quarantined_ends_the_host,
+    a_required_plugin_is_put_into_quarantine_only_where_the_end_of_the_host_is_meant,
     a_budget_in_the_manifest_is_kept,
 ];
 
@@ -29,7 +30,9 @@ async fn a_plugin_that_panics_five_times_is_quarantined_and_harms_nobody_else(ma
     }
     let degraded = async || host.client.get("/health").await["degraded"].clone();
     eventually("the quarantine", degraded, |degraded| *degraded == json!(["unruly"])).await;
-    assert_eq!(host.client.ask("/x/unruly").await.0, 404, "its route has left with it");
+    let (status, answer) = host.client.ask("/x/unruly").await;
+    let told = "`GET /x/unruly` is served by `unruly`, which is quarantined: `GET /plugins` says why, and `transom release unruly` puts it back";
+    assert_eq!((status, &answer["error"]), (503, &json!(told)), "its route has left with it");
     let listed = host.client.get("/plugins").await;
     let unruly = listed["plugins"].as_array().expect("a list").iter().find(|plugin| plugin["id"] == "unruly");
     let unruly = unruly.expect("it is listed");
@@ -58,6 +61,28 @@ async fn a_required_plugin_that_is_quarantined_ends_the_host(manner: Manner) {
         last.starts_with("error: plugin `unruly`, which is required, was quarantined: 5 faults"),
         "{errors}"
     );
+}
+
+async fn a_required_plugin_is_put_into_quarantine_only_where_the_end_of_the_host_is_meant(manner: Manner) {
+    let scene = scene(manner, "required = true\n");
+    let host = scene.start().await;
+    let refused = scene.run(&["quarantine", "unruly"]).await;
+    assert_eq!((refused.code, refused.output.as_str()), (Some(1), ""), "{refused:?}");
+    assert_eq!(
+        refused.errors,
+        "error: plugin `unruly` is `required`: without it the host would end, with exit code 1\n  \
+         help: take `required` out of its table in the manifest and `transom reload unruly`, then this can be done; or add \
+         `--even-required` to end the host with it\n"
+    );
+    panic_once(&host).await;
+    let done = scene.run(&["quarantine", "--even-required", "unruly"]).await;
+    assert_eq!(
+        done.output, "plugin `unruly` is quarantined; the host ends, since it is `required`\n",
+        "{done:?}"
+    );
+    let (status, errors) = host.ended().await;
+    assert_eq!(status.code(), Some(1), "{errors}");
+    assert!(errors.trim_end().ends_with("was quarantined: the operator asked for it"), "{errors}");
 }
 
 async fn a_budget_in_the_manifest_is_kept(manner: Manner) {

@@ -126,3 +126,19 @@ async fn inspect_tells_whose_signature_stands_beside_a_file() {
     let expected = "`libwords.so.minisig` is no signature of minisign";
     assert_eq!(told(expected).await, serde_json::json!({ "problem": expected }));
 }
+
+#[tokio::test]
+async fn the_guide_shows_all_that_inspect_says() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/guide/first-plugin.md");
+    let page = std::fs::read_to_string(page).expect("the guide is there");
+    let (_, shown) = page.split_once("/transom inspect ").expect("it shows the command");
+    let shown = shown.lines().skip(1).take_while(|line| *line != "```");
+    let (scene, _) = scene("");
+    let said = run(&scene, &["inspect", "libwords.so"]).await.output;
+    // The compiler is another one on each machine.
+    let is_compared = |line: &&str| !line.starts_with("  built for ");
+    assert_eq!(
+        shown.filter(is_compared).collect::<Vec<_>>(),
+        said.lines().filter(is_compared).collect::<Vec<_>>()
+    );
+}

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub(crate) use client::{Client, text_of, types_of};
-pub(crate) use process::{Host, Outcome};
+pub(crate) use process::{Host, Outcome, leash};
 pub(crate) use scene::{Manner, Scene, granted};
 pub(crate) use signer::Signer;
 

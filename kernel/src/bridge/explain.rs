@@ -65,6 +65,8 @@ impl Explanation<'_> {
             if !others.is_empty() {
                 text += &format!("; and {} more, which `transom explain` tells", others.len());
             }
+        } else {
+            text += "\n  what one of them looks like is not known: its plugin does not say";
         }
         text + &format!("\n  {}", self.revisions())
     }

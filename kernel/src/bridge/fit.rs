@@ -1,7 +1,6 @@
 //! Whether two dialects of a point fit together, told from the shapes in their descriptors.
 
 use std::collections::HashMap;
-use std::fmt;
 
 use transom_plugin_api::point::PointKind;
 
@@ -31,15 +30,6 @@ pub(crate) struct Unfit {
     pub(crate) handler_reads: bool,
     /// Where and why; empty when a shape is not known.
     pub(crate) misfits: Vec<Misfit>,
-}
-
-impl fmt::Display for Unfit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.misfits.first() {
-            Some(first) => write!(f, "`{}` is {}, expected {}", first.path, first.found, first.expected),
-            None => f.write_str("its descriptor does not say what the contract looks like"),
-        }
-    }
 }
 
 impl Shapes {

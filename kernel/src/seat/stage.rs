@@ -56,7 +56,13 @@ impl Seat {
             gone.append(&mut lock(&seat.succeeds));
         }
         let Some(first) = seats.first() else { return Ok(Vec::new()) };
-        let replaced = first.shared.exchange(&gone, new)?;
+        // Known when the table is made, which tells of those that are there to stay.
+        seats.iter().for_each(|seat| seat.standing.settle());
+        gone.iter().for_each(|seat| seat.standing.leave());
+        let replaced = first.shared.exchange(&gone, new).inspect_err(|_| {
+            seats.iter().for_each(|seat| seat.standing.start());
+            gone.iter().for_each(|seat| seat.standing.settle());
+        })?;
         for stage in stages.iter_mut().filter(|stage| matches!(***stage, Stage::Staged(_))) {
             **stage = Stage::Live;
         }

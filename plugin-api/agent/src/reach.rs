@@ -5,8 +5,9 @@
 //!
 //! The name of a route is `METHOD /path/:parameter`, with one of `GET`, `POST`, `PUT` and `DELETE`; `HEAD` and
 //! `OPTIONS` follow from them. Serving the name is all it takes. Plugins that are not part of the runtime keep below
-//! `/x/<plugin id>`, so that no two of them meet. The kernel refuses a name that is taken; of two
-//! names that answer the same requests (`/a/:b`, `/a/:c`) the first in byte order is served, and the log names both. The transport has checked `Host`, `Origin`, token, size and media type, and the
+//! `/x/<plugin id>`, so that no two of them meet: a custom, which nobody enforces. The kernel refuses a name that is taken; of two
+//! names that answer the same requests (`/a/:b`, `/a/:c`) the one that is served already keeps them, else the first in byte order,
+//! and the log names both. The transport has checked `Host`, `Origin`, token, size and media type, and the
 //! body is well-formed JSON; whether it fits the route's schema is for the handler to check.
 //!
 //! What a handler's error becomes, as `{"error": message}`:

@@ -114,6 +114,20 @@ pub struct TurnStatus {
     pub is_active: bool,
     /// Its status.
     pub status: Status,
+    /// Since when the running turn has not moved; absent while it moves, and when none runs.
+    pub stalled: Maybe<Stall>,
+}
+
+/// That a turn does not move: what [`STALLED`] tells of it, as long as it lasts.
+#[contract]
+#[derive(Eq)]
+pub struct Stall {
+    /// When something came for it last, in milliseconds since the epoch.
+    pub since: i64,
+    /// Which request to the model, from 1; 0 before the first.
+    pub step: u32,
+    /// What it waits for.
+    pub waiting_for: Awaited,
 }
 
 /// Answers what a conversation is doing, by its id. [`NotFound`](transom_plugin_api::CallErrorKind::NotFound) when

@@ -1,7 +1,7 @@
 //! What the turns of an orchestrator share.
 
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -9,6 +9,7 @@ use transom_plugin_api::Text;
 
 use crate::handed::HandedTurn;
 use crate::histories::Histories;
+use crate::turn::Stalls;
 
 /// What the turns of an orchestrator share.
 #[derive(Debug, Default)]
@@ -17,8 +18,8 @@ pub(crate) struct Common {
     pub(crate) histories: Histories,
     /// Turns that are left to another generation.
     pub(crate) suspended: Suspended,
-    /// How many do not move.
-    pub(crate) stalled: Arc<AtomicU64>,
+    /// Those that do not move.
+    pub(crate) stalls: Stalls,
     /// How many have ended.
     pub(crate) ended: AtomicU64,
 }

@@ -53,7 +53,7 @@ impl<E: Edges> Orchestrator<E> {
     fn turn(&self, claim: Claim, terms: Terms) -> Turn<E> {
         let (edges, settings) = (Arc::clone(&self.edges), Arc::clone(&self.settings));
         let common = Arc::clone(&self.common);
-        let activity = Activity::new(self.edges.now_ms(), Arc::clone(&common.stalled));
+        let activity = Activity::new(claim.turn_id().clone(), self.edges.now_ms(), common.stalls.clone());
         Turn { edges, settings, common, claim, terms, activity }
     }
 
@@ -160,14 +160,16 @@ impl<E: Edges> Orchestrator<E> {
     /// # Errors
     /// `NotFound` for an unknown conversation.
     pub(crate) async fn status(&self, conversation_id: &Text) -> Result<TurnStatus, CallError> {
-        let is_active = self.hub.is_running(conversation_id);
+        let running = self.hub.running_turn(conversation_id);
+        let stalled = running.as_ref().and_then(|turn_id| self.common.stalls.of(turn_id)).into();
+        let is_active = running.is_some();
         let status = match (is_active, self.edges.find(conversation_id).await) {
             (true, _) => Status::Active,
             // Nothing runs and nothing waits, whatever a status says that was left behind.
             (false, Ok(Conversation { status: Status::Active, turn: Maybe::None, .. })) => Status::Idle,
             (false, found) => found?.status,
         };
-        Ok(TurnStatus { conversation_id: conversation_id.clone(), is_active, status })
+        Ok(TurnStatus { conversation_id: conversation_id.clone(), is_active, status, stalled })
     }
 
     /// The models there are, and the name of the default one.
@@ -181,7 +183,7 @@ impl<E: Edges> Orchestrator<E> {
     /// What is counted for the host.
     pub(crate) fn figures(&self) -> Figures {
         let turns = *self.hub.claims().borrow() as u64;
-        let stalled = self.common.stalled.load(Ordering::Relaxed);
+        let stalled = self.common.stalls.count();
         let ended = self.common.ended.load(Ordering::Relaxed);
         let figures = [("turns", turns), ("stalled", stalled), (TURNS_ENDED, ended)];
         Figures { figures: Map::from_iter(figures) }

@@ -29,7 +29,8 @@ pub(crate) fn register<E: Edges>(
         std::future::ready(Ok(HttpReply::ok(models_body(shared.models()))))
     })?;
     let shared = Arc::clone(orchestrator);
-    let about = HttpRoute::new("what a conversation is doing");
+    let about =
+        HttpRoute { output: status_schema().into(), ..HttpRoute::new("what a conversation is doing") };
     routes.serve_named("GET /conversations/:id/status", about, move |request, _| {
         let orchestrator = Arc::clone(&shared);
         async move { reply(&orchestrator.status(&conversation_of(&request)?).await?) }
@@ -88,6 +89,30 @@ pub(crate) fn register<E: Edges>(
     streams.serve_named("POST /chat", chat::about(), move |request, mut items, _| {
         let orchestrator = Arc::clone(&shared);
         async move { stream::chat(&orchestrator, &request, &mut items).await }
+    })
+}
+
+/// JSON Schema of [`TurnStatus`](transom_agent::turn::TurnStatus).
+fn status_schema() -> Value {
+    let stall = json!({
+        "type": "object",
+        "description": "there while the running turn does not move",
+        "properties": {
+            "since": { "type": "integer", "description": "milliseconds since the epoch, when something came last" },
+            "step": { "type": "integer" },
+            "waitingFor": { "type": "string", "description": "`model` or `host`" },
+        },
+        "required": ["since", "step", "waitingFor"],
+    });
+    json!({
+        "type": "object",
+        "properties": {
+            "conversationId": { "type": "string" },
+            "isActive": { "type": "boolean" },
+            "status": { "enum": ["active", "idle", "closed"] },
+            "stalled": stall,
+        },
+        "required": ["conversationId", "isActive", "status"],
     })
 }
 

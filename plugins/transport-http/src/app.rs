@@ -25,7 +25,7 @@ use crate::routes::{Routes, Way};
 use crate::table::{Directory, Found, Route, Table, Target};
 use crate::untaken::Untaken;
 use crate::viewings::Viewings;
-use crate::{body, cross_origin, decode, failure, frames, openapi, reply};
+use crate::{body, cross_origin, decode, failure, frames, missing, openapi, reply};
 
 /// The application in front of a desk.
 pub(crate) fn app<R: Routes>(desk: Arc<Desk<R>>) -> Router {
@@ -112,6 +112,11 @@ impl<R: Routes> Desk<R> {
         self.ready.store(ready, Ordering::Relaxed);
     }
 
+    /// Takes in what is served now, so that it is known whose it was when it is gone.
+    pub(crate) fn look_around(&self) {
+        drop(self.directory.table(&self.routes));
+    }
+
     /// Who looks after streams that nobody takes.
     pub(crate) const fn untaken(&self) -> &Untaken<Stream<R>> {
         &self.untaken
@@ -139,9 +144,20 @@ impl<R: Routes> Desk<R> {
         }
         match table.find(parts.method.as_str(), parts.uri.path()) {
             Found::Route(route, params) => self.run(&table, route, params, parts, body).await,
-            Found::OtherMethods => Err(not_allowed(&table, &parts)),
-            Found::Nothing => Err(not_found(&parts)),
+            Found::OtherMethods if self.owner(&parts).is_none() => Err(not_allowed(&table, &parts)),
+            Found::OtherMethods | Found::Nothing => Err(self.missing(&parts).await),
         }
+    }
+
+    /// The plugin that answered such a request, when nobody does now.
+    fn owner(&self, parts: &Parts) -> Option<String> {
+        let past = self.directory.past();
+        past.plugin(parts.method.as_str(), parts.uri.path()).map(str::to_owned)
+    }
+
+    async fn missing(&self, parts: &Parts) -> Refused {
+        let plugins = self.routes.plugins().await.ok();
+        missing::refusal(&asked_for(parts), self.owner(parts).as_deref(), plugins.as_ref())
     }
 
     async fn run(
@@ -266,9 +282,13 @@ fn bad_request(message: String) -> Refused {
 fn options(table: &Table, parts: &Parts) -> Result<Response, Refused> {
     let allowed = table.allowed(parts.uri.path());
     if allowed.is_empty() {
-        return Err(not_found(parts));
+        return Err(missing::refusal(&asked_for(parts), None, None));
     }
     Ok((StatusCode::NO_CONTENT, [(ALLOW, listed(&allowed))]).into_response())
+}
+
+fn asked_for(parts: &Parts) -> String {
+    format!("{} {}", parts.method, parts.uri.path())
 }
 
 fn not_allowed(table: &Table, parts: &Parts) -> Refused {
@@ -280,9 +300,4 @@ fn not_allowed(table: &Table, parts: &Parts) -> Refused {
 
 fn listed(methods: &[&'static str]) -> HeaderValue {
     HeaderValue::from_str(&methods.join(", ")).expect("names of methods are visible ASCII")
-}
-
-fn not_found(parts: &Parts) -> Refused {
-    let (method, path) = (&parts.method, parts.uri.path());
-    Refused::new(StatusCode::NOT_FOUND, format!("there is no route for `{method} {path}`"))
 }

@@ -37,6 +37,7 @@ impl Door {
         let desk = Arc::new(Desk::new(self.bus, guard, self.limits, self.viewings));
         // First, so that nobody who gets in is told to wait.
         desk.set_ready(true);
+        desk.look_around();
         if self.server.open(socket, app::app(desk))? {
             let address = format!("http://{bound}").into();
             self.listening.emit(&Listening { protocol: "http".into(), address, needs_token });

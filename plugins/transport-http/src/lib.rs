@@ -16,6 +16,7 @@
 //! | `app` | one request, from the guard to the answer |
 //! | `cross_origin` | what a page of another origin is told, where such pages are served |
 //! | `pattern`, `table` | names of routes, and the route of a path |
+//! | `past`, `missing` | routes that are not served any more; what is told of those that are not there |
 //! | `own`, `openapi` | the transport's own routes, and what is served, written as OpenAPI |
 //! | `decode`, `body` | what a client sent, checked and read |
 //! | `reply`, `frames`, `format` | what it gets: one document, or a stream of them as NDJSON or SSE |
@@ -36,8 +37,10 @@ mod failure;
 mod follow;
 mod format;
 mod frames;
+mod missing;
 mod openapi;
 mod own;
+mod past;
 mod pattern;
 mod reply;
 mod routes;

@@ -6,8 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use matchit::Router;
 use transom_agent::reach::HttpRoute;
+use transom_plugin_api::sabotage::sabotaged;
 
 use crate::own;
+use crate::past::Past;
 use crate::pattern::{METHODS, Pattern};
 use crate::routes::{Offer, Routes, Way};
 
@@ -74,10 +76,12 @@ impl fmt::Display for Problem {
 }
 
 impl Table {
-    /// Of routes that answer the same requests the first in byte order is served; the others are reported.
-    pub(crate) fn of(mut offers: Vec<Offer>) -> (Self, Vec<Problem>) {
-        offers.sort_by(|one, other| {
-            (&one.name, &one.plugin, one.way).cmp(&(&other.name, &other.plugin, other.way))
+    /// Of routes that answer the same requests the one is served that was `before`, else the first in byte order; the
+    /// others are reported.
+    pub(crate) fn of(mut offers: Vec<Offer>, before: Option<&Self>) -> (Self, Vec<Problem>) {
+        offers.sort_by_cached_key(|Offer { name, plugin, way, .. }| {
+            let was_served = before.is_some_and(|table| table.serves(name, plugin, *way));
+            (!was_served || sabotaged("serve-the-newcomer"), name.clone(), plugin.clone(), *way)
         });
         let offered = offers.into_iter().map(|Offer { name, plugin, way, about }| {
             let target = Target::Offered(way);
@@ -92,6 +96,13 @@ impl Table {
     /// Everything that is served: the transport's own routes first, then in byte order of their names.
     pub(crate) fn served(&self) -> &[Served] {
         &self.served
+    }
+
+    fn serves(&self, name: &str, plugin: &str, way: Way) -> bool {
+        let is_it = |Route { target, name: its_name, plugin: its_plugin }: &Route| {
+            *target == Target::Offered(way) && its_name == name && its_plugin == plugin
+        };
+        self.served.iter().any(|served| is_it(&served.route))
     }
 
     /// The route of a request. `HEAD` is answered by the route for `GET`.
@@ -144,7 +155,7 @@ impl Builder {
         let shape = (pattern.method, pattern.shape.clone());
         if let Some(first) = self.by_shape.get(&shape) {
             let Route { name, plugin, .. } = &self.served[*first].route;
-            return Err(format!("answers the same requests as `{name}` of `{plugin}`, which comes first"));
+            return Err(format!("answers the same requests as `{name}` of `{plugin}`, which keeps them"));
         }
         let router = self.by_method.entry(pattern.method).or_default();
         router
@@ -166,6 +177,7 @@ struct Latest {
     version: u64,
     table: Arc<Table>,
     problems: Vec<Problem>,
+    past: Arc<Past>,
 }
 
 impl Directory {
@@ -177,15 +189,24 @@ impl Directory {
         if let Some(known) = latest.as_ref().filter(|known| known.version == version) {
             return known.table.clone();
         }
-        let (table, problems) = Table::of(routes.offers());
-        let told = latest.take().map(|before| before.problems).unwrap_or_default();
+        let before = latest.take();
+        let (table, problems) =
+            Table::of(routes.offers(), before.as_ref().map(|before| before.table.as_ref()));
+        let told = before.as_ref().map_or(&[][..], |before| &before.problems);
         problems
             .iter()
             .filter(|problem| !told.contains(problem))
             .for_each(|problem| tracing::warn!("{problem}"));
-        let table = Arc::new(table);
-        *latest = Some(Latest { version, table: table.clone(), problems });
+        let past = before.map(|before| before.past.and(&before.table, &table)).unwrap_or_default();
+        let (table, past) = (Arc::new(table), Arc::new(past));
+        *latest = Some(Latest { version, table: table.clone(), problems, past });
         table
+    }
+
+    /// What was served until now and is not any more.
+    pub(crate) fn past(&self) -> Arc<Past> {
+        let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        latest.as_ref().map(|latest| latest.past.clone()).unwrap_or_default()
     }
 }
 
@@ -203,7 +224,7 @@ mod tests {
     }
 
     fn table(names: &[&str]) -> Table {
-        let (table, problems) = Table::of(names.iter().map(|name| offer(name, "some")).collect());
+        let (table, problems) = Table::of(names.iter().map(|name| offer(name, "some")).collect(), None);
         assert_eq!(problems, []);
         table
     }
@@ -263,18 +284,31 @@ mod tests {
     #[test]
     fn of_two_routes_for_the_same_requests_the_first_in_byte_order_is_served() {
         let streamed = Offer { way: Way::Streamed, ..offer("GET /chats/:chat", "chats") };
-        let (table, problems) = Table::of(vec![offer("GET /chats/:id", "a-plugin"), streamed]);
+        let (table, problems) = Table::of(vec![offer("GET /chats/:id", "a-plugin"), streamed], None);
         check(&table, "GET", "/chats/7", "GET /chats/:chat", "chat=7");
         let [problem] = &problems[..] else { panic!("one problem, not {problems:?}") };
         assert_eq!(
             problem.to_string(),
-            "route `GET /chats/:id` of `a-plugin` answers the same requests as `GET /chats/:chat` of `chats`, which comes first"
+            "route `GET /chats/:id` of `a-plugin` answers the same requests as `GET /chats/:chat` of `chats`, which keeps them"
         );
     }
 
     #[test]
+    fn what_is_served_is_not_taken_over_by_a_plugin_that_comes_later() {
+        let (before, _) = Table::of(vec![offer("GET /chats/:chat", "chats")], None);
+        let both = || vec![offer("GET /chats/:chat", "chats"), offer("GET /chats/:a", "a-plugin")];
+        let (table, problems) = Table::of(both(), Some(&before));
+        check(&table, "GET", "/chats/7", "GET /chats/:chat", "chat=7");
+        assert_eq!(
+            problems[0].to_string(),
+            "route `GET /chats/:a` of `a-plugin` answers the same requests as `GET /chats/:chat` of `chats`, which keeps them"
+        );
+        check(&Table::of(both(), None).0, "GET", "/chats/7", "GET /chats/:a", "a=7");
+    }
+
+    #[test]
     fn the_transport_s_own_routes_cannot_be_taken() {
-        let (table, problems) = Table::of(vec![offer("GET /health", "a"), offer("GET /:page", "b")]);
+        let (table, problems) = Table::of(vec![offer("GET /health", "a"), offer("GET /:page", "b")], None);
         check(&table, "GET", "/other", "GET /:page", "page=other");
         let Found::Route(route, _) = table.find("GET", "/health") else { panic!("health is served") };
         assert_eq!(route.target, Target::Health);
@@ -283,7 +317,7 @@ mod tests {
 
     #[test]
     fn a_name_that_is_none_is_reported_and_the_others_are_served() {
-        let (table, problems) = Table::of(vec![offer("FETCH /a", "odd"), offer("GET /a", "even")]);
+        let (table, problems) = Table::of(vec![offer("FETCH /a", "odd"), offer("GET /a", "even")], None);
         check(&table, "GET", "/a", "GET /a", "");
         assert!(
             problems[0].to_string().starts_with("route `FETCH /a` of `odd` has the method"),

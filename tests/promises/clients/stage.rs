@@ -11,7 +11,6 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
-use transom_agent::tool::{GATE, ToolGate, Verdict};
 use transom_kernel::{FaultBudget, Grants, Kernel, KernelConfig, Lender, Plan, PluginToStart, Sockets};
 use transom_loader::{PluginFile, load};
 use transom_plugin_api::hosting::{Attach, LISTENING, Listening, PLUGINS, PluginList, Ready, STARTED_UP};
@@ -23,17 +22,19 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(120);
 const ANYWHERE: &str = r#"{"listen":"127.0.0.1:0"}"#;
 
 /// The plugins, and what is set for them.
-const PLAYERS: [(&str, &str); 7] = [
+const PLAYERS: [(&str, &str); 8] = [
     ("conversation-store", "{}"),
     ("provider-scripted", r#"{"pace_ms":0}"#),
     ("tools-fs", "{}"),
+    // Asks a person before a tool of its own runs, which none of the bundled plugins does.
+    ("foreman", "{}"),
     ("session-orchestrator", "{}"),
     ("message-queue", "{}"),
     ("transport-http", ANYWHERE),
     ("transport-ws", ANYWHERE),
 ];
 
-/// Whoever stands in for the host, and for a plugin that asks a person before folders are listed.
+/// Whoever stands in for the host.
 #[derive(Ports)]
 struct HostPorts {
     #[serves(STARTED_UP)]
@@ -42,8 +43,6 @@ struct HostPorts {
     plugins: Server<(), PluginList>,
     #[hears(LISTENING)]
     listening: Listener<Listening>,
-    #[links(GATE)]
-    gate: Link<ToolGate>,
 }
 
 pub(super) struct Stage {
@@ -115,22 +114,12 @@ fn play(host: &HostPorts) -> watch::Receiver<HashMap<String, String>> {
     host.plugins
         .serve(|(), _| ready(Ok(PluginList { plugins: List::new() })))
         .expect("nobody else serves it");
-    host.gate.link(|calls, _| ready(Ok(asked(calls)))).expect("it is linked");
     let (heard, listening) = watch::channel(HashMap::new());
     let hear = move |said: &Listening, _: &CallContext| {
         heard.send_modify(|all| drop(all.insert(said.protocol.to_string(), said.address.to_string())));
     };
     host.listening.inline(hear).expect("it is attached");
     listening
-}
-
-/// A person is asked before a folder is listed.
-fn asked(mut gate: ToolGate) -> ToolGate {
-    for call in gate.calls.iter_mut().filter(|call| call.tool_name == "list_dir") {
-        let choices = ["yes", "no"].map(Text::from).into_iter().collect();
-        call.verdict = Verdict::Ask { text: "May `list_dir` run?".into(), choices };
-    }
-    gate
 }
 
 struct Lent;

@@ -95,7 +95,8 @@ async fn every_route_and_every_status_is_in_the_guide() {
     let routes = served(&description);
     let rows = table(PAGE, "## Routes");
     let told: BTreeSet<_> = rows.iter().flat_map(|row| quoted(&row[0])).map(|(name, _)| name).collect();
-    let there: BTreeSet<_> = routes.keys().cloned().collect();
+    // What lies below `/x` is of plugins that only play a part in an example.
+    let there: BTreeSet<_> = routes.keys().filter(|route| !route.contains(" /x/")).cloned().collect();
     assert_eq!(told, there);
 
     let statuses = routes.values().flat_map(|operation| operation["responses"].as_object());

@@ -74,6 +74,24 @@ fn before(path: &Path, began: SystemTime) -> Option<SystemTime> {
     changed_at(path).filter(|changed| *changed < began)
 }
 
+/// One more file, and the time of its last change.
+pub(super) struct Watched {
+    path: PathBuf,
+    then: Option<SystemTime>,
+}
+
+impl Watched {
+    pub(super) fn now(path: PathBuf) -> Self {
+        Self { then: changed_at(&path), path }
+    }
+
+    /// Whether it is other than it was when this was asked last. One that is away for a moment is being replaced.
+    pub(super) fn has_changed(&mut self) -> bool {
+        let now = changed_at(&self.path);
+        now.is_some() && std::mem::replace(&mut self.then, now) != now
+    }
+}
+
 fn changed_at(path: &Path) -> Option<SystemTime> {
     path.metadata().and_then(|file| file.modified()).ok()
 }

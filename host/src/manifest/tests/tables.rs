@@ -132,8 +132,21 @@ fn a_wrong_type_names_both() {
 fn one_pair_of_brackets_too_few_is_recognised() {
     check(
         "[plugin]\nid = \"a\"\n",
-        "error: `plugin` is a table, expected a list\n  --> transom.toml:1:1\n  help: write `[[plugin]]`",
+        "error: `plugin` is a table, expected a list\n  --> transom.toml:1:1\n  help: write `[[plugin]]`, with two brackets, a table for each one",
     );
+    check(
+        "[host]\n\n[plugin]\nid = \"a\"\n\n[plugin]\nid = \"b\"\n",
+        "error: duplicate key `plugin`\n  --> transom.toml:6:2\n  help: write `[[plugin]]`, with two brackets, a table for each one",
+    );
+    for (table, at) in [("[plugins]", "2"), ("[[plugins]]", "3")] {
+        let text = format!("{table}\nid = \"a\"\n");
+        check(
+            &text,
+            &format!(
+                "error: unknown key `plugins`\n  --> transom.toml:1:{at}\n  help: write `[[plugin]]`, with two brackets, a table for each one"
+            ),
+        );
+    }
     check(
         "[[plugin]]\nid = \"a\"\nsettings = 3\n",
         "error: `settings` of plugin `a` is a whole number, expected a table\n  --> transom.toml:3:12\n  \

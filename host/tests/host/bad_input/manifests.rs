@@ -33,7 +33,7 @@ async fn an_unknown_key_is_told_with_the_one_that_was_meant() {
         &[
             "2:1 unknown key `host.start_deadlines` | did you mean `start_deadline_s`?",
             "6:1 unknown key `sorce` of plugin `skills` | did you mean `source`?",
-            "8:2 unknown key `plugins` | did you mean `plugin`?",
+            "8:2 unknown key `plugins` | write `[[plugin]]`, with two brackets, a table for each one",
         ],
     )
     .await;

@@ -84,7 +84,7 @@ impl Host {
 }
 
 /// A process that kills `pid` as soon as this one is gone, which a test runner that is killed has no other means to do.
-fn leash(pid: u32) -> Child {
+pub(crate) fn leash(pid: u32) -> Child {
     let mut shell = shell("read -r _; kill -s KILL \"$0\"");
     shell.arg(pid.to_string()).stdin(Stdio::piped()).kill_on_drop(true).spawn().expect("a shell")
 }

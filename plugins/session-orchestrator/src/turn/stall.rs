@@ -1,24 +1,44 @@
 //! Turns that do not move: noticed, told, and told again when they do.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::future::pending;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use transom_agent::turn::{Awaited, TurnStalled};
+use transom_agent::turn::{Awaited, Stall, TurnStalled};
+use transom_plugin_api::Text;
 use transom_plugin_api::sabotage::sabotaged;
 
 use super::Turn;
 use crate::edges::Edges;
 use crate::step::between;
 
+/// The turns that are told of now, by their ids.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Stalls(Arc<Mutex<HashMap<Text, Stall>>>);
+
+impl Stalls {
+    pub(crate) fn count(&self) -> u64 {
+        self.lock().len() as u64
+    }
+
+    /// Since when that turn does not move, if it does not.
+    pub(crate) fn of(&self, turn_id: &str) -> Option<Stall> {
+        self.lock().get(turn_id).cloned().filter(|_| !sabotaged("keep-stalls-to-oneself"))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Text, Stall>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// When something came for a turn last, and what it waits for.
 #[derive(Debug)]
 pub(crate) struct Activity {
+    turn_id: Text,
     state: Mutex<State>,
-    /// How many turns are stalled.
-    stalled: Arc<AtomicU64>,
+    stalls: Stalls,
 }
 
 #[derive(Debug)]
@@ -40,10 +60,10 @@ struct Quiet {
 }
 
 impl Activity {
-    /// From now on. Where it is told of, it counts as one of `stalled`.
-    pub(crate) fn new(now_ms: i64, stalled: Arc<AtomicU64>) -> Self {
+    /// Of a turn, from now on. Where it is told of, it is one of the `stalls`.
+    pub(crate) fn new(turn_id: Text, now_ms: i64, stalls: Stalls) -> Self {
         let state = State { last_ms: now_ms, waits_for: Some(Awaited::Host), step: 0, told: None };
-        Self { state: Mutex::new(state), stalled }
+        Self { turn_id, state: Mutex::new(state), stalls }
     }
 
     /// It waits for something else than before, which is a move; answers what came to an end by that.
@@ -65,7 +85,7 @@ impl Activity {
     fn end(&self, state: &mut State, now_ms: i64) -> Option<Quiet> {
         let quiet_ms = between(std::mem::replace(&mut state.last_ms, now_ms), now_ms);
         state.told.take()?;
-        self.stalled.fetch_sub(1, Ordering::Relaxed);
+        self.stalls.lock().remove(&self.turn_id);
         let waits_for = state.waits_for.clone().unwrap_or(Awaited::Host);
         Some(Quiet { step: state.step, quiet_ms, waits_for })
     }
@@ -91,7 +111,8 @@ impl Activity {
             return None;
         }
         if state.told.replace(due.saturating_mul(2)).is_none() {
-            self.stalled.fetch_add(1, Ordering::Relaxed);
+            let stall = Stall { since: state.last_ms, step: state.step, waiting_for: waits_for.clone() };
+            self.stalls.lock().insert(self.turn_id.clone(), stall);
         }
         Some(Quiet { step: state.step, quiet_ms, waits_for })
     }
@@ -104,7 +125,7 @@ impl Activity {
 impl Drop for Activity {
     fn drop(&mut self) {
         if self.lock().told.is_some() {
-            self.stalled.fetch_sub(1, Ordering::Relaxed);
+            self.stalls.lock().remove(&self.turn_id);
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use transom_agent::event::AgentEventKind;
 use transom_agent::provider::{FailureClass, FinishReason};
-use transom_agent::turn::{Awaited, EndReason, TurnStalled};
+use transom_agent::turn::{Awaited, EndReason, Stall, TurnStalled};
+use transom_plugin_api::{Maybe, Text};
 
 use crate::edges::fake::scene::{Scene, eventually, rest, scene, scene_with, until};
 use crate::edges::fake::{Beat, calls, fails, finishes, says};
@@ -78,6 +79,30 @@ async fn a_turn_that_moves_again_is_told_once() {
     assert_eq!(told.iter().filter(|told| told.3).count(), 1);
     let figures = scene.orchestrator.figures().figures;
     assert_eq!((figures.get("stalled"), figures.get("turns-ended")), (Some(&0), Some(&1)));
+}
+
+#[tokio::test]
+async fn the_status_of_a_conversation_tells_since_when_its_turn_does_not_move() {
+    let scene = scene_with(r#"{"stall_after_s":10}"#);
+    scene.world.clock.stand_still();
+    scene.world.script([says("a"), Beat::Wait, says("b"), Beat::Hang]);
+    let viewer = scene.start("hi").await;
+    settle().await;
+    let stalled = async || scene.orchestrator.status(&Text::from("c")).await.unwrap().stalled;
+    assert_eq!(stalled().await, Maybe::None);
+    let since = scene.world.clock.now_ms();
+    pass(&scene, 15, 1).await;
+    let stall = Stall { since, step: 1, waiting_for: Awaited::Model };
+    assert_eq!(stalled().await, Maybe::Some(stall.clone()));
+    // Told again, it is still the same one.
+    pass(&scene, 10, 2).await;
+    assert_eq!(stalled().await, Maybe::Some(stall));
+    scene.world.go_on.notify_one();
+    eventually(|| told(&scene).len() == 3).await;
+    assert_eq!(stalled().await, Maybe::None);
+    assert!(scene.stop());
+    rest(&viewer).await;
+    assert_eq!(stalled().await, Maybe::None);
 }
 
 #[tokio::test]

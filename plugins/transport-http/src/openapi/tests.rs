@@ -19,7 +19,7 @@ fn plain(name: &str) -> Offer {
 
 /// The document of these routes, which has no fault.
 fn described(offers: Vec<Offer>, needs_token: bool) -> Value {
-    let (table, problems) = Table::of(offers);
+    let (table, problems) = Table::of(offers, None);
     assert_eq!(problems, []);
     let document = document(table.served(), needs_token);
     assert_eq!(faults(&document), [""; 0], "{document:#}");

@@ -95,7 +95,10 @@ async fn a_path_or_query_that_is_not_utf8_is_a_bad_request() {
 async fn what_leads_nowhere_is_not_found() {
     let served = Served::open();
     let answer = served.get("/nowhere?x=1").await;
-    assert_eq!((answer.status, answer.error().as_str()), (404, "there is no route for `GET /nowhere`"));
+    assert_eq!(
+        (answer.status, answer.error().as_str()),
+        (404, "there is no route for `GET /nowhere`; `skills` does not run, and `GET /plugins` says why")
+    );
     assert_eq!(served.ask("OPTIONS", "/nowhere", &[], "").await.status, 404);
     assert_eq!(served.get("/echo/../health").await.status, 404);
 }
@@ -164,6 +167,30 @@ async fn routes_may_come_later() {
     assert_eq!(served.get("/late").await.status, 404);
     served.fake.add("GET /late");
     assert_eq!(served.get("/late").await.json()["route"], "GET /late");
+}
+
+#[tokio::test]
+async fn who_asks_for_a_route_that_is_gone_is_told_whose_it_was() {
+    let served = Served::open();
+    let quarantined = "`GET /x/q` is served by `q`, which is quarantined: `GET /plugins` says why, and `transom release q` puts it back";
+    let disabled = "there is no route for `GET /x/skills`: it was served by `skills`, which does not run; `GET /plugins` says why";
+    let removed = "there is no route for `GET /x/gone`: it was served by `gone`, which is no plugin of this host any more";
+    let plugins = [("q", 503, quarantined), ("skills", 404, disabled), ("gone", 404, removed)];
+    for (plugin, ..) in plugins {
+        served.fake.add_of(&format!("GET /x/{plugin}"), plugin);
+        served.fake.add_of(&format!("POST /shared-by-{plugin}"), "some");
+        served.fake.add_of(&format!("GET /shared-by-{plugin}"), plugin);
+    }
+    served.desk.look_around();
+    for (plugin, status, told) in plugins {
+        served.fake.withdraw(plugin);
+        let answer = served.get(&format!("/x/{plugin}")).await;
+        assert_eq!((answer.status, answer.error().as_str()), (status, told));
+        let shared = served.get(&format!("/shared-by-{plugin}")).await;
+        assert_eq!(shared.status, status, "another plugin's route for the path is no answer: {shared:?}");
+    }
+    served.fake.add_of("GET /x/q", "q");
+    assert_eq!(served.get("/x/q").await.status, 200);
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ async fn every_route_that_is_served_is_described_and_nothing_else() {
     let answer = served.get("/openapi.json").await;
     assert_eq!((answer.status, answer.headers["content-type"].as_str()), (200, "application/json"));
     let described = operations(&answer.json());
-    let (table, _) = Table::of(served.fake.offers());
+    let (table, _) = Table::of(served.fake.offers(), None);
     assert_eq!(described.len(), table.served().len());
     assert_eq!(described.len(), served.fake.offers().len() + 4);
     for name in described {

@@ -1,6 +1,6 @@
 //! Routes that are played.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
@@ -66,6 +66,7 @@ impl Frames for FakeFrames {
 #[derive(Default)]
 pub(crate) struct Fake {
     version: AtomicU64,
+    in_quarantine: AtomicBool,
     further: Mutex<Vec<Offer>>,
     frames: Mutex<Option<FakeFrames>>,
     opened: Mutex<Vec<HttpRequest>>,
@@ -76,6 +77,20 @@ impl Fake {
     /// One more route, which answers as the echoes do.
     pub(crate) fn add(&self, name: &str) {
         self.further.lock().unwrap().push(offer(name, Way::Whole));
+        self.version.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The same, of a plugin.
+    pub(crate) fn add_of(&self, name: &str, plugin: &str) {
+        let offer = Offer { plugin: plugin.to_owned(), ..offer(name, Way::Whole) };
+        self.further.lock().unwrap().push(offer);
+        self.version.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Takes all routes of a plugin away; `q` is in quarantine by that.
+    pub(crate) fn withdraw(&self, plugin: &str) {
+        self.further.lock().unwrap().retain(|offer| offer.plugin != plugin);
+        self.in_quarantine.store(plugin == "q", Ordering::Relaxed);
         self.version.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -153,7 +168,9 @@ impl Routes for Arc<Fake> {
 
     async fn plugins(&self) -> Result<PluginList, CallError> {
         let plugins = [status("store", PluginState::Running), status("skills", PluginState::Disabled)];
-        Ok(PluginList { plugins: plugins.into_iter().collect() })
+        let is_there = self.in_quarantine.load(Ordering::Relaxed);
+        let further = is_there.then(|| status("q", PluginState::Quarantined));
+        Ok(PluginList { plugins: plugins.into_iter().chain(further).collect() })
     }
 }
 
