@@ -8,7 +8,6 @@ use std::io::{Cursor, ErrorKind};
 
 use rmp_serde::decode::ReadRefReader;
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_path_to_error::{Path, Track};
 
 use crate::CallError;
@@ -75,10 +74,11 @@ fn reader(bytes: &[u8]) -> Reader<'_> {
 
 type Reader<'a> = rmp_serde::Deserializer<ReadRefReader<'a, [u8]>>;
 
-/// It does not tell where it is, only that there is nothing more to be read.
+/// It does not tell where it is, only that there is no marker of something more: a reader of `()` looks at one and at nothing
+/// behind it.
 fn is_at_end(reader: &mut Reader<'_>) -> bool {
     use rmp_serde::decode::Error;
-    matches!(IgnoredAny::deserialize(reader), Err(Error::InvalidMarkerRead(error)) if error.kind() == ErrorKind::UnexpectedEof)
+    matches!(<()>::deserialize(reader), Err(Error::InvalidMarkerRead(error)) if error.kind() == ErrorKind::UnexpectedEof)
 }
 
 /// Says how much there is behind a value, by a reader that tells where it is.

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use super::{COUNTED, SLOTS, next_counter, own};
+use super::{COUNTED, NEXT, SLOTS, next_counter, own};
 
 /// Places that a count has given back. What was added there before is still in them.
 static FREE: Mutex<Vec<u32>> = Mutex::new(Vec::new());
@@ -22,8 +22,9 @@ pub(crate) struct Count {
 impl Default for Count {
     fn default() -> Self {
         let free = FREE.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        // The last place is shared by all that came too late for one of their own.
-        let place = free.or_else(|| Some(next_counter()).filter(|place| (*place as usize) < COUNTED - 1));
+        // The other half is for points, which count nowhere else.
+        let has_room = || NEXT.load(Ordering::Relaxed) < COUNTED as u32 / 2;
+        let place = free.or_else(|| has_room().then(next_counter));
         Self { place, before: place.map_or(0, counted), shared: AtomicU64::new(0) }
     }
 }

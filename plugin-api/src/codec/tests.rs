@@ -112,6 +112,11 @@ fn bytes_that_stop_early_or_go_on_are_refused() {
     }
     let longer: Vec<u8> = bytes.iter().copied().chain([0xc0, 0xc0]).collect();
     assert_eq!(refused::<Parcel>(&longer), "`Parcel` cannot be read: 2 bytes follow it");
+    for rest in [&[0x91][..], &[0x81], &[0x92, 0x01], &[0xdd, 0xff, 0xff, 0xff, 0xff], &[0xc4], &[0xc1]] {
+        let longer: Vec<u8> = bytes.iter().chain(rest).copied().collect();
+        let left = rest.len();
+        assert_eq!(refused::<Parcel>(&longer), format!("`Parcel` cannot be read: {left} bytes follow it"));
+    }
 }
 
 #[test]

@@ -144,8 +144,8 @@ impl<R: Routes> Desk<R> {
         }
         match table.find(parts.method.as_str(), parts.uri.path()) {
             Found::Route(route, params) => self.run(&table, route, params, parts, body).await,
-            Found::OtherMethods if self.owner(&parts).is_none() => Err(not_allowed(&table, &parts)),
-            Found::OtherMethods | Found::Nothing => Err(self.missing(&parts).await),
+            Found::OtherMethods => Err(self.of_other_methods(&table, &parts).await),
+            Found::Nothing => Err(self.missing(&parts).await),
         }
     }
 
@@ -153,6 +153,17 @@ impl<R: Routes> Desk<R> {
     fn owner(&self, parts: &Parts) -> Option<String> {
         let past = self.directory.past();
         past.plugin(parts.method.as_str(), parts.uri.path()).map(str::to_owned)
+    }
+
+    /// Who took this method and runs has let go of it; of who does not run, that is told.
+    async fn of_other_methods(&self, table: &Table, parts: &Parts) -> Refused {
+        let Some(owner) = self.owner(parts) else { return not_allowed(table, parts) };
+        let plugins = self.routes.plugins().await.ok();
+        if missing::runs(&owner, plugins.as_ref()) {
+            not_allowed(table, parts)
+        } else {
+            missing::refusal(&asked_for(parts), Some(&owner), plugins.as_ref())
+        }
     }
 
     async fn missing(&self, parts: &Parts) -> Refused {

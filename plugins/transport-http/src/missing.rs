@@ -28,6 +28,12 @@ pub(crate) fn refusal(request: &str, owner: Option<&str>, plugins: Option<&Plugi
     }
 }
 
+/// Whether a plugin runs, so that it has let go of its route by itself.
+pub(crate) fn runs(plugin: &str, plugins: Option<&PluginList>) -> bool {
+    let mut known = plugins.into_iter().flat_map(|list| &list.plugins);
+    known.any(|known| known.id == plugin && known.state == PluginState::Running)
+}
+
 fn nobody_s(request: &str, plugins: Option<&PluginList>) -> Refused {
     let down = plugins.into_iter().flat_map(|list| &list.plugins);
     let down = down.filter(|plugin| plugin.state != PluginState::Running);

@@ -37,6 +37,9 @@ impl Past {
         if sabotaged("forget-whose-it-was") {
             return Self::default();
         }
+        // Of two that answered the same requests, the one that went last.
+        let is_newer = |name: &str| before.served().iter().any(|served| served.pattern.answers_as(name));
+        let earlier = earlier.filter(|route| !is_newer(&route.name));
         let routes = before.served().iter().filter_map(offered).chain(earlier.cloned());
         Self::of(routes.filter(|route| !is_served(&route.name)).take(MOST).collect())
     }
@@ -84,6 +87,13 @@ mod tests {
         let still = gone.and(&one, &one);
         assert_eq!(still.plugin("GET", "/b/7"), Some("b"));
         assert_eq!(still.and(&one, &both).plugin("GET", "/b/7"), None);
+    }
+
+    #[test]
+    fn of_two_that_answered_the_same_the_last_is_named() {
+        let (first, second) = (table(&[("GET /a/:b", "one")]), table(&[("GET /a/:c", "two")]));
+        let gone = Past::default().and(&first, &table(&[])).and(&second, &table(&[]));
+        assert_eq!(gone.plugin("GET", "/a/7"), Some("two"));
     }
 
     #[test]

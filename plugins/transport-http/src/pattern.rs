@@ -18,6 +18,11 @@ pub(crate) struct Pattern {
 }
 
 impl Pattern {
+    /// Whether a route of that name answers the same requests.
+    pub(crate) fn answers_as(&self, name: &str) -> bool {
+        Self::parse(name).is_ok_and(|other| other.method == self.method && other.shape == self.shape)
+    }
+
     /// Reads `METHOD /path/:parameter`.
     ///
     /// # Errors

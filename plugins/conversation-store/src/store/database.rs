@@ -54,10 +54,15 @@ impl Database {
         Ok(Self { path, file, _claim: claim })
     }
 
-    /// Whether the file was removed or replaced while it was open: then nobody can find what is written to it.
+    /// Whether the file was removed, moved or replaced while it was open: then nobody can find what is written to it.
     pub(crate) fn is_gone(&self) -> bool {
-        let links = || self.file.metadata().is_ok_and(|file| file.nlink() > 0);
-        !links() && !sabotaged("acknowledge-into-a-removed-file")
+        let Ok(open) = self.file.metadata() else { return true };
+        let is_gone = match std::fs::metadata(&self.path) {
+            Ok(found) => (found.dev(), found.ino()) != (open.dev(), open.ino()),
+            // One that cannot be looked at just now is not gone.
+            Err(error) => matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory),
+        };
+        is_gone && !sabotaged("acknowledge-into-a-removed-file")
     }
 
     /// Opens the one connection that writes.

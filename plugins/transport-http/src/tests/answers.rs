@@ -194,6 +194,17 @@ async fn who_asks_for_a_route_that_is_gone_is_told_whose_it_was() {
 }
 
 #[tokio::test]
+async fn a_method_that_its_plugin_has_let_go_of_is_not_allowed() {
+    let served = Served::open();
+    served.fake.add_of("POST /x/store", "some");
+    served.fake.add_of("GET /x/store", "store");
+    served.desk.look_around();
+    served.fake.withdraw("store");
+    let answer = served.get("/x/store").await;
+    assert_eq!((answer.status, answer.headers["allow"].as_bytes()), (405, &b"OPTIONS, POST"[..]));
+}
+
+#[tokio::test]
 async fn health_names_the_plugins_that_do_not_run() {
     let served = Served::open();
     assert_eq!(served.get("/health").await.json(), json!({ "ok": true, "degraded": ["skills"] }));

@@ -314,6 +314,8 @@ async fn nothing_is_acknowledged_into_a_file_that_nobody_can_find() {
     let bench = bench(|_| ());
     bench.append("c", user("1", "hi")).await.expect("appended");
     let path = bench.folder.path().join("conversations.db");
+    let elsewhere = bench.folder.path().join("before.db");
+    std::fs::hard_link(&path, &elsewhere).expect("it is there");
     std::fs::remove_file(&path).expect("it is there");
     for number in 2..4 {
         let refused = bench.append("c", user(&number.to_string(), "and")).await.expect_err("it is gone");
