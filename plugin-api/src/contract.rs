@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use crate::abi::ABI_REVISION;
 use crate::describe::Piece;
-use crate::{Json, List, Map, Maybe, Shared, Text};
+use crate::{Json, List, Map, Maybe, SecretText, Shared, Text};
 
 /// A type that may cross a point: its bytes mean the same in every image, and serde can carry it further.
 ///
@@ -183,6 +183,8 @@ macro_rules! container_contract {
     };
 }
 facade_contract!("Text", Text, [Piece::Text("\"Text\"")]);
+// Encoded, it is a text like any other.
+facade_contract!("SecretText", SecretText, [Piece::Text("\"Text\"")]);
 facade_contract!("Json", Json, [Piece::Text("\"Json\"")]);
 container_contract!("List", List, "list");
 container_contract!("Maybe", Maybe, "maybe");

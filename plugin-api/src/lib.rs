@@ -6,7 +6,7 @@
 //!
 //! | to … | look at |
 //! |---|---|
-//! | say what may cross a point, and change it later | [`contract`](macro@contract), [`Text`], [`List`], [`Maybe`], [`Map`], [`Json`], [`Shared`], [`Opaque`] |
+//! | say what may cross a point, and change it later | [`contract`](macro@contract), [`Text`], [`List`], [`Maybe`], [`Map`], [`Json`], [`Shared`], [`Opaque`], [`SecretText`] |
 //! | declare a point, and share it with other plugins | [`point`] |
 //! | use points | [`port`], with a line for each attribute |
 //! | be configured | [`settings`], and [below](#settings) |
@@ -127,7 +127,7 @@ mod host;
 mod log;
 mod trace_id;
 
-pub use abi::facade::{Json, List, Map, Maybe, Opaque, Shared, Text};
+pub use abi::facade::{Json, List, Map, Maybe, Opaque, SecretText, Shared, Text};
 pub use background::Background;
 pub use context::CallContext;
 pub use contract::{Contract, Fingerprint};

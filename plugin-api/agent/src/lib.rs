@@ -8,6 +8,7 @@
 //! | [`turn`] | a question and everything until its answer is sealed |
 //! | [`event`] | the frames a viewer of a turn receives |
 //! | [`provider`] | models, and what is streamed from them |
+//! | [`credential`] | accounts at the services behind models |
 //! | [`tool`] | tools: their definitions, and their running |
 //! | [`queue`] | messages that wait for a turn |
 //! | [`workspace`] | conversations that belong together |
@@ -27,11 +28,17 @@
 //! | [`turn::START`], [`turn::STOP`], [`turn::STATUS`], [`turn::ANSWER`], [`turn::CLOSE`] | service | the orchestrator answers |
 //! | [`turn::WATCH`] | streaming service | the orchestrator answers |
 //! | [`turn::INPUT`], [`turn::SYSTEM_PROMPT`], [`tool::TOOLS`], [`tool::GATE`] | filter | the orchestrator applies, plugins link |
-//! | [`turn::STARTED`], [`turn::SETTLED`], [`turn::STALLED`] | event | the orchestrator says |
+//! | [`turn::BESIDE`] | streaming service | the orchestrator answers |
+//! | [`turn::STARTED`], [`turn::STEP_COMPLETED`], [`turn::SETTLED`], [`turn::STALLED`] | event | the orchestrator says |
 //! | [`stream::ENDED`] | event | transports say, the conversation store hears |
 //! | [`tool::TOOL`] | named service | plugins answer, one name for each tool; the orchestrator calls |
 //! | [`tool::PRINTED`] | event | tools say, and the orchestrator when a tool has answered; the orchestrator hears |
 //! | [`provider::MODEL`] | named streaming service | providers answer, one name for each model; the orchestrator calls |
+//! | [`provider::ASKED`], [`provider::ANSWERED`] | event | the orchestrator says |
+//! | [`provider::SLOT`] | streaming service | who limits requests answers; the orchestrator calls |
+//! | [`provider::FACTS`] | service | the model catalogue answers |
+//! | [`credential::CREDENTIALS`] | service | who keeps credentials answers, for whoever calls |
+//! | [`credential::CREDENTIALS_CHANGED`] | event | who keeps credentials says |
 //! | [`log`]`::APPEND`, `DRAFT`, `REPAIR`, `HISTORY`, `READ`, `LOCATE`, `DOCTOR` | service | the conversation store answers |
 //! | [`log::BACKUP`] | streaming service | the conversation store answers; the host calls |
 //! | [`conversation`]`::LIST`, `FIND`, `UPDATE`, `FORK`, `DELETE`, `METRICS` | service | the conversation store answers |
@@ -178,6 +185,7 @@
 //! ```
 
 pub mod conversation;
+pub mod credential;
 pub mod event;
 pub mod folder;
 pub mod log;

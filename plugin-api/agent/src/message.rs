@@ -35,6 +35,8 @@ pub enum Chunk {
     Thinking {
         /// The thoughts.
         text: Text,
+        /// What the provider wants to be given back with them.
+        state: Maybe<ThoughtState>,
     },
     /// The model asks for a tool to be run.
     ToolCall {
@@ -157,6 +159,16 @@ pub enum Chunk {
         /// The last `seq` that was copied.
         seq: i64,
     },
+}
+
+/// What belongs to a thought and only its provider understands.
+#[contract]
+#[derive(Eq)]
+pub struct ThoughtState {
+    /// The service, as [`ModelInfo::provider`](crate::provider::ModelInfo::provider) says it: any account of it will do.
+    pub provider: Text,
+    /// Anything; nobody else looks into it.
+    pub state: Json,
 }
 
 impl Chunk {

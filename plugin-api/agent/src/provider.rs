@@ -1,15 +1,16 @@
 //! Models, and what is streamed from them. Served by providers, one name per model.
 
-use transom_plugin_api::{Json, List, Maybe, Shared, StreamService, Text, contract};
+use transom_plugin_api::{Event, Json, List, Maybe, Service, Shared, StreamService, Text, contract};
 
-use crate::message::Message;
+use crate::message::{Message, ThoughtState};
 use crate::tool::ToolDefinition;
 
 /// What is known about a model.
 #[contract]
 #[derive(Default)]
 pub struct ModelInfo {
-    /// The plugin's name for the service behind it, such as `openai`.
+    /// The service behind it, such as `openai`, whatever account it is reached by. What is known about the service's models
+    /// ([`FACTS`]) is known of this one.
     pub provider: Text,
     /// What to call it; its name when absent.
     pub display_name: Maybe<Text>,
@@ -60,7 +61,7 @@ pub struct ModelRequest {
     /// The conversation so far.
     pub messages: Shared<List<Message>>,
     /// The tools it may ask for.
-    pub tools: List<ToolDefinition>,
+    pub tools: Shared<List<ToolDefinition>>,
     /// How hard it is to think.
     pub reasoning_effort: ReasoningEffort,
     /// The most tokens it may produce.
@@ -121,6 +122,12 @@ pub enum ProviderEvent {
         /// Its input; a JSON string with the raw text when the model's JSON was malformed.
         input: Json,
     },
+    /// What the provider wants to be given back with the thought that came last, such as its signature. Where no thought stands
+    /// directly before, it is one without words.
+    ThoughtState {
+        /// What only the provider understands.
+        state: ThoughtState,
+    },
     /// What the request used. The last one counts.
     Usage {
         /// Tokens.
@@ -167,3 +174,153 @@ pub enum FinishReason {
 /// `agent/model.stream` · named streaming service · no deadline · providers answer, the orchestrator calls
 pub const MODEL: StreamService<ModelRequest, ProviderEvent, ModelInfo> =
     StreamService::named("agent/model.stream");
+
+/// A request to a model.
+#[contract]
+pub struct ModelAsked {
+    /// Which request, unique in the host; [`ModelAnswered`] tells it, too.
+    pub request_id: Text,
+    /// The model's full name.
+    pub model: Text,
+    /// What it is for: [`TURN`](purpose::TURN), or what who asks [beside](crate::turn::BESIDE) turns calls it.
+    pub purpose: Text,
+    /// The turn, when it is for one.
+    pub turn_id: Maybe<Text>,
+    /// The step, when it is for one.
+    pub step_id: Maybe<Text>,
+    /// Milliseconds since the epoch.
+    pub asked_at: i64,
+    /// The request, as the provider gets it.
+    pub request: ModelRequest,
+}
+
+/// What requests to models are for.
+pub mod purpose {
+    /// A step of a turn.
+    pub const TURN: &str = "turn";
+}
+
+/// Said by the orchestrator for each request to a model, when it is made, attempts that are made again included. Nobody can
+/// refuse it. A queued listener with a full mailbox loses by its own terms.
+///
+/// `agent/model.asked` · event · the orchestrator says it
+pub const ASKED: Event<ModelAsked> = Event::new("agent/model.asked");
+
+/// A request to a model is over.
+#[contract]
+pub struct ModelAnswered {
+    /// Which request.
+    pub request_id: Text,
+    /// The conversation.
+    pub conversation_id: Text,
+    /// The model's full name.
+    pub model: Text,
+    /// What it was for.
+    pub purpose: Text,
+    /// The turn, when it was for one.
+    pub turn_id: Maybe<Text>,
+    /// Milliseconds since the epoch.
+    pub asked_at: i64,
+    /// Milliseconds it took.
+    pub duration_ms: u64,
+    /// Its tokens; absent when none were told.
+    pub usage: Maybe<Usage>,
+    /// How it ended.
+    pub end: AnswerEnd,
+}
+
+/// How the answer to a request ended.
+#[contract(grows)]
+#[derive(Eq)]
+pub enum AnswerEnd {
+    /// The model came to its end.
+    Finished {},
+    /// It failed.
+    Failed {
+        /// The class.
+        class: FailureClass,
+        /// Milliseconds the provider asked to wait before the next request.
+        retry_after_ms: Maybe<u64>,
+    },
+    /// Nobody listened any more.
+    BrokenOff {},
+}
+
+/// Said by the orchestrator when a request to a model is over, whatever the way: once for each [`ASKED`]. Nobody can refuse
+/// it. A queued listener with a full mailbox loses by its own terms.
+///
+/// `agent/model.answered` · event · the orchestrator says it
+pub const ANSWERED: Event<ModelAnswered> = Event::new("agent/model.answered");
+
+/// A request that is to be made as soon as there is room for it.
+#[contract]
+pub struct SlotRequest {
+    /// The model's full name.
+    pub model: Text,
+    /// The conversation.
+    pub conversation_id: Text,
+    /// What it is for.
+    pub purpose: Text,
+    /// Since when somebody waits for it, in milliseconds since the epoch: of two requests, the one for which somebody has waited
+    /// longer comes first.
+    pub since: i64,
+}
+
+/// How it stands with a request that waits for room.
+#[contract(grows)]
+#[derive(Eq)]
+pub enum SlotState {
+    /// It waits.
+    Queued {
+        /// Requests in front of it.
+        ahead: u32,
+        /// Until when no request is made at all, in milliseconds since the epoch, when the provider asked for a pause.
+        paused_until: Maybe<i64>,
+    },
+    /// It may be made.
+    Granted {},
+}
+
+/// Grants requests to models the room they need. The stream tells how it stands, again whenever that changes, and ends with
+/// [`Granted`](SlotState::Granted) as its last item but stays open: the slot is held until the stream is dropped, which the caller does
+/// when the answer is over, whatever the way. A request for whose provider there is no limit is granted at once.
+///
+/// The orchestrator asks before each request to a model, when somebody answers here; without anybody, or when this fails, the
+/// request is made at once.
+///
+/// `agent/model.slot` · streaming service · no deadline · who limits requests answers, the orchestrator calls
+pub const SLOT: StreamService<SlotRequest, SlotState> = StreamService::new("agent/model.slot");
+
+/// What is known about a model, from whoever knows it.
+#[contract]
+#[derive(Default)]
+pub struct ModelFacts {
+    /// Tokens that fit into one request with its answer.
+    pub context_window: Maybe<u64>,
+    /// The most tokens that one answer may have.
+    pub max_output_tokens: Maybe<u64>,
+    /// Seconds that the provider keeps a prompt in its cache behind the last request that used it.
+    pub cache_lifetime_s: Maybe<u64>,
+    /// What its tokens cost.
+    pub prices: Maybe<Prices>,
+}
+
+/// What a model's tokens cost, in US dollars for a million of them.
+#[contract]
+pub struct Prices {
+    /// Of the prompt, as far as it is neither read from the cache nor written to it.
+    pub input: f64,
+    /// Of the answer.
+    pub output: f64,
+    /// Of what is read from the cache.
+    pub cache_read: f64,
+    /// Of what is written to it.
+    pub cache_write: f64,
+    /// The day on which they were looked up, as `2026-11-22`; `settings` when an operator has set them.
+    pub as_of: Text,
+}
+
+/// Tells what is known about a model, by its full name; fields that nobody knows are absent.
+///
+/// `agent/model.facts` · service · 5 s · the model catalogue answers
+pub const FACTS: Service<Text, ModelFacts> = Service::new("agent/model.facts").deadline_ms(5_000);

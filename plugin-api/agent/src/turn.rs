@@ -4,7 +4,8 @@ use transom_plugin_api::{Event, Filter, List, Maybe, Service, StreamService, Tex
 
 use crate::conversation::Status;
 use crate::event::{AgentEvent, Cursor};
-use crate::provider::{ReasoningEffort, Usage};
+use crate::message::Message;
+use crate::provider::{ProviderEvent, ReasoningEffort, Usage};
 
 /// A message that begins a turn.
 #[contract]
@@ -251,6 +252,8 @@ pub enum Awaited {
     Model,
     /// The store, or a plugin that has a say in the turn.
     Host,
+    /// Room for its request to the model, which is no stall.
+    Slot,
 }
 
 /// A turn that runs has not moved for a while, or moves again.
@@ -276,6 +279,56 @@ pub struct TurnStalled {
 ///
 /// `agent/turn.stalled` · event · the orchestrator says it
 pub const STALLED: Event<TurnStalled> = Event::new("agent/turn.stalled");
+
+/// A step of a turn is durable, and another one follows.
+#[contract]
+pub struct StepCompleted {
+    /// Which conversation.
+    pub conversation_id: Text,
+    /// Which turn.
+    pub turn_id: Text,
+    /// Which request to the model, from 1.
+    pub step: u32,
+    /// The model's full name.
+    pub model: Text,
+    /// Tokens of the step, in and out: how full the model's window is; absent when none were reported.
+    pub context_size: Maybe<u64>,
+}
+
+/// Said by the orchestrator between two requests of a turn, when what the first one led to is durable. The end of the last step
+/// is told by [`SETTLED`]. Nobody can refuse it. A queued listener with a full mailbox loses by its own terms.
+///
+/// `agent/turn.step-completed` · event · the orchestrator says it
+pub const STEP_COMPLETED: Event<StepCompleted> = Event::new("agent/turn.step-completed");
+
+/// A request to the model of a conversation, beside its turns.
+#[contract]
+pub struct AskBeside {
+    /// Which conversation; it has to be there.
+    pub conversation_id: Text,
+    /// What it is for, in one word, such as `warming`. Not [`turn`](crate::provider::purpose::TURN).
+    pub purpose: Text,
+    /// What stands behind the conversation in this request.
+    pub behind: List<Message>,
+    /// Only what stands in the log before this `seq`, which has to be the first of a message that answers no call; all of it when
+    /// absent.
+    pub before_seq: Maybe<i64>,
+    /// The most tokens the model may produce.
+    pub max_tokens: Maybe<u64>,
+    /// Refuse while a turn of the conversation runs or waits for a person.
+    pub only_when_idle: bool,
+}
+
+/// Asks the model of a conversation beside its turns, with the request that its next turn would make: the same model, system
+/// prompt, tools and effort, the messages so far, and others behind them. Nothing of it is stored or shown, and no tool runs that
+/// the model asks for. Dropping the stream closes the connection to the provider.
+///
+/// [`NotFound`](transom_plugin_api::CallErrorKind::NotFound) when there is no such conversation,
+/// [`Conflict`](transom_plugin_api::CallErrorKind::Conflict) while a turn runs and that is not wanted,
+/// [`InvalidInput`](transom_plugin_api::CallErrorKind::InvalidInput) when no turn could begin, since its model or folder is gone.
+///
+/// `agent/turn.beside` · streaming service · no deadline · the orchestrator answers
+pub const BESIDE: StreamService<AskBeside, ProviderEvent> = StreamService::new("agent/turn.beside");
 
 /// What a person said, on its way into a turn.
 #[contract]

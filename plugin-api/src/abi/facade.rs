@@ -5,6 +5,7 @@ mod list;
 mod map;
 mod maybe;
 mod opaque;
+mod secret_text;
 mod shared;
 mod text;
 
@@ -13,5 +14,6 @@ pub use list::List;
 pub use map::Map;
 pub use maybe::Maybe;
 pub use opaque::Opaque;
+pub use secret_text::SecretText;
 pub use shared::Shared;
 pub use text::Text;

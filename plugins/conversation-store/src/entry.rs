@@ -185,7 +185,7 @@ mod tests {
         let input = Json::parse(r#"{"b":1,"a":[null,"ü\u0000"]}"#).expect("well-formed");
         let chunks = [
             Chunk::Text { text: "a\0b \"quoted\"".into() },
-            Chunk::Thinking { text: "…".into() },
+            Chunk::Thinking { text: "…".into(), state: Maybe::None },
             call_with(input).chunks[0].clone(),
             Chunk::ToolResult {
                 tool_call_id: "call".into(),

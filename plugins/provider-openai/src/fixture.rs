@@ -9,7 +9,7 @@ pub(crate) fn request(messages: impl Into<List<Message>>) -> ModelRequest {
         model: "m".into(),
         system_prompt: Maybe::None,
         messages: Shared::new(messages.into()),
-        tools: List::new(),
+        tools: Shared::default(),
         reasoning_effort: ReasoningEffort::High,
         max_tokens: Maybe::None,
         temperature: Maybe::None,

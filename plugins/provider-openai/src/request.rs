@@ -146,7 +146,7 @@ mod tests {
         request.system_prompt = Maybe::Some("Be kind.".into());
         request.max_tokens = Maybe::Some(100);
         request.temperature = Maybe::Some(0.5);
-        request.tools.push(ToolDefinition {
+        request.tools.to_mut().push(ToolDefinition {
             name: "look".into(),
             description: "Looks.".into(),
             parameters: Json::parse(r#"{"type": "object", "properties": {"b": {}, "a": {}}}"#).expect("JSON"),

@@ -9,7 +9,7 @@ pub(crate) fn request(messages: impl Into<List<Message>>) -> ModelRequest {
         model: "echo".into(),
         system_prompt: Maybe::Some("Be kind.".into()),
         messages: Shared::new(messages.into()),
-        tools: List::new(),
+        tools: Shared::default(),
         reasoning_effort: ReasoningEffort::High,
         max_tokens: Maybe::None,
         temperature: Maybe::None,

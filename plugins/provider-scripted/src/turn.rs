@@ -61,7 +61,7 @@ pub(crate) fn words_of(request: &ModelRequest) -> u64 {
 
 fn words_of_chunk(chunk: &Chunk) -> u64 {
     match chunk {
-        Chunk::Text { text } | Chunk::Thinking { text } => words(text),
+        Chunk::Text { text } | Chunk::Thinking { text, .. } => words(text),
         Chunk::ToolCall { input, .. } => words(input.as_str()),
         Chunk::ToolResult { content, .. } => words(content),
         // What a model is not shown.

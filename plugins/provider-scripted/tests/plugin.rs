@@ -13,7 +13,7 @@ fn asks(stand: &Stand, model: &str, words: &str) -> ItemStream<ProviderEvent> {
         model: model.into(),
         system_prompt: Maybe::None,
         messages: Shared::new(List::from([Message::text("1", Role::User, words)])),
-        tools: List::new(),
+        tools: Shared::default(),
         reasoning_effort: ReasoningEffort::High,
         max_tokens: Maybe::None,
         temperature: Maybe::None,

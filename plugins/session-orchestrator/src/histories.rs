@@ -131,7 +131,10 @@ impl Shelf {
 /// About how many bytes a message holds.
 fn weight(message: &Message) -> usize {
     let chunks = message.chunks.iter().map(|chunk| match chunk {
-        Chunk::Text { text } | Chunk::Thinking { text } => text.len(),
+        Chunk::Text { text } => text.len(),
+        Chunk::Thinking { text, state } => {
+            text.len() + state.as_ref().map_or(0, |state| state.state.as_str().len())
+        }
         Chunk::ToolCall { input, .. } => input.as_str().len(),
         Chunk::ToolResult { content, .. } => content.len(),
         Chunk::Unknown(unknown) => unknown.content().as_str().len(),

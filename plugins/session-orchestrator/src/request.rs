@@ -13,7 +13,7 @@ use transom_plugin_api::{List, Maybe, Shared, Text};
 pub(crate) struct Prefix {
     model: Text,
     system_prompt: Maybe<Text>,
-    tools: List<ToolDefinition>,
+    tools: Shared<List<ToolDefinition>>,
     reasoning_effort: ReasoningEffort,
     conversation_id: Text,
 }
@@ -30,7 +30,7 @@ impl Prefix {
         Self {
             model: behind_provider(model).into(),
             system_prompt: joined(parts).into(),
-            tools: in_order(tools),
+            tools: Shared::new(in_order(tools)),
             reasoning_effort,
             conversation_id: conversation_id.clone(),
         }
@@ -45,7 +45,7 @@ impl Prefix {
     pub(crate) fn last_request(&self, messages: &Shared<List<Message>>, line: Message) -> ModelRequest {
         let mut messages = messages.clone();
         messages.to_mut().push(line);
-        ModelRequest { tools: List::new(), ..self.request(&messages) }
+        ModelRequest { tools: Shared::default(), ..self.request(&messages) }
     }
 
     /// The request for the next step.

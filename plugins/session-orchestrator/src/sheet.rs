@@ -8,7 +8,7 @@ mod tests;
 
 use transom_agent::event::{AgentEventKind, Place};
 use transom_agent::log::{DraftPiece, Entry};
-use transom_agent::message::{Chunk, Message, Role};
+use transom_agent::message::{Chunk, Message, Role, ThoughtState};
 use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{List, Maybe, Text};
 
@@ -63,6 +63,8 @@ struct Item {
     kept: usize,
     /// Bytes that were shown.
     shown: usize,
+    /// Whether anything of it was shown.
+    is_shown: bool,
 }
 
 /// How far a draft reaches.
@@ -76,7 +78,7 @@ pub(crate) struct Mark {
 impl Item {
     fn text(&self) -> Option<&Text> {
         match &self.chunk {
-            Chunk::Text { text } | Chunk::Thinking { text } => Some(text),
+            Chunk::Text { text } | Chunk::Thinking { text, .. } => Some(text),
             _ => None,
         }
     }
@@ -93,7 +95,10 @@ impl Item {
     fn piece(&self, ids: &impl MessageIds) -> Option<DraftPiece> {
         let chunk = match &self.chunk {
             Chunk::Text { text } => Chunk::Text { text: text[self.kept..].into() },
-            Chunk::Thinking { text } => Chunk::Thinking { text: text[self.kept..].into() },
+            // What belongs to a thought is stored with its step: a crash loses it, and the thought is not given back then.
+            Chunk::Thinking { text, .. } => {
+                Chunk::Thinking { text: text[self.kept..].into(), state: Maybe::None }
+            }
             whole => whole.clone(),
         };
         Some(DraftPiece {
@@ -109,7 +114,7 @@ impl Item {
     fn frame(&self) -> Option<AgentEventKind> {
         match &self.chunk {
             Chunk::Text { text } => Some(AgentEventKind::TextDelta { delta: text[self.shown..].into() }),
-            Chunk::Thinking { text } => {
+            Chunk::Thinking { text, .. } => {
                 Some(AgentEventKind::ReasoningDelta { delta: text[self.shown..].into() })
             }
             whole => frame::of(whole.clone()),
@@ -128,7 +133,7 @@ impl Sheet {
         if let Some(last) = self.items.last_mut().filter(|last| last.part == part) {
             match (&mut last.chunk, &chunk) {
                 (Chunk::Text { text }, Chunk::Text { text: more })
-                | (Chunk::Thinking { text }, Chunk::Thinking { text: more }) => {
+                | (Chunk::Thinking { text, state: Maybe::None }, Chunk::Thinking { text: more, .. }) => {
                     text.push_str(more);
                     self.shown = self.shown.min(self.items.len() - 1);
                     self.kept = self.kept.min(self.items.len() - 1);
@@ -137,7 +142,19 @@ impl Sheet {
                 _ => {}
             }
         }
-        self.items.push(Item { part, chunk, position: None, kept: 0, shown: 0 });
+        self.items.push(Item { part, chunk, position: None, kept: 0, shown: 0, is_shown: false });
+    }
+
+    /// Adds what belongs to the thought that came last; to one without words, where none did.
+    pub(crate) fn end_thought(&mut self, part: Part, of_thought: ThoughtState) {
+        if let Some(Item { chunk: Chunk::Thinking { state: state @ Maybe::None, .. }, .. }) =
+            self.items.last_mut().filter(|last| last.part == part)
+        {
+            *state = Maybe::Some(of_thought);
+        } else {
+            let (text, state) = (Text::default(), Maybe::Some(of_thought));
+            self.push(part, Chunk::Thinking { text, state });
+        }
     }
 
     /// Takes out the chunks that have no position yet and for which `gone` holds.
@@ -224,7 +241,9 @@ impl Sheet {
             let position = item.place(places);
             let offset = if is_text { item.shown as u64 } else { 0 };
             let at = Place { generation: places.generation(), position, offset, volatile: is_text };
-            if item.shown < item.length() {
+            // A thought without words is shown as well, since it has a position.
+            let is_first = !std::mem::replace(&mut item.is_shown, true);
+            if is_first || item.shown < item.length() {
                 frames.extend(item.frame().map(|frame| (at, frame)));
                 item.shown = item.length();
             }

@@ -192,11 +192,12 @@ impl Step {
         match event {
             ProviderEvent::TextDelta { delta } => self.take_text(Chunk::Text { text: delta }, now_ms),
             ProviderEvent::ReasoningDelta { delta } => {
-                self.take_text(Chunk::Thinking { text: delta }, now_ms);
+                self.take_text(Chunk::Thinking { text: delta, state: Maybe::None }, now_ms);
             }
             ProviderEvent::ToolCall { tool_call_id, tool_name, input } => {
                 self.take_call(tool_call_id, tool_name, input);
             }
+            ProviderEvent::ThoughtState { state } => self.sheet.end_thought(Part::Said, state),
             ProviderEvent::Usage { usage } => self.usage = Some(usage),
             ProviderEvent::Finish { reason } => self.outcome = Some(Outcome::Finished(reason)),
             ProviderEvent::Unknown(_) if sabotaged("drop-what-is-not-known") => {}
@@ -224,7 +225,7 @@ impl Step {
     }
 
     fn take_text(&mut self, chunk: Chunk, now_ms: i64) {
-        let (Chunk::Text { text } | Chunk::Thinking { text }) = &chunk else { return };
+        let (Chunk::Text { text } | Chunk::Thinking { text, .. }) = &chunk else { return };
         if !text.is_empty() {
             self.first_token_at.get_or_insert(now_ms);
             self.sheet.push(Part::Said, chunk);

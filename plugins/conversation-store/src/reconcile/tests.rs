@@ -8,7 +8,7 @@ fn chunk(word: &str) -> Chunk {
     let (kind, rest) = word.split_once(':').unwrap_or((word, ""));
     match kind {
         "say" => Chunk::Text { text: rest.into() },
-        "think" => Chunk::Thinking { text: rest.into() },
+        "think" => Chunk::Thinking { text: rest.into(), state: Maybe::None },
         "fail" => Chunk::Error { message: rest.into(), code: Maybe::None },
         "call" => Chunk::ToolCall {
             tool_call_id: rest.into(),
@@ -55,7 +55,7 @@ fn script(messages: &[Message]) -> String {
         };
         let words = message.chunks.iter().map(|chunk| match chunk {
             Chunk::Text { text } => format!(" say:{text}"),
-            Chunk::Thinking { text } => format!(" think:{text}"),
+            Chunk::Thinking { text, .. } => format!(" think:{text}"),
             Chunk::Error { message, .. } => format!(" fail:{message}"),
             Chunk::ToolCall { tool_call_id, .. } => format!(" call:{tool_call_id}"),
             Chunk::ToolResult { tool_call_id, is_error: true, .. } => format!(" interrupted:{tool_call_id}"),

@@ -38,6 +38,7 @@ fn line(event: Result<ProviderEvent, Failure>) -> String {
         Ok(ProviderEvent::Usage { usage }) => format!("usage {} {}", usage.input_tokens, usage.output_tokens),
         Ok(ProviderEvent::Finish { reason }) => format!("finish {reason:?}"),
         Ok(ProviderEvent::Error { .. }) => "error as event".into(),
+        Ok(ProviderEvent::ThoughtState { state }) => format!("state of {}", state.provider),
         Ok(ProviderEvent::Unknown(unknown)) => format!("unknown {}", unknown.tag()),
         Err(failure) => format!("{:?} {}", failure.class, failure.what),
     }

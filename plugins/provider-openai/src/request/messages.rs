@@ -125,7 +125,7 @@ mod tests {
     }
 
     fn thought(text: &str) -> Chunk {
-        Chunk::Thinking { text: text.into() }
+        Chunk::Thinking { text: text.into(), state: Maybe::None }
     }
 
     fn called(input: &str) -> Chunk {

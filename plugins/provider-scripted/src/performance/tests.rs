@@ -53,6 +53,7 @@ fn line(beat: &Beat) -> String {
             }
             ProviderEvent::Usage { usage } => format!("usage {} {}", usage.input_tokens, usage.output_tokens),
             ProviderEvent::Finish { reason } => format!("finish {reason:?}"),
+            ProviderEvent::ThoughtState { state } => format!("state of {}", state.provider),
             ProviderEvent::Unknown(unknown) => format!("unknown {}", unknown.tag()),
             ProviderEvent::Error { class, retry_after_ms, .. } => {
                 format!("error {class:?} {:?}", retry_after_ms.into_option())

@@ -58,7 +58,7 @@ fn drafted(sheet: &mut Sheet, places: &mut Places) -> (Vec<(i64, u64, String)>, 
     let Some((pieces, mark)) = sheet.draft(places, &Ids) else { return (Vec::new(), None) };
     let pieces = pieces.iter().map(|piece| {
         let words = match &piece.chunk {
-            Chunk::Text { text } | Chunk::Thinking { text } => text.to_string(),
+            Chunk::Text { text } | Chunk::Thinking { text, .. } => text.to_string(),
             Chunk::ToolCall { tool_call_id, .. } | Chunk::ToolResult { tool_call_id, .. } => {
                 tool_call_id.to_string()
             }
@@ -76,7 +76,7 @@ fn is(position: i64, offset: u64, words: &str) -> (i64, u64, String) {
 #[test]
 fn texts_are_shown_as_they_come_and_each_piece_says_where_it_begins() {
     let (mut sheet, mut places) = (Sheet::default(), Places::behind(1, 4));
-    sheet.push(Part::Said, Chunk::Thinking { text: "hm".into() });
+    sheet.push(Part::Said, Chunk::Thinking { text: "hm".into(), state: Maybe::None });
     assert_eq!(shown(&mut sheet, &mut places), [is(5, 0, "(hm)")]);
     sheet.push(Part::Said, text("ü"));
     sheet.push(Part::Said, text("b"));
@@ -157,7 +157,10 @@ fn everything_is_shown_once_in_order_however_drafts_and_pieces_come_together() {
         for step in 0..6 {
             match rest % 5 {
                 0 => sheet.push(Part::Said, text(&format!("t{step}"))),
-                1 => sheet.push(Part::Said, Chunk::Thinking { text: format!("h{step}").into() }),
+                1 => sheet.push(
+                    Part::Said,
+                    Chunk::Thinking { text: format!("h{step}").into(), state: Maybe::None },
+                ),
                 2 => sheet.push(Part::Said, call(&format!("c{step}"))),
                 3 if under_way.is_none() => under_way = drafted(&mut sheet, &mut places).1,
                 _ => {
@@ -189,4 +192,37 @@ fn everything_is_shown_once_in_order_however_drafts_and_pieces_come_together() {
             "{sequence}: {order:?}"
         );
     }
+}
+
+#[test]
+fn a_thought_is_followed_by_another_one_once_what_belongs_to_it_has_come() {
+    let (mut sheet, mut places) = (Sheet::default(), Places::default());
+    let thought = |words: &str| Chunk::Thinking { text: words.into(), state: Maybe::None };
+    let state = |number: u32| ThoughtState { provider: "a".into(), state: serde_json::json!(number).into() };
+    sheet.push(Part::Said, thought("h"));
+    sheet.push(Part::Said, thought("m"));
+    sheet.end_thought(Part::Said, state(1));
+    sheet.end_thought(Part::Said, state(2));
+    sheet.push(Part::Said, thought("so"));
+    sheet.push(Part::Said, text("yes"));
+    let texts = [(1, 0, "(hm)"), (2, 0, "()"), (3, 0, "(so)"), (4, 0, "yes")];
+    assert_eq!(
+        shown(&mut sheet, &mut places),
+        texts.map(|(at, offset, words)| (at, offset, words.to_owned()))
+    );
+    let said = &sheet.entries(&"t".into(), &Ids)[0].message.chunks;
+    let states = said.iter().map(|chunk| match chunk {
+        Chunk::Thinking { state, .. } => state.as_ref().map(|state| state.state.to_string()),
+        _ => None,
+    });
+    assert_eq!(states.collect::<Vec<_>>(), [Some("1".to_owned()), Some("2".to_owned()), None, None]);
+}
+
+#[test]
+fn a_thought_without_words_is_shown_once() {
+    let (mut sheet, mut places) = (Sheet::default(), Places::default());
+    sheet.end_thought(Part::Said, ThoughtState { provider: "a".into(), state: Json::default() });
+    assert_eq!(shown(&mut sheet, &mut places), [(1, 0, "()".to_owned())]);
+    assert!(shown(&mut sheet, &mut places).is_empty());
+    assert!(sheet.messages(&Ids).is_empty(), "a model is not shown thoughts alone");
 }

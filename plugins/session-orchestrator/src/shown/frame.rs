@@ -27,7 +27,7 @@ pub(crate) fn done(record: &TurnRecord) -> AgentEventKind {
 pub(crate) fn of(chunk: Chunk) -> Option<AgentEventKind> {
     let frame = match chunk {
         Chunk::Text { text } => AgentEventKind::TextDelta { delta: text },
-        Chunk::Thinking { text } => AgentEventKind::ReasoningDelta { delta: text },
+        Chunk::Thinking { text, .. } => AgentEventKind::ReasoningDelta { delta: text },
         Chunk::ToolCall { tool_call_id, tool_name, input, step_id } => {
             AgentEventKind::ToolCall { step_id: step_id.unwrap_or_default(), tool_call_id, tool_name, input }
         }

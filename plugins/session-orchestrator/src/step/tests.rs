@@ -45,7 +45,7 @@ fn answer(content: &str) -> Answer {
 fn words_of(message: &Message) -> Vec<(&'static str, String)> {
     let words = message.chunks.iter().map(|chunk| match chunk {
         Chunk::Text { text } => ("text", text.to_string()),
-        Chunk::Thinking { text } => ("thinking", text.to_string()),
+        Chunk::Thinking { text, .. } => ("thinking", text.to_string()),
         Chunk::ToolCall { tool_call_id, .. } => ("call", tool_call_id.to_string()),
         Chunk::ToolResult { content, .. } => ("result", content.to_string()),
         Chunk::Error { code, .. } => ("error", code.as_deref().unwrap_or_default().to_owned()),

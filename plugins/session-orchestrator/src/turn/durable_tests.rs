@@ -45,7 +45,7 @@ fn logged(scene: &Scene, frames: &[AgentEvent]) {
         let fits = match (&frame.what, chunk) {
             (AgentEventKind::TurnSealed {}, None) => true,
             (AgentEventKind::TextDelta { delta }, Some(Chunk::Text { text }))
-            | (AgentEventKind::ReasoningDelta { delta }, Some(Chunk::Thinking { text })) => {
+            | (AgentEventKind::ReasoningDelta { delta }, Some(Chunk::Thinking { text, .. })) => {
                 text[usize::try_from(frame.at.offset).unwrap()..].starts_with(delta.as_str())
             }
             (

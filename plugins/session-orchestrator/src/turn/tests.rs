@@ -39,7 +39,7 @@ fn stored(scene: &Scene) -> Vec<String> {
     let lines = stored.iter().map(|message| {
         let words = message.chunks.iter().map(|chunk| match chunk {
             Chunk::Text { text } => text.to_string(),
-            Chunk::Thinking { text } => format!("({text})"),
+            Chunk::Thinking { text, .. } => format!("({text})"),
             Chunk::ToolCall { tool_call_id, .. } => format!("call {tool_call_id}"),
             Chunk::ToolResult { tool_call_id, content, .. } => format!("{tool_call_id} gave {content}"),
             Chunk::Error { code, .. } => format!("error {}", code.as_deref().unwrap_or_default()),

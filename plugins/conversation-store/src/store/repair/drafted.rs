@@ -29,7 +29,7 @@ impl Drafted {
 /// How many bytes of a chunk are shown in pieces.
 pub(crate) fn length(chunk: &Chunk) -> u64 {
     match chunk {
-        Chunk::Text { text } | Chunk::Thinking { text } => text.len() as u64,
+        Chunk::Text { text } | Chunk::Thinking { text, .. } => text.len() as u64,
         _ => 0,
     }
 }
@@ -79,7 +79,7 @@ fn joined(pieces: Vec<DraftPiece>) -> Vec<DraftPiece> {
 fn extend(whole: &mut Chunk, offset: u64, piece: &Chunk) {
     let (text, more) = match (whole, piece) {
         (Chunk::Text { text }, Chunk::Text { text: more })
-        | (Chunk::Thinking { text }, Chunk::Thinking { text: more }) => (text, more),
+        | (Chunk::Thinking { text, .. }, Chunk::Thinking { text: more, .. }) => (text, more),
         _ => return,
     };
     let known = usize::try_from(offset).ok().and_then(|offset| text.len().checked_sub(offset));

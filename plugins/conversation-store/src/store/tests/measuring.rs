@@ -55,7 +55,10 @@ fn turn(number: u64, position: i64) -> [Vec<Entry>; 2] {
     };
     let words = |bytes: usize| "lorem ipsum ".chars().cycle().take(bytes).collect::<String>();
     let said = [Chunk::Text { text: words(300).into() }];
-    let answer = [Chunk::Thinking { text: words(200).into() }, Chunk::Text { text: words(800).into() }];
+    let answer = [
+        Chunk::Thinking { text: words(200).into(), state: Maybe::None },
+        Chunk::Text { text: words(800).into() },
+    ];
     let step_id = step.as_str();
     let complete = Chunk::StepComplete {
         step_id: step_id.into(),
