@@ -193,6 +193,13 @@ pub enum AgentEventKind {
         /// The class of the failure.
         code: Maybe<Text>,
     },
+    /// The request of a step waits for room at its provider. It has no position of its own, and is never stored.
+    Queued {
+        /// Requests in front of it.
+        ahead: u32,
+        /// Until when the provider is asked nothing at all, in milliseconds since the epoch, when it has asked for a pause.
+        paused_until: Maybe<i64>,
+    },
     /// The turn asks a person.
     Question {
         /// The question.

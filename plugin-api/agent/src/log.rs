@@ -143,6 +143,8 @@ pub struct HistoryOf {
     pub conversation_id: Text,
     /// Only messages behind this `seq`; 0 for all. Has to be the last `seq` of a turn.
     pub after_seq: i64,
+    /// Only what stands before this `seq`; all when absent. Should be the first `seq` of a message.
+    pub before_seq: Maybe<i64>,
 }
 
 /// The messages a model may be shown.

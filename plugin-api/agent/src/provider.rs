@@ -200,7 +200,8 @@ pub mod purpose {
     pub const TURN: &str = "turn";
 }
 
-/// Said by the orchestrator for each request to a model, when it is made, attempts that are made again included. Nobody can
+/// Said by the orchestrator for each request to a model, when it is made, attempts that are made again included. The first of a
+/// turn may be made while the message that begins the turn is being stored, and for a turn that then does not begin. Nobody can
 /// refuse it. A queued listener with a full mailbox loses by its own terms.
 ///
 /// `agent/model.asked` · event · the orchestrator says it

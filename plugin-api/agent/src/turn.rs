@@ -252,8 +252,6 @@ pub enum Awaited {
     Model,
     /// The store, or a plugin that has a say in the turn.
     Host,
-    /// Room for its request to the model, which is no stall.
-    Slot,
 }
 
 /// A turn that runs has not moved for a while, or moves again.

@@ -182,7 +182,12 @@ impl Store {
                 return Ok(History { messages: Shared::default(), latest_seq: 0 });
             };
             check_end_of_turn(connection, &known, of.after_seq)?;
-            let (messages, repairs) = reconcile(log::messages(connection, known.number, of.after_seq)?);
+            let (messages, repairs) = reconcile(log::messages(
+                connection,
+                known.number,
+                of.after_seq,
+                of.before_seq.into_option(),
+            )?);
             if repairs != Repairs::default() {
                 tracing::debug!(conversation = known.id, ?repairs, "the history was repaired for the model");
             }

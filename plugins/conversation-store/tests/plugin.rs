@@ -16,7 +16,7 @@ fn append(id: &str, text: &str) -> Append {
 }
 
 fn history() -> HistoryOf {
-    HistoryOf { conversation_id: "c".into(), after_seq: 0 }
+    HistoryOf { conversation_id: "c".into(), after_seq: 0, before_seq: None.into() }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use transom_plugin_api::Text;
 
 use crate::handed::HandedTurn;
@@ -22,6 +22,8 @@ pub(crate) struct Common {
     pub(crate) stalls: Stalls,
     /// How many have ended.
     pub(crate) ended: AtomicU64,
+    /// Changes when the requests beside turns are to end, since the plugin is replaced.
+    pub(crate) besides: watch::Sender<()>,
 }
 
 /// Turns on their way to another generation.

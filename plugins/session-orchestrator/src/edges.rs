@@ -13,22 +13,26 @@ use transom_agent::conversation::{Conversation, Opened, Update};
 use transom_agent::log::{
     Append, Appended, Chunks, Draft, History, HistoryOf, Located, MessageOf, Read, Repair, Repaired,
 };
-use transom_agent::provider::{ModelInfo, ModelRequest, ProviderEvent};
+use transom_agent::provider::{
+    ModelAnswered, ModelAsked, ModelInfo, ModelRequest, ProviderEvent, SlotRequest, SlotState,
+};
 use transom_agent::queue::{Delivered, Steering};
 use transom_agent::tool::{ToolAssembly, ToolCall, ToolDefinition, ToolGate, ToolOutput};
-use transom_agent::turn::{SystemPrompt, TurnInput, TurnSettled, TurnStalled, TurnStarted};
+use transom_agent::turn::{StepCompleted, SystemPrompt, TurnInput, TurnSettled, TurnStalled, TurnStarted};
 use transom_plugin_api::{CallError, Provided, Text};
 
-/// A model's answer while it comes. Dropping it closes the connection to the provider.
-pub(crate) trait ModelStream: Send {
-    /// The next event; `None` at the end. Dropping the future loses nothing.
-    fn next(&mut self) -> impl Future<Output = Option<Result<ProviderEvent, CallError>>> + Send;
+/// What comes one after the other: a model's answer, how it stands with a place in a queue. Who drops it wants no more.
+pub(crate) trait Items<T>: Send {
+    /// The next one; `None` at the end. Dropping the future loses nothing.
+    fn next(&mut self) -> impl Future<Output = Option<Result<T, CallError>>> + Send;
 }
 
 /// The edges of the orchestrator.
 pub(crate) trait Edges: Send + Sync + 'static {
-    /// A model's answer.
-    type Model: ModelStream;
+    /// A model's answer. Dropping it closes the connection to the provider.
+    type Model: Items<ProviderEvent>;
+    /// Room for a request, or the way there. Dropping it gives the room back.
+    type Slot: Items<SlotState>;
 
     /// Milliseconds since the epoch.
     fn now_ms(&self) -> i64;
@@ -46,6 +50,8 @@ pub(crate) trait Edges: Send + Sync + 'static {
     fn models(&self) -> Vec<Provided<ModelInfo>>;
     /// Whether some plugin of the host does not run, so that a provider may be away.
     fn is_anybody_away(&self) -> impl Future<Output = bool> + Send;
+    /// Asks for room for a request; `None` where nobody limits them.
+    fn open_slot(&self, request: SlotRequest) -> Option<Self::Slot>;
     /// Asks a model by its full name.
     fn open_model(&self, name: &str, request: ModelRequest) -> Result<Self::Model, CallError>;
     /// The tools served now, in byte order.
@@ -107,6 +113,12 @@ pub(crate) trait Edges: Send + Sync + 'static {
     fn say_opened(&self, opened: &Opened);
     /// Says that a turn has begun.
     fn say_started(&self, started: &TurnStarted);
+    /// Says that a model is asked.
+    fn say_asked(&self, asked: &ModelAsked);
+    /// Says that an answer is over.
+    fn say_answered(&self, answered: &ModelAnswered);
+    /// Says that a step is stored and another follows.
+    fn say_step_completed(&self, completed: &StepCompleted);
     /// Says that a turn does not move, or moves again.
     fn say_stalled(&self, stalled: &TurnStalled);
     /// Says that a turn has ended.

@@ -20,6 +20,7 @@
 //! | `turn` | one turn from its first request to its seal |
 //! | `sheet` | what a step has said: where it stands, how far it is durable and was shown |
 //! | `request` | the one place that makes requests to models |
+//! | `asking` | how each of them gets its room, and is told of |
 //! | `step`, `batch`, `ending` | the rules inside a turn: what a model said, which tools run when, when it ends |
 //! | `tools`, `stop` | running the tools of a step; the signal that interrupts a turn |
 //! | `histories`, `common`, `handed` | what conversations have said; what turns share; turns on their way to the next generation |
@@ -30,6 +31,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that unwraps says where it failed"))]
 
 mod admission;
+mod asking;
 mod batch;
 mod common;
 mod edges;
@@ -38,8 +40,10 @@ mod folder;
 mod handed;
 mod histories;
 mod hub;
+mod ids;
 mod nearest;
 mod orchestrator;
+mod poll;
 mod relay;
 mod request;
 mod routes;
@@ -58,16 +62,19 @@ use transom_agent::log::{
     APPEND, Append, Appended, Chunks, DRAFT, Draft, Drafted, HISTORY, History, HistoryOf, LOCATE, Located,
     MessageOf, READ, REPAIR, Read, Repair, Repaired,
 };
-use transom_agent::provider::{MODEL, ModelInfo, ModelRequest, ProviderEvent};
+use transom_agent::provider::{
+    ANSWERED, ASKED, MODEL, ModelAnswered, ModelAsked, ModelInfo, ModelRequest, ProviderEvent, SLOT,
+    SlotRequest, SlotState,
+};
 use transom_agent::queue::{DELIVERED, Delivered, Queue, TAKE, Taken};
 use transom_agent::reach::{HTTP_ROUTE, HTTP_STREAM, HttpFrame, HttpReply, HttpRequest, HttpRoute};
 use transom_agent::tool::{
     GATE, PRINTED, TOOL, TOOLS, ToolAssembly, ToolCall, ToolDefinition, ToolGate, ToolOutput, ToolPrinted,
 };
 use transom_agent::turn::{
-    ANSWER, AnswerQuestion, Answered, CLOSE, Closed, INPUT, SETTLED, STALLED, START, STARTED, STATUS, STOP,
-    SYSTEM_PROMPT, StartTurn, Stopped, SystemPrompt, TurnInput, TurnSettled, TurnStalled, TurnStarted,
-    TurnStatus, WATCH, Watch,
+    ANSWER, AnswerQuestion, Answered, AskBeside, BESIDE, CLOSE, Closed, INPUT, SETTLED, STALLED, START,
+    STARTED, STATUS, STEP_COMPLETED, STOP, SYSTEM_PROMPT, StartTurn, StepCompleted, Stopped, SystemPrompt,
+    TurnInput, TurnSettled, TurnStalled, TurnStarted, TurnStatus, WATCH, Watch,
 };
 use transom_agent::workspace::{WORKSPACE_FOLDER, WorkspaceFolder};
 use transom_plugin_api::hosting::{FIGURES, Figures, PLUGINS, PluginList, STOPPING, Stopping};
@@ -136,6 +143,12 @@ pub struct OrchestratorPorts {
     opened: Emitter<Opened>,
     #[says(STARTED)]
     started: Emitter<TurnStarted>,
+    #[says(STEP_COMPLETED)]
+    step_completed: Emitter<StepCompleted>,
+    #[says(ASKED)]
+    asked: Emitter<ModelAsked>,
+    #[says(ANSWERED)]
+    answered: Emitter<ModelAnswered>,
     #[says(STALLED)]
     stalled: Emitter<TurnStalled>,
     #[says(SETTLED)]
@@ -180,6 +193,10 @@ pub struct OrchestratorPorts {
     update: Caller<Update, Conversation>,
     #[calls(MODEL)]
     model: StreamCaller<ModelRequest, ProviderEvent, ModelInfo>,
+    #[calls(SLOT, optional)]
+    slot: StreamCaller<SlotRequest, SlotState>,
+    #[serves(BESIDE)]
+    beside: StreamServer<AskBeside, ProviderEvent>,
     #[calls(TOOL)]
     tool: Caller<ToolCall, ToolOutput, ToolDefinition>,
     #[serves(FIGURES, names = ["session-orchestrator"])]
@@ -262,6 +279,17 @@ fn serve_turns(orchestrator: &Arc<Orchestrator<Bus>>, ports: &OrchestratorPorts)
             let viewer = orchestrator.watch(&request)?;
             while let Some(frame) = viewer.next().await {
                 items.send(frame?.event().clone()).await;
+            }
+            Ok(())
+        }
+    })?;
+    let besides = Arc::clone(orchestrator);
+    ports.beside.serve(move |ask, mut items, _| {
+        let orchestrator = Arc::clone(&besides);
+        async move {
+            let mut answer = orchestrator.beside(ask).await?;
+            while let Some(event) = answer.next().await {
+                items.send(event?).await;
             }
             Ok(())
         }

@@ -1,6 +1,7 @@
 //! What the orchestrator serves, whatever carries the request.
 
 mod beginning;
+mod beside;
 mod choosing;
 mod last;
 mod parked;
@@ -25,7 +26,7 @@ pub(crate) use self::last::Last;
 use crate::common::Common;
 use crate::edges::Edges;
 use crate::hub::{Claim, Hub, Viewer};
-use crate::turn::{Activity, Terms, Turn};
+use crate::turn::{Activity, Prefixes, Terms, Turn};
 use crate::{SessionOrchestrator, admission};
 
 /// Starts turns, and shows and stops those that run.
@@ -48,6 +49,11 @@ impl<E: Edges> Orchestrator<E> {
             common: Arc::default(),
             repaired: watch::Sender::new(false),
         }
+    }
+
+    /// What makes the requests of a conversation begin as they do.
+    fn prefixes(&self, conversation_id: &Text, terms: Terms) -> Prefixes<E> {
+        Prefixes::new(Arc::clone(&self.edges), Arc::clone(&self.settings), terms, conversation_id.clone())
     }
 
     fn turn(&self, claim: Claim, terms: Terms) -> Turn<E> {

@@ -48,6 +48,11 @@ impl Prefix {
         ModelRequest { tools: Shared::default(), ..self.request(&messages) }
     }
 
+    /// A request beside turns.
+    pub(crate) fn beside(&self, messages: &Shared<List<Message>>, max_tokens: Maybe<u64>) -> ModelRequest {
+        ModelRequest { max_tokens, ..self.request(messages) }
+    }
+
     /// The request for the next step.
     pub(crate) fn request(&self, messages: &Shared<List<Message>>) -> ModelRequest {
         ModelRequest {

@@ -52,6 +52,7 @@ use crate::hub::Claim;
 
 pub(crate) use self::open::Opening;
 pub(crate) use self::patience::is_unclear;
+pub(crate) use self::prefix::Prefixes;
 pub(crate) use self::resume::{Parked, read_parked, turn_of_question};
 pub(crate) use self::stall::{Activity, Stalls};
 

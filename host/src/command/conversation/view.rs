@@ -120,6 +120,10 @@ impl<'a> View<'a> {
                 let seconds = frame["delayMs"].as_u64().unwrap_or_default().div_ceil(1_000);
                 Shown::Aside(format!("{}; the model is asked again in {seconds} s", text("message")))
             }
+            "queued" => Shown::Aside(match frame["ahead"].as_u64().unwrap_or_default() {
+                0 => "the model has no room for this request yet; it is the next".to_owned(),
+                ahead => format!("the model has no room for this request yet; {ahead} are in front"),
+            }),
             "question" => Shown::Aside(question(frame, |words| self.common.again(words))),
             "answer" => Shown::Aside(format!("answered: {}", text("choice"))),
             "snapshot-required" => Shown::Aside(
@@ -218,6 +222,9 @@ mod tests {
             json!({"type":"provider-retry","message":"overloaded","delayMs":1500}),
             "aside overloaded; the model is asked again in 2 s",
         );
+        let told = "aside the model has no room for this request yet;";
+        check(json!({"type":"queued","ahead":2}), &format!("{told} 2 are in front"));
+        check(json!({"type":"queued","ahead":0}), &format!("{told} it is the next"));
         check(json!({"type":"error","message":"gone"}), "error error: gone");
         check(json!({"type":"done","reason":"max-steps"}), "error the turn ended: max-steps");
         check(json!({"type":"turn-sealed"}), "end");

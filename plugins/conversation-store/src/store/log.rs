@@ -140,14 +140,16 @@ pub(crate) fn for_each_message(
     current.map_or(Ok(()), take)
 }
 
-/// All messages of a log behind a `seq`, as they were appended.
+/// The messages of a log behind a `seq` and before another, as they were appended.
 pub(crate) fn messages(
     connection: &Connection,
     number: i64,
     after_seq: i64,
+    before_seq: Option<i64>,
 ) -> Result<Vec<Message>, Failure> {
     let mut messages = Vec::new();
-    for_each_message(connection, number, after_seq + 1..=LARGEST, |stored| {
+    let last = before_seq.map_or(LARGEST, |before| before.saturating_sub(1).clamp(0, LARGEST));
+    for_each_message(connection, number, after_seq + 1..=last, |stored| {
         messages.push(stored.encoded.entry.message);
         Ok(())
     })?;

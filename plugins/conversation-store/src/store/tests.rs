@@ -78,7 +78,7 @@ fn everything(conversation: &str) -> Read {
 }
 
 fn history_of(conversation: &str) -> HistoryOf {
-    HistoryOf { conversation_id: conversation.into(), after_seq: 0 }
+    HistoryOf { conversation_id: conversation.into(), after_seq: 0, before_seq: None.into() }
 }
 
 /// From the first seq to the last.

@@ -8,15 +8,17 @@ use transom_agent::conversation::{Conversation, Opened, Update};
 use transom_agent::log::{
     Append, Appended, Chunks, Draft, History, HistoryOf, Located, MessageOf, Read, Repair, Repaired,
 };
-use transom_agent::provider::{ModelInfo, ModelRequest, ProviderEvent};
+use transom_agent::provider::{
+    ModelAnswered, ModelAsked, ModelInfo, ModelRequest, ProviderEvent, SlotRequest, SlotState,
+};
 use transom_agent::queue::{Delivered, Steering};
 use transom_agent::tool::{ToolAssembly, ToolCall, ToolDefinition, ToolGate, ToolOutput};
-use transom_agent::turn::{SystemPrompt, TurnInput, TurnSettled, TurnStalled, TurnStarted};
+use transom_agent::turn::{StepCompleted, SystemPrompt, TurnInput, TurnSettled, TurnStalled, TurnStarted};
 use transom_plugin_api::hosting::PluginState;
-use transom_plugin_api::{CallError, CallErrorKind, Host, ItemStream, Provided, Text};
+use transom_plugin_api::{CallError, CallErrorKind, Contract, Host, ItemStream, Provided, Text};
 
 use super::prints::Prints;
-use super::{Edges, ModelStream};
+use super::{Edges, Items};
 use crate::OrchestratorPorts;
 
 /// A host and the ports of this plugin.
@@ -38,14 +40,15 @@ impl Bus {
     }
 }
 
-impl ModelStream for ItemStream<ProviderEvent> {
-    async fn next(&mut self) -> Option<Result<ProviderEvent, CallError>> {
+impl<T: Contract> Items<T> for ItemStream<T> {
+    async fn next(&mut self) -> Option<Result<T, CallError>> {
         Self::next(self).await
     }
 }
 
 impl Edges for Bus {
     type Model = ItemStream<ProviderEvent>;
+    type Slot = ItemStream<SlotState>;
 
     fn now_ms(&self) -> i64 {
         self.host.now_ms()
@@ -75,6 +78,11 @@ impl Edges for Bus {
         // Where nobody lists plugins, nobody is known to be away.
         let Ok(list) = self.ports.plugins.call(()).await else { return false };
         list.plugins.iter().any(|plugin| plugin.state != PluginState::Running)
+    }
+
+    fn open_slot(&self, request: SlotRequest) -> Option<Self::Slot> {
+        // A limit that cannot be asked for limits nothing.
+        self.ports.slot.open(request).ok()
     }
 
     fn open_model(&self, name: &str, request: ModelRequest) -> Result<Self::Model, CallError> {
@@ -172,6 +180,18 @@ impl Edges for Bus {
 
     fn say_started(&self, started: &TurnStarted) {
         self.ports.started.emit(started);
+    }
+
+    fn say_asked(&self, asked: &ModelAsked) {
+        self.ports.asked.emit(asked);
+    }
+
+    fn say_answered(&self, answered: &ModelAnswered) {
+        self.ports.answered.emit(answered);
+    }
+
+    fn say_step_completed(&self, completed: &StepCompleted) {
+        self.ports.step_completed.emit(completed);
     }
 
     fn say_stalled(&self, stalled: &TurnStalled) {

@@ -17,15 +17,17 @@ use tokio::sync::Notify;
 use transom_agent::conversation::{Conversation, Opened, Status};
 use transom_agent::log::{Append, Draft, StoredChunk};
 use transom_agent::message::{Chunk, Message};
-use transom_agent::provider::{FailureClass, FinishReason, ModelRequest, ProviderEvent, Usage};
+use transom_agent::provider::{
+    FailureClass, FinishReason, ModelAnswered, ModelAsked, ModelRequest, ProviderEvent, SlotState, Usage,
+};
 use transom_agent::queue::Steering;
 use transom_agent::tool::{ToolCall, ToolDefinition, ToolGate, ToolOutput};
-use transom_agent::turn::{TurnInput, TurnRecord, TurnSettled, TurnStalled, TurnStarted};
+use transom_agent::turn::{StepCompleted, TurnInput, TurnRecord, TurnSettled, TurnStalled, TurnStarted};
 use transom_plugin_api::{CallError, Json, Maybe, Text};
 
 use self::clock::Clock;
 use self::store::Store;
-use super::ModelStream;
+use super::Items;
 
 /// One thing a scripted model does.
 pub(crate) enum Beat {
@@ -123,6 +125,13 @@ pub(crate) struct World {
     pub(crate) started: Mutex<Vec<TurnStarted>>,
     pub(crate) stalled: Mutex<Vec<TurnStalled>>,
     pub(crate) settled: Mutex<Vec<TurnSettled>>,
+    pub(crate) asked_models: Mutex<Vec<ModelAsked>>,
+    pub(crate) answered: Mutex<Vec<ModelAnswered>>,
+    pub(crate) completed: Mutex<Vec<StepCompleted>>,
+    /// How it stands with the next requests that want room; where nothing stands here, nobody limits them.
+    pub(crate) slots: Mutex<VecDeque<Vec<SlotBeat>>>,
+    /// Slots that were given back, counted with the answers that were told by then.
+    pub(crate) slots_given_back: Mutex<Vec<usize>>,
     /// What a model or a tool may wait for.
     pub(crate) go_on: Notify,
 }
@@ -225,6 +234,46 @@ impl Drop for AtWork {
     }
 }
 
+/// One thing that is said about a slot.
+pub(crate) enum SlotBeat {
+    Say(Result<SlotState, CallError>),
+    /// Until the world goes on.
+    Wait,
+}
+
+/// A scripted place in a queue; it stays open behind its last item.
+pub(crate) struct FakeSlot {
+    world: Arc<World>,
+    beats: VecDeque<SlotBeat>,
+}
+
+impl Drop for FakeSlot {
+    fn drop(&mut self) {
+        let answered = self.world.answered.lock().unwrap().len();
+        self.world.slots_given_back.lock().unwrap().push(answered);
+    }
+}
+
+impl Items<SlotState> for FakeSlot {
+    async fn next(&mut self) -> Option<Result<SlotState, CallError>> {
+        loop {
+            match self.beats.front() {
+                None => pending::<()>().await,
+                Some(SlotBeat::Wait) => {
+                    self.world.go_on.notified().await;
+                    self.beats.pop_front();
+                }
+                Some(SlotBeat::Say(_)) => {
+                    let Some(SlotBeat::Say(said)) = self.beats.pop_front() else {
+                        unreachable!("it was there")
+                    };
+                    return Some(said);
+                }
+            }
+        }
+    }
+}
+
 pub(crate) struct FakeModel {
     world: Arc<World>,
     beats: VecDeque<Beat>,
@@ -236,7 +285,7 @@ impl Drop for FakeModel {
     }
 }
 
-impl ModelStream for FakeModel {
+impl Items<ProviderEvent> for FakeModel {
     async fn next(&mut self) -> Option<Result<ProviderEvent, CallError>> {
         loop {
             if let Some(Beat::Flood(delta)) = self.beats.front() {

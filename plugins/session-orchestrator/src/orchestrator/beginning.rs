@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use transom_agent::conversation::{Conversation, Update};
 use transom_agent::log::MessageOf;
+use transom_agent::provider::ReasoningEffort;
 use transom_agent::refusal::check_conversation_id;
 use transom_agent::turn::{StartTurn, TurnInput, TurnStarted, TurnState};
 use transom_agent::workspace::DEFAULT_WORKSPACE;
@@ -13,14 +14,21 @@ use transom_plugin_api::{CallError, CallErrorKind, Maybe, Text};
 use super::Orchestrator;
 use crate::admission::{self, ModelWishes};
 use crate::edges::Edges;
-use crate::folder;
 use crate::hub::{Claim, Viewer};
 use crate::turn::{Opening, Terms};
+use crate::{folder, ids};
 
 /// How long a start waits until what the last run has left is in order.
 const REPAIR_PATIENCE: Duration = Duration::from_secs(20);
-/// Letters of a turn's id that are random.
-const RANDOM_LETTERS: usize = 6;
+
+/// What is asked for, for one turn.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Wishes<'a> {
+    model: Option<&'a str>,
+    cwd: Option<&'a str>,
+    reasoning_effort: Option<&'a ReasoningEffort>,
+    workspace_id: Option<&'a str>,
+}
 
 impl<E: Edges> Orchestrator<E> {
     /// Begins a turn, with a viewer that sees all of it.
@@ -35,7 +43,7 @@ impl<E: Edges> Orchestrator<E> {
         admission::check_text(&request.text)?;
         self.until_repaired().await?;
         let now_ms = self.edges.now_ms();
-        let claim = self.hub.claim(&request.conversation_id, new_turn_id(now_ms), now_ms)?;
+        let claim = self.hub.claim(&request.conversation_id, ids::fresh("turn", now_ms), now_ms)?;
         let (terms, opening) = self.agree(&claim, request, now_ms).await?;
         let viewer = claim.viewer();
         let (accepted, answer) = oneshot::channel();
@@ -71,17 +79,14 @@ impl<E: Edges> Orchestrator<E> {
             self.check_new(claim.conversation_id(), message_id).await?;
         }
         let stored = known.as_ref();
-        let served: Vec<Text> = self.edges.models().into_iter().map(|model| model.name).collect();
-        let wishes = ModelWishes {
-            asked: request.model.as_deref(),
-            stored: stored.and_then(|known| known.model.as_deref()),
-            configured: self.settings.default_model.as_deref(),
+        let wishes = Wishes {
+            model: request.model.as_deref(),
+            cwd: request.cwd.as_deref(),
+            reasoning_effort: request.reasoning_effort.as_ref(),
+            workspace_id: request.workspace_id.as_deref(),
         };
-        let model = admission::choose_model(wishes, &served)?;
-        let cwd = self.choose_folder(&request, stored).await?;
-        let stored_effort = || stored.and_then(|known| known.reasoning_effort.clone().into_option());
-        let effort = request.reasoning_effort.clone().into_option().or_else(stored_effort);
-        let chosen = chosen(&request, stored, &model, &cwd);
+        let terms = self.terms(wishes, stored, now_ms).await?;
+        let chosen = chosen(&request, stored, &terms.model, &terms.cwd);
         let input = TurnInput { conversation_id: request.conversation_id.clone(), text: request.text };
         let text = self.edges.filter_input(input).await?.text;
         if text.trim().is_empty() {
@@ -90,8 +95,31 @@ impl<E: Edges> Orchestrator<E> {
         if let (None, Maybe::Some(workspace_id)) = (&known, &request.workspace_id) {
             known = Some(self.make(&request.conversation_id, workspace_id).await?);
         }
-        let terms = Terms { model, cwd, reasoning_effort: effort.unwrap_or_default(), accepted_at: now_ms };
         Ok((terms, Opening { text, message_id: request.message_id.into_option(), known, chosen }))
+    }
+
+    /// What a turn of a conversation works with: what is asked for, else what was chosen for the conversation, else what there
+    /// is.
+    ///
+    /// # Errors
+    /// When a turn cannot begin with that.
+    pub(super) async fn terms(
+        &self,
+        wishes: Wishes<'_>,
+        known: Option<&Conversation>,
+        now_ms: i64,
+    ) -> Result<Terms, CallError> {
+        let served: Vec<Text> = self.edges.models().into_iter().map(|model| model.name).collect();
+        let of_model = ModelWishes {
+            asked: wishes.model,
+            stored: known.and_then(|known| known.model.as_deref()),
+            configured: self.settings.default_model.as_deref(),
+        };
+        let model = admission::choose_model(of_model, &served)?;
+        let cwd = self.choose_folder(wishes, known).await?;
+        let stored_effort = || known.and_then(|known| known.reasoning_effort.as_ref());
+        let reasoning_effort = wishes.reasoning_effort.or_else(stored_effort).cloned().unwrap_or_default();
+        Ok(Terms { model, cwd, reasoning_effort, accepted_at: now_ms })
     }
 
     /// What is known about a conversation that we hold, and in which therefore no turn can run.
@@ -133,10 +161,10 @@ impl<E: Edges> Orchestrator<E> {
 
     async fn choose_folder(
         &self,
-        request: &StartTurn,
+        wishes: Wishes<'_>,
         known: Option<&Conversation>,
     ) -> Result<Text, CallError> {
-        let asked = request.cwd.as_deref();
+        let asked = wishes.cwd;
         let stored = known.and_then(|known| known.cwd.as_deref());
         let roots = self.edges.roots();
         if asked.is_some() || stored.is_some() {
@@ -144,7 +172,7 @@ impl<E: Edges> Orchestrator<E> {
         }
         let workspace_id = match known {
             Some(known) => known.workspace_id.as_str(),
-            None => request.workspace_id.as_deref().unwrap_or(DEFAULT_WORKSPACE),
+            None => wishes.workspace_id.unwrap_or(DEFAULT_WORKSPACE),
         };
         let default = self.edges.workspace_folder(workspace_id).await?;
         folder::choose(None, None, default.as_deref(), &roots)
@@ -176,37 +204,4 @@ fn chosen(request: &StartTurn, known: Option<&Conversation>, model: &Text, cwd: 
         ..Update::default()
     };
     (update.model.is_some() || update.cwd.is_some()).then_some(update)
-}
-
-/// `turn-<time>-<letters>`, in digits and small letters: short, since every message of the turn carries it.
-fn new_turn_id(now_ms: i64) -> Text {
-    let time = u128::try_from(now_ms).unwrap_or(0);
-    let letters = base36(uuid::Uuid::new_v4().as_u128());
-    format!("turn-{}-{}", base36(time), &letters[letters.len().saturating_sub(RANDOM_LETTERS)..]).into()
-}
-
-fn base36(mut number: u128) -> String {
-    let mut digits = Vec::new();
-    loop {
-        digits.push(char::from_digit(u32::try_from(number % 36).unwrap_or(0), 36).unwrap_or('0'));
-        number /= 36;
-        if number == 0 {
-            return digits.into_iter().rev().collect();
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ids_of_turns_are_short_plain_and_each_another() {
-        let ids: std::collections::HashSet<_> = (0..1000).map(|_| new_turn_id(1_700_000_000_000)).collect();
-        assert_eq!(ids.len(), 1000);
-        for id in ids {
-            assert!(id.starts_with("turn-loyw3v28-") && id.len() == 20, "{id}");
-        }
-        assert_eq!(base36(0), "0");
-    }
 }

@@ -84,6 +84,7 @@ impl<E: Edges> Orchestrator<E> {
                 () = self.edges.sleep(patience) => {}
             }
         }
+        self.common.besides.send_replace(());
         // If nobody comes after all, the others have given up by then.
         let patience_ms = i64::try_from(patience.max(LEAST_WAIT).as_millis()).unwrap_or(i64::MAX);
         self.hub.retire_viewers(self.edges.now_ms().saturating_add(patience_ms));

@@ -4,6 +4,8 @@ use std::future::{Future, pending};
 use std::pin::Pin;
 use std::time::Duration;
 
+use transom_agent::turn::StepCompleted;
+
 use super::Turn;
 use super::keep::Keeper;
 use super::progress::Progress;
@@ -47,6 +49,7 @@ impl<E: Edges> Turn<E> {
         if let Err(flow) = self.store_step(progress).await {
             return Some(flow);
         }
+        self.say_completed(progress);
         if let Some(reason) = after_tools(progress.steps, self.settings.max_steps) {
             return Some(Flow::End(reason));
         }
@@ -54,6 +57,16 @@ impl<E: Edges> Turn<E> {
             return Some(Flow::Suspended);
         }
         self.steer(progress).await
+    }
+
+    fn say_completed(&self, progress: &Progress) {
+        self.edges.say_step_completed(&StepCompleted {
+            conversation_id: self.claim.conversation_id().clone(),
+            turn_id: self.claim.turn_id().clone(),
+            step: progress.steps,
+            model: self.terms.model.clone(),
+            context_size: progress.context_size().into(),
+        });
     }
 
     /// Runs tools until each has answered. When the turn is to be left to another generation no further one is started, and

@@ -2,7 +2,8 @@
 //!
 //! To store it takes about as long as a request needs to reach a provider, so that one beside the other saves the turn most of
 //! that. What the model says meanwhile waits: nothing of a turn is shown before its beginning is durable. When the message
-//! cannot be stored, the request is let go of.
+//! cannot be stored, the request is let go of. Nobody waits for room this way: where there is none at once, the turn waits for
+//! it when it has begun.
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -12,45 +13,46 @@ use std::task::{Context, Poll};
 
 use transom_agent::message::Message;
 use transom_agent::provider::ProviderEvent;
-use transom_plugin_api::{CallError, List, Shared, Text};
+use transom_plugin_api::{CallError, List, Shared};
 
 use super::prefix::Prefixes;
 use super::supervise;
-use crate::edges::{Edges, ModelStream};
+use crate::asking::{Answering, Inquiry};
+use crate::edges::{Edges, Items};
 use crate::request::Prefix;
 use crate::stop::Stop;
 
 /// What is under way while the message is being stored.
-pub(crate) struct HeadStart<M> {
-    begun: Begun<M>,
+pub(crate) struct HeadStart<E: Edges> {
+    begun: Begun<E>,
     is_stored: Arc<AtomicBool>,
     is_outdated: bool,
 }
 
 /// What every request of the turn begins with, and the first of them, if it was made.
-type Made<M> = (Prefix, Option<Asked<M>>);
+type Made<E> = (Prefix, Option<Asked<E>>);
 
-enum Begun<M> {
-    UnderWay(Pin<Box<dyn Future<Output = Result<Made<M>, String>> + Send>>),
-    Done(Option<Box<Made<M>>>),
+enum Begun<E: Edges> {
+    UnderWay(Pin<Box<dyn Future<Output = Result<Made<E>, String>> + Send>>),
+    Done(Option<Box<Made<E>>>),
 }
 
 /// An answer of a model, of which the first event may have been heard.
-pub(super) struct Asked<M> {
+pub(super) struct Asked<E: Edges> {
     /// Milliseconds since the epoch.
     pub(super) at: i64,
-    stream: M,
+    stream: Answering<E>,
     first: Option<Option<Result<ProviderEvent, CallError>>>,
 }
 
-impl<M> Asked<M> {
+impl<E: Edges> Asked<E> {
     /// A model that is asked now.
-    pub(super) const fn now(stream: M, now_ms: i64) -> Self {
+    pub(super) const fn now(stream: Answering<E>, now_ms: i64) -> Self {
         Self { at: now_ms, stream, first: None }
     }
 }
 
-impl<M: ModelStream> ModelStream for Asked<M> {
+impl<E: Edges> Items<ProviderEvent> for Asked<E> {
     async fn next(&mut self) -> Option<Result<ProviderEvent, CallError>> {
         match self.first.take() {
             Some(first) => first,
@@ -59,12 +61,12 @@ impl<M: ModelStream> ModelStream for Asked<M> {
     }
 }
 
-impl<M: ModelStream + 'static> HeadStart<M> {
+impl<E: Edges> HeadStart<E> {
     /// Begins. `messages` are what the model is to be shown; without them it is not asked yet.
-    pub(super) fn begin<E: Edges<Model = M>>(
+    pub(super) fn begin(
         prefixes: Prefixes<E>,
         stop: Stop,
-        model: Text,
+        inquiry: Inquiry,
         messages: Option<Shared<List<Message>>>,
     ) -> Self {
         let is_stored = Arc::new(AtomicBool::new(false));
@@ -72,8 +74,9 @@ impl<M: ModelStream + 'static> HeadStart<M> {
         let made = async move {
             let prefix = prefixes.make().await;
             let Some(messages) = messages.filter(|_| !stop.is_suspended()) else { return (prefix, None) };
+            let Some(room) = inquiry.room_now(&**prefixes.edges()).await else { return (prefix, None) };
             // One that cannot be asked is told when it is asked again.
-            let Ok(stream) = prefixes.edges().open_model(&model, prefix.request(&messages)) else {
+            let Ok(stream) = inquiry.ask(prefixes.edges(), room, prefix.request(&messages)) else {
                 return (prefix, None);
             };
             let mut asked = Asked::now(stream, prefixes.edges().now_ms());
@@ -108,7 +111,7 @@ impl<M: ModelStream + 'static> HeadStart<M> {
     }
 
     /// What came of it; `None` when that panicked.
-    pub(super) async fn made(mut self) -> Option<Made<M>> {
+    pub(super) async fn made(mut self) -> Option<Made<E>> {
         poll_fn(|context| self.poll(context)).await;
         match self.begun {
             Begun::Done(made) => {
@@ -131,8 +134,8 @@ impl<M: ModelStream + 'static> HeadStart<M> {
 }
 
 /// The first event; `None` when it is not there yet and everything is stored. To wait for it has the request sent.
-async fn first_of<M: ModelStream>(
-    stream: &mut M,
+async fn first_of(
+    stream: &mut impl Items<ProviderEvent>,
     is_stored: &AtomicBool,
 ) -> Option<Option<Result<ProviderEvent, CallError>>> {
     let mut next = pin!(stream.next());

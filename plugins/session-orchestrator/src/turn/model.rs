@@ -1,12 +1,12 @@
 //! Asking the model of a step.
 
-use std::future::poll_fn;
-use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
+use transom_agent::event::AgentEventKind;
 use transom_agent::log::Entry;
 use transom_agent::message::{Chunk, Message, Role};
+use transom_agent::provider::{ProviderEvent, purpose};
 use transom_agent::turn::Awaited;
 use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{CallError, List, Maybe, Text};
@@ -16,7 +16,9 @@ use super::keep::Keeper;
 use super::limit::Limit;
 use super::progress::Progress;
 use super::{Turn, patience};
-use crate::edges::{Edges, ModelStream};
+use crate::asking::Inquiry;
+use crate::edges::{Edges, Items};
+use crate::poll::{breathe, polled_once};
 use crate::request::Prefix;
 use crate::shown::frame;
 use crate::step::{Failure, Outcome, Step};
@@ -36,13 +38,16 @@ impl<E: Edges> Turn<E> {
         &self,
         prefix: &Prefix,
         limit: Option<Limit>,
-        mut asked: Option<Asked<E::Model>>,
+        mut asked: Option<Asked<E>>,
         running: &mut Running<'_, E>,
         progress: &mut Progress,
     ) -> Option<()> {
         loop {
             self.until_due(progress).await?;
-            self.stream(prefix, limit, asked.take(), running, progress).await?;
+            if asked.is_none() {
+                asked = self.ask(prefix, limit, progress).await?;
+            }
+            self.stream(limit, asked.take(), running, progress).await?;
             let Some(delay) = self.retry(progress).await else { return Some(()) };
             let delay_ms = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
             progress.retries.due_at = Some(self.edges.now_ms().saturating_add(delay_ms));
@@ -64,23 +69,16 @@ impl<E: Edges> Turn<E> {
     /// its end.
     async fn stream(
         &self,
-        prefix: &Prefix,
         limit: Option<Limit>,
-        asked: Option<Asked<E::Model>>,
+        asked: Option<Asked<E>>,
         running: &mut Running<'_, E>,
         progress: &mut Progress,
     ) -> Option<()> {
         let number = progress.steps;
         self.awaits(Some(Awaited::Model), number);
-        let asked = asked.map_or_else(|| self.ask(prefix, limit, progress), Ok);
         let step = progress.step.as_mut()?;
-        let mut stream = match asked {
-            Ok(asked) => asked,
-            Err(error) => {
-                step.take(Some(Err(error)), self.edges.now_ms());
-                return Some(());
-            }
-        };
+        // Without one the step says why.
+        let Some(mut stream) = asked else { return Some(()) };
         let eager = self.settings.eager && limit.is_none();
         let mut keeper = Keeper::new(self);
         let (mut events, mut heard_at) = (0, 0);
@@ -121,26 +119,54 @@ impl<E: Edges> Turn<E> {
         Some(())
     }
 
-    fn ask(
+    /// Makes the request of the step under way as soon as there is room for it. `None` in `Some` when nobody can be asked,
+    /// which the step then says; `None` when the turn is to be left to another generation.
+    async fn ask(
         &self,
         prefix: &Prefix,
         limit: Option<Limit>,
         progress: &mut Progress,
-    ) -> Result<Asked<E::Model>, CallError> {
+    ) -> Option<Option<Asked<E>>> {
+        let inquiry = self.inquiry(progress.step.as_ref()?.id().clone());
+        self.awaits(None, progress.steps);
+        let room = inquiry.until_room(&*self.edges, |ahead, paused_until| {
+            self.claim.tell(AgentEventKind::Queued { ahead, paused_until });
+        });
+        let room = self.claim.stop().unless_suspended(room).await?;
+        let now_ms = self.edges.now_ms();
+        let step = progress.step.as_mut()?;
+        step.ask_again(now_ms);
         let messages = &progress.past.get_or_insert_default().messages;
         let request = match limit {
             None => prefix.request(messages),
             Some(limit) => prefix.last_request(messages, limit.line()),
         };
-        let stream = self.edges.open_model(&self.terms.model, request)?;
-        Ok(Asked::now(stream, self.edges.now_ms()))
+        Some(match inquiry.ask(&self.edges, room, request) {
+            Ok(stream) => Some(Asked::now(stream, now_ms)),
+            Err(error) => {
+                step.take(Some(Err(error)), now_ms);
+                None
+            }
+        })
+    }
+
+    /// A request of a step.
+    pub(super) fn inquiry(&self, step_id: Text) -> Inquiry {
+        Inquiry {
+            conversation_id: self.claim.conversation_id().clone(),
+            model: self.terms.model.clone(),
+            purpose: purpose::TURN.into(),
+            turn_id: Some(self.claim.turn_id().clone()),
+            step_id: Some(step_id),
+            since: self.terms.accepted_at,
+        }
     }
 
     /// Takes in what else is there, within bounds; answers how many events. What a model has said at one time is shown at one
     /// time, which costs a viewer as much as a single word.
     async fn take_what_is_there(
         &self,
-        stream: &mut impl ModelStream,
+        stream: &mut impl Items<ProviderEvent>,
         flows: bool,
         now_ms: i64,
         step: &mut Step,
@@ -235,23 +261,4 @@ impl<E: Edges> Turn<E> {
         self.claim.logged(at.position);
         Ok(())
     }
-}
-
-/// What a future says when it is asked once; it is not waited for.
-async fn polled_once<T>(future: impl Future<Output = T>) -> Poll<T> {
-    let mut future = pin!(future);
-    poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await
-}
-
-/// Lets others run on this thread: a model that always has more to say must not keep out who wants to stop it.
-async fn breathe() {
-    let mut breathed = false;
-    poll_fn(|context| {
-        if std::mem::replace(&mut breathed, true) {
-            return Poll::Ready(());
-        }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }

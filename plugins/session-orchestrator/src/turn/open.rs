@@ -85,8 +85,9 @@ impl<E: Edges> Turn<E> {
         self.go_on(progress, Some(head_start)).await;
     }
 
-    fn head_start(&self, messages: Option<Shared<List<Message>>>) -> HeadStart<E::Model> {
-        HeadStart::begin(self.prefixes(), self.claim.stop().clone(), self.terms.model.clone(), messages)
+    fn head_start(&self, messages: Option<Shared<List<Message>>>) -> HeadStart<E> {
+        let inquiry = self.inquiry(format!("{}#0", self.claim.turn_id()).into());
+        HeadStart::begin(self.prefixes(), self.claim.stop().clone(), inquiry, messages)
     }
 
     fn message(&self, opening: &Opening) -> Message {

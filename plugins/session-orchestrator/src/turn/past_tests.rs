@@ -15,7 +15,8 @@ fn last_request(scene: &Scene) -> Vec<Message> {
 
 /// What the store would have told.
 fn history(scene: &Scene) -> Vec<Message> {
-    let of = transom_agent::log::HistoryOf { conversation_id: "c".into(), after_seq: 0 };
+    let of =
+        transom_agent::log::HistoryOf { conversation_id: "c".into(), after_seq: 0, before_seq: None.into() };
     scene.world.store.lock().unwrap().history(&of).messages.to_vec()
 }
 

@@ -11,8 +11,8 @@ use crate::SessionOrchestrator;
 use crate::edges::Edges;
 use crate::request::Prefix;
 
-/// Makes what the requests of one turn begin with.
-pub(super) struct Prefixes<E> {
+/// Makes what the requests of a turn begin with, or one beside them.
+pub(crate) struct Prefixes<E> {
     edges: Arc<E>,
     settings: Arc<SessionOrchestrator>,
     terms: Terms,
@@ -21,22 +21,27 @@ pub(super) struct Prefixes<E> {
 
 impl<E: Edges> Turn<E> {
     pub(super) fn prefixes(&self) -> Prefixes<E> {
-        Prefixes {
-            edges: self.edges.clone(),
-            settings: self.settings.clone(),
-            terms: self.terms.clone(),
-            conversation_id: self.claim.conversation_id().clone(),
-        }
+        let conversation_id = self.claim.conversation_id().clone();
+        Prefixes::new(self.edges.clone(), self.settings.clone(), self.terms.clone(), conversation_id)
     }
 }
 
 impl<E: Edges> Prefixes<E> {
-    pub(super) fn edges(&self) -> &E {
+    pub(crate) const fn new(
+        edges: Arc<E>,
+        settings: Arc<SessionOrchestrator>,
+        terms: Terms,
+        conversation_id: Text,
+    ) -> Self {
+        Self { edges, settings, terms, conversation_id }
+    }
+
+    pub(super) fn edges(&self) -> &Arc<E> {
         &self.edges
     }
 
     /// Runs both filters once, so that every step begins with the same bytes.
-    pub(super) async fn make(&self) -> Prefix {
+    pub(crate) async fn make(&self) -> Prefix {
         let prompt = self.system_prompt().await;
         let tools = self.offered_tools().await;
         let effort = self.terms.reasoning_effort.clone();

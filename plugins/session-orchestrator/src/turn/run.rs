@@ -3,7 +3,7 @@
 use transom_agent::log::HistoryOf;
 use transom_agent::message::Message;
 use transom_agent::turn::{Awaited, EndReason};
-use transom_plugin_api::CallError;
+use transom_plugin_api::{CallError, Maybe};
 
 use super::head_start::{Asked, HeadStart};
 use super::limit::Limit;
@@ -34,7 +34,7 @@ enum Came {
 
 impl<E: Edges> Turn<E> {
     /// Works until the turn is over, or somebody else's.
-    pub(crate) async fn go_on(self, mut progress: Progress, head_start: Option<HeadStart<E::Model>>) {
+    pub(crate) async fn go_on(self, mut progress: Progress, head_start: Option<HeadStart<E>>) {
         let mut head_start = head_start;
         loop {
             match self.until_over(&mut progress, head_start.take()).await {
@@ -48,7 +48,7 @@ impl<E: Edges> Turn<E> {
     }
 
     /// Works until the turn is over, or is interrupted.
-    async fn until_over(&self, progress: &mut Progress, head_start: Option<HeadStart<E::Model>>) -> Flow {
+    async fn until_over(&self, progress: &mut Progress, head_start: Option<HeadStart<E>>) -> Flow {
         let out_of_time = self.out_of_time(progress.began_at);
         let came = tokio::select! {
             biased;
@@ -70,7 +70,7 @@ impl<E: Edges> Turn<E> {
     }
 
     /// Works until the turn is over; what came of it is in `progress`.
-    async fn work(&self, progress: &mut Progress, head_start: Option<HeadStart<E::Model>>) -> Flow {
+    async fn work(&self, progress: &mut Progress, head_start: Option<HeadStart<E>>) -> Flow {
         let stop = self.claim.stop();
         let Some((prefix, mut asked)) = stop.unless_suspended(self.prefix(head_start)).await else {
             return Flow::Suspended;
@@ -102,7 +102,7 @@ impl<E: Edges> Turn<E> {
     async fn run_step(
         &self,
         prefix: &Prefix,
-        asked: Option<Asked<E::Model>>,
+        asked: Option<Asked<E>>,
         progress: &mut Progress,
     ) -> Option<Flow> {
         let limit = Limit::reached(&self.settings, progress);
@@ -156,7 +156,7 @@ impl<E: Edges> Turn<E> {
     }
 
     /// What every request begins with, and the first of them, where it was made already.
-    async fn prefix(&self, head_start: Option<HeadStart<E::Model>>) -> (Prefix, Option<Asked<E::Model>>) {
+    async fn prefix(&self, head_start: Option<HeadStart<E>>) -> (Prefix, Option<Asked<E>>) {
         let made = match head_start {
             Some(head_start) => head_start.made().await,
             None => None,
@@ -174,7 +174,10 @@ impl<E: Edges> Turn<E> {
             return Ok(());
         }
         let conversation_id = self.claim.conversation_id().clone();
-        let history = self.edges.history(HistoryOf { conversation_id, after_seq: past.settled_seq }).await?;
+        let history = self
+            .edges
+            .history(HistoryOf { conversation_id, after_seq: past.settled_seq, before_seq: Maybe::None })
+            .await?;
         if past.settled == 0 {
             past.messages = history.messages;
         } else {

@@ -188,7 +188,6 @@ impl<E: Edges> Turn<E> {
 fn name_of(awaited: &Awaited) -> &'static str {
     match awaited {
         Awaited::Model => "the model",
-        Awaited::Slot => "room for its request",
         Awaited::Host | Awaited::Unknown(_) => "the store, or a plugin that has a say in it,",
     }
 }

@@ -9,13 +9,13 @@ use transom_agent::conversation::{Conversation, Opened, Update};
 use transom_agent::log::{
     Append, Appended, Chunks, Draft, History, HistoryOf, Located, MessageOf, Read, Repair, Repaired,
 };
-use transom_agent::provider::{ModelInfo, ModelRequest};
+use transom_agent::provider::{ModelAnswered, ModelAsked, ModelInfo, ModelRequest, SlotRequest};
 use transom_agent::queue::{Delivered, Steering};
 use transom_agent::tool::{ToolAssembly, ToolCall, ToolDefinition, ToolGate, ToolOutput};
-use transom_agent::turn::{SystemPrompt, TurnInput, TurnSettled, TurnStalled, TurnStarted};
+use transom_agent::turn::{StepCompleted, SystemPrompt, TurnInput, TurnSettled, TurnStalled, TurnStarted};
 use transom_plugin_api::{CallError, List, Provided, Text};
 
-use super::{AtWork, Fake, FakeModel, Outcomes};
+use super::{AtWork, Fake, FakeModel, FakeSlot, Outcomes};
 use crate::edges::Edges;
 
 fn outcome(of: &Outcomes) -> Result<(), CallError> {
@@ -24,6 +24,7 @@ fn outcome(of: &Outcomes) -> Result<(), CallError> {
 
 impl Edges for Fake {
     type Model = FakeModel;
+    type Slot = FakeSlot;
 
     fn now_ms(&self) -> i64 {
         self.0.clock.now_ms()
@@ -60,6 +61,11 @@ impl Edges for Fake {
 
     async fn is_anybody_away(&self) -> bool {
         self.0.is_anybody_away.load(Ordering::Relaxed)
+    }
+
+    fn open_slot(&self, _: SlotRequest) -> Option<FakeSlot> {
+        let beats = self.0.slots.lock().unwrap().pop_front()?;
+        Some(FakeSlot { world: Arc::clone(&self.0), beats: beats.into() })
     }
 
     fn open_model(&self, _: &str, request: ModelRequest) -> Result<FakeModel, CallError> {
@@ -198,6 +204,18 @@ impl Edges for Fake {
 
     fn say_started(&self, started: &TurnStarted) {
         self.0.started.lock().unwrap().push(started.clone());
+    }
+
+    fn say_asked(&self, asked: &ModelAsked) {
+        self.0.asked_models.lock().unwrap().push(asked.clone());
+    }
+
+    fn say_answered(&self, answered: &ModelAnswered) {
+        self.0.answered.lock().unwrap().push(answered.clone());
+    }
+
+    fn say_step_completed(&self, completed: &StepCompleted) {
+        self.0.completed.lock().unwrap().push(completed.clone());
     }
 
     fn say_stalled(&self, stalled: &TurnStalled) {

@@ -47,8 +47,13 @@ impl Log {
 
     /// The messages behind `seq`, facts included.
     pub(crate) fn messages(&self, after_seq: i64) -> Vec<Message> {
+        self.messages_between(after_seq, i64::MAX)
+    }
+
+    fn messages_between(&self, after_seq: i64, before_seq: i64) -> Vec<Message> {
         let mut messages: Vec<Message> = Vec::new();
-        for stored in self.chunks.iter().filter(|stored| stored.seq > after_seq) {
+        let between = |stored: &&StoredChunk| stored.seq > after_seq && stored.seq < before_seq;
+        for stored in self.chunks.iter().filter(between) {
             match messages.iter_mut().find(|message| message.id == stored.message_id) {
                 Some(message) => message.chunks.push(stored.chunk.clone()),
                 None => messages.push(Message {
@@ -232,7 +237,7 @@ impl Store {
         let Ok(log) = self.known(&of.conversation_id) else {
             return History { messages: Shared::default(), latest_seq: 0 };
         };
-        let mut messages = log.messages(of.after_seq);
+        let mut messages = log.messages_between(of.after_seq, of.before_seq.unwrap_or(i64::MAX));
         for message in &mut messages {
             message.chunks.retain(|chunk| !chunk.is_fact() && !matches!(chunk, Chunk::Error { .. }));
         }
