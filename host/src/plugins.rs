@@ -1,5 +1,6 @@
 //! The one list of bundled plugins: the linker keeps exactly what stands here.
 
+use transom_cache_explainer as _;
 use transom_conversation_store as _;
 use transom_message_queue as _;
 use transom_provider_openai as _;
@@ -12,6 +13,7 @@ use transom_transport_ws as _;
 
 /// What the list above must have linked in; compared at every start with what is there.
 pub(crate) const BUNDLED: &[&str] = &[
+    "cache-explainer",
     "conversation-store",
     "message-queue",
     "provider-openai",

@@ -8,6 +8,7 @@
 //! | [`turn`] | a question and everything until its answer is sealed |
 //! | [`event`] | the frames a viewer of a turn receives |
 //! | [`provider`] | models, and what is streamed from them |
+//! | [`cache`] | what keeps providers from reading from their caches |
 //! | [`credential`] | accounts at the services behind models |
 //! | [`tool`] | tools: their definitions, and their running |
 //! | [`queue`] | messages that wait for a turn |
@@ -35,6 +36,7 @@
 //! | [`tool::PRINTED`] | event | tools say, and the orchestrator when a tool has answered; the orchestrator hears |
 //! | [`provider::MODEL`] | named streaming service | providers answer, one name for each model; the orchestrator calls |
 //! | [`provider::ASKED`], [`provider::ANSWERED`] | event | the orchestrator says |
+//! | [`cache::PREFIX_BROKEN`] | event | the cache explainer says |
 //! | [`provider::SLOT`] | streaming service | who limits requests answers; the orchestrator calls |
 //! | [`provider::FACTS`] | service | the model catalogue answers |
 //! | [`credential::CREDENTIALS`] | service | who keeps credentials answers, for whoever calls |
@@ -184,6 +186,7 @@
 //! settings.longest_s = 600
 //! ```
 
+pub mod cache;
 pub mod conversation;
 pub mod credential;
 pub mod event;

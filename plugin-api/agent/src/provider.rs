@@ -62,6 +62,10 @@ pub struct ModelRequest {
     pub messages: Shared<List<Message>>,
     /// The tools it may ask for.
     pub tools: Shared<List<ToolDefinition>>,
+    /// Whether it may ask for none of them in this answer. They are told all the same, so that the request begins with the bytes of
+    /// the one before.
+    #[contract(default)]
+    pub no_calls: bool,
     /// How hard it is to think.
     pub reasoning_effort: ReasoningEffort,
     /// The most tokens it may produce.
@@ -190,6 +194,8 @@ pub struct ModelAsked {
     pub step_id: Maybe<Text>,
     /// Milliseconds since the epoch.
     pub asked_at: i64,
+    /// How many messages at its end are not, and will not be, a part of the conversation.
+    pub behind: u32,
     /// The request, as the provider gets it.
     pub request: ModelRequest,
 }

@@ -10,6 +10,7 @@ pub(crate) fn request(messages: impl Into<List<Message>>) -> ModelRequest {
         system_prompt: Maybe::None,
         messages: Shared::new(messages.into()),
         tools: Shared::default(),
+        no_calls: false,
         reasoning_effort: ReasoningEffort::High,
         max_tokens: Maybe::None,
         temperature: Maybe::None,

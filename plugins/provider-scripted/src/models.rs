@@ -28,7 +28,10 @@ impl Model {
             failure(FailureClass::InvalidRequest, "the request holds no message of a person", None)
         })?;
         match self {
-            Self::Demo if !parser::has_directives(&text) => Ok(demo::tour(&text, &request.tools)),
+            Self::Demo if !parser::has_directives(&text) => {
+                let tools: &[_] = if request.no_calls { &[] } else { &request.tools };
+                Ok(demo::tour(&text, tools))
+            }
             _ => parser::parse(&text)
                 .map_err(|error| failure(FailureClass::InvalidRequest, error.to_string(), None)),
         }

@@ -14,6 +14,7 @@ fn asks(stand: &Stand, model: &str, words: &str) -> ItemStream<ProviderEvent> {
         system_prompt: Maybe::None,
         messages: Shared::new(List::from([Message::text("1", Role::User, words)])),
         tools: Shared::default(),
+        no_calls: false,
         reasoning_effort: ReasoningEffort::High,
         max_tokens: Maybe::None,
         temperature: Maybe::None,

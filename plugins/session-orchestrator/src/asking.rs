@@ -25,6 +25,8 @@ pub(crate) struct Inquiry {
     pub(crate) step_id: Option<Text>,
     /// Since when somebody waits for it, in milliseconds since the epoch.
     pub(crate) since: i64,
+    /// Messages at the end of the request that are not a part of the conversation.
+    pub(crate) behind: u32,
 }
 
 /// Room for one request, for as long as it lives.
@@ -103,6 +105,7 @@ impl Inquiry {
             turn_id: self.turn_id.into(),
             step_id: self.step_id.into(),
             asked_at,
+            behind: self.behind,
             request,
         };
         edges.say_asked(&asked);

@@ -98,14 +98,14 @@ pub struct SessionOrchestrator {
         default = "You are a helpful agent. Use the tools you are given where they help, and say so when something cannot be done."
     )]
     system_prompt: String,
-    /// Requests to the model in one turn, after which it ends; 0 for no limit. The last one is made without tools, so that
+    /// Requests to the model in one turn, after which it ends; 0 for no limit. In the last one no tool may be called, so that
     /// the model comes to an end.
     #[setting(default = 50)]
     max_steps: u32,
     /// Seconds that a turn may work, without the time in which it waits for a person; 0 for no limit.
     #[setting(default = 0)]
     turn_timeout_s: u64,
-    /// Tokens, in and out, after which a turn makes one more request, without tools, and ends; 0 for no limit.
+    /// Tokens, in and out, after which a turn makes one more request, in which no tool may be called, and ends; 0 for no limit.
     #[setting(default = 0)]
     turn_token_budget: u64,
     /// Tools of one step that run side by side. At least 1.

@@ -41,11 +41,11 @@ impl Prefix {
         &self.tools
     }
 
-    /// The request for the last step: without tools, and with a line behind everything that was said before.
+    /// The request for the last step: no tool may be called, and a line stands behind everything that was said before.
     pub(crate) fn last_request(&self, messages: &Shared<List<Message>>, line: Message) -> ModelRequest {
         let mut messages = messages.clone();
         messages.to_mut().push(line);
-        ModelRequest { tools: Shared::default(), ..self.request(&messages) }
+        ModelRequest { no_calls: true, ..self.request(&messages) }
     }
 
     /// A request beside turns.
@@ -60,6 +60,7 @@ impl Prefix {
             system_prompt: self.system_prompt.clone(),
             messages: messages.clone(),
             tools: self.tools.clone(),
+            no_calls: false,
             reasoning_effort: self.reasoning_effort.clone(),
             max_tokens: Maybe::None,
             temperature: Maybe::None,

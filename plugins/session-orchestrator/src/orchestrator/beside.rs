@@ -75,6 +75,7 @@ impl<E: Edges> Orchestrator<E> {
             turn_id: None,
             step_id: None,
             since: now_ms,
+            behind: u32::try_from(ask.behind.len()).unwrap_or(u32::MAX),
         };
         let room = inquiry.until_room(&*self.edges, |_, _| {}).await;
         // What was said while it waited belongs to it.

@@ -24,7 +24,8 @@ fn was_graceful(scene: &Scene, requests: usize) {
     let made = scene.world.requests.lock().unwrap();
     assert_eq!(made.len(), requests);
     let [.., before, last] = &made[..] else { panic!() };
-    assert!(!before.tools.is_empty() && last.tools.is_empty());
+    assert_eq!((before.no_calls, last.no_calls, &before.tools), (false, true, &last.tools));
+    assert!(!last.tools.is_empty());
     assert_eq!(before.messages[..], last.messages[..before.messages.len()]);
     assert_eq!(last.messages.last().unwrap().role, Role::System);
 }
@@ -61,7 +62,7 @@ async fn a_turn_that_ends_by_itself_before_the_limit_is_not_cut_short() {
     scene.world.script([says("done"), finishes(FinishReason::Stop)]);
     scene.turn("hi").await;
     assert_eq!(scene.world.records()[0].reason, EndReason::Stop);
-    assert!(!scene.world.requests.lock().unwrap()[1].tools.is_empty());
+    assert!(!scene.world.requests.lock().unwrap()[1].no_calls);
 }
 
 #[tokio::test]

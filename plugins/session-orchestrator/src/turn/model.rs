@@ -127,7 +127,7 @@ impl<E: Edges> Turn<E> {
         limit: Option<Limit>,
         progress: &mut Progress,
     ) -> Option<Option<Asked<E>>> {
-        let inquiry = self.inquiry(progress.step.as_ref()?.id().clone());
+        let inquiry = self.inquiry(progress.step.as_ref()?.id().clone(), limit);
         self.awaits(None, progress.steps);
         let room = inquiry.until_room(&*self.edges, |ahead, paused_until| {
             self.claim.tell(AgentEventKind::Queued { ahead, paused_until });
@@ -151,7 +151,7 @@ impl<E: Edges> Turn<E> {
     }
 
     /// A request of a step.
-    pub(super) fn inquiry(&self, step_id: Text) -> Inquiry {
+    pub(super) fn inquiry(&self, step_id: Text, limit: Option<Limit>) -> Inquiry {
         Inquiry {
             conversation_id: self.claim.conversation_id().clone(),
             model: self.terms.model.clone(),
@@ -159,6 +159,8 @@ impl<E: Edges> Turn<E> {
             turn_id: Some(self.claim.turn_id().clone()),
             step_id: Some(step_id),
             since: self.terms.accepted_at,
+            // The line that says so.
+            behind: limit.map_or(0, |_| 1),
         }
     }
 

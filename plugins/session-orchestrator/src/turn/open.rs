@@ -86,7 +86,7 @@ impl<E: Edges> Turn<E> {
     }
 
     fn head_start(&self, messages: Option<Shared<List<Message>>>) -> HeadStart<E> {
-        let inquiry = self.inquiry(format!("{}#0", self.claim.turn_id()).into());
+        let inquiry = self.inquiry(format!("{}#0", self.claim.turn_id()).into(), None);
         HeadStart::begin(self.prefixes(), self.claim.stop().clone(), inquiry, messages)
     }
 
