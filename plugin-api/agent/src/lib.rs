@@ -8,6 +8,7 @@
 //! | [`turn`] | a question and everything until its answer is sealed |
 //! | [`event`] | the frames a viewer of a turn receives |
 //! | [`provider`] | models, and what is streamed from them |
+//! | [`compaction`] | summaries in the place of what was said |
 //! | [`cache`] | what keeps providers from reading from their caches |
 //! | [`credential`] | accounts at the services behind models |
 //! | [`tool`] | tools: their definitions, and their running |
@@ -36,6 +37,8 @@
 //! | [`tool::PRINTED`] | event | tools say, and the orchestrator when a tool has answered; the orchestrator hears |
 //! | [`provider::MODEL`] | named streaming service | providers answer, one name for each model; the orchestrator calls |
 //! | [`provider::ASKED`], [`provider::ANSWERED`] | event | the orchestrator says |
+//! | [`compaction::COMPACTED`] | event | who compacts says |
+//! | [`compaction::COMPACTING`] | filter | who compacts applies, plugins link |
 //! | [`cache::PREFIX_BROKEN`] | event | the cache explainer says |
 //! | [`provider::SLOT`] | streaming service | who limits requests answers; the orchestrator calls |
 //! | [`provider::FACTS`] | service | the model catalogue answers |
@@ -187,6 +190,7 @@
 //! ```
 
 pub mod cache;
+pub mod compaction;
 pub mod conversation;
 pub mod credential;
 pub mod event;

@@ -50,8 +50,9 @@ pub struct Appended {
 /// [`TurnEnd`](Chunk::TurnEnd) ends it. Drafts at positions up to the highest of these entries are let go of.
 ///
 /// [`Conflict`](transom_plugin_api::CallErrorKind::Conflict) when a message id is stored with other content, when a turn
-/// starts while another one runs or is parked, when one ends that does not run, and when a position is not above all
-/// that were appended before. Then nothing is written.
+/// starts while another one runs or is parked, when one ends that does not run, when a position is not above all
+/// that were appended before, and when a [summary](Chunk::Compacted) keeps what does not begin with a message of a person or a model
+/// behind the one from which on the summary before keeps. Then nothing is written.
 ///
 /// `agent/conversation.append` · service · 30 s · the conversation store answers
 pub const APPEND: Service<Append, Appended> = Service::new("agent/conversation.append");
@@ -150,13 +151,15 @@ pub struct HistoryOf {
 /// The messages a model may be shown.
 #[contract]
 pub struct History {
-    /// Repaired: every tool call has a result right behind it; error chunks and facts are left out.
+    /// Repaired: every tool call has a result right behind it; error chunks and facts are left out. Where a summary has taken the
+    /// place of what was said, it comes first, and then what it keeps.
     pub messages: Shared<List<Message>>,
     /// The highest `seq` in the log.
     pub latest_seq: i64,
 }
 
 /// Loads a conversation's history, or the end of it; empty for an unknown one.
+/// [`Conflict`](transom_plugin_api::CallErrorKind::Conflict) for an end with a summary in it: what stands before is not shown any more.
 ///
 /// `agent/conversation.history` · service · 30 s · the conversation store answers
 pub const HISTORY: Service<HistoryOf, History> = Service::new("agent/conversation.history");

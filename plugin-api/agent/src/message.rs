@@ -2,6 +2,7 @@
 
 use transom_plugin_api::{Json, List, Maybe, Text, contract};
 
+use crate::compaction::Summary;
 use crate::provider::{ReasoningEffort, Usage};
 use crate::turn::TurnRecord;
 
@@ -151,6 +152,11 @@ pub enum Chunk {
         name: Text,
         /// The choice; `null` where it was taken back.
         value: Json,
+    },
+    /// A summary took the place of what was said, as far as models are shown it.
+    Compacted {
+        /// The summary, and from where on what was said is shown as it is.
+        summary: Summary,
     },
     /// What stands before was copied from another conversation.
     Forked {

@@ -5,6 +5,7 @@ mod tests;
 
 use serde_json::Value;
 use transom_agent::cache::{Contributor, PrefixChange};
+use transom_agent::compaction::SUMMARY_ID;
 use transom_plugin_api::Text;
 
 use crate::excerpt::difference;
@@ -94,6 +95,10 @@ fn of_tool(before: &Tool, after: &Tool) -> Option<PrefixChange> {
 fn of_history(before: &[MessagePrint], after: &[MessagePrint]) -> Option<PrefixChange> {
     let index = (0..before.len()).find(|index| before.get(*index) != after.get(*index))?;
     let (was, number) = (&before[index], index + 1);
+    if let Some(now) = after.get(index).filter(|now| now.id.starts_with(SUMMARY_ID) && now.id != was.id) {
+        let told = format!("a summary took the place of what was said before, from message {number} on");
+        return Some(whole(Contributor::Compaction, &now.id, &was.id, &now.id, told));
+    }
     let told = match after.get(index) {
         None => format!("what was said ends in front of message {number}, `{}`", was.id),
         Some(now) if now.id == was.id => format!("message {number}, `{}`, says something else", was.id),

@@ -156,6 +156,8 @@ pub(crate) fn role_named(name: &str) -> Option<Role> {
 
 #[cfg(test)]
 mod tests {
+    use transom_agent::compaction::Summary;
+    use transom_agent::message::ThoughtState;
     use transom_agent::turn::{EndReason, TurnRecord};
     use transom_plugin_api::{CallErrorKind, Json};
 
@@ -186,7 +188,12 @@ mod tests {
         let chunks = [
             Chunk::Text { text: "a\0b \"quoted\"".into() },
             Chunk::Thinking { text: "…".into(), state: Maybe::None },
-            call_with(input).chunks[0].clone(),
+            Chunk::Thinking {
+                text: "".into(),
+                state: Maybe::Some(ThoughtState { provider: "a".into(), state: input.clone() }),
+            },
+            Chunk::Compacted { summary: Summary { text: "so".into(), messages: 3, ..Summary::default() } },
+            call_with(input.clone()).chunks[0].clone(),
             Chunk::ToolResult {
                 tool_call_id: "call".into(),
                 tool_name: "tool".into(),

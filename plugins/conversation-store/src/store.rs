@@ -25,6 +25,7 @@ mod schema;
 mod scratch;
 mod storage;
 mod streams;
+mod summary;
 mod tally;
 mod target;
 mod turns;
@@ -182,16 +183,15 @@ impl Store {
                 return Ok(History { messages: Shared::default(), latest_seq: 0 });
             };
             check_end_of_turn(connection, &known, of.after_seq)?;
-            let (messages, repairs) = reconcile(log::messages(
-                connection,
-                known.number,
-                of.after_seq,
-                of.before_seq.into_option(),
-            )?);
+            let shown = shown_behind(connection, &known, of.after_seq)?;
+            let from = shown.as_ref().map_or(of.after_seq + 1, |shown| shown.kept_from);
+            let (messages, repairs) =
+                reconcile(log::messages(connection, known.number, from, of.before_seq.into_option())?);
             if repairs != Repairs::default() {
                 tracing::debug!(conversation = known.id, ?repairs, "the history was repaired for the model");
             }
-            Ok(History { messages: Shared::new(messages.into()), latest_seq: known.latest_seq })
+            let messages = shown.map(|shown| shown.message).into_iter().chain(messages).collect();
+            Ok(History { messages: Shared::new(messages), latest_seq: known.latest_seq })
         };
         self.readers.read(look).await
     }
@@ -370,6 +370,24 @@ impl Store {
 }
 
 /// Refuses a place in the middle of a turn, where a history would begin with answers to nothing.
+/// The summary with which a history behind `after_seq` begins.
+fn shown_behind(
+    connection: &rusqlite::Connection,
+    known: &Known,
+    after_seq: i64,
+) -> Result<Option<summary::Shown>, Failure> {
+    match known.summary_seq {
+        Some(_) if after_seq == 0 => summary::shown(connection, known),
+        Some(seq) if seq > after_seq => {
+            let message = format!(
+                "`afterSeq` is {after_seq}, and a summary stands behind it, at {seq}; load all of it"
+            );
+            Err(CallError::conflict(message).into())
+        }
+        _ => Ok(None),
+    }
+}
+
 fn check_end_of_turn(connection: &rusqlite::Connection, known: &Known, seq: i64) -> Result<(), Failure> {
     if !(0..=known.latest_seq).contains(&seq) {
         let message = format!("`afterSeq` is {seq}, expected 0 to {}", known.latest_seq);

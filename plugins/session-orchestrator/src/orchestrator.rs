@@ -26,7 +26,7 @@ pub(crate) use self::last::Last;
 use crate::common::Common;
 use crate::edges::Edges;
 use crate::hub::{Claim, Hub, Viewer};
-use crate::turn::{Activity, Prefixes, Terms, Turn};
+use crate::turn::{Activity, LogEnd, Prefixes, Terms, Turn};
 use crate::{SessionOrchestrator, admission};
 
 /// Starts turns, and shows and stops those that run.
@@ -60,7 +60,7 @@ impl<E: Edges> Orchestrator<E> {
         let (edges, settings) = (Arc::clone(&self.edges), Arc::clone(&self.settings));
         let common = Arc::clone(&self.common);
         let activity = Activity::new(claim.turn_id().clone(), self.edges.now_ms(), common.stalls.clone());
-        Turn { edges, settings, common, claim, terms, activity }
+        Turn { edges, settings, common, claim, terms, activity, log_end: LogEnd::default() }
     }
 
     /// What the store knows about a conversation, if anything.

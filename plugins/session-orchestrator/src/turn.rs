@@ -16,6 +16,7 @@ mod leave;
 mod limit;
 #[cfg(test)]
 mod limit_tests;
+mod log_end;
 mod model;
 mod open;
 #[cfg(test)]
@@ -50,6 +51,7 @@ use crate::SessionOrchestrator;
 use crate::common::Common;
 use crate::hub::Claim;
 
+pub(crate) use self::log_end::LogEnd;
 pub(crate) use self::open::Opening;
 pub(crate) use self::patience::is_unclear;
 pub(crate) use self::prefix::Prefixes;
@@ -64,6 +66,7 @@ pub(crate) struct Turn<E> {
     pub(crate) claim: Claim,
     pub(crate) terms: Terms,
     pub(crate) activity: Activity,
+    pub(crate) log_end: LogEnd,
 }
 
 /// What was agreed on when the turn was accepted.

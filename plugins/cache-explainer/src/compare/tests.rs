@@ -136,6 +136,18 @@ fn of_what_was_said_the_first_message_that_is_another_one_is_told() {
 }
 
 #[test]
+fn a_summary_is_told_as_what_it_is() {
+    let summed_up = "a summary took the place of what was said before, from message 1 on";
+    let with = |ids: &'static [&str]| {
+        move |after: &mut ModelAsked| after.request.messages = asked(ids).request.messages
+    };
+    check(with(&["summary/1", "2", "3"]), &[(Contributor::Compaction, summed_up)]);
+    let (before, after) = (asked(&["summary/1", "2"]), asked(&["summary/2", "4"]));
+    assert_eq!(told(&before, &after), [(Contributor::Compaction, summed_up.to_owned())]);
+    assert!(told(&before, &asked(&["summary/1", "2", "3"])).is_empty());
+}
+
+#[test]
 fn who_asks_beside_turns_may_end_earlier_and_the_next_turn_is_compared_with_the_one_before() {
     let (whole, part) = (Print::of(&asked(&["1", "2"])), Print::of(&asked(&["1"])));
     assert!(changes(&whole, &part, false).is_empty());

@@ -30,6 +30,8 @@ pub(crate) struct Known {
     pub(crate) cwd: Option<String>,
     pub(crate) model: Option<String>,
     pub(crate) reasoning_effort: Option<String>,
+    /// Where the last summary stands, if there is one.
+    pub(crate) summary_seq: Option<i64>,
     /// The turn that runs or is parked, and which of them.
     pub(crate) turn: Option<(String, TurnState)>,
 }
@@ -37,7 +39,7 @@ pub(crate) struct Known {
 const SELECT: &str =
     "SELECT c.number, c.id, c.created_at, c.last_activity_at, c.first_words, c.title, c.closed,
     c.latest_seq, c.latest_position, c.generation, c.workspace, c.cwd, c.model, c.reasoning_effort,
-    t.turn_id, t.state
+    t.turn_id, t.state, c.summary_seq
     FROM conversations c
     LEFT JOIN turns t ON t.conversation = c.number AND t.state IN ('running', 'parked')";
 
@@ -60,6 +62,7 @@ impl Known {
             cwd: row.get(11)?,
             model: row.get(12)?,
             reasoning_effort: row.get(13)?,
+            summary_seq: row.get(16)?,
             turn: row.get::<_, Option<String>>(14)?.zip(state),
         })
     }
@@ -157,7 +160,7 @@ pub(crate) fn list(connection: &Connection, query: &Query) -> rusqlite::Result<C
 pub(crate) fn store(connection: &Connection, known: &Known) -> rusqlite::Result<()> {
     let sql = "UPDATE conversations SET last_activity_at = ?2, first_words = ?3, title = ?4, closed = ?5,
                    latest_seq = ?6, latest_position = ?7, generation = ?8, workspace = ?9, cwd = ?10, model = ?11,
-                   reasoning_effort = ?12
+                   reasoning_effort = ?12, summary_seq = ?13
                WHERE number = ?1";
     let values = rusqlite::params![
         known.number,
@@ -172,6 +175,7 @@ pub(crate) fn store(connection: &Connection, known: &Known) -> rusqlite::Result<
         known.cwd,
         known.model,
         known.reasoning_effort,
+        known.summary_seq,
     ];
     connection.prepare_cached(sql)?.execute(values).map(|_| ())
 }

@@ -14,7 +14,7 @@ use super::failure::Failure;
 use super::log::{self, Span};
 use super::place::LARGEST;
 use super::positions::Positions;
-use super::{drafts, turns, workspaces};
+use super::{drafts, summary, turns, workspaces};
 use crate::entry::EncodedEntry;
 use crate::setting::Setting;
 use crate::title::title_of;
@@ -112,8 +112,10 @@ impl<'a> Fold<'a> {
         for (chunk, seq) in message.chunks.iter().zip(span.first_seq..) {
             self.follow_chunk(chunk, seq, turn, now)?;
         }
-        // To choose something, or to copy a conversation, is not to take part in it.
-        let is_activity = |chunk: &Chunk| !matches!(chunk, Chunk::Setting { .. } | Chunk::Forked { .. });
+        // To choose something, to sum up a conversation or to copy it is not to take part in it.
+        let is_activity = |chunk: &Chunk| {
+            !matches!(chunk, Chunk::Setting { .. } | Chunk::Compacted { .. } | Chunk::Forked { .. })
+        };
         if message.chunks.iter().any(is_activity) {
             // The clock may have been set back; the order of conversations must not follow it.
             self.known.last_activity_at = self.known.last_activity_at.max(now);
@@ -142,6 +144,10 @@ impl<'a> Fold<'a> {
                 if let Ok(Some(setting)) = Setting::read(name, value) {
                     self.set(setting, now)?;
                 }
+            }
+            (Chunk::Compacted { summary }, _) => {
+                summary::check(connection, &self.known, summary)?;
+                self.known.summary_seq = Some(seq);
             }
             (Chunk::Forked { .. }, _) => turns::mark_copied(connection, number)?,
             _ => {}

@@ -140,16 +140,16 @@ pub(crate) fn for_each_message(
     current.map_or(Ok(()), take)
 }
 
-/// The messages of a log behind a `seq` and before another, as they were appended.
+/// The messages of a log from a `seq` on and before another, as they were appended.
 pub(crate) fn messages(
     connection: &Connection,
     number: i64,
-    after_seq: i64,
+    from_seq: i64,
     before_seq: Option<i64>,
 ) -> Result<Vec<Message>, Failure> {
     let mut messages = Vec::new();
     let last = before_seq.map_or(LARGEST, |before| before.saturating_sub(1).clamp(0, LARGEST));
-    for_each_message(connection, number, after_seq + 1..=last, |stored| {
+    for_each_message(connection, number, from_seq..=last, |stored| {
         messages.push(stored.encoded.entry.message);
         Ok(())
     })?;

@@ -21,6 +21,12 @@ use crate::entry::{self, EncodedEntry};
 use crate::setting::Setting;
 use crate::status;
 
+/// Brings the tables of the second version to the third, in which a conversation has its summary, inside a transaction of the
+/// caller's. No log of the second version holds one.
+pub(crate) fn from_second(connection: &Connection) -> Result<(), Failure> {
+    Ok(connection.execute_batch("ALTER TABLE conversations ADD COLUMN summary_seq INTEGER")?)
+}
+
 const OLD: [&str; 4] = ["conversations", "entries", "messages", "turns"];
 
 /// Brings the tables of the first version to the second, inside a transaction of the caller's.

@@ -6,7 +6,7 @@ use super::failure::Failure;
 use super::migration;
 
 /// The version this program writes.
-pub(crate) const VERSION: i32 = 2;
+pub(crate) const VERSION: i32 = 3;
 
 // Entries are the log; everything else but `storage` and `workspaces` follows from them. They are kept by `place`, the
 // conversation's number and the seq in one key: a table with another key would put every text of more than a thousand
@@ -27,7 +27,8 @@ CREATE TABLE conversations (
     workspace        TEXT    NOT NULL DEFAULT 'default',
     cwd              TEXT,
     model            TEXT,
-    reasoning_effort TEXT
+    reasoning_effort TEXT,
+    summary_seq      INTEGER
 ) STRICT;
 CREATE INDEX conversations_by_workspace ON conversations (workspace) WHERE id IS NOT NULL;
 
@@ -112,6 +113,7 @@ pub(crate) fn bring_up_to_date(connection: &mut Connection) -> Result<(), Failur
     match version(&transaction)? {
         0 => make(&transaction)?,
         1 => migration::from_first(&transaction)?,
+        2 => migration::from_second(&transaction)?,
         _ => return Ok(()),
     }
     transaction.pragma_update(None, "user_version", VERSION)?;

@@ -18,6 +18,7 @@ mod repairing;
 mod saying;
 mod scripts;
 mod settings;
+mod summing_up;
 mod surviving;
 mod turning;
 mod workspaces;

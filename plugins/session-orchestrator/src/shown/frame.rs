@@ -55,9 +55,11 @@ pub(crate) fn of(chunk: Chunk) -> Option<AgentEventKind> {
         }
         Chunk::Answer { question_id, choice } => AgentEventKind::Answer { question_id, choice },
         Chunk::Unknown(unknown) => return relay::frame(&unknown),
-        Chunk::TurnEnd { .. } | Chunk::Repaired { .. } | Chunk::Setting { .. } | Chunk::Forked { .. } => {
-            return None;
-        }
+        Chunk::TurnEnd { .. }
+        | Chunk::Repaired { .. }
+        | Chunk::Setting { .. }
+        | Chunk::Compacted { .. }
+        | Chunk::Forked { .. } => return None,
     };
     Some(frame)
 }

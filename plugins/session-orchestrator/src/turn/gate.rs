@@ -4,10 +4,10 @@ use transom_agent::message::Chunk;
 use transom_agent::tool::{GatedCall, ToolGate, Verdict};
 use transom_plugin_api::{List, Maybe};
 
+use super::Turn;
 use super::calls::interrupted;
 use super::progress::Progress;
 use super::run::{Flow, fail};
-use super::{Turn, patience};
 use crate::edges::Edges;
 use crate::request::Prefix;
 use crate::sheet::Part;
@@ -48,7 +48,7 @@ impl<E: Edges> Turn<E> {
     async fn park(&self, progress: &mut Progress) -> Flow {
         let Some(step) = &mut progress.step else { return Flow::Parked };
         step.sheet().place(&mut self.claim.places());
-        if let Err(error) = patience::append(&*self.edges, self.append_of(step.entries())).await {
+        if let Err(error) = self.append(self.append_of(step.entries())).await {
             return fail(progress, Failure::of_store("what a person is asked could not be stored", &error));
         }
         step.sheet().keep_all();

@@ -11,11 +11,11 @@ use transom_agent::turn::Awaited;
 use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{CallError, List, Maybe, Text};
 
+use super::Turn;
 use super::head_start::Asked;
 use super::keep::Keeper;
 use super::limit::Limit;
 use super::progress::Progress;
-use super::{Turn, patience};
 use crate::asking::Inquiry;
 use crate::edges::{Edges, Items};
 use crate::poll::{breathe, polled_once};
@@ -256,7 +256,7 @@ impl<E: Edges> Turn<E> {
             turn_id: Maybe::Some(self.claim.turn_id().clone()),
             positions: List::from([at.position]),
         };
-        patience::append(&*self.edges, self.append_of(vec![entry])).await?;
+        self.append(self.append_of(vec![entry])).await?;
         if let Some(frame) = frame {
             self.claim.show_at(at, frame);
         }

@@ -109,7 +109,7 @@ impl<E: Edges> Turn<E> {
             self.entry(message, List::from([said_at])),
             self.fact("s", began_at, self.beginning()),
         ]);
-        let appended = patience::append(&*self.edges, append).await?;
+        let appended = self.append(append).await?;
         self.claim.begin(*places);
         self.claim.show_at(at(said_at), AgentEventKind::UserMessage { text: opening.text.clone() });
         self.claim.show_at(at(began_at), AgentEventKind::TurnStart { model: self.terms.model.clone() });
@@ -158,8 +158,12 @@ impl<E: Edges> Turn<E> {
 
     /// What a listing says about a conversation is worth a warning, not the turn.
     async fn update(&self, update: Update) {
-        if let Err(error) = self.edges.update(update).await {
-            tracing::warn!("conversation `{}` was not updated: {error}", self.claim.conversation_id());
+        let entries = i64::from(update.model.is_some()) + i64::from(update.cwd.is_some());
+        match self.edges.update(update).await {
+            Ok(known) => self.chosen(entries, known.latest_seq),
+            Err(error) => {
+                tracing::warn!("conversation `{}` was not updated: {error}", self.claim.conversation_id());
+            }
         }
     }
 

@@ -3,14 +3,15 @@
 use transom_agent::log::HistoryOf;
 use transom_agent::message::Message;
 use transom_agent::turn::{Awaited, EndReason};
-use transom_plugin_api::{CallError, Maybe};
+use transom_plugin_api::{CallError, CallErrorKind, Maybe};
 
 use super::head_start::{Asked, HeadStart};
 use super::limit::Limit;
 use super::progress::Progress;
-use super::{Turn, patience, supervise};
+use super::{Turn, supervise};
 use crate::edges::Edges;
 use crate::ending::{Next, after_model};
+use crate::histories::Past;
 use crate::request::Prefix;
 use crate::step::{Answer, Failure};
 
@@ -92,6 +93,9 @@ impl<E: Edges> Turn<E> {
             if stop.is_suspended() {
                 return Flow::Suspended;
             }
+            if let Err(error) = self.load_again(progress).await {
+                return fail(progress, Failure::of_store("the conversation could not be read", &error));
+            }
             if let Some(flow) = self.run_step(&prefix, asked.take(), progress).await {
                 return flow;
             }
@@ -142,7 +146,7 @@ impl<E: Edges> Turn<E> {
         let Some(step) = &mut progress.step else { return Ok(()) };
         self.awaits(Some(Awaited::Host), progress.steps);
         step.sheet().place(&mut self.claim.places());
-        let stored = patience::append(&*self.edges, self.append_of(step.entries())).await;
+        let stored = self.append(self.append_of(step.entries())).await;
         if let Err(error) = stored {
             return Err(fail(progress, Failure::of_store("the step could not be stored", &error)));
         }
@@ -167,17 +171,34 @@ impl<E: Edges> Turn<E> {
         }
     }
 
+    /// Loads it once more when somebody else has written into the log.
+    async fn load_again(&self, progress: &mut Progress) -> Result<(), CallError> {
+        if !self.log_end.take_outdated() {
+            return Ok(());
+        }
+        progress.past = None;
+        self.load(progress).await
+    }
+
     /// Loads what the model is to be shown, unless it is there: what is known of ended turns is not read again.
     async fn load(&self, progress: &mut Progress) -> Result<(), CallError> {
         let past = progress.past.get_or_insert_default();
         if past.messages.len() > past.settled {
             return Ok(());
         }
-        let conversation_id = self.claim.conversation_id().clone();
-        let history = self
-            .edges
-            .history(HistoryOf { conversation_id, after_seq: past.settled_seq, before_seq: Maybe::None })
-            .await?;
+        let of = HistoryOf {
+            conversation_id: self.claim.conversation_id().clone(),
+            after_seq: past.settled_seq,
+            before_seq: Maybe::None,
+        };
+        let history = match self.edges.history(of.clone()).await {
+            // What was known before is summed up by now.
+            Err(error) if error.kind == CallErrorKind::Conflict && of.after_seq > 0 => {
+                *past = Past::default();
+                self.edges.history(HistoryOf { after_seq: 0, ..of }).await?
+            }
+            history => history?,
+        };
         if past.settled == 0 {
             past.messages = history.messages;
         } else {

@@ -10,8 +10,8 @@ use transom_agent::turn::{EndReason, TurnRecord, TurnSettled};
 use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{CallErrorKind, List, Text};
 
+use super::Turn;
 use super::progress::Progress;
-use super::{Turn, patience};
 use crate::edges::Edges;
 use crate::sheet::Part;
 use crate::shown::frame;
@@ -102,7 +102,7 @@ impl<E: Edges> Turn<E> {
         let mut pause = FIRST_PAUSE;
         let mut told = false;
         loop {
-            let error = match patience::append(&*self.edges, append.clone()).await {
+            let error = match self.append(append.clone()).await {
                 Ok(appended) => return Some(appended),
                 Err(error) => error,
             };
@@ -135,7 +135,8 @@ impl<E: Edges> Turn<E> {
 
     /// What was said goes to the next turn as it is, where that is what the store would say, too.
     fn keep_past(&self, progress: &mut Progress, record: &TurnRecord, appended: &Appended) {
-        let Some(past) = progress.past.take() else { return };
+        // Where somebody else has written into the log, the next turn reads it.
+        let Some(past) = progress.past.take().filter(|_| !self.log_end.is_outdated()) else { return };
         let histories = &self.common.histories;
         let now_ms = self.edges.now_ms();
         match record.reason {

@@ -10,6 +10,7 @@ use transom_agent::turn::EndReason;
 use transom_plugin_api::Text;
 
 use super::scripts::*;
+use super::summing_up::summary;
 use super::surviving::crash;
 use super::*;
 
@@ -66,7 +67,7 @@ impl World {
 
     /// One step of a conversation. Refusals are expected of some; anything but a refusal is not.
     async fn step(&mut self, id: &str) {
-        let outcome = match self.chance.below(15) {
+        let outcome = match self.chance.below(17) {
             0..=2 => self.begin(id).await,
             3..=4 => self.say(id).await,
             5..=6 => self.draft(id).await,
@@ -76,6 +77,7 @@ impl World {
             11 => self.choose(id).await,
             12 => self.fork(id).await,
             13 => self.delete(id).await,
+            14..=15 => self.sum_up(id).await,
             _ => self.repair().await,
         };
         if let Err(error) = outcome {
@@ -195,6 +197,19 @@ impl World {
         };
         let to: Text = format!("{id}-copy").into();
         self.store.fork(Fork { from: id.into(), to, at_seq }).await.map(|_| ())
+    }
+
+    /// Keeps what comes from any message on, or from none.
+    async fn sum_up(&mut self, id: &str) -> Result<(), CallError> {
+        let (message, log) = (self.message(id), self.store.read(everything(id)).await?.chunks);
+        let ids: Vec<&str> = log.iter().map(|stored| stored.message_id.as_str()).chain(["nobody"]).collect();
+        let mut append = summary(&format!("summary/{message}"), self.chance.one_of(&ids));
+        append.conversation_id = id.into();
+        self.store.append(append).await?;
+        let history = self.store.history(history_of(id)).await?.messages;
+        let begins = history.first().is_some_and(|first| first.id.starts_with("summary/"));
+        assert!(begins && history.get(1).is_none_or(|second| second.role != Role::Tool), "{history:?}");
+        Ok(())
     }
 
     async fn delete(&mut self, id: &str) -> Result<(), CallError> {

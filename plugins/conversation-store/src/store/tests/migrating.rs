@@ -103,6 +103,23 @@ async fn everything_of_the_first_version_is_in_the_log_afterwards() {
 }
 
 #[tokio::test]
+async fn a_file_of_the_second_version_gets_what_the_third_one_has() {
+    let folder = folder();
+    let store = open(folder.path());
+    run_turn(&store, "c", "t", 0).await;
+    store.close().await;
+    let raw = Connection::open(folder.path().join(database::FILE)).expect("opens");
+    raw.execute_batch("ALTER TABLE conversations DROP COLUMN summary_seq; PRAGMA user_version = 2")
+        .expect("changed");
+    raw.close().expect("closed");
+    let store = open(folder.path());
+    run_turn(&store, "c", "u", 5).await;
+    store.append(super::summing_up::summary("summary/1", "u-said")).await.expect("appended");
+    assert_sound(&store, "c").await;
+    assert!(folder.path().join("conversations.db.v2").exists());
+}
+
+#[tokio::test]
 async fn the_old_file_stays_beside_the_new_one_for_its_owner_only() {
     let folder = folder();
     let living = first_version(folder.path());

@@ -95,11 +95,11 @@ async fn a_newer_file_is_refused_and_not_touched() {
     store.append(append("c", [user("1", "hi")])).await.expect("appended");
     store.close().await;
     let newer = Connection::open(folder.path().join(database::FILE)).expect("opens");
-    newer.pragma_update(None, "user_version", 3).expect("set");
+    newer.pragma_update(None, "user_version", 4).expect("set");
     newer.close().expect("closes");
     let before = files(folder.path());
     let message = refusal(folder.path());
-    assert!(message.contains("conversations.db` has schema version 3, this host knows up to 2"), "{message}");
+    assert!(message.contains("conversations.db` has schema version 4, this host knows up to 3"), "{message}");
     assert!(message.contains("help: update the host"), "{message}");
     assert_eq!(files(folder.path()), before);
 }
@@ -109,12 +109,12 @@ async fn a_file_that_is_newer_only_in_its_write_ahead_log_is_refused_too() {
     let (living, crashed) = (folder(), folder());
     open(living.path()).close().await;
     let newer = Connection::open(living.path().join(database::FILE)).expect("opens");
-    newer.pragma_update(None, "user_version", 3).expect("set");
+    newer.pragma_update(None, "user_version", 4).expect("set");
     for name in ["conversations.db", "conversations.db-wal"] {
         std::fs::copy(living.path().join(name), crashed.path().join(name)).expect("copied");
     }
     let before = files(crashed.path());
-    assert!(refusal(crashed.path()).contains("has schema version 3"));
+    assert!(refusal(crashed.path()).contains("has schema version 4"));
     for file in before {
         assert!(files(crashed.path()).contains(&file), "{} was touched", file.0.display());
     }

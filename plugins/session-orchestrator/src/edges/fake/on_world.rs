@@ -107,7 +107,7 @@ impl Edges for Fake {
         if let Some(error) = self.0.history_fails.lock().unwrap().take() {
             return Err(error);
         }
-        Ok(self.0.store.lock().unwrap().history(&of))
+        self.0.store.lock().unwrap().history(&of)
     }
 
     async fn append(&self, append: Append) -> Result<Appended, CallError> {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use transom_agent::compaction::Summary;
 use transom_agent::conversation::{Conversation, CurrentTurn, Status, Update};
 use transom_agent::log::{
     Append, Appended, Chunks, Draft, DraftPiece, Entry, History, HistoryOf, Located, LostTurn, MessageOf,
@@ -48,6 +49,14 @@ impl Log {
     /// The messages behind `seq`, facts included.
     pub(crate) fn messages(&self, after_seq: i64) -> Vec<Message> {
         self.messages_between(after_seq, i64::MAX)
+    }
+
+    /// The last summary and where it stands.
+    fn summary(&self) -> Option<(i64, Text, Summary)> {
+        self.chunks.iter().rev().find_map(|stored| match &stored.chunk {
+            Chunk::Compacted { summary } => Some((stored.seq, stored.message_id.clone(), summary.clone())),
+            _ => None,
+        })
     }
 
     fn messages_between(&self, after_seq: i64, before_seq: i64) -> Vec<Message> {
@@ -233,17 +242,27 @@ impl Store {
         Ok(())
     }
 
-    pub(crate) fn history(&self, of: &HistoryOf) -> History {
+    pub(crate) fn history(&self, of: &HistoryOf) -> Result<History, CallError> {
         let Ok(log) = self.known(&of.conversation_id) else {
-            return History { messages: Shared::default(), latest_seq: 0 };
+            return Ok(History { messages: Shared::default(), latest_seq: 0 });
         };
-        let mut messages = log.messages_between(of.after_seq, of.before_seq.unwrap_or(i64::MAX));
+        let (mut from, mut shown) = (of.after_seq, None);
+        if let Some((seq, id, summary)) = log.summary() {
+            if of.after_seq == 0 {
+                let kept = log.chunks.iter().find(|stored| stored.message_id == summary.kept_from);
+                (from, shown) = (kept.map_or(0, |kept| kept.seq - 1), Some(summary.message(&id)));
+            } else if seq > of.after_seq {
+                return Err(CallError::conflict("a summary stands behind it; load all of it"));
+            }
+        }
+        let mut messages = log.messages_between(from, of.before_seq.unwrap_or(i64::MAX));
         for message in &mut messages {
             message.chunks.retain(|chunk| !chunk.is_fact() && !matches!(chunk, Chunk::Error { .. }));
         }
         let is_thought = |chunk: &Chunk| matches!(chunk, Chunk::Thinking { .. });
         messages.retain(|message| !message.chunks.iter().all(is_thought));
-        History { messages: Shared::new(answered(messages)), latest_seq: log.conversation.latest_seq }
+        let messages = shown.into_iter().chain(answered(messages)).collect();
+        Ok(History { messages: Shared::new(messages), latest_seq: log.conversation.latest_seq })
     }
 
     pub(crate) fn read(&self, read: &Read) -> Result<Chunks, CallError> {
