@@ -1,6 +1,7 @@
 //! The one list of bundled plugins: the linker keeps exactly what stands here.
 
 use transom_cache_explainer as _;
+use transom_compaction as _;
 use transom_conversation_store as _;
 use transom_message_queue as _;
 use transom_provider_openai as _;
@@ -14,6 +15,7 @@ use transom_transport_ws as _;
 /// What the list above must have linked in; compared at every start with what is there.
 pub(crate) const BUNDLED: &[&str] = &[
     "cache-explainer",
+    "compaction",
     "conversation-store",
     "message-queue",
     "provider-openai",

@@ -1,9 +1,10 @@
 //! Tools that read and change files below the folder a turn works in.
 //!
 //! Hears nothing; says nothing; serves [`TOOL`] as `read_file`, `list_dir` and, when the operator allows it,
-//! `write_file` and `edit_file`. Does not leave the turn's folder, run anything, or watch for changes.
+//! `write_file` and `edit_file`; links [`COMPACTING`], to tell which files a conversation has used. Does not leave the turn's folder, run anything, or watch for changes.
 
 mod arguments;
+mod carried;
 mod desk;
 mod edit_file;
 mod folder;
@@ -18,6 +19,7 @@ mod substitution;
 mod tool;
 mod write_file;
 
+use transom_agent::compaction::{COMPACTING, Draft};
 use transom_agent::tool::{TOOL, ToolCall, ToolDefinition, ToolOutput};
 use transom_plugin_api::prelude::*;
 
@@ -54,6 +56,8 @@ pub struct FileTools {
 pub struct FileToolsPorts {
     #[serves(TOOL, names = ["edit_file", "list_dir", "read_file", "write_file"])]
     tools: Server<ToolCall, ToolOutput, ToolDefinition>,
+    #[links(COMPACTING)]
+    compacting: Link<Draft>,
 }
 
 impl Plugin for FileTools {
@@ -62,6 +66,7 @@ impl Plugin for FileTools {
     async fn start(self, ports: FileToolsPorts, host: Host) -> Result<(), StartError> {
         let limits =
             Limits { answer_bytes: self.max_bytes as usize, file_bytes: self.max_file_bytes as usize };
+        ports.compacting.link(|draft, _| std::future::ready(Ok(carried::add_files(draft))))?;
         let readers = Desk::with_seats(host.clone(), READERS);
         serve(&ports.tools, &readers, limits, read_file::definition(), read_file::run)?;
         serve(&ports.tools, &readers, limits, list_dir::definition(), list_dir::run)?;
