@@ -1,6 +1,7 @@
 //! One file per command. Each prints for people or, with `--json`, for programs, and answers an exit code.
 
 pub(crate) mod backup;
+pub(crate) mod brought;
 mod capability;
 pub(crate) mod chat;
 pub(crate) mod check;

@@ -24,6 +24,7 @@ use transom_plugin_api::hosting::{PluginState, PluginStatus};
 use transom_plugin_api::sabotage::sabotaged;
 
 use crate::attendant::beside;
+use crate::commands::Commands;
 use crate::data::{Guest, silence, why_nobody};
 use crate::figures::{Asked, Figures};
 use crate::footprint::Footprint;
@@ -80,6 +81,17 @@ pub(crate) enum Question {
         /// Whether it is only told what would be done.
         #[serde(default)]
         dry_run: bool,
+    },
+    /// The commands that plugins bring.
+    Commands,
+    /// Runs one of them.
+    Command {
+        /// Which.
+        name: String,
+        /// The words behind it.
+        arguments: Vec<String>,
+        /// Whether a program reads the answer.
+        json: bool,
     },
     /// Examines all conversations.
     Doctor,
@@ -153,6 +165,7 @@ pub(crate) struct Desk {
     pub(crate) whereabouts: Arc<Whereabouts>,
     pub(crate) hampers: Arc<Hampers>,
     pub(crate) keeping: Keeping,
+    pub(crate) commands: Commands,
     /// Asks plugins for their figures.
     pub(crate) figures: Asked,
     pub(crate) memory: MemoryLog,
@@ -203,6 +216,14 @@ impl Clerk {
             Question::Quarantine { plugin, even_required } => self.quarantine(&plugin, even_required),
             Question::Release { plugin } => outcome(kernel.release(&plugin)),
             Question::Log { set } => levels(kernel, set).unwrap_or_else(|problem| refusal(&problem)),
+            Question::Commands => self.desk.commands.list(),
+            Question::Command { name, arguments, json } => {
+                let commands = self.desk.commands.clone();
+                // Where plugins run. What it has begun goes on when nobody waits any more.
+                let running = runtime.spawn(async move { commands.run(&name, arguments, json).await });
+                let ran = pulse::beside(running, write).await?;
+                ran.unwrap_or_else(|error| json!({ "error": error.to_string() }))
+            }
             Question::Doctor => {
                 let told = copying::begin_examining(keeping.clone(), runtime);
                 return copying::follow(told, left, write).await;

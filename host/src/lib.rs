@@ -36,6 +36,7 @@ pub mod running;
 mod attendant;
 mod client;
 mod command;
+mod commands;
 mod control;
 mod figures;
 mod footprint;

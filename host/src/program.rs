@@ -22,8 +22,8 @@ use crate::command::conversation::{
     answer, attach, delete, fork, list, queue, read, send, show, state, told, word,
 };
 use crate::command::{
-    backup, chat, check, dev, doctor, explain, graph, inspect, lock, log, models, new, plugins, reload,
-    status, up, workspaces,
+    backup, brought, chat, check, dev, doctor, explain, graph, inspect, lock, log, models, new, plugins,
+    reload, status, up, workspaces,
 };
 use crate::crash::tell_crashes;
 use crate::data::default_folder;
@@ -46,7 +46,7 @@ pub(crate) const INTERRUPTED: u8 = 130;
 #[derive(Parser)]
 #[command(name = "transom", version, propagate_version = true)]
 #[command(
-    after_help = "Without a command it is `transom up`.\n\nExample:\n  transom up\n  transom chat \"hello\""
+    after_help = "Without a command it is `transom up`. Plugins of a running host may bring further commands: `transom commands`.\n\nExample:\n  transom up\n  transom chat \"hello\""
 )]
 struct CommandLine {
     #[command(flatten)]
@@ -141,8 +141,13 @@ enum Command {
     /// Examine all conversations: is each log whole, and does what is known follow from it?
     #[command(after_help = "Examples:\n  transom doctor\n  transom doctor --json")]
     Doctor,
+    /// List the commands that plugins of the running host bring
+    #[command(after_help = "Example:\n  transom commands")]
+    Commands,
     /// Make something new: a plugin
     New(new::Arguments),
+    #[command(external_subcommand)]
+    Brought(Vec<String>),
 }
 
 /// Runs the program and says how it ended. `bundled` are the ids of the plugins that this binary names in its list;
@@ -198,7 +203,9 @@ pub fn main(bundled: &[&str]) -> ExitCode {
             Command::Workspaces => told(&common, workspaces::run(&common).await),
             Command::Backup(arguments) => told(&common, backup::run(&common, &arguments).await),
             Command::Doctor => told(&common, doctor::run(&common).await),
+            Command::Commands => brought::list_all(&common),
             Command::New(arguments) => new::run(&common, arguments),
+            Command::Brought(words) => brought::run::<CommandLine>(&common, words),
         }
     });
     crate::log::finish();
@@ -257,6 +264,44 @@ impl Common {
             Some(named) => Ok(named.clone()),
             None => user_s_folder(),
         }
+    }
+
+    /// The same with the options among the words of a command that a plugin brings, and the other words.
+    ///
+    /// # Errors
+    /// When an option lacks its value.
+    pub(crate) fn with_options_among(
+        &self,
+        words: impl IntoIterator<Item = String>,
+    ) -> Result<(Self, Vec<String>), String> {
+        let (mut common, mut others) = (self.clone(), Vec::new());
+        let mut words = words.into_iter();
+        while let Some(word) = words.next() {
+            let (name, value) = match word.split_once('=') {
+                Some((name, value)) => (name, Some(value.to_owned())),
+                None => (word.as_str(), None),
+            };
+            let place = match name {
+                "--" => {
+                    others.push(word);
+                    others.extend(words.by_ref());
+                    break;
+                }
+                "--json" if value.is_none() => {
+                    common.json = true;
+                    continue;
+                }
+                "--data" => &mut common.data,
+                "--manifest" => &mut common.manifest,
+                _ => {
+                    others.push(word);
+                    continue;
+                }
+            };
+            let value = value.or_else(|| words.next());
+            *place = Some(value.ok_or_else(|| format!("`{name}` lacks its value, a path"))?.into());
+        }
+        Ok((common, others))
     }
 
     /// A command line for the same host, made of these words.

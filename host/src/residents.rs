@@ -7,7 +7,9 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 use transom_agent::log::{BACKUP, Backup, BackupProgress, DOCTOR, Diagnosis, Doctor};
-use transom_agent::reach::{HTTP_ROUTE, HttpReply, HttpRequest, HttpRoute};
+use transom_agent::reach::{
+    CLI_COMMAND, CliCall, CliOutcome, HTTP_ROUTE, HttpReply, HttpRequest, HttpRoute, Verb,
+};
 use transom_kernel::Kernel;
 use transom_plugin_api::hosting::{
     FIGURES, Figures, HAMPERED, Hampered, LISTENING, Listening, PLUGIN_CHANGED, PLUGINS, PluginChange,
@@ -17,6 +19,7 @@ use transom_plugin_api::{
     CallError, Caller, Emitter, Host, Listener, Ports, Server, StartError, StreamCaller,
 };
 
+use crate::commands::Commands;
 use crate::hampers::Hampers;
 use crate::keeping::Keeping;
 use crate::whereabouts::Whereabouts;
@@ -37,6 +40,8 @@ struct HostPorts {
     changed: Emitter<PluginChange>,
     #[calls(HTTP_ROUTE, optional)]
     routes: Caller<HttpRequest, HttpReply, HttpRoute>,
+    #[calls(CLI_COMMAND, optional)]
+    commands: Caller<CliCall, CliOutcome, Verb>,
     #[calls(DOCTOR, optional)]
     doctor: Caller<Doctor, Diagnosis>,
     #[calls(BACKUP, optional)]
@@ -54,6 +59,7 @@ pub(crate) struct Residents {
     whereabouts: Arc<Whereabouts>,
     hampers: Arc<Hampers>,
     keeping: Keeping,
+    commands: Commands,
     stopping: Emitter<Stopping>,
     routes: Caller<HttpRequest, HttpReply, HttpRoute>,
     figures: Caller<(), Figures, ()>,
@@ -82,9 +88,21 @@ impl Residents {
         let heard = Arc::clone(&hampers);
         ports.hampered.inline(move |said, context| heard.hear(context.caller(), said))?;
         let changes = tell_changes(kernel.changes(), ports.changed);
+        let commands = Commands(ports.commands);
         let keeping = Keeping { doctor: ports.doctor, backup: ports.backup };
         let (stopping, routes, figures) = (ports.stopping, ports.routes, ports.figures);
-        Ok(Self { changes, _host: host, ready, whereabouts, hampers, keeping, stopping, routes, figures })
+        Ok(Self {
+            changes,
+            _host: host,
+            ready,
+            whereabouts,
+            hampers,
+            keeping,
+            commands,
+            stopping,
+            routes,
+            figures,
+        })
     }
 
     /// Says that start-up is over.
@@ -112,6 +130,11 @@ impl Residents {
     /// The way to whoever keeps conversations.
     pub(crate) const fn keeping(&self) -> &Keeping {
         &self.keeping
+    }
+
+    /// The commands of plugins.
+    pub(crate) const fn commands(&self) -> &Commands {
+        &self.commands
     }
 
     /// Asks plugins for their figures.

@@ -211,6 +211,7 @@ impl Running {
             whereabouts: Arc::clone(&self.whereabouts),
             hampers: Arc::clone(self.residents.hampers()),
             keeping: self.keeping().clone(),
+            commands: self.residents.commands().clone(),
             figures: self.residents.figures().clone(),
             memory: MemoryLog::default(),
         };

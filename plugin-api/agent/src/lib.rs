@@ -17,6 +17,7 @@
 //! | [`stream`] | streams of frames to viewers, and how they ended |
 //! | [`storage`] | what a plugin has to remember |
 //! | [`reach`] | how a plugin is reached from outside: HTTP routes, WebSocket operations, CLI commands |
+//! | [`command`] | how the words of commands are read |
 //! | [`folder`] | the folders in which agents may work |
 //! | [`refusal`] | what several plugins refuse, in the same words |
 //!
@@ -190,6 +191,7 @@
 //! ```
 
 pub mod cache;
+pub mod command;
 pub mod compaction;
 pub mod conversation;
 pub mod credential;

@@ -186,8 +186,11 @@ pub const WS_OPERATION: Service<Json, Json, Verb> = Service::named("ws/operation
 /// A command line behind the command's name.
 #[contract]
 pub struct CliCall {
-    /// The words, without the program's and the command's.
+    /// The words, without the program's and the command's, and without the options of all commands (`--json`, `--data`,
+    /// `--manifest`).
     pub arguments: List<Text>,
+    /// Whether a program reads the answer: then standard output holds one JSON document.
+    pub json: bool,
 }
 
 /// What a command prints, and how it ends.
@@ -195,11 +198,16 @@ pub struct CliCall {
 pub struct CliOutcome {
     /// For standard output.
     pub output: Text,
+    /// For standard error; empty when there is nothing to complain of.
+    pub complaint: Text,
     /// The exit code.
     pub code: u8,
 }
 
-/// Answers one command; the name is the command's. The program does not offer registered commands yet.
+/// Answers one command of the program's; the name is the command's. `transom NAME …` runs it in the running host, unless the program
+/// has a command of that name itself; `transom commands` lists them. A [`CallError`] is told on standard error, with exit code 1.
+/// The words come from whoever may ask the host over its control socket: its operator.
 ///
-/// `cli/command` · named service · 30 s · plugins answer; nobody calls yet
-pub const CLI_COMMAND: Service<CliCall, CliOutcome, Verb> = Service::named("cli/command");
+/// `cli/command` · named service · 120 s · plugins answer, the host calls
+pub const CLI_COMMAND: Service<CliCall, CliOutcome, Verb> =
+    Service::named("cli/command").deadline_ms(120_000);

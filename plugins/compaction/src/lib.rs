@@ -5,8 +5,8 @@
 //! any conversation.
 //!
 //! Hears [`STEP_COMPLETED`] and [`SETTLED`]; says [`COMPACTED`]; applies [`COMPACTING`]; asks models by [`BESIDE`] and the
-//! conversation store for the rest. Serves `POST`, `GET` and `DELETE /conversations/:id/compact`, and `GET` and
-//! `PUT /conversations/:id/compact-percent`.
+//! conversation store for the rest. Serves `POST`, `GET` and `DELETE /conversations/:id/compact`, `GET` and
+//! `PUT /conversations/:id/compact-percent`, and the command `compact`.
 //! Does not decide what models are shown of a summary (the store does), and does not look into the calls of tools: plugins that know
 //! which of them read files link [`COMPACTING`].
 //!
@@ -18,11 +18,12 @@
 //! | `compactor` | one compaction, and which are under way |
 //! | `answer` | the words of a model's answer, as they come |
 //! | `percent` | the share at which a conversation is compacted, where somebody chose another |
-//! | `routes` | the HTTP form of it |
+//! | `routes`, `command` | the HTTP form of it, and that of a terminal |
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that unwraps says where it failed"))]
 
 mod answer;
+mod command;
 mod compactor;
 mod cut;
 mod due;
@@ -34,12 +35,14 @@ mod routes;
 use std::sync::Arc;
 
 use transom_agent::compaction::{COMPACTED, COMPACTING, Compacted, Draft};
-use transom_agent::conversation::{Conversation, FIND};
+use transom_agent::conversation::{Conversation, Conversations, FIND, LIST, Query};
 use transom_agent::log::{
     APPEND, Append, Appended, Chunks, HISTORY, History, HistoryOf, LOCATE, Located, MessageOf, READ, Read,
 };
 use transom_agent::provider::{FACTS, MODEL, ModelFacts, ModelInfo, ModelRequest, ProviderEvent};
-use transom_agent::reach::{HTTP_ROUTE, HttpReply, HttpRequest, HttpRoute};
+use transom_agent::reach::{
+    CLI_COMMAND, CliCall, CliOutcome, HTTP_ROUTE, HttpReply, HttpRequest, HttpRoute, Verb,
+};
 use transom_agent::storage::{
     STORAGE_READ, STORAGE_WRITE, StorageRead, StorageRows, StorageWrites, StorageWritten,
 };
@@ -80,6 +83,8 @@ pub struct CompactionPorts {
     compacting: Applier<Draft>,
     #[calls(BESIDE)]
     beside: StreamCaller<AskBeside, ProviderEvent>,
+    #[calls(LIST)]
+    list: Caller<Query, Conversations>,
     #[calls(FIND)]
     find: Caller<Text, Conversation>,
     #[calls(HISTORY)]
@@ -100,6 +105,8 @@ pub struct CompactionPorts {
     read: Caller<StorageRead, StorageRows>,
     #[serves(HTTP_ROUTE, names = ["DELETE /conversations/:id/compact", "GET /conversations/:id/compact", "GET /conversations/:id/compact-percent", "POST /conversations/:id/compact", "PUT /conversations/:id/compact-percent"])]
     routes: Server<HttpRequest, HttpReply, HttpRoute>,
+    #[serves(CLI_COMMAND, names = ["compact"])]
+    commands: Server<CliCall, CliOutcome, Verb>,
 }
 
 impl Plugin for Compaction {
@@ -124,6 +131,7 @@ impl Plugin for Compaction {
                 compactor.look(&turn.conversation_id, &record.model, size, overflowed).await;
             },
         )?;
+        command::register(&compactor, &ports.commands)?;
         routes::register(&compactor, &ports.routes)
     }
 }

@@ -172,7 +172,8 @@ fn told(id: &str, standing: &Standing) -> Value {
     told
 }
 
-fn summary(compacted: &Compacted) -> Value {
+/// A compaction, as it is told.
+pub(crate) fn summary(compacted: &Compacted) -> Value {
     let summary = &compacted.summary;
     let mut told = json!({
         "conversationId": compacted.conversation_id.as_str(),

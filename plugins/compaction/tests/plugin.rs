@@ -8,7 +8,7 @@ use std::future::ready;
 use serde_json::{Value, json as value};
 use transom_agent::compaction::{COMPACTED, COMPACTING};
 use transom_agent::provider::{FailureClass, ProviderEvent};
-use transom_agent::reach::{HTTP_ROUTE, HttpReply, HttpRequest};
+use transom_agent::reach::{CLI_COMMAND, CliCall, HTTP_ROUTE, HttpReply, HttpRequest};
 use transom_agent::turn::STEP_COMPLETED;
 use transom_compaction::Compaction;
 use transom_plugin_api::{CallErrorKind, Json, List, Maybe, Text};
@@ -259,6 +259,48 @@ fn a_conversation_may_have_a_share_of_its_own_also_after_a_restart() {
             .await
             .expect("taken back");
         assert_eq!(share(&stand).await["threshold"], 85);
+        stand.stop().await;
+    });
+}
+
+#[test]
+fn from_a_terminal_it_is_the_same_in_words() {
+    both_ways(async |stand| {
+        let world = World::default();
+        world.say(10);
+        world.state().answer = summary("They talk.");
+        let stand = started(stand, &world).await;
+        let run = async |words: &[&str], json| {
+            let arguments = words.iter().map(|word| Text::from(*word)).collect();
+            let told = stand
+                .caller(CLI_COMMAND)
+                .call_named("compact", CliCall { arguments, json })
+                .await
+                .expect("it answers");
+            (told.output.to_string(), told.complaint.to_string(), told.code)
+        };
+        let told = run(&["c"], false).await;
+        assert_eq!(
+            told,
+            (
+                "They talk.\n\n6 messages are summed up, about 102 tokens are shown from now on\n".to_owned(),
+                String::new(),
+                0
+            )
+        );
+        let (_, complaint, code) = run(&["c"], false).await;
+        assert!(complaint.starts_with("error: there is nothing to sum up") && code == 2, "{complaint}");
+        assert_eq!(run(&["x"], false).await.1, "error: there is no conversation whose id begins with `x`");
+        assert_eq!(
+            run(&["c", "--percent", "50"], true).await.0,
+            "{\"conversationId\":\"c\",\"threshold\":50}\n"
+        );
+        assert_eq!(
+            run(&["c", "--percent", "101"], false).await.1,
+            "error: `--percent` is 101, expected 0 to 100"
+        );
+        assert_eq!(run(&["c", "--cancel"], false).await.0, "nothing was under way\n");
+        assert!(run(&["--help"], false).await.0.contains("Example:\n  transom compact"));
         stand.stop().await;
     });
 }

@@ -5,7 +5,7 @@ use std::future::{pending, ready};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use transom_agent::compaction::Summary;
-use transom_agent::conversation::{Conversation, FIND};
+use transom_agent::conversation::{Conversation, Conversations, FIND, LIST};
 use transom_agent::log::{
     APPEND, Append, Appended, Chunks, HISTORY, History, LOCATE, Located, READ, StoredChunk,
 };
@@ -80,6 +80,12 @@ impl World {
                     .then(|| Conversation::new(id, 0))
                     .ok_or_else(|| CallError::not_found("there is no such conversation")),
             )
+        });
+        stand.serve(LIST, |query, _| {
+            let all = [Conversation::new("c", 0)];
+            let conversations =
+                all.into_iter().filter(|one| one.id.starts_with(query.prefix.as_str())).collect();
+            ready(Ok(Conversations { conversations }))
         });
         let world = self.clone();
         stand.serve(HISTORY, move |_, _| {

@@ -1,0 +1,115 @@
+//! Commands that plugins of the running host bring: `transom commands` lists them, and a word that is no command of the program's
+//! own is looked for among them.
+
+use clap::CommandFactory;
+use serde_json::Value;
+
+use super::status::{asked, list, text_of};
+use crate::control::{Question, is_answered};
+use crate::data::why_nobody;
+use crate::program::{Common, DONE, FAILED, REFUSED};
+use crate::terminal::{complain, print, shown};
+
+/// Lists them.
+pub(crate) fn list_all(common: &Common) -> u8 {
+    match asked(common, &Question::Commands) {
+        Err(code) => code,
+        Ok(answer) => {
+            print(&if common.json { format!("{answer}\n") } else { shown(&described(&answer)) });
+            DONE
+        }
+    }
+}
+
+fn described(answer: &Value) -> String {
+    let width =
+        list(answer, "commands").map(|one| text_of(one, "name").chars().count()).max().unwrap_or_default();
+    let line = |one: &Value| {
+        format!(
+            "transom {:width$}  {} (`{}`)\n",
+            text_of(one, "name"),
+            text_of(one, "summary"),
+            text_of(one, "plugin")
+        )
+    };
+    let lines: String = list(answer, "commands").map(line).collect();
+    if lines.is_empty() { "no plugin of this host brings a command\n".to_owned() } else { lines }
+}
+
+/// Runs the command that the words begin with.
+pub(crate) fn run<P: CommandFactory>(common: &Common, words: Vec<String>) -> u8 {
+    let mut words = words.into_iter();
+    let name = words.next().unwrap_or_default();
+    let (common, arguments) = match common.with_options_among(words) {
+        Ok(told) => told,
+        Err(problem) => {
+            complain(&format!("error: {problem}"));
+            return REFUSED;
+        }
+    };
+    if let Ok(folder) = common.data_folder_of_host()
+        && !is_answered(&folder)
+    {
+        return refuse(&unknown::<P>(
+            &name,
+            &format!("and nobody can be asked for those of plugins: {}", why_nobody(&folder)),
+        ));
+    }
+    let question = Question::Command { name: name.clone(), arguments, json: common.json };
+    match asked(&common, &question) {
+        Err(code) => code,
+        Ok(answer) if answer["unknown"] == true => {
+            refuse(&unknown::<P>(&name, "and no plugin of the running host brings one of that name"))
+        }
+        Ok(answer) => {
+            print(text_of(&answer, "output"));
+            let complaint = text_of(&answer, "complaint").trim_end();
+            if !complaint.is_empty() {
+                complain(complaint);
+            }
+            answer["code"].as_u64().and_then(|code| u8::try_from(code).ok()).unwrap_or(FAILED)
+        }
+    }
+}
+
+fn refuse(problem: &str) -> u8 {
+    complain(&format!("error: {problem}"));
+    REFUSED
+}
+
+/// That there is no such command, with what may have been meant.
+fn unknown<P: CommandFactory>(name: &str, why: &str) -> String {
+    const NEAR: f64 = 0.8;
+    let program = P::command();
+    let near = program
+        .get_subcommands()
+        .map(|command| command.get_name().to_owned())
+        .map(|known| (strsim::jaro_winkler(name, &known), known))
+        .filter(|(likeness, _)| *likeness >= NEAR)
+        .max_by(|one, other| one.0.total_cmp(&other.0));
+    let help = match near {
+        Some((_, known)) => format!("did you mean `transom {known}`?"),
+        None => "`transom --help` lists the program's own, `transom commands` those of plugins".to_owned(),
+    };
+    format!("there is no command `{}`, {why}\n  help: {help}", name.escape_debug())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn commands_are_told_with_their_plugins() {
+        let answer = json!({ "commands": [
+            { "name": "compact", "plugin": "compaction", "summary": "sums up a conversation" },
+            { "name": "warm", "plugin": "cache-warming", "summary": "keeps a cache warm" },
+        ] });
+        assert_eq!(
+            described(&answer),
+            "transom compact  sums up a conversation (`compaction`)\ntransom warm     keeps a cache warm (`cache-warming`)\n"
+        );
+        assert_eq!(described(&json!({ "commands": [] })), "no plugin of this host brings a command\n");
+    }
+}
