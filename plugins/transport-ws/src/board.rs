@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
+use transom_agent::compaction::Compacted;
 use transom_agent::conversation::{Conversation, Opened};
 use transom_plugin_api::Text;
 use transom_plugin_api::sabotage::sabotaged;
@@ -35,6 +36,7 @@ struct Posted {
 enum Subject {
     Opened(Text),
     Status(Text),
+    Compacted(Text),
 }
 
 impl Board {
@@ -48,6 +50,12 @@ impl Board {
     pub(crate) fn post_status(&self, conversation: &Conversation) {
         let note = Said::status(conversation).written();
         self.post(Subject::Status(conversation.id.clone()), note, sabotaged("post-everything"));
+    }
+
+    /// That a conversation was compacted.
+    pub(crate) fn post_compacted(&self, event: &Compacted) {
+        let note = Said::compacted(event).written();
+        self.post(Subject::Compacted(event.conversation_id.clone()), note, true);
     }
 
     fn post(&self, subject: Subject, note: Utf8Bytes, always: bool) {

@@ -1,6 +1,6 @@
 //! Serves conversations over WebSocket: any number of them on one connection.
 //!
-//! Says [`LISTENING`](hosting::LISTENING) and [`ENDED`]; hears [`OPENED`], [`CHANGED`] and the host's
+//! Says [`LISTENING`](hosting::LISTENING) and [`ENDED`]; hears [`OPENED`], [`CHANGED`], [`COMPACTED`] and the host's
 //! [`STOPPING`](hosting::STOPPING), and tells it [`FIGURES`](hosting::FIGURES); asks whoever answers [`START`], [`STOP`],
 //! [`WATCH`] and [`ANSWER`], if they are there [`ENQUEUE`], [`REQUEUE`] and [`FIND`], and whoever registered at
 //! [`WS_OPERATION`].
@@ -69,6 +69,7 @@ mod wire;
 use std::sync::Arc;
 use std::time::Duration;
 
+use transom_agent::compaction::{COMPACTED, Compacted};
 use transom_agent::conversation::{CHANGED, Conversation, FIND, OPENED, Opened};
 use transom_agent::event::AgentEvent;
 use transom_agent::queue::{ENQUEUE, Enqueue, Enqueued, REQUEUE, Requeue, Requeued};
@@ -144,6 +145,8 @@ pub struct TransportWsPorts {
     figures: Server<(), Figures, ()>,
     #[hears(OPENED)]
     opened: Listener<Opened>,
+    #[hears(COMPACTED)]
+    compacted: Listener<Compacted>,
     #[hears(CHANGED)]
     changed: Listener<Conversation>,
     #[calls(START)]
@@ -185,9 +188,10 @@ impl Plugin for TransportWs {
         address::permit(wanted, self.token.as_ref())?;
         let origins = Origins::parse(&self.origins)?;
         let board = Arc::new(Board::default());
-        let (opened, changed) = (board.clone(), board.clone());
-        // Both only put a short text into a map.
+        let (opened, changed, compacted) = (board.clone(), board.clone(), board.clone());
+        // They only put a short text into a map.
         ports.opened.inline(move |event, _| opened.post_opened(event))?;
+        ports.compacted.inline(move |event, _| compacted.post_compacted(event))?;
         ports.changed.inline(move |conversation, _| changed.post_status(conversation))?;
         let times = Times { head: Duration::from_secs(self.header_timeout_s.into()), grace: GRACE };
         let server = Arc::new(transom_entrance::Server::new(times));

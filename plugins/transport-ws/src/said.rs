@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
+use transom_agent::compaction::Compacted;
 use transom_agent::conversation::{Conversation, Opened, Status};
 use transom_agent::event::AgentEvent;
 use transom_plugin_api::Text;
@@ -73,9 +74,25 @@ pub(crate) enum Said<'a> {
         /// The workspace it belongs to.
         workspace_id: &'a Text,
     },
+    /// A summary took the place of what was said in a conversation, as far as its model is shown it.
+    #[serde(rename = "conversation.compacted")]
+    Compacted {
+        /// Which conversation.
+        conversation_id: &'a Text,
+        /// Where the summary stands in its log.
+        seq: i64,
+        /// How many messages it stands for.
+        messages_summarized: u64,
+    },
 }
 
 impl<'a> Said<'a> {
+    /// That a conversation was compacted.
+    pub(crate) const fn compacted(event: &'a Compacted) -> Self {
+        let Compacted { conversation_id, seq, summary } = event;
+        Self::Compacted { conversation_id, seq: *seq, messages_summarized: summary.messages }
+    }
+
     /// That a conversation is to be shown.
     pub(crate) const fn opened(event: &'a Opened) -> Self {
         Self::Open { conversation_id: &event.conversation_id, workspace_id: &event.workspace_id }
