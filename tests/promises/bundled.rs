@@ -65,3 +65,33 @@ fn every_plugin_is_built_both_ways() {
         assert!(text.contains("crate-type = [\"cdylib\", \"rlib\"]"), "{file} builds no dylib");
     }
 }
+
+#[test]
+fn no_transport_knows_a_plugin_by_name() {
+    let is_source = |file: &&std::path::PathBuf| {
+        file.starts_with("plugins") && file.to_string_lossy().contains("/transport-")
+    };
+    let files: Vec<_> = super::repository::files_with("rs");
+    let sources: Vec<_> =
+        files.iter().filter(is_source).filter(|file| !file.to_string_lossy().contains("/tests")).collect();
+    assert!(sources.len() > 20, "{sources:?}");
+    let others = plugins().into_iter().filter(|name| !name.starts_with("transport-")).collect::<Vec<_>>();
+    let named: Vec<String> = sources
+        .iter()
+        .flat_map(|file| {
+            let text = text_of(&root().join(file));
+            let code = text
+                .lines()
+                .filter(|line| !line.trim_start().starts_with("//"))
+                .collect::<Vec<_>>()
+                .join("\n");
+            let quoted = |name: &&String| code.contains(&format!("\"{name}\""));
+            others
+                .iter()
+                .filter(quoted)
+                .map(|name| format!("{} names `{name}`", file.display()))
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    assert!(named.is_empty(), "{}", named.join("\n"));
+}
