@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use transom_agent::provider::{ModelRequest, ReasoningEffort};
 use transom_agent::tool::ToolDefinition;
-use transom_plugin_api::{Json, StartError};
+use transom_plugin_api::Json;
 
 use messages::{WireMessage, wire_messages};
 
@@ -21,32 +21,17 @@ pub(crate) struct Dialect {
     pub(crate) extra: Map<String, Value>,
 }
 
-impl Dialect {
-    /// The fields that are not left to the settings.
-    const OURS: [&str; 8] = [
-        "model",
-        "messages",
-        "stream",
-        "stream_options",
-        "tools",
-        "max_tokens",
-        "temperature",
-        "reasoning_effort",
-    ];
-
-    /// Reads the setting `extra_body`.
-    pub(crate) fn read_extra(text: &str) -> Result<Map<String, Value>, StartError> {
-        let extra: Map<String, Value> = serde_json::from_str(text).map_err(|error| {
-            StartError::new(format!("setting `extra_body` is not a JSON object: {error}"))
-                .help("write it as text, such as '{\"top_p\":0.9}'")
-        })?;
-        match Self::OURS.iter().find(|field| extra.contains_key(**field)) {
-            Some(field) => Err(StartError::new(format!("setting `extra_body` holds `{field}`"))
-                .help("leave it out: the request says it")),
-            None => Ok(extra),
-        }
-    }
-}
+/// The fields that are not left to the setting `extra_body`.
+pub(crate) const OURS: [&str; 8] = [
+    "model",
+    "messages",
+    "stream",
+    "stream_options",
+    "tools",
+    "max_tokens",
+    "temperature",
+    "reasoning_effort",
+];
 
 /// The body for `request`.
 pub(crate) fn body(request: &ModelRequest, dialect: &Dialect) -> Result<Vec<u8>, serde_json::Error> {
@@ -124,7 +109,8 @@ mod tests {
     use transom_plugin_api::Maybe;
 
     use super::*;
-    use crate::fixture::request;
+    use transom_upstream::fixture::request;
+    use transom_upstream::extra_body;
 
     fn plain() -> Dialect {
         Dialect { asks_for_usage: true, ..Dialect::default() }
@@ -173,13 +159,13 @@ mod tests {
 
     #[test]
     fn extra_fields_come_last_and_cannot_replace_ours() {
-        let extra = Dialect::read_extra(r#"{"top_p":0.9,"a":{"b":1}}"#).expect("good");
+        let extra = extra_body::read(r#"{"top_p":0.9,"a":{"b":1}}"#, &OURS).expect("good");
         let sent = text(&request([]), &Dialect { extra, ..Dialect::default() });
         assert!(sent.ends_with(r#""stream":true,"top_p":0.9,"a":{"b":1}}"#), "{sent}");
         for (refused, expected) in
             [("[]", "not a JSON object"), ("{", "not a JSON object"), ("{\"stream\":1}", "`stream`")]
         {
-            let error = Dialect::read_extra(refused).expect_err("refused").to_string();
+            let error = extra_body::read(refused, &OURS).expect_err("refused").to_string();
             assert!(error.contains(expected), "{error}");
         }
     }

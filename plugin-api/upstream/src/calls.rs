@@ -1,11 +1,12 @@
 //! Puts calls of tools together from their fragments.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use serde_json::{Map, Value};
 use transom_agent::message::{Chunk, Message};
 use transom_agent::provider::ProviderEvent;
-use transom_plugin_api::Json;
+
+use crate::tool_input::{self, is_object};
 
 /// Bytes that the calls of one answer may hold together.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
@@ -16,10 +17,24 @@ const MAX_CALLS: usize = 1_000;
 #[derive(Debug, PartialEq)]
 pub(crate) struct TooMuch;
 
+/// A part of a call of a tool, as it comes.
+#[derive(Clone, Debug, Default)]
+pub struct Fragment<'a> {
+    /// Its number in the answer, where it has one.
+    pub index: Option<u64>,
+    /// The provider's name for the call, or a part of it; empty where it is not said again.
+    pub id: &'a str,
+    /// The tool, or a part of its name; empty where it is not said again.
+    pub name: &'a str,
+    /// More of the input, as text.
+    pub arguments: Cow<'a, str>,
+}
+
 /// The calls of an answer that are under way.
 #[derive(Debug)]
 pub(crate) struct Calls {
     open: Vec<Call>,
+    finished: usize,
     ids: Ids,
     bytes: usize,
 }
@@ -35,24 +50,18 @@ struct Call {
 impl Calls {
     /// For the answer to `messages`.
     pub(crate) fn after(messages: &[Message]) -> Self {
-        Self { open: Vec::new(), ids: Ids::of(messages), bytes: 0 }
+        Self { open: Vec::new(), finished: 0, ids: Ids::of(messages), bytes: 0 }
     }
 
     /// Takes one fragment.
-    pub(crate) fn add(&mut self, fragment: &Value) -> Result<(), TooMuch> {
-        let text = |path: &str| fragment.pointer(path).and_then(Value::as_str).unwrap_or_default();
-        let (id, name) = (text("/id"), text("/function/name"));
-        let arguments = match fragment.pointer("/function/arguments") {
-            Some(Value::String(text)) => text.clone(),
-            Some(whole @ Value::Object(_)) => whole.to_string(),
-            _ => String::new(),
-        };
+    pub(crate) fn add(&mut self, fragment: &Fragment<'_>) -> Result<(), TooMuch> {
+        let Fragment { index, id, name, arguments } = fragment;
         self.bytes += id.len() + name.len() + arguments.len();
-        let call = self.call(fragment.get("index").and_then(Value::as_u64), id);
+        let call = self.call(*index, id);
         append(&mut call.id, id);
         append(&mut call.name, name);
-        call.arguments += &arguments;
-        if self.bytes > MAX_BYTES || self.open.len() > MAX_CALLS { Err(TooMuch) } else { Ok(()) }
+        call.arguments += arguments;
+        if self.bytes > MAX_BYTES || self.open.len() + self.finished > MAX_CALLS { Err(TooMuch) } else { Ok(()) }
     }
 
     /// The call a fragment belongs to: that of its index. Without an index, a new id begins a call; and so does one
@@ -79,6 +88,13 @@ impl Calls {
         self.emit(|_| true)
     }
 
+    /// The call of that index, which is not under way afterwards.
+    pub(crate) fn finish_one(&mut self, index: u64) -> Option<ProviderEvent> {
+        let at = self.open.iter().rposition(|call| call.index == index)?;
+        self.finished += 1;
+        Some(self.open.remove(at).event(&mut self.ids))
+    }
+
     /// Those that are whole beyond doubt; the others are dropped.
     pub(crate) fn finish_whole(&mut self) -> Vec<ProviderEvent> {
         self.emit(|call| !call.name.is_empty() && is_object(&call.arguments))
@@ -86,6 +102,7 @@ impl Calls {
 
     fn emit(&mut self, keep: impl Fn(&Call) -> bool) -> Vec<ProviderEvent> {
         let mut calls = std::mem::take(&mut self.open);
+        self.finished += calls.len();
         calls.retain(keep);
         calls.sort_by_key(|call| call.index);
         calls.into_iter().map(|call| call.event(&mut self.ids)).collect()
@@ -101,7 +118,7 @@ impl Call {
         ProviderEvent::ToolCall {
             tool_call_id: ids.claim(self.id).into(),
             tool_name: self.name.into(),
-            input: input(self.arguments),
+            input: tool_input::of_text(self.arguments),
         }
     }
 }
@@ -111,19 +128,6 @@ fn append(text: &mut String, fragment: &str) {
     if text != fragment {
         text.push_str(fragment);
     }
-}
-
-fn is_object(arguments: &str) -> bool {
-    serde_json::from_str::<Map<String, Value>>(arguments).is_ok()
-}
-
-/// The arguments in the form they keep when they are stored and sent again, so that later requests begin with the
-/// same bytes.
-fn input(arguments: String) -> Json {
-    if arguments.trim().is_empty() {
-        return Json::from(Value::Object(Map::new()));
-    }
-    Json::from(serde_json::from_str(&arguments).unwrap_or(Value::String(arguments)))
 }
 
 /// The ids that calls of the conversation bear.
@@ -160,12 +164,12 @@ impl Ids {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use transom_plugin_api::{Json, Maybe};
 
     use super::*;
 
     #[track_caller]
-    fn check(fragments: &[Value], expected: &[(&str, &str, &str)]) {
+    fn check(fragments: &[Fragment<'_>], expected: &[(&str, &str, &str)]) {
         let mut calls = Calls::after(&[]);
         fragments.iter().for_each(|fragment| calls.add(fragment).expect("little enough"));
         assert_eq!(
@@ -184,8 +188,12 @@ mod tests {
         events.into_iter().map(line).collect()
     }
 
-    fn fragment(index: u64, id: &str, name: &str, arguments: &str) -> Value {
-        json!({"index": index, "id": id, "function": {"name": name, "arguments": arguments}})
+    fn fragment<'a>(index: u64, id: &'a str, name: &'a str, arguments: &'a str) -> Fragment<'a> {
+        Fragment { index: Some(index), id, name, arguments: arguments.into() }
+    }
+
+    fn without_index<'a>(id: &'a str, name: &'a str, arguments: &'a str) -> Fragment<'a> {
+        Fragment { index: None, ..fragment(0, id, name, arguments) }
     }
 
     #[test]
@@ -194,8 +202,8 @@ mod tests {
             &[
                 fragment(1, "b", "second", ""),
                 fragment(0, "a", "first", "{\"x\""),
-                json!({"index": 1, "function": {"arguments": "{}"}}),
-                json!({"index": 0, "function": {"arguments": ": 1}"}}),
+                fragment(1, "", "", "{}"),
+                fragment(0, "", "", ": 1}"),
             ],
             &[("a", "first", "{\"x\":1}"), ("b", "second", "{}")],
         );
@@ -224,9 +232,9 @@ mod tests {
     fn calls_without_a_number_are_told_apart_by_their_ids() {
         check(
             &[
-                json!({"id": "a", "function": {"name": "x", "arguments": "{\"n\":"}}),
-                json!({"function": {"arguments": "1}"}}),
-                json!({"id": "b", "function": {"name": "y", "arguments": {"n": 2}}}),
+                without_index("a", "x", "{\"n\":"),
+                without_index("", "", "1}"),
+                without_index("b", "y", "{\"n\":2}"),
             ],
             &[("a", "x", "{\"n\":1}"), ("b", "y", "{\"n\":2}")],
         );
@@ -238,7 +246,7 @@ mod tests {
             tool_call_id: "call-2".into(),
             tool_name: "x".into(),
             input: Json::default(),
-            step_id: transom_plugin_api::Maybe::None,
+            step_id: Maybe::None,
         };
         let history = [Message {
             id: "m".into(),
@@ -277,7 +285,8 @@ mod tests {
     #[test]
     fn there_is_an_end_to_what_is_collected() {
         let mut calls = Calls::after(&[]);
-        let large = fragment(0, "a", "x", &"x".repeat(MAX_BYTES / 2));
+        let half = "x".repeat(MAX_BYTES / 2);
+        let large = fragment(0, "a", "x", &half);
         assert_eq!([calls.add(&large), calls.add(&large)], [Ok(()), Err(TooMuch)]);
         let mut calls = Calls::after(&[]);
         let all: Result<Vec<()>, _> =
@@ -286,19 +295,14 @@ mod tests {
     }
 
     #[test]
-    fn fragments_of_any_shape_are_survived() {
+    fn a_call_may_be_complete_before_the_others() {
         let mut calls = Calls::after(&[]);
-        for fragment in [
-            json!(null),
-            json!(7),
-            json!([]),
-            json!({"index": -1}),
-            json!({"index": u64::MAX}),
-            json!({"function": 1}),
-        ] {
-            calls.add(&fragment).expect("little enough");
+        for (index, id) in ["a", "b"].into_iter().enumerate() {
+            calls.add(&fragment(index as u64, id, "x", "{")).expect("little enough");
         }
-        calls.add(&json!({"id": "z"})).expect("little enough");
-        assert!(calls.finish_whole().is_empty());
+        calls.add(&fragment(1, "", "", "}")).expect("little enough");
+        assert_eq!(lines(calls.finish_one(1).into_iter().collect()), [("b".into(), "x".into(), "{}".into())]);
+        assert_eq!(calls.finish_one(1), None);
+        assert_eq!(lines(calls.finish()), [("a".into(), "x".into(), "\"{\"".into())]);
     }
 }

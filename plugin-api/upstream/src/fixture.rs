@@ -4,7 +4,8 @@ use transom_agent::message::Message;
 use transom_agent::provider::{ModelRequest, ReasoningEffort};
 use transom_plugin_api::{List, Maybe, Shared};
 
-pub(crate) fn request(messages: impl Into<List<Message>>) -> ModelRequest {
+/// To model `m`, with these messages.
+pub fn request(messages: impl Into<List<Message>>) -> ModelRequest {
     ModelRequest {
         model: "m".into(),
         system_prompt: Maybe::None,

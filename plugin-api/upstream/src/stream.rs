@@ -11,30 +11,37 @@ use transom_agent::provider::{FailureClass, ModelRequest, ProviderEvent};
 use crate::answer::Answer;
 use crate::endpoint::Endpoint;
 use crate::failure::Failure;
-use crate::request;
+use crate::format::{Target, WireFormat};
 use crate::sse::Decoder;
 
 /// Bytes that one event may hold.
-const EVENT_BYTES: usize = 8 * 1024 * 1024;
+pub(crate) const EVENT_BYTES: usize = 8 * 1024 * 1024;
 /// Bytes that are read of a response that is no stream.
 const OTHER_BYTES: usize = 64 * 1024;
 /// How long the end of a body is awaited behind the end of its answer.
 const LINGER: Duration = Duration::from_millis(100);
 
 /// The answer to one request, while it comes in. Dropping it closes the connection.
-pub(crate) struct ModelStream {
+#[derive(Debug)]
+pub struct ModelStream<F: WireFormat> {
     endpoint: Arc<Endpoint>,
     decoder: Decoder,
-    answer: Answer,
+    answer: Answer<F::Reader>,
     /// None when nothing more is read.
     response: Option<Response>,
 }
 
-impl ModelStream {
+impl<F: WireFormat> ModelStream<F> {
     /// Sends the request. A failure is the stream's only event.
-    pub(crate) async fn open(endpoint: Arc<Endpoint>, request: &ModelRequest) -> Self {
-        let mut answer = Answer::to(&request.messages);
-        let response = match send(&endpoint, request).await {
+    pub async fn open(
+        endpoint: Arc<Endpoint>,
+        format: &F,
+        request: &ModelRequest,
+        max_output_tokens: Option<u64>,
+    ) -> Self {
+        let target = Target { provider: endpoint.provider(), max_output_tokens };
+        let mut answer = Answer::to(&request.messages, format.reader(&target));
+        let response = match send(&endpoint, format, request, &target).await {
             Ok(response) => Some(response),
             Err(failure) => {
                 answer.break_off(failure);
@@ -45,7 +52,7 @@ impl ModelStream {
     }
 
     /// The next event; none after a finish or an error.
-    pub(crate) async fn next(&mut self) -> Option<ProviderEvent> {
+    pub async fn next(&mut self) -> Option<ProviderEvent> {
         loop {
             if let Some(event) = self.answer.next() {
                 return Some(event.unwrap_or_else(|failure| self.endpoint.event(&failure)));
@@ -54,7 +61,7 @@ impl ModelStream {
                 self.linger().await;
             }
             let response = self.response.as_mut()?;
-            match timeout(self.endpoint.idle, response.chunk()).await {
+            match timeout(self.endpoint.idle(), response.chunk()).await {
                 Ok(Ok(Some(bytes))) => self.take(&bytes),
                 Ok(Ok(None)) => self.end(),
                 Ok(Err(error)) => self.give_up(self.endpoint.broken(&error)),
@@ -98,12 +105,17 @@ impl ModelStream {
     }
 }
 
-async fn send(endpoint: &Endpoint, request: &ModelRequest) -> Result<Response, Failure> {
-    let body = request::body(request, &endpoint.dialect).map_err(|error| {
+async fn send<F: WireFormat>(
+    endpoint: &Endpoint,
+    format: &F,
+    request: &ModelRequest,
+    target: &Target<'_>,
+) -> Result<Response, Failure> {
+    let body = format.body(request, target).map_err(|error| {
         Failure::new(FailureClass::InvalidRequest, "was not asked: the request has no JSON form")
             .detail(error.to_string())
     })?;
-    let response = endpoint.post(&["chat", "completions"], "text/event-stream", body).await?;
+    let response = endpoint.post(F::REQUEST_PATH, "text/event-stream", body).await?;
     match foreign_type(&response) {
         None => Ok(response),
         Some(found) => Err(not_a_stream(endpoint, response, found).await),
@@ -123,7 +135,7 @@ async fn not_a_stream(endpoint: &Endpoint, response: Response, found: String) ->
     let body = String::from_utf8_lossy(&body).into_owned();
     let error = serde_json::from_str::<serde_json::Value>(&body).ok();
     match error.as_ref().and_then(|value| value.get("error")).filter(|error| !error.is_null()) {
-        Some(error) => Failure::of_frame(error),
+        Some(error) => endpoint.complaint(error),
         None => {
             let what = format!("answered with `{found}`, expected `text/event-stream`");
             Failure::new(FailureClass::Protocol, what).detail(body)

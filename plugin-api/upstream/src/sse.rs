@@ -8,23 +8,23 @@ use transom_plugin_api::sabotage::sabotaged;
 
 /// One event.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Frame {
+pub struct Frame {
     /// Its type; empty when it was not named.
-    pub(crate) event: String,
+    pub event: String,
     /// Its data, lines joined by `\n`.
-    pub(crate) data: String,
+    pub data: String,
 }
 
 /// An event that is larger than anybody should send.
 #[derive(Debug, PartialEq)]
-pub(crate) struct TooLarge;
+pub struct TooLarge;
 
 /// Collects bytes into events.
 ///
 /// Lines end with LF, CR or CRLF. Comments, unknown fields and events without data are skipped; a byte order mark
 /// at the start is, too. What is not UTF-8 is replaced.
 #[derive(Debug)]
-pub(crate) struct Decoder {
+pub struct Decoder {
     limit: usize,
     line: Vec<u8>,
     event: Vec<u8>,
@@ -37,7 +37,8 @@ pub(crate) struct Decoder {
 
 impl Decoder {
     /// An event may hold `limit` bytes.
-    pub(crate) fn new(limit: usize) -> Self {
+    #[must_use]
+    pub fn new(limit: usize) -> Self {
         Self {
             limit,
             line: Vec::new(),
@@ -51,7 +52,10 @@ impl Decoder {
     }
 
     /// Takes the next bytes. The events they complete come out of [`next`](Self::next), also those before an error.
-    pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<(), TooLarge> {
+    ///
+    /// # Errors
+    /// When an event is larger than the limit.
+    pub fn push(&mut self, bytes: &[u8]) -> Result<(), TooLarge> {
         let mut rest = bytes;
         if sabotaged("forget-split-lines") {
             self.line.clear();
@@ -74,13 +78,14 @@ impl Decoder {
     }
 
     /// Says that nothing follows: an event that was not closed by a blank line counts all the same.
-    pub(crate) fn end(&mut self) {
+    pub fn end(&mut self) {
         self.end_line();
         self.dispatch();
     }
 
     /// The next event that is complete.
-    pub(crate) fn next(&mut self) -> Option<Frame> {
+    #[allow(clippy::should_implement_trait, reason = "more may come after none")]
+    pub fn next(&mut self) -> Option<Frame> {
         self.frames.pop_front()
     }
 

@@ -9,12 +9,13 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use transom_plugin_api::Secret;
 
-use crate::OpenAi;
-use crate::endpoint::Endpoint;
+use crate::account::Account;
+use crate::endpoint::{Endpoint, Times};
+use crate::format::WireFormat;
 
 /// What the server does on a connection, once it has read the request.
 #[derive(Clone, Debug)]
-pub(crate) enum Act {
+pub enum Act {
     /// Writes bytes.
     Write(Vec<u8>),
     /// Waits until the client closes the connection.
@@ -27,13 +28,16 @@ pub(crate) enum Act {
 
 /// What happened on a connection.
 #[derive(Debug)]
-pub(crate) struct Exchange {
-    pub(crate) head: String,
-    pub(crate) body: String,
+pub struct Exchange {
+    /// The first line and the headers.
+    pub head: String,
+    /// What came behind them.
+    pub body: String,
 }
 
 /// A running server.
-pub(crate) struct Server {
+#[derive(Debug)]
+pub struct Server {
     port: u16,
     requested: Arc<Notify>,
     done: JoinHandle<Vec<Exchange>>,
@@ -44,7 +48,7 @@ const BOUND: Duration = Duration::from_secs(20);
 
 impl Server {
     /// Serves one connection after the other with one script each, then closes.
-    pub(crate) async fn start<const N: usize>(scripts: [Vec<Act>; N]) -> Self {
+    pub async fn start<const N: usize>(scripts: [Vec<Act>; N]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let requested = Arc::new(Notify::new());
@@ -61,17 +65,27 @@ impl Server {
     }
 
     /// An endpoint that leads here.
-    pub(crate) fn endpoint(&self) -> Endpoint {
-        endpoint_at(self.port)
+    pub fn endpoint<F: WireFormat>(&self, format: &F) -> Endpoint {
+        endpoint_at(format, self.port)
+    }
+
+    /// An endpoint that leads here and gives up after so long a silence.
+    pub fn hasty_endpoint<F: WireFormat>(&self, format: &F, idle: Duration) -> Endpoint {
+        endpoint_within(format, self.port, idle)
+    }
+
+    /// Where it listens, on loopback.
+    pub const fn port(&self) -> u16 {
+        self.port
     }
 
     /// Waits until a request has been read.
-    pub(crate) async fn requested(&self) {
+    pub async fn requested(&self) {
         self.requested.notified().await;
     }
 
     /// What happened, when all scripts have been played.
-    pub(crate) async fn exchanges(self) -> Vec<Exchange> {
+    pub async fn exchanges(self) -> Vec<Exchange> {
         tokio::time::timeout(BOUND, self.done)
             .await
             .expect("the server is done in time")
@@ -80,29 +94,28 @@ impl Server {
 }
 
 /// An endpoint on loopback.
-pub(crate) fn endpoint_at(port: u16) -> Endpoint {
-    let settings = OpenAi { base_url: format!("http://127.0.0.1:{port}/v1"), ..settings() };
-    Endpoint::new(&settings, Arc::new(|| 0)).expect("good settings")
+pub fn endpoint_at<F: WireFormat>(format: &F, port: u16) -> Endpoint {
+    endpoint_within(format, port, BOUND)
 }
 
-/// The settings that the tests begin with.
-pub(crate) fn settings() -> OpenAi {
-    OpenAi {
-        name: "openai".into(),
-        base_url: "http://127.0.0.1/v1".into(),
+/// An endpoint on loopback that gives up after so long a silence.
+pub fn endpoint_within<F: WireFormat>(format: &F, port: u16, idle: Duration) -> Endpoint {
+    let name = F::SERVICE.trim_end_matches("-service");
+    let times = Times { idle, connect: BOUND };
+    Endpoint::of(format, &account(name, port), times, Arc::new(|| 0)).expect("a good account")
+}
+
+/// An account on loopback.
+pub fn account(name: &str, port: u16) -> Account {
+    Account {
+        name: name.to_owned(),
+        base_url: format!("http://127.0.0.1:{port}"),
         key: Some(Secret::new("sk-loopback")),
-        model: None,
-        list_models: false,
-        idle_timeout_s: 20,
-        connect_timeout_s: 20,
-        ask_for_usage: true,
-        send_reasoning_effort: false,
-        extra_body: None,
     }
 }
 
 /// A whole response with a length; `headers` end with a line break each.
-pub(crate) fn response(status: &str, headers: &str, body: &str) -> Vec<Act> {
+pub fn response(status: &str, headers: &str, body: &str) -> Vec<Act> {
     let length = body.len();
     let text =
         format!("HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\nconnection: close\r\n\r\n{body}");
@@ -110,13 +123,18 @@ pub(crate) fn response(status: &str, headers: &str, body: &str) -> Vec<Act> {
 }
 
 /// The head of a stream that ends with its connection.
-pub(crate) fn stream_head() -> Act {
+pub fn stream_head() -> Act {
     Act::Write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n".to_vec())
 }
 
 async fn serve(mut connection: TcpStream, script: Vec<Act>, requested: &Notify) -> Exchange {
     let exchange = read_request(&mut connection).await;
     requested.notify_one();
+    play(&mut connection, script).await;
+    exchange
+}
+
+async fn play(connection: &mut TcpStream, script: Vec<Act>) {
     for act in script {
         match act {
             Act::Write(bytes) => {
@@ -124,12 +142,11 @@ async fn serve(mut connection: TcpStream, script: Vec<Act>, requested: &Notify) 
                 let _ = connection.write_all(&bytes).await;
                 let _ = connection.flush().await;
             }
-            Act::AwaitRequest => drop(read_request(&mut connection).await),
+            Act::AwaitRequest => drop(read_request(connection).await),
             Act::AwaitTest(notify) => notify.notified().await,
             Act::AwaitClose => while matches!(connection.read(&mut [0; 64]).await, Ok(1..)) {},
         }
     }
-    exchange
 }
 
 async fn read_request(connection: &mut TcpStream) -> Exchange {
@@ -155,4 +172,49 @@ async fn read_request(connection: &mut TcpStream) -> Exchange {
 async fn read_some(connection: &mut TcpStream, bytes: &mut Vec<u8>) {
     let count = connection.read_buf(bytes).await.expect("the client's bytes");
     assert!(count > 0, "the client left in the middle of its request");
+}
+
+/// A server that gives every request the answer that `answer` makes of its head, as JSON, for as long as it is kept.
+#[derive(Debug)]
+pub struct Lists {
+    port: u16,
+    serving: JoinHandle<()>,
+}
+
+impl Lists {
+    /// Starts it; requests for which there is no answer are never answered.
+    pub async fn start(answer: impl Fn(&str) -> Option<(u16, String)> + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let answer = Arc::new(answer);
+        let serving = tokio::spawn(async move {
+            while let Ok((connection, _)) = listener.accept().await {
+                tokio::spawn(answer_one(connection, answer.clone()));
+            }
+        });
+        Self { port, serving }
+    }
+
+    /// Where it listens, on loopback.
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+impl Drop for Lists {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+async fn answer_one(
+    mut connection: TcpStream,
+    answer: Arc<impl Fn(&str) -> Option<(u16, String)> + Send + Sync + 'static>,
+) {
+    let request = read_request(&mut connection).await;
+    let script = match answer(&request.head) {
+        Some((status, body)) => response(&format!("{status} Said"), "content-type: application/json\r\n", &body),
+        None => vec![Act::AwaitClose],
+    };
+    play(&mut connection, script).await;
 }
