@@ -18,6 +18,8 @@ use crate::format::WireFormat;
 pub enum Act {
     /// Writes bytes.
     Write(Vec<u8>),
+    /// Writes bytes so many times, or until the client has gone.
+    WriteAgain(Vec<u8>, usize),
     /// Waits until the client closes the connection.
     AwaitClose,
     /// Reads one more request on this connection.
@@ -141,6 +143,13 @@ async fn play(connection: &mut TcpStream, script: Vec<Act>) {
                 // The client may be gone by design; what it saw is the test's business.
                 let _ = connection.write_all(&bytes).await;
                 let _ = connection.flush().await;
+            }
+            Act::WriteAgain(bytes, times) => {
+                for _ in 0..times {
+                    if connection.write_all(&bytes).await.is_err() {
+                        break;
+                    }
+                }
             }
             Act::AwaitRequest => drop(read_request(connection).await),
             Act::AwaitTest(notify) => notify.notified().await,
