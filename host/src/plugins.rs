@@ -2,6 +2,7 @@
 
 use transom_conversation_store as _;
 use transom_message_queue as _;
+use transom_provider_anthropic as _;
 use transom_provider_openai as _;
 use transom_provider_scripted as _;
 use transom_session_orchestrator as _;
@@ -14,6 +15,7 @@ use transom_transport_ws as _;
 pub(crate) const BUNDLED: &[&str] = &[
     "conversation-store",
     "message-queue",
+    "provider-anthropic",
     "provider-openai",
     "provider-scripted",
     "session-orchestrator",

@@ -117,7 +117,9 @@ impl<F: WireFormat> Accounts<F> {
     fn wanted(&self, told: Credentials) -> BTreeMap<String, Account> {
         let count = told.credentials.len();
         if count > MAX_ACCOUNTS {
-            tracing::warn!("{count} accounts are told, expected at most {MAX_ACCOUNTS}; the others are not served");
+            tracing::warn!(
+                "{count} accounts are told, expected at most {MAX_ACCOUNTS}; the others are not served"
+            );
         }
         let told = told.credentials.into_iter().take(MAX_ACCOUNTS);
         let told = told.map(|credential| Account::told(credential, F::BASE_URL));

@@ -61,7 +61,11 @@ impl Calls {
         append(&mut call.id, id);
         append(&mut call.name, name);
         call.arguments += arguments;
-        if self.bytes > MAX_BYTES || self.open.len() + self.finished > MAX_CALLS { Err(TooMuch) } else { Ok(()) }
+        if self.bytes > MAX_BYTES || self.open.len() + self.finished > MAX_CALLS {
+            Err(TooMuch)
+        } else {
+            Ok(())
+        }
     }
 
     /// The call a fragment belongs to: that of its index. Without an index, a new id begins a call; and so does one

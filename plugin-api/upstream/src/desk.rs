@@ -111,8 +111,9 @@ impl<F: WireFormat> Desk<F> {
         }
         self.counter.memory.keep(KnownAccount::of(&self.name, &self.base_url, &listed));
         let listed: BTreeMap<_, _> = listed.into_iter().map(|model| (model.id.clone(), model)).collect();
-        let is_gone =
-            |id: &String, old: &Listed| listed.get(id).map_or(Some(id) != self.fixed.as_ref(), |new| new != old);
+        let is_gone = |id: &String, old: &Listed| {
+            listed.get(id).map_or(Some(id) != self.fixed.as_ref(), |new| new != old)
+        };
         let gone: Vec<_> = served.models.extract_if(.., |id, old| is_gone(id, old)).collect();
         gone.iter().for_each(|(id, _)| self.counter.models.withdraw(&self.full_name(id)));
         for model in listed.into_values() {
@@ -138,15 +139,21 @@ impl<F: WireFormat> Desk<F> {
         let state = (self.counter.clone(), self.endpoint.clone(), model.max_output_tokens);
         let (name, about) = (self.full_name(&model.id), model.info.clone());
         let models = &self.counter.models;
-        models.serve_named_with(&name, about, &state, |state, request: ModelRequest, mut items, _| async move {
-            let (counter, endpoint, max_output_tokens) = state;
-            let endpoint = held(&endpoint).clone();
-            let mut stream = ModelStream::open(endpoint, &counter.format, &request, max_output_tokens).await;
-            while let Some(event) = stream.next().await {
-                items.send(event).await;
-            }
-            Ok(())
-        })?;
+        models.serve_named_with(
+            &name,
+            about,
+            &state,
+            |state, request: ModelRequest, mut items, _| async move {
+                let (counter, endpoint, max_output_tokens) = state;
+                let endpoint = held(&endpoint).clone();
+                let mut stream =
+                    ModelStream::open(endpoint, &counter.format, &request, max_output_tokens).await;
+                while let Some(event) = stream.next().await {
+                    items.send(event).await;
+                }
+                Ok(())
+            },
+        )?;
         served.models.insert(model.id.clone(), model);
         Ok(())
     }

@@ -179,7 +179,8 @@ impl Endpoint {
     fn unreachable(&self, error: &reqwest::Error) -> Failure {
         let at = self.url.origin().ascii_serialization();
         if error.is_timeout() {
-            let what = format!("at {at} did not accept a connection within {} ms", self.times.connect.as_millis());
+            let what =
+                format!("at {at} did not accept a connection within {} ms", self.times.connect.as_millis());
             return Failure::new(FailureClass::Timeout, what);
         }
         Failure::new(FailureClass::Network, format!("could not be reached at {at}")).detail(root_of(error))

@@ -133,12 +133,7 @@ fn assert_same(events: &[ProviderEvent], recorded: &Recorded, how: &str) {
                 text
             })
         };
-        panic!(
-            "{}, {how}: expected\n{}found\n{}",
-            recorded.name,
-            lines(&recorded.events),
-            lines(&events)
-        );
+        panic!("{}, {how}: expected\n{}found\n{}", recorded.name, lines(&recorded.events), lines(&events));
     }
 }
 
@@ -166,7 +161,8 @@ fn read(path: &Path) -> Recorded {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let text = std::fs::read_to_string(path).expect("an exchange can be read");
     let part = |title: &str| {
-        let from = text.find(&format!("\n--- {title}")).unwrap_or_else(|| panic!("{name} has no part `{title}`"));
+        let from =
+            text.find(&format!("\n--- {title}")).unwrap_or_else(|| panic!("{name} has no part `{title}`"));
         let (first, rest) = text[from + 1..].split_once('\n').expect("a part has lines");
         let end = rest.find("\n--- ").map_or(rest.len(), |end| end + 1);
         (first["--- ".len() + title.len()..].trim().to_owned(), rest[..end].to_owned())
@@ -197,6 +193,8 @@ fn asked(fields: Value) -> ModelRequest {
     let request: ModelRequest = serde_json::from_value(whole).expect("a request");
     // A field that a request does not have would be dropped in silence.
     let read = serde_json::to_value(&request).expect("it encodes");
-    fields.keys().for_each(|name| assert!(read.get(name).is_some(), "a request has no field `{name}`: {read}"));
+    fields
+        .keys()
+        .for_each(|name| assert!(read.get(name).is_some(), "a request has no field `{name}`: {read}"));
     request
 }

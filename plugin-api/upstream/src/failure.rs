@@ -169,7 +169,8 @@ mod tests {
             r#"{"error":null,"detail":"Sorry."}"#,
             "Sorry.\n",
         ] {
-            let message = Failure::of_response(StatusCode::BAD_GATEWAY, body, None, overloaded).message("openai", None);
+            let message =
+                Failure::of_response(StatusCode::BAD_GATEWAY, body, None, overloaded).message("openai", None);
             assert_eq!(message, "`openai` answered 502 Bad Gateway: Sorry", "{body}");
         }
     }

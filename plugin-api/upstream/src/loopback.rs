@@ -222,7 +222,9 @@ async fn answer_one(
 ) {
     let request = read_request(&mut connection).await;
     let script = match answer(&request.head) {
-        Some((status, body)) => response(&format!("{status} Said"), "content-type: application/json\r\n", &body),
+        Some((status, body)) => {
+            response(&format!("{status} Said"), "content-type: application/json\r\n", &body)
+        }
         None => vec![Act::AwaitClose],
     };
     play(&mut connection, script).await;

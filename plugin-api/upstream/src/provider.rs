@@ -78,8 +78,7 @@ pub async fn provide<F: WireFormat>(
     let changed = Arc::new(Notify::new());
     listen(&ports.changed, &host, &changed)?;
     let own = own_account(&counter, provision)?;
-    let mut accounts =
-        Accounts { counter, own, credentials: ports.credentials, open: BTreeMap::new() };
+    let mut accounts = Accounts { counter, own, credentials: ports.credentials, open: BTreeMap::new() };
     let told = host.within(ACCOUNTS_WITHIN, accounts.told()).await.flatten();
     let was_answered = told.is_some();
     accounts.serve(told.unwrap_or_default())?;
@@ -89,11 +88,7 @@ pub async fn provide<F: WireFormat>(
 }
 
 /// Wakes whoever asks for accounts when those meant for this plugin change.
-fn listen(
-    port: &Listener<CredentialsChanged>,
-    host: &Host,
-    changed: &Arc<Notify>,
-) -> Result<(), StartError> {
+fn listen(port: &Listener<CredentialsChanged>, host: &Host, changed: &Arc<Notify>) -> Result<(), StartError> {
     let (id, changed) = (host.id().to_owned(), changed.clone());
     port.inline(move |event, _| {
         if event.plugin == id {

@@ -90,8 +90,18 @@ mod tests {
         for (status, kind, message, expected) in [
             (404, "not_found_error", "model: claude-none", FailureClass::UnknownModel),
             (404, "not_found_error", "Not found", FailureClass::InvalidRequest),
-            (400, "invalid_request_error", "prompt is too long: 9 tokens > 8 maximum", FailureClass::ContextLength),
-            (400, "invalid_request_error", "input length and `max_tokens` exceed context limit", FailureClass::ContextLength),
+            (
+                400,
+                "invalid_request_error",
+                "prompt is too long: 9 tokens > 8 maximum",
+                FailureClass::ContextLength,
+            ),
+            (
+                400,
+                "invalid_request_error",
+                "input length and `max_tokens` exceed context limit",
+                FailureClass::ContextLength,
+            ),
             (400, "invalid_request_error", "Your credit balance is too low", FailureClass::Quota),
             (400, "invalid_request_error", "messages: roles must alternate", FailureClass::InvalidRequest),
             (400, "overloaded_error", "Overloaded", FailureClass::InvalidRequest),

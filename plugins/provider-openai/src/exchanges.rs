@@ -48,14 +48,20 @@ async fn failure(acts: Vec<Act>) -> (FailureClass, String) {
 /// A hundred megabytes of it.
 fn hundred(line: &str) -> Act {
     const MEGABYTE: usize = 1_000_000;
-    Act::WriteAgain(line.repeat(MEGABYTE / line.len()).into_bytes(), 100 * MEGABYTE / (MEGABYTE / line.len() * line.len()))
+    Act::WriteAgain(
+        line.repeat(MEGABYTE / line.len()).into_bytes(),
+        100 * MEGABYTE / (MEGABYTE / line.len() * line.len()),
+    )
 }
 
 #[tokio::test]
 async fn a_hundred_megabytes_of_nonsense_are_a_protocol_failure() {
     let lines = format!("{}\n", "nonsense ".repeat(5_000));
     let (class, message) = failure(vec![stream_head(), hundred(&lines)]).await;
-    assert_eq!((class, message.as_str()), (FailureClass::Protocol, "`openai` ended in the middle of its answer"));
+    assert_eq!(
+        (class, message.as_str()),
+        (FailureClass::Protocol, "`openai` ended in the middle of its answer")
+    );
     let (class, message) = failure(vec![stream_head(), hundred("data:nonsense")]).await;
     assert_eq!(class, FailureClass::Protocol);
     assert!(message.contains("more than 8388608 bytes"), "{message}");

@@ -82,7 +82,9 @@ mod tests {
 
     #[test]
     fn a_list_is_one_with_and_without_its_frame() {
-        for list in [r#"{"data":[{"id":"b"},{"id":"a/c"}]}"#, r#"[7, {}, {"id":7}, {"id":"b"}, {"id":"a/c"}]"#] {
+        for list in
+            [r#"{"data":[{"id":"b"},{"id":"a/c"}]}"#, r#"[7, {}, {"id":7}, {"id":"b"}, {"id":"a/c"}]"#]
+        {
             let ids: Vec<_> = page(list).expect("a list").into_iter().map(|model| model.id).collect();
             assert_eq!(ids, ["b", "a/c"]);
         }

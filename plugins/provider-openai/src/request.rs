@@ -131,8 +131,8 @@ mod tests {
     use transom_plugin_api::{List, Maybe};
 
     use super::*;
-    use transom_upstream::fixture::request;
     use transom_upstream::extra_body;
+    use transom_upstream::fixture::request;
 
     fn plain() -> Dialect {
         Dialect { asks_for_usage: true, ..Dialect::default() }
@@ -223,14 +223,18 @@ mod tests {
                 call(format!("b{number}"), r#""{\"broken""#),
             ];
             let told = [result(format!("a{number}")), result(format!("b{number}"))];
-            let message = |role, chunks: List<Chunk>| Message { id: format!("m{number}").into(), role, chunks };
+            let message =
+                |role, chunks: List<Chunk>| Message { id: format!("m{number}").into(), role, chunks };
             [message(Role::Assistant, said.into()), message(Role::Tool, told.into())]
         };
         let mut messages = vec![Message::text("u", Role::User, "Look around.")];
         messages.extend((0..2).flat_map(step));
         messages.push(Message::text("u2", Role::User, "And be quick."));
         messages.extend(step(2));
-        messages.extend([Message::text("a", Role::Assistant, "Done. \n"), Message::text("u3", Role::User, "Thanks.")]);
+        messages.extend([
+            Message::text("a", Role::Assistant, "Done. \n"),
+            Message::text("u3", Role::User, "Thanks."),
+        ]);
         messages
     }
 

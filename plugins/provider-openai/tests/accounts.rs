@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::future::ready;
 use std::sync::{Arc, Mutex};
 
-use transom_agent::credential::{CREDENTIALS, CREDENTIALS_CHANGED, Credential, Credentials, CredentialsChanged};
+use transom_agent::credential::{
+    CREDENTIALS, CREDENTIALS_CHANGED, Credential, Credentials, CredentialsChanged,
+};
 use transom_agent::provider::MODEL;
 use transom_agent::storage::{
     STORAGE_READ, STORAGE_WRITE, StorageRow, StorageRows, StorageWrite, StorageWritten,
@@ -59,7 +61,10 @@ impl Place {
         stand.serve(STORAGE_READ, move |read, _| {
             let rows = rows.lock().expect("nobody panicked");
             let found = rows.iter().filter(|(key, _)| key.starts_with(read.prefix.as_str()));
-            let row = |(key, value): (&String, &Json)| StorageRow { key: key.as_str().into(), value: value.clone() };
+            let row = |(key, value): (&String, &Json)| StorageRow {
+                key: key.as_str().into(),
+                value: value.clone(),
+            };
             ready(Ok(StorageRows { rows: found.map(row).collect(), more: false }))
         });
         let rows = self.0.clone();

@@ -69,7 +69,12 @@ fn a_signature_in_pieces_belongs_to_its_thought() {
             stop(1),
         ],
         "end_turn",
-        &["thought hm", r#"anthropic {"signature":"abcd"}"#, r#"anthropic {"redacted":"xyz"}"#, "finish Stop"],
+        &[
+            "thought hm",
+            r#"anthropic {"signature":"abcd"}"#,
+            r#"anthropic {"redacted":"xyz"}"#,
+            "finish Stop",
+        ],
     );
 }
 
@@ -94,7 +99,13 @@ fn a_call_is_told_when_its_block_ends_and_never_as_less_than_was_written() {
             stop(3),
         ],
         "tool_use",
-        &[r#"b look "{\"broken""#, r#"a look {"x":1}"#, "c look {}", r#"d look {"whole":true}"#, "finish ToolCalls"],
+        &[
+            r#"b look "{\"broken""#,
+            r#"a look {"x":1}"#,
+            "c look {}",
+            r#"d look {"whole":true}"#,
+            "finish ToolCalls",
+        ],
     );
 }
 

@@ -51,8 +51,12 @@ fn the_same_request_becomes_the_same_bytes() {
     let schema = r#""description":"Looks.","input_schema":{"type":"object","properties":{"b":{},"a":{}}}"#;
     let expected = format!(
         "{}{}{}",
-        format_args!(r#"{{"model":"m","tools":[{{"name":"look",{schema}}},{{"name":"read",{schema},{mark}}}],"#),
-        format_args!(r#""system":[{{"type":"text","text":"Be kind.",{mark}}}],"messages":[{{"role":"user","content":"#),
+        format_args!(
+            r#"{{"model":"m","tools":[{{"name":"look",{schema}}},{{"name":"read",{schema},{mark}}}],"#
+        ),
+        format_args!(
+            r#""system":[{{"type":"text","text":"Be kind.",{mark}}}],"messages":[{{"role":"user","content":"#
+        ),
         format_args!(
             r#"[{{"type":"text","text":"hi",{mark}}}]}}],"max_tokens":32000,"thinking":{{"type":"enabled","budget_tokens":4096}},"stream":true}}"#
         ),
@@ -75,7 +79,8 @@ fn a_temperature_is_sent_where_nobody_thinks_and_at_most_1() {
 
 #[test]
 fn a_way_to_think_that_an_operator_sets_is_the_only_one() {
-    let extra = transom_upstream::extra_body::read(r#"{"thinking":{"type":"adaptive"}}"#, &OURS).expect("good");
+    let extra =
+        transom_upstream::extra_body::read(r#"{"thinking":{"type":"adaptive"}}"#, &OURS).expect("good");
     let dialect = Dialect { extra, ..dialect() };
     let target = Target { provider: "anthropic", max_output_tokens: None };
     let bytes = body(&request([]), &dialect, &target).expect("it encodes");
@@ -85,7 +90,10 @@ fn a_way_to_think_that_an_operator_sets_is_the_only_one() {
 /// A conversation of several steps: thoughts, tools side by side, a word in between, a failure.
 fn conversation() -> Vec<Message> {
     let step = |number: usize| {
-        let state = ThoughtState { provider: "anthropic".into(), state: json!({"signature": format!("s{number}")}).into() };
+        let state = ThoughtState {
+            provider: "anthropic".into(),
+            state: json!({"signature": format!("s{number}")}).into(),
+        };
         let call = |id: String, input: &str| Chunk::ToolCall {
             tool_call_id: id.into(),
             tool_name: "look".into(),
@@ -123,7 +131,8 @@ fn conversation() -> Vec<Message> {
 /// The request that goes before the model's `n`th answer.
 fn requests() -> Vec<ModelRequest> {
     let messages = conversation();
-    let ends = (1..=messages.len()).filter(|end| messages.get(*end).is_none_or(|next| next.role == Role::Assistant));
+    let ends =
+        (1..=messages.len()).filter(|end| messages.get(*end).is_none_or(|next| next.role == Role::Assistant));
     let of = |end: usize| {
         let mut request = request(messages[..end].to_vec());
         request.system_prompt = Maybe::Some("Be kind.".into());
@@ -170,8 +179,7 @@ fn a_short_probe_has_the_same_prompt_as_the_request_that_it_keeps_warm() {
     for request in requests() {
         let mut probe = request.clone();
         probe.max_tokens = Maybe::Some(1);
-        let [long, short] =
-            [&request, &probe].map(|request| sent(request, &dialect()));
+        let [long, short] = [&request, &probe].map(|request| sent(request, &dialect()));
         assert_eq!((&short["thinking"], &short["max_tokens"]), (&Value::Null, &json!(1)));
         assert_eq!(long["thinking"]["budget_tokens"], json!(16_384));
         let prompt = |request| {
@@ -189,7 +197,9 @@ fn one_mark_stays_where_the_request_before_ended() {
         let turns = body["messages"].as_array().expect("messages").iter().enumerate();
         let marked = turns.flat_map(|(at, turn)| {
             let blocks = turn["content"].as_array().expect("blocks").iter().enumerate();
-            blocks.filter(|(_, block)| block.get("cache_control").is_some()).map(move |(block, _)| (at, block))
+            blocks
+                .filter(|(_, block)| block.get("cache_control").is_some())
+                .map(move |(block, _)| (at, block))
         });
         marked.collect::<Vec<_>>().get(which).copied()
     };
@@ -213,12 +223,14 @@ fn one_mark_stays_where_the_request_before_ended() {
 fn nobody_thinks_where_the_service_would_refuse_it() {
     let mut messages = conversation();
     messages.truncate(3);
-    let thinks = |messages: &[Message]| sent(&request(messages.to_vec()), &dialect()).get("thinking").is_some();
+    let thinks =
+        |messages: &[Message]| sent(&request(messages.to_vec()), &dialect()).get("thinking").is_some();
     assert!(thinks(&messages));
     // The call of another model, which signed nothing, waits for its result.
     messages[1].chunks = messages[1].chunks.iter().skip(1).cloned().collect();
     assert!(!thinks(&messages));
-    messages.extend([Message::text("a", Role::Assistant, "Done."), Message::text("u", Role::User, "And now?")]);
+    messages
+        .extend([Message::text("a", Role::Assistant, "Done."), Message::text("u", Role::User, "And now?")]);
     assert!(thinks(&messages));
     // The model is to go on with its own words.
     assert!(!thinks(&messages[..messages.len() - 1]));

@@ -51,7 +51,8 @@ impl Length {
             return Self { max_tokens: wanted, budget: None };
         }
         let words = wanted.min(WORDS);
-        let budget = budget_of(&request.reasoning_effort).map(|budget| budget.min(most.saturating_sub(words)));
+        let budget =
+            budget_of(&request.reasoning_effort).map(|budget| budget.min(most.saturating_sub(words)));
         match budget.filter(|budget| *budget >= LEAST_BUDGET) {
             None => Self { max_tokens: wanted, budget: None },
             Some(budget) => Self { max_tokens: wanted.max(budget + words), budget: Some(budget) },

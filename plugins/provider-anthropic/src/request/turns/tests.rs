@@ -117,7 +117,11 @@ fn thoughts_go_back_to_the_service_that_signed_them_only() {
 fn a_thought_that_leads_to_nothing_is_not_sent() {
     let hm = || thought("hm", "anthropic", json!({"signature": "s"}));
     check(
-        &[message(Role::User, [text("a")]), message(Role::Assistant, [hm()]), message(Role::User, [text("b")])],
+        &[
+            message(Role::User, [text("a")]),
+            message(Role::Assistant, [hm()]),
+            message(Role::User, [text("b")]),
+        ],
         &json!([{"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}]),
     );
     check(
@@ -149,7 +153,8 @@ fn the_last_words_of_the_model_end_without_white_space_and_only_when_they_are_th
 
 #[test]
 fn the_input_of_a_call_is_an_object_whatever_the_model_wrote() {
-    let input = |input| wire(&[message(Role::Assistant, [called("a", input)])])[0]["content"][0]["input"].clone();
+    let input =
+        |input| wire(&[message(Role::Assistant, [called("a", input)])])[0]["content"][0]["input"].clone();
     assert_eq!(input("null"), json!({}));
     assert_eq!(input(r#""{\"a\"""#), json!({"malformed": "{\"a\""}));
     assert_eq!(input("[1]"), json!({"malformed": "[1]"}));
@@ -157,10 +162,13 @@ fn the_input_of_a_call_is_an_object_whatever_the_model_wrote() {
 
 #[test]
 fn ids_that_the_service_would_refuse_are_written_in_another_way_and_stay_apart() {
-    for (id, expected) in [("toolu_1-a", "toolu_1-a"), ("f.look:0", "callf_2e_look_3a_0"), ("", "call"), ("ä", "call_e4_")] {
+    for (id, expected) in
+        [("toolu_1-a", "toolu_1-a"), ("f.look:0", "callf_2e_look_3a_0"), ("", "call"), ("ä", "call_e4_")]
+    {
         assert_eq!(wire_id(id), expected);
     }
-    let messages = [message(Role::Assistant, [called("a.b", "{}")]), message(Role::Tool, [answered("a.b", "1", false)])];
+    let messages =
+        [message(Role::Assistant, [called("a.b", "{}")]), message(Role::Tool, [answered("a.b", "1", false)])];
     let wire = wire(&messages);
     assert_eq!(wire[0]["content"][0]["id"], wire[1]["content"][0]["tool_use_id"]);
 }
