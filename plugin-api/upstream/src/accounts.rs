@@ -42,31 +42,30 @@ impl<F> Open<F> {
 }
 
 impl<F: WireFormat> Accounts<F> {
-    /// Asks who keeps credentials again whenever that says that they changed, and until it has answered once.
+    /// Asks who keeps credentials again whenever that says that they changed, and until it has answered.
     pub(crate) async fn follow(mut self, changed: Arc<Notify>, mut was_answered: bool) {
         let mut attempt = 0;
         loop {
-            if was_answered {
+            attempt = if was_answered {
                 changed.notified().await;
-                attempt = 0;
+                0
             } else {
-                let wait = Duration::from_millis(backoff_ms(attempt));
-                // Whichever comes first; a change that was told is not to wait for the next attempt.
-                let sleep = self.counter.host.sleep(wait);
-                tokio::select! {
-                    biased;
-                    () = changed.notified() => attempt = 0,
-                    () = sleep => attempt = attempt.saturating_add(1),
-                }
+                self.next_attempt(&changed, attempt).await
+            };
+            let told = self.told().await;
+            was_answered = told.is_some();
+            if let Some(Err(error)) = told.map(|told| self.serve(told)) {
+                tracing::warn!("account `{}` is not served: {error}", self.own.account.name);
             }
-            if let Some(told) = self.told().await {
-                was_answered = true;
-                if let Err(error) = self.serve(told) {
-                    tracing::warn!("account `{}` is not served: {error}", self.own.account.name);
-                }
-            } else {
-                was_answered = false;
-            }
+        }
+    }
+
+    /// Waits behind a failed attempt, but not when a change is told meanwhile; the number of the one to come.
+    async fn next_attempt(&self, changed: &Notify, failed: u32) -> u32 {
+        let wait = self.counter.host.sleep(Duration::from_millis(backoff_ms(failed)));
+        tokio::select! {
+            () = changed.notified() => 0,
+            () = wait => failed.saturating_add(1),
         }
     }
 

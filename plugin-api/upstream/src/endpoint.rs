@@ -199,8 +199,8 @@ impl Endpoint {
     fn at(&self, path: &[&str]) -> Url {
         let mut url = self.url.clone();
         // Whether a version belongs to the address is written in two ways; once is enough.
-        let is_there = |first: &&str| self.url.path().trim_end_matches('/').rsplit('/').next() == Some(first);
-        let path = if path.first().is_some_and(|first| is_there(&first)) { &path[1..] } else { path };
+        let last = self.url.path().trim_end_matches('/').rsplit('/').next();
+        let path = if last.is_some() && path.first().copied() == last { &path[1..] } else { path };
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(path);
         }

@@ -1,8 +1,13 @@
 //! The plugin from outside: what it offers before anybody was asked, and that it leaves nothing behind.
 
+use std::future::ready;
+
+use transom_agent::credential::{CREDENTIALS, Credential, Credentials};
 use transom_agent::provider::MODEL;
+use transom_plugin_api::{List, Maybe, SecretText};
 use transom_provider_anthropic::Anthropic;
 use transom_testkit::{both_ways, contract_check, json};
+use transom_upstream::loopback::Lists;
 
 /// Nobody listens there.
 const NOBODY: &str = "http://127.0.0.1:1";
@@ -28,6 +33,42 @@ fn at_its_own_address_a_model_is_the_services_whatever_the_account() {
         stand.start().await.expect("it starts");
         let models = stand.stream_caller(MODEL).names();
         assert_eq!((models[0].name.as_str(), models[0].about.provider.as_str()), ("mine/m", "anthropic"));
+        stand.stop().await;
+    });
+}
+
+#[test]
+fn the_models_of_an_account_that_is_told_are_listed_page_by_page() {
+    both_ways(async |stand| {
+        let server = Lists::start(|head| {
+            let page = if head.starts_with("GET /v1/models?limit=1000&after_id=b ") {
+                json!({"data": [{"id": "c", "display_name": "Model C"}], "has_more": false, "last_id": "c"})
+            } else if head.starts_with("GET /v1/models?limit=1000 ") {
+                json!({"data": [{"id": "a"}, {"id": "b"}], "has_more": true, "last_id": "b"})
+            } else {
+                return None;
+            };
+            let head = head.to_lowercase();
+            let is_right =
+                head.contains("x-api-key: sk-told") && head.contains("anthropic-version: 2023-06-01");
+            is_right.then(|| (200, page.to_string()))
+        })
+        .await;
+        let told = Credential {
+            name: "told".into(),
+            base_url: Maybe::Some(format!("http://127.0.0.1:{}", server.port()).as_str().into()),
+            key: Maybe::Some(SecretText::from("sk-told")),
+        };
+        stand.serve(CREDENTIALS, move |(), _| {
+            ready(Ok(Credentials { credentials: List::from([told.clone()]) }))
+        });
+        let stand = stand.plugin::<Anthropic>(json!({}));
+        stand.start().await.expect("it starts");
+        let models = stand.stream_caller(MODEL);
+        stand.until(|| models.names().len() == 3).await;
+        let last = models.names().pop().expect("three models");
+        let about = (last.name.as_str(), last.about.provider.as_str(), last.about.display_name.as_deref());
+        assert_eq!(about, ("told/c", "told", Some("Model C")));
         stand.stop().await;
     });
 }
