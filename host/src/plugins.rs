@@ -4,6 +4,7 @@ use transom_cache_explainer as _;
 use transom_compaction as _;
 use transom_conversation_store as _;
 use transom_message_queue as _;
+use transom_provider_anthropic as _;
 use transom_provider_openai as _;
 use transom_provider_scripted as _;
 use transom_session_orchestrator as _;
@@ -18,6 +19,7 @@ pub(crate) const BUNDLED: &[&str] = &[
     "compaction",
     "conversation-store",
     "message-queue",
+    "provider-anthropic",
     "provider-openai",
     "provider-scripted",
     "session-orchestrator",

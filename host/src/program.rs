@@ -10,6 +10,8 @@
 //!
 //! Native code that crashes ends it by its signal, after one line that names the plugin: see [`crate::crash`].
 
+mod built_in;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -30,6 +32,8 @@ use crate::data::default_folder;
 use crate::manifest::{Fault, Faults, Manifest};
 use crate::running::Refused;
 use crate::terminal::{complain, lost_output};
+
+pub(crate) use built_in::built_in;
 
 /// It did what was asked.
 pub(crate) const DONE: u8 = 0;
@@ -348,27 +352,4 @@ fn explain_missing(faults: Faults, path: &Path) -> Faults {
         ..fault.clone()
     };
     Faults::of(faults.as_slice().iter().map(add_help).collect()).unwrap_or(faults)
-}
-
-/// The manifest of a host that nobody configured: offline, on this machine only; with a model of OpenAI's beside, when
-/// its key is in the environment.
-pub(crate) fn built_in() -> Result<Manifest, Faults> {
-    let mut text = include_str!("default.toml").to_owned();
-    let set = |name: &str| std::env::var(name).is_ok_and(|value| !value.is_empty());
-    if set("OPENAI_API_KEY") {
-        text += "\n[[plugin]]\nid = \"provider-openai\"\n[plugin.settings]\nkey = \"env:OPENAI_API_KEY\"\n";
-        if set("OPENAI_BASE_URL") {
-            text += "base_url = \"${OPENAI_BASE_URL}\"\n";
-        }
-        // The list of the endpoint's models comes later, and must not decide then who answers.
-        let mut default_model = "scripted/demo";
-        if set("OPENAI_MODEL") {
-            text += "model = \"${OPENAI_MODEL}\"\n";
-            default_model = "openai/${OPENAI_MODEL}";
-        }
-        let orchestrator = "id = \"session-orchestrator\"\n";
-        let with_model = format!("{orchestrator}[plugin.settings]\ndefault_model = \"{default_model}\"\n");
-        text = text.replace(orchestrator, &with_model);
-    }
-    Manifest::parse(&text, "built-in default")
 }

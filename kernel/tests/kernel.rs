@@ -3,6 +3,7 @@
 mod kernel {
     mod allocations;
     mod background;
+    mod changed_minds;
     mod events;
     mod faults;
     mod figures;

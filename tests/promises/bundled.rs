@@ -4,8 +4,8 @@ use std::fs;
 
 use super::repository::{root, text_of};
 
-/// Bundled, and run only where there is a key for it.
-const NEEDS_AN_ACCOUNT: &str = "provider-openai";
+/// Bundled, and run only where there is a key for them.
+const NEED_AN_ACCOUNT: &[&str] = &["provider-anthropic", "provider-openai"];
 
 fn plugins() -> Vec<String> {
     let folders = fs::read_dir(root().join("plugins")).expect("there are plugins");
@@ -41,9 +41,11 @@ fn every_plugin_is_a_part_of_the_feature() {
 
 #[test]
 fn every_plugin_runs_by_default_unless_it_needs_an_account() {
-    check("host/src/default.toml", |name| format!("id = \"{name}\""), &[NEEDS_AN_ACCOUNT]);
-    let program = text_of(&root().join("host/src/program.rs"));
-    assert!(program.contains(NEEDS_AN_ACCOUNT), "nothing adds `{NEEDS_AN_ACCOUNT}` where there is a key");
+    check("host/src/default.toml", |name| format!("id = \"{name}\""), NEED_AN_ACCOUNT);
+    let built_in = text_of(&root().join("host/src/program/built_in.rs"));
+    for name in NEED_AN_ACCOUNT {
+        assert!(built_in.contains(name), "nothing adds `{name}` where there is a key");
+    }
 }
 
 #[test]

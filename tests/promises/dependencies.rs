@@ -10,6 +10,11 @@ const TABLE: &[(&str, &[&str], &str)] = &[
     ("plugin-api/agent", &["plugin-api"], "the agent vocabulary"),
     ("plugin-api/entrance", &["plugin-api"], "what transports share: no point, no agent word"),
     (
+        "plugin-api/upstream",
+        &["plugin-api", "plugin-api/agent"],
+        "what providers of models share: no settings, no plugin",
+    ),
+    (
         "plugin-api/testkit",
         &["plugin-api", "kernel", "host/loader", "test:plugin-api/agent", "test:tests/fixtures/*"],
         "tests a plugin against the real kernel",
@@ -41,6 +46,7 @@ const TABLE: &[(&str, &[&str], &str)] = &[
             "plugin-api",
             "plugin-api/agent",
             "plugin-api/entrance",
+            "plugin-api/upstream",
             "plugins/*/contract",
             "test:plugin-api/testkit",
         ],

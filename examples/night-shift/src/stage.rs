@@ -9,9 +9,10 @@ use tokio::process::Command;
 use crate::options::Options;
 
 /// Each bundled plugin, what it is granted, and its settings.
-const BUNDLED: [(&str, &str, &str); 9] = [
+const BUNDLED: [(&str, &str, &str); 10] = [
     ("conversation-store", "", ""),
     ("message-queue", "", ""),
+    ("provider-anthropic", "net", "list_models = false"),
     ("provider-openai", "net", "list_models = false"),
     ("provider-scripted", "", ""),
     ("session-orchestrator", "", ""),
@@ -28,8 +29,16 @@ pub(crate) const FOREMAN: &str = "foreman";
 pub(crate) const PANICS: u64 = 3;
 
 /// Variables that would lead the host elsewhere than into the folder.
-const FOREIGN: [&str; 5] =
-    ["OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL", "TRANSOM_TOKEN", "XDG_DATA_HOME"];
+const FOREIGN: [&str; 8] = [
+    "ANTHROPIC_API_KEY",
+    "ANTHROPIC_BASE_URL",
+    "ANTHROPIC_MODEL",
+    "OPENAI_API_KEY",
+    "OPENAI_BASE_URL",
+    "OPENAI_MODEL",
+    "TRANSOM_TOKEN",
+    "XDG_DATA_HOME",
+];
 
 /// Where the night happens.
 #[derive(Debug)]

@@ -60,6 +60,7 @@ impl Host {
         let mut process = Command::new(env!("CARGO_BIN_EXE_transom"))
             .args(["up", "--json"])
             .current_dir(folder.path())
+            .env_remove("ANTHROPIC_API_KEY")
             .env_remove("OPENAI_API_KEY")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -1,6 +1,7 @@
 //! How a host begins and what it leaves: manifests found, places chosen, files kept private, commands that explain
 //! themselves.
 
+mod anthropic;
 mod commands;
 mod openai;
 mod places;

@@ -95,5 +95,5 @@ fn mailbox_for(seat: &Seat, point: &Point, terms: MailboxTerms) -> Result<Arc<Ma
 pub(super) unsafe extern "C" fn withdraw(seat: *const (), point: u32, name: RStr<'_>) {
     // SAFETY: held seat.
     let seat = unsafe { seat_of(seat) };
-    seat.shared.withdraw(seat, Some((point, name.as_str())));
+    seat.withdraw(point, name.as_str());
 }

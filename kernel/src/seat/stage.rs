@@ -106,6 +106,18 @@ impl Seat {
         }
     }
 
+    /// Takes back what it contributed under a name, on the bus or held back.
+    pub(crate) fn withdraw(&self, point: u32, name: &str) {
+        let held = match &mut *lock(&self.stage) {
+            Stage::Staged(kept) | Stage::Held(kept) => {
+                kept.extract_if(.., |held| held.point == point && held.name == name).collect()
+            }
+            Stage::Live | Stage::Closed => Vec::new(),
+        };
+        self.shared.let_go(held);
+        self.shared.withdraw(self, Some((point, name)));
+    }
+
     /// Takes everything off the bus in one step and refuses what comes later.
     pub(crate) fn withdraw_all(&self) {
         let staged = std::mem::replace(&mut *lock(&self.stage), Stage::Closed);

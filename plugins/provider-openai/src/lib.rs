@@ -1,8 +1,10 @@
 //! Models behind any endpoint that speaks OpenAI's `/chat/completions`.
 //!
-//! Serves [`MODEL`] under `<name>/<id>`, for the model of the settings and for those the endpoint lists. Does not
-//! retry a request, count tokens or keep anything: what the provider says is translated, and its failures are put
-//! into classes.
+//! Serves [`MODEL`](transom_agent::provider::MODEL) under `<account>/<id>`, for the model of the settings and for those that
+//! the endpoints list: that of the settings, and that of each account that
+//! [`CREDENTIALS`](transom_agent::credential::CREDENTIALS) tells. Does not retry a request or count tokens: what an endpoint
+//! says is translated, and its failures are put into classes. What providers share is
+//! [`transom_upstream`]; only the wire format is told here.
 //!
 //! ```toml
 //! [plugin.settings]
@@ -18,36 +20,27 @@
 //! base_url = "http://127.0.0.1:11434/v1"
 //! ```
 //!
-//! When the plugin is reloaded, the models that were listed are there at once.
+//! When the plugin is reloaded, or its host started again, the models that were listed are there at once.
 //!
 //! Dropping a stream closes its connection. Between two pieces of an answer at most `idle_timeout_s` pass, which
 //! anything the endpoint sends begins anew.
 
 mod answer;
-mod calls;
-mod catalogue;
-mod endpoint;
-mod failure;
-#[cfg(test)]
-mod fixture;
-mod known;
-#[cfg(test)]
-mod loopback;
-mod models;
+mod class;
+mod format;
 mod piece;
 mod request;
-mod retry_after;
-mod sse;
-mod stream;
 
-use std::sync::Arc;
+#[cfg(test)]
+mod exchanges;
 
-use transom_agent::provider::{MODEL, ModelInfo, ModelRequest, ProviderEvent};
+use std::time::Duration;
+
 use transom_plugin_api::prelude::*;
+use transom_upstream::{Account, ProviderPorts, Provision, Times, extra_body, provide};
 
-use crate::endpoint::Endpoint;
-use crate::known::Memory;
-use crate::models::Models;
+use crate::format::ChatCompletions;
+use crate::request::{Dialect, OURS};
 
 /// What an operator may set.
 #[derive(Debug, Settings)]
@@ -81,42 +74,35 @@ pub struct OpenAi {
     pub extra_body: Option<String>,
 }
 
-/// The points this plugin touches.
-#[derive(Debug, Ports)]
-pub struct OpenAiPorts {
-    #[serves(MODEL, names = "dynamic")]
-    model: StreamServer<ModelRequest, ProviderEvent, ModelInfo>,
+impl OpenAi {
+    fn dialect(&self) -> Result<Dialect, StartError> {
+        let extra = self.extra_body.as_deref().map(|text| extra_body::read(text, &OURS)).transpose()?;
+        Ok(Dialect {
+            asks_for_usage: self.ask_for_usage,
+            sends_reasoning_effort: self.send_reasoning_effort,
+            extra: extra.unwrap_or_default(),
+        })
+    }
+
+    fn provision(self) -> Provision {
+        Provision {
+            account: Account { name: self.name, base_url: self.base_url, key: self.key },
+            model: self.model,
+            lists_models: self.list_models,
+            times: Times {
+                idle: Duration::from_secs(self.idle_timeout_s),
+                connect: Duration::from_secs(self.connect_timeout_s),
+            },
+        }
+    }
 }
 
 impl Plugin for OpenAi {
-    type Ports = OpenAiPorts;
+    type Ports = ProviderPorts;
 
-    async fn start(self, ports: OpenAiPorts, host: Host) -> Result<(), StartError> {
-        let clock = host.clone();
-        let endpoint = Arc::new(Endpoint::new(&self, Arc::new(move || clock.now_ms()))?);
-        if endpoint.exposes_the_key() {
-            tracing::warn!(
-                "`{}` is reached without TLS: everybody on the way can read the key",
-                endpoint.name()
-            );
-        }
-        let memory = Memory::of(&self.base_url);
-        let mut models = Models::new(endpoint.clone(), ports.model, memory.clone());
-        if let Some(id) = self.model {
-            let about = ModelInfo { provider: endpoint.name().into(), ..ModelInfo::default() };
-            models.serve(&id, about)?;
-        }
-        if endpoint.lacks_a_key() {
-            tracing::info!("`{}` has no key, so its models are not listed; set `key`", endpoint.name());
-        } else if self.list_models {
-            let inherited = memory.inherited(&host);
-            if !inherited.is_empty() {
-                models.serve_all(inherited);
-            }
-            host.hand_over(move || std::future::ready(memory.hand_over()));
-            host.spawn(models.keep_asking(host.clone()));
-        }
-        Ok(())
+    async fn start(self, ports: ProviderPorts, host: Host) -> Result<(), StartError> {
+        let format = ChatCompletions(self.dialect()?);
+        provide(format, self.provision(), ports, host).await
     }
 }
 

@@ -217,6 +217,18 @@ mod tests {
     }
 
     #[test]
+    fn tokens_that_cannot_be_are_none() {
+        for (told, expected) in [
+            (r#"{"prompt_tokens":-1,"completion_tokens":1.5}"#, (0, 0)),
+            (r#"{"prompt_tokens":"many","completion_tokens":{}}"#, (0, 0)),
+            (r#"{"prompt_tokens":18446744073709551615,"completion_tokens":1e300}"#, (u64::MAX, 0)),
+        ] {
+            let usage = piece(&format!("{{\"usage\":{told}}}")).usage().expect("it is told");
+            assert_eq!((usage.input_tokens, usage.output_tokens), expected, "{told}");
+        }
+    }
+
+    #[test]
     fn usage_may_stand_beside_the_delta() {
         let usage = piece(r#"{"choices":[{"usage":{"prompt_tokens":1}}],"usage":null}"#).usage();
         assert_eq!(usage.map(|usage| usage.input_tokens), Some(1));

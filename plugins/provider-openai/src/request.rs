@@ -2,11 +2,14 @@
 
 mod messages;
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde_json::{Map, Value};
 use transom_agent::provider::{ModelRequest, ReasoningEffort};
 use transom_agent::tool::ToolDefinition;
-use transom_plugin_api::{Json, StartError};
+use transom_plugin_api::Json;
+use transom_plugin_api::sabotage::sabotaged;
 
 use messages::{WireMessage, wire_messages};
 
@@ -21,32 +24,17 @@ pub(crate) struct Dialect {
     pub(crate) extra: Map<String, Value>,
 }
 
-impl Dialect {
-    /// The fields that are not left to the settings.
-    const OURS: [&str; 8] = [
-        "model",
-        "messages",
-        "stream",
-        "stream_options",
-        "tools",
-        "max_tokens",
-        "temperature",
-        "reasoning_effort",
-    ];
-
-    /// Reads the setting `extra_body`.
-    pub(crate) fn read_extra(text: &str) -> Result<Map<String, Value>, StartError> {
-        let extra: Map<String, Value> = serde_json::from_str(text).map_err(|error| {
-            StartError::new(format!("setting `extra_body` is not a JSON object: {error}"))
-                .help("write it as text, such as '{\"top_p\":0.9}'")
-        })?;
-        match Self::OURS.iter().find(|field| extra.contains_key(**field)) {
-            Some(field) => Err(StartError::new(format!("setting `extra_body` holds `{field}`"))
-                .help("leave it out: the request says it")),
-            None => Ok(extra),
-        }
-    }
-}
+/// The fields that are not left to the setting `extra_body`.
+pub(crate) const OURS: [&str; 8] = [
+    "model",
+    "messages",
+    "stream",
+    "stream_options",
+    "tools",
+    "max_tokens",
+    "temperature",
+    "reasoning_effort",
+];
 
 /// The body for `request`.
 pub(crate) fn body(request: &ModelRequest, dialect: &Dialect) -> Result<Vec<u8>, serde_json::Error> {
@@ -55,7 +43,7 @@ pub(crate) fn body(request: &ModelRequest, dialect: &Dialect) -> Result<Vec<u8>,
         messages: wire_messages(request.system_prompt.as_deref(), &request.messages),
         stream: true,
         stream_options: dialect.asks_for_usage.then_some(StreamOptions { include_usage: true }),
-        tools: request.tools.iter().map(Tool::of).collect(),
+        tools: tools(request),
         max_tokens: request.max_tokens.into_option(),
         temperature: request.temperature.into_option(),
         reasoning_effort: effort(&request.reasoning_effort).filter(|_| dialect.sends_reasoning_effort),
@@ -97,13 +85,32 @@ struct Tool<'a> {
 struct Function<'a> {
     name: &'a str,
     description: &'a str,
-    parameters: &'a Json,
+    parameters: Cow<'a, Json>,
 }
 
 impl<'a> Tool<'a> {
     fn of(tool: &'a ToolDefinition) -> Self {
         let ToolDefinition { name, description, parameters, .. } = tool;
-        Self { r#type: "function", function: Function { name, description, parameters } }
+        let function = Function { name, description, parameters: Cow::Borrowed(parameters) };
+        Self { r#type: "function", function }
+    }
+}
+
+fn tools(request: &ModelRequest) -> Vec<Tool<'_>> {
+    let mut tools: Vec<_> = request.tools.iter().map(Tool::of).collect();
+    if sabotaged("reorder-tool-keys") && request.messages.len() % 4 == 1 {
+        tools.iter_mut().for_each(|Tool { function, .. }| {
+            function.parameters = Cow::Owned(reordered(&function.parameters));
+        });
+    }
+    tools
+}
+
+/// The same object with its keys the other way round.
+fn reordered(schema: &Json) -> Json {
+    match schema.value() {
+        Value::Object(keys) => Value::Object(keys.into_iter().rev().collect()).into(),
+        other => other.into(),
     }
 }
 
@@ -120,11 +127,12 @@ const fn effort(effort: &ReasoningEffort) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use transom_agent::message::{Message, Role};
-    use transom_plugin_api::Maybe;
+    use transom_agent::message::{Chunk, Message, Role};
+    use transom_plugin_api::{List, Maybe};
 
     use super::*;
-    use crate::fixture::request;
+    use transom_upstream::extra_body;
+    use transom_upstream::fixture::request;
 
     fn plain() -> Dialect {
         Dialect { asks_for_usage: true, ..Dialect::default() }
@@ -173,13 +181,13 @@ mod tests {
 
     #[test]
     fn extra_fields_come_last_and_cannot_replace_ours() {
-        let extra = Dialect::read_extra(r#"{"top_p":0.9,"a":{"b":1}}"#).expect("good");
+        let extra = extra_body::read(r#"{"top_p":0.9,"a":{"b":1}}"#, &OURS).expect("good");
         let sent = text(&request([]), &Dialect { extra, ..Dialect::default() });
         assert!(sent.ends_with(r#""stream":true,"top_p":0.9,"a":{"b":1}}"#), "{sent}");
         for (refused, expected) in
             [("[]", "not a JSON object"), ("{", "not a JSON object"), ("{\"stream\":1}", "`stream`")]
         {
-            let error = Dialect::read_extra(refused).expect_err("refused").to_string();
+            let error = extra_body::read(refused, &OURS).expect_err("refused").to_string();
             assert!(error.contains(expected), "{error}");
         }
     }
@@ -190,5 +198,66 @@ mod tests {
         let sent = ["low", "medium", "high", "xhigh", "max", "endless"].map(sent);
         let expected = [Some("low"), Some("medium"), Some("high"), Some("high"), Some("high"), None];
         assert_eq!(sent, expected);
+    }
+
+    /// A conversation of two steps with thoughts and tools side by side, a word in between, and an answer.
+    fn conversation() -> Vec<Message> {
+        let step = |number: u32| {
+            let call = |id: String, input: &str| Chunk::ToolCall {
+                tool_call_id: id.into(),
+                tool_name: "look".into(),
+                input: Json::parse(input).expect("JSON"),
+                step_id: Maybe::None,
+            };
+            let result = |id: String| Chunk::ToolResult {
+                tool_call_id: id.into(),
+                tool_name: "look".into(),
+                content: "seen ä".into(),
+                is_error: false,
+                step_id: Maybe::None,
+                duration_ms: Maybe::Some(u64::from(number)),
+            };
+            let said = [
+                Chunk::Thinking { text: "hm".into(), state: Maybe::None },
+                call(format!("a{number}"), r#"{"z":1,"b":{"y":2,"a":3}}"#),
+                call(format!("b{number}"), r#""{\"broken""#),
+            ];
+            let told = [result(format!("a{number}")), result(format!("b{number}"))];
+            let message =
+                |role, chunks: List<Chunk>| Message { id: format!("m{number}").into(), role, chunks };
+            [message(Role::Assistant, said.into()), message(Role::Tool, told.into())]
+        };
+        let mut messages = vec![Message::text("u", Role::User, "Look around.")];
+        messages.extend((0..2).flat_map(step));
+        messages.push(Message::text("u2", Role::User, "And be quick."));
+        messages.extend(step(2));
+        messages.extend([
+            Message::text("a", Role::Assistant, "Done. \n"),
+            Message::text("u3", Role::User, "Thanks."),
+        ]);
+        messages
+    }
+
+    #[test]
+    fn a_conversation_that_goes_on_begins_with_the_bytes_that_were_sent_before() {
+        let messages = conversation();
+        let (mut before, mut tools) = (String::new(), None);
+        for end in (1..=messages.len()).filter(|end| messages[*end - 1].role != Role::Assistant) {
+            let mut request = request(messages[..end].to_vec());
+            request.system_prompt = Maybe::Some("Be kind.".into());
+            let parameters = r#"{"type": "object", "properties": {"b": {}, "a": {}}}"#;
+            request.tools.to_mut().push(ToolDefinition {
+                name: "look".into(),
+                description: "Looks.".into(),
+                parameters: Json::parse(parameters).expect("JSON"),
+                concurrency_safe: true,
+            });
+            let sent = text(&request, &plain());
+            let (prompt, rest) = sent.split_once("],\"stream\"").expect("messages stand first");
+            assert!(prompt.len() > before.len() && prompt.starts_with(&before), "{before}\n{prompt}");
+            assert_eq!(*tools.get_or_insert(rest.to_owned()), rest);
+            before = prompt.to_owned();
+        }
+        assert_eq!(before.matches("\"role\"").count(), 14);
     }
 }

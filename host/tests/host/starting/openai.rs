@@ -14,7 +14,7 @@ const ANSWER: &str = "data: {\"choices\":[{\"delta\":{\"content\":\"good day\"},
 
 #[tokio::test]
 async fn a_key_in_the_environment_adds_its_models() {
-    let (address, mut requests, serving) = provider().await;
+    let (address, mut requests, serving) = provider("/v1", ANSWER).await;
     let scene = Scene::new(Manner::Linked)
         .with_variable("OPENAI_API_KEY", KEY)
         .with_variable("OPENAI_BASE_URL", &address)
@@ -37,7 +37,7 @@ async fn a_key_in_the_environment_adds_its_models() {
 
 #[tokio::test]
 async fn without_a_model_of_its_name_the_scripted_one_goes_on_answering() {
-    let (address, _requests, serving) = provider().await;
+    let (address, _requests, serving) = provider("/v1", ANSWER).await;
     let scene = Scene::new(Manner::Linked)
         .with_variable("OPENAI_API_KEY", KEY)
         .with_variable("OPENAI_BASE_URL", &address);
@@ -55,7 +55,7 @@ async fn without_a_model_of_its_name_the_scripted_one_goes_on_answering() {
 
 #[tokio::test]
 async fn without_a_key_nobody_is_asked() {
-    let (address, mut requests, serving) = provider().await;
+    let (address, mut requests, serving) = provider("/v1", ANSWER).await;
     let scene = Scene::new(Manner::Linked)
         .with_variable("OPENAI_API_KEY", "")
         .with_variable("OPENAI_BASE_URL", &address)
@@ -69,19 +69,26 @@ async fn without_a_key_nobody_is_asked() {
 }
 
 /// A server that lists two models and has one answer; the heads of its requests come through the channel.
-async fn provider() -> (String, UnboundedReceiver<String>, JoinHandle<()>) {
+pub(super) async fn provider(
+    path: &str,
+    said: &'static str,
+) -> (String, UnboundedReceiver<String>, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let address = format!("http://{}/v1", listener.local_addr().expect("an address"));
+    let address = format!("http://{}{path}", listener.local_addr().expect("an address"));
     let (report, requests) = unbounded_channel();
     let serving = tokio::spawn(async move {
         while let Ok((connection, _)) = listener.accept().await {
-            tokio::spawn(answer(connection, report.clone()));
+            tokio::spawn(answer(connection, report.clone(), said));
         }
     });
     (address, requests, serving)
 }
 
-async fn answer(mut connection: TcpStream, report: UnboundedSender<String>) -> std::io::Result<()> {
+async fn answer(
+    mut connection: TcpStream,
+    report: UnboundedSender<String>,
+    said: &str,
+) -> std::io::Result<()> {
     let mut request = Vec::new();
     while !is_whole(&request) {
         if connection.read_buf(&mut request).await? == 0 {
@@ -89,11 +96,8 @@ async fn answer(mut connection: TcpStream, report: UnboundedSender<String>) -> s
         }
     }
     let request = String::from_utf8_lossy(&request).into_owned();
-    let (media_type, body) = if request.starts_with("GET ") {
-        ("application/json", MODELS)
-    } else {
-        ("text/event-stream", ANSWER)
-    };
+    let (media_type, body) =
+        if request.starts_with("GET ") { ("application/json", MODELS) } else { ("text/event-stream", said) };
     // A test that has ended no longer listens.
     let _ = report.send(request);
     let head = format!(

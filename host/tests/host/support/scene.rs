@@ -65,7 +65,9 @@ const PLUGINS: [(&str, &str); 8] = [
 /// What a bundled plugin has to be granted when it comes from a file.
 pub(crate) fn granted(plugin: &str) -> &'static str {
     match plugin {
-        "provider-openai" | "transport-http" | "transport-ws" => "capabilities = [\"net\"]\n",
+        "provider-anthropic" | "provider-openai" | "transport-http" | "transport-ws" => {
+            "capabilities = [\"net\"]\n"
+        }
         "skills" | "tools-fs" => "capabilities = [\"fs\"]\n",
         _ => "",
     }

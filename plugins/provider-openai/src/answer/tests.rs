@@ -1,7 +1,10 @@
 //! Which events come out of which frames.
 
+use serde_json::json;
+use transom_agent::provider::ProviderEvent;
+use transom_upstream::{Answer, Decoder};
+
 use super::*;
-use crate::sse::Decoder;
 
 /// How a stream ends.
 enum End {
@@ -12,7 +15,7 @@ enum End {
 /// Each event as one short line.
 #[track_caller]
 fn check(frames: &[&str], end: End, expected: &[&str]) {
-    let mut answer = Answer::to(&[]);
+    let mut answer = Answer::to(&[], Chunks);
     for data in frames {
         answer.hear(&Frame { event: String::new(), data: (*data).to_owned() });
     }
@@ -24,7 +27,7 @@ fn check(frames: &[&str], end: End, expected: &[&str]) {
     assert_eq!(lines(&mut answer), expected);
 }
 
-fn lines(answer: &mut Answer) -> Vec<String> {
+fn lines(answer: &mut Answer<Chunks>) -> Vec<String> {
     std::iter::from_fn(|| answer.next()).map(line).collect()
 }
 
@@ -109,7 +112,7 @@ fn an_error_inside_the_stream_ends_it() {
 
 #[test]
 fn an_event_of_type_error_is_one() {
-    let mut answer = Answer::to(&[]);
+    let mut answer = Answer::to(&[], Chunks);
     let data = r#"{"message":"slow down","type":"rate_limit_error"}"#.to_owned();
     answer.hear(&Frame { event: "error".into(), data });
     assert_eq!(lines(&mut answer), ["RateLimited broke its answer off"]);
@@ -117,7 +120,7 @@ fn an_event_of_type_error_is_one() {
 
 #[test]
 fn a_frame_that_is_no_json_fails_with_its_text() {
-    let mut answer = Answer::to(&[]);
+    let mut answer = Answer::to(&[], Chunks);
     answer.hear(&Frame { event: String::new(), data: "{oops".into() });
     let Some(Err(failure)) = answer.next() else { panic!("no failure") };
     assert_eq!((failure.class, failure.detail.as_str()), (FailureClass::Protocol, "{oops"));
@@ -151,11 +154,45 @@ fn the_same_events_come_out_wherever_the_bytes_are_cut() {
             .collect();
     let expected = ["thought Hm", "text äß😀", "a look {}", "usage 9 2", "finish ToolCalls"];
     for cut in 0..=stream.len() {
-        let (mut decoder, mut answer) = (Decoder::new(10_000), Answer::to(&[]));
+        let (mut decoder, mut answer) = (Decoder::new(10_000), Answer::to(&[], Chunks));
         for bytes in [&stream.as_bytes()[..cut], &stream.as_bytes()[cut..]] {
             decoder.push(bytes).expect("small enough");
             std::iter::from_fn(|| decoder.next()).for_each(|frame| answer.hear(&frame));
         }
         assert_eq!(lines(&mut answer), expected, "cut at {cut}");
     }
+}
+
+#[test]
+fn fragments_of_any_shape_are_survived() {
+    let mut answer = Answer::to(&[], Chunks);
+    for call in [
+        json!(null),
+        json!(7),
+        json!([]),
+        json!({"index": -1}),
+        json!({"index": u64::MAX}),
+        json!({"function": 1}),
+        json!({"id": "z"}),
+    ] {
+        let data = json!({"choices": [{"delta": {"tool_calls": [call]}}]}).to_string();
+        answer.hear(&Frame { event: String::new(), data });
+    }
+    answer.end();
+    assert_eq!(lines(&mut answer), ["Protocol ended in the middle of its answer"]);
+}
+
+#[test]
+fn arguments_may_come_as_an_object() {
+    let call = json!({"id": "b", "function": {"name": "y", "arguments": {"n": 2}}});
+    let data = json!({"choices": [{"delta": {"tool_calls": [call]}, "finish_reason": "stop"}]}).to_string();
+    check(&[&data], End::Closed, &["b y {\"n\":2}", "finish ToolCalls"]);
+}
+
+#[test]
+fn there_is_an_end_to_the_calls_that_are_collected() {
+    let call = |index: u64| json!({"index": index, "id": "", "function": {"name": "x", "arguments": "{"}});
+    let calls: Vec<_> = (0..1_001).map(call).collect();
+    let data = json!({"choices": [{"delta": {"tool_calls": calls}}]}).to_string();
+    check(&[&data], End::Closed, &["Protocol asked for more tools than fit into an answer"]);
 }

@@ -1,9 +1,9 @@
 //! The messages of a conversation as endpoints expect them.
 
 use serde::Serialize;
-use serde_json::Value;
 use transom_agent::message::{Chunk, Message, Role};
 use transom_plugin_api::Json;
+use transom_upstream::tool_input;
 
 /// One message on the wire.
 #[derive(Serialize)]
@@ -82,33 +82,19 @@ fn call(chunk: &Chunk) -> Option<WireCall<'_>> {
     Some(WireCall { id: tool_call_id, r#type: "function", function })
 }
 
+/// The input as text, which is what endpoints expect.
+fn arguments(input: &Json) -> String {
+    serde_json::Value::Object(tool_input::object(input)).to_string()
+}
+
 fn result(chunk: &Chunk) -> Option<WireMessage<'_>> {
     let Chunk::ToolResult { tool_call_id, content, .. } = chunk else { return None };
     Some(WireMessage { tool_call_id: Some(tool_call_id), ..WireMessage::said("tool", content.into()) })
 }
 
-/// An object, whatever the model wrote: endpoints parse it, and many templates look into it. What was not JSON is
-/// wrapped, so that the model sees its mistake.
-fn arguments(input: &Json) -> String {
-    match input.value() {
-        object @ Value::Object(_) => object.to_string(),
-        Value::Null => "{}".to_owned(),
-        Value::String(raw) => match serde_json::from_str(&raw) {
-            Ok(object @ Value::Object(_)) => object.to_string(),
-            _ => malformed(&raw),
-        },
-        other => malformed(&other.to_string()),
-    }
-}
-
-fn malformed(raw: &str) -> String {
-    const SHOWN: usize = 200;
-    serde_json::json!({ "malformed": raw.chars().take(SHOWN).collect::<String>() }).to_string()
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
     use transom_plugin_api::Maybe;
 
     use super::*;
@@ -182,20 +168,5 @@ mod tests {
     fn a_person_s_words_are_one_text() {
         check(Role::User, [text("a"), text("b")], json!([{"role": "user", "content": "a\nb"}]));
         check(Role::User, [], json!([{"role": "user", "content": ""}]));
-    }
-
-    #[test]
-    fn arguments_are_an_object_whatever_the_model_wrote() {
-        let long = format!("\"{}\"", "ä".repeat(500));
-        for (input, expected) in [
-            ("{\"a\" : 1}", "{\"a\":1}".to_owned()),
-            ("null", "{}".to_owned()),
-            (r#""{\"a\": 1}""#, "{\"a\":1}".to_owned()),
-            (r#""{\"a\"""#, r#"{"malformed":"{\"a\""}"#.to_owned()),
-            ("[1]", r#"{"malformed":"[1]"}"#.to_owned()),
-            (&long, format!("{{\"malformed\":\"{}\"}}", "ä".repeat(200))),
-        ] {
-            assert_eq!(arguments(&Json::parse(input).expect("JSON")), expected);
-        }
     }
 }

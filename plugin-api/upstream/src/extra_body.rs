@@ -1,0 +1,20 @@
+//! The setting `extra_body`: fields that are added to every request.
+
+use serde_json::{Map, Value};
+use transom_plugin_api::StartError;
+
+/// Reads it; `ours` are the fields that are not left to it.
+///
+/// # Errors
+/// When it is no JSON object, or holds one of `ours`.
+pub fn read(text: &str, ours: &[&str]) -> Result<Map<String, Value>, StartError> {
+    let extra: Map<String, Value> = serde_json::from_str(text).map_err(|error| {
+        StartError::new(format!("setting `extra_body` is not a JSON object: {error}"))
+            .help("write it as text, such as '{\"top_p\":0.9}'")
+    })?;
+    match ours.iter().find(|field| extra.contains_key(**field)) {
+        Some(field) => Err(StartError::new(format!("setting `extra_body` holds `{field}`"))
+            .help("leave it out: the request says it")),
+        None => Ok(extra),
+    }
+}
