@@ -53,6 +53,7 @@ pub(crate) fn body(
         system: system(request, mark),
         tools: tools(request, mark),
         messages,
+        tool_choice: no_choice(request, dialect).then_some(Choice { r#type: "none" }),
         max_tokens: length.max_tokens,
         thinking: length.budget.map(Thinking::of),
         // The service refuses one beside thoughts, and one above 1.
@@ -70,6 +71,8 @@ struct Body<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     system: Vec<SystemText<'a>>,
     messages: Vec<Turn<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_choice: Option<Choice>,
     max_tokens: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     thinking: Option<Thinking>,
@@ -78,6 +81,17 @@ struct Body<'a> {
     stream: bool,
     #[serde(flatten)]
     extra: &'a Map<String, Value>,
+}
+
+/// What the model may do with its tools.
+#[derive(Serialize)]
+struct Choice {
+    r#type: &'static str,
+}
+
+/// Whether the model is to be kept from calling tools. They are told all the same, so that the prompt stays as it was.
+fn no_choice(request: &ModelRequest, dialect: &Dialect) -> bool {
+    request.no_calls && !request.tools.is_empty() && !dialect.extra.contains_key("tool_choice")
 }
 
 #[derive(Serialize)]

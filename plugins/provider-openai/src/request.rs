@@ -44,6 +44,7 @@ pub(crate) fn body(request: &ModelRequest, dialect: &Dialect) -> Result<Vec<u8>,
         stream: true,
         stream_options: dialect.asks_for_usage.then_some(StreamOptions { include_usage: true }),
         tools: tools(request),
+        tool_choice: no_choice(request, dialect).then_some("none"),
         max_tokens: request.max_tokens.into_option(),
         temperature: request.temperature.into_option(),
         reasoning_effort: effort(&request.reasoning_effort).filter(|_| dialect.sends_reasoning_effort),
@@ -61,6 +62,8 @@ struct Body<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tools: Vec<Tool<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    tool_choice: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     max_tokens: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     temperature: Option<f64>,
@@ -68,6 +71,11 @@ struct Body<'a> {
     reasoning_effort: Option<&'static str>,
     #[serde(flatten)]
     extra: &'a Map<String, Value>,
+}
+
+/// Whether the model is to be kept from calling tools. They are told all the same, so that the prompt stays as it was.
+fn no_choice(request: &ModelRequest, dialect: &Dialect) -> bool {
+    request.no_calls && !request.tools.is_empty() && !dialect.extra.contains_key("tool_choice")
 }
 
 #[derive(Serialize)]
@@ -177,6 +185,21 @@ mod tests {
         assert_eq!(text(&request, &Dialect::default()), r#"{"model":"m","messages":[],"stream":true}"#);
         let dialect = Dialect { sends_reasoning_effort: true, ..Dialect::default() };
         assert!(text(&request, &dialect).contains(r#""reasoning_effort":"high""#));
+    }
+
+    #[test]
+    fn a_model_that_may_call_no_tool_is_told_of_them_all_the_same() {
+        let mut request = request([]);
+        request.no_calls = true;
+        assert!(!text(&request, &Dialect::default()).contains("tool_choice"));
+        request.tools.to_mut().push(ToolDefinition {
+            name: "look".into(),
+            description: "".into(),
+            parameters: Json::parse("{}").expect("JSON"),
+            concurrency_safe: true,
+        });
+        let sent = text(&request, &Dialect::default());
+        assert!(sent.contains(r#""name":"look""#) && sent.ends_with(r#""tool_choice":"none"}"#), "{sent}");
     }
 
     #[test]

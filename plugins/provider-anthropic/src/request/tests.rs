@@ -235,3 +235,19 @@ fn nobody_thinks_where_the_service_would_refuse_it() {
     // The model is to go on with its own words.
     assert!(!thinks(&messages[..messages.len() - 1]));
 }
+
+#[test]
+fn a_model_that_may_call_no_tool_is_told_of_them_all_the_same() {
+    let mut request = request([Message::text("u", Role::User, "hi")]);
+    request.no_calls = true;
+    assert_eq!(sent(&request, &dialect()).get("tool_choice"), None);
+    request.tools.to_mut().push(tool("look"));
+    let may_not = sent(&request, &dialect());
+    assert_eq!(may_not["tool_choice"], json!({"type": "none"}));
+    request.no_calls = false;
+    let may = sent(&request, &dialect());
+    assert_eq!(
+        (&may["tools"], &may["messages"], may.get("tool_choice")),
+        (&may_not["tools"], &may_not["messages"], None)
+    );
+}
