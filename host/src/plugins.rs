@@ -1,7 +1,10 @@
 //! The one list of bundled plugins: the linker keeps exactly what stands here.
 
+use transom_concurrency as _;
 use transom_conversation_store as _;
+use transom_credentials as _;
 use transom_message_queue as _;
+use transom_model_catalogue as _;
 use transom_provider_openai as _;
 use transom_provider_scripted as _;
 use transom_session_orchestrator as _;
@@ -12,8 +15,11 @@ use transom_transport_ws as _;
 
 /// What the list above must have linked in; compared at every start with what is there.
 pub(crate) const BUNDLED: &[&str] = &[
+    "concurrency",
     "conversation-store",
+    "credentials",
     "message-queue",
+    "model-catalogue",
     "provider-openai",
     "provider-scripted",
     "session-orchestrator",
