@@ -11,6 +11,9 @@ use crate::terms::Terms;
 /// A number that no other request of this plugin has, in whatever generation; later ones have greater numbers.
 pub(crate) type Ticket = u64;
 
+/// How long one waits before one tells again how it stands.
+pub(crate) const TELL_AGAIN_MS: i64 = 100;
+
 /// How it stands with a request that waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
@@ -54,6 +57,10 @@ pub(crate) struct Line {
     pub(crate) resting: Vec<i64>,
     /// Those that wait: who has waited longest first, then who came first.
     waiting: BTreeMap<(i64, Ticket), Waiting>,
+    /// When everybody was told how it stands.
+    told_at: i64,
+    /// Whether it stands otherwise by now.
+    is_stale: bool,
 }
 
 impl Line {
@@ -65,19 +72,18 @@ impl Line {
     /// Puts a request into the line; [`settle`](Self::settle) grants it.
     pub(crate) fn ask(&mut self, ticket: Ticket, request: SlotRequest) -> watch::Receiver<Standing> {
         let key = (request.since, ticket);
-        let (standing, told) = watch::channel(self.standing_at(self.waiting.len()));
+        let is_last = self.waiting.last_key_value().is_none_or(|(last, _)| *last < key);
+        let place = if is_last { self.waiting.len() } else { self.waiting.range(..key).count() };
+        let (standing, told) = watch::channel(self.standing_at(place));
         self.waiting.insert(key, Waiting { request, standing });
-        let is_last = self.waiting.last_key_value().is_some_and(|(last, _)| *last == key);
-        if !is_last {
-            self.tell();
-        }
+        self.is_stale |= !is_last;
         told
     }
 
     /// A request is given up, or its slot given back. Whether its slot was held.
     pub(crate) fn leave(&mut self, since: i64, ticket: Ticket, now: i64) -> bool {
         if self.waiting.remove(&(since, ticket)).is_some() {
-            self.tell();
+            self.is_stale = true;
             return false;
         }
         self.give_back(ticket, now)
@@ -102,28 +108,30 @@ impl Line {
         }
         self.paused_since = now;
         self.paused_until = self.paused_until.max(Some(until));
-        self.tell();
+        self.is_stale = true;
     }
 
-    /// Grants what may be made now.
+    /// Grants what may be made now, and tells the others how it stands.
     pub(crate) fn settle(&mut self, now: i64) {
-        self.let_time_pass(now);
-        let mut granted = false;
+        self.forget_what_is_over(now);
         while self.paused_until.is_none() && self.has_room() && self.grant_next(now) {
-            granted = true;
+            self.is_stale = true;
         }
-        if granted {
-            self.tell();
-        }
+        self.tell(now);
     }
 
-    /// Forgets what is over by now.
+    /// As [`settle`](Self::settle), but grants nothing.
     pub(crate) fn let_time_pass(&mut self, now: i64) {
+        self.forget_what_is_over(now);
+        self.tell(now);
+    }
+
+    fn forget_what_is_over(&mut self, now: i64) {
         self.resting.retain(|until| *until > now);
         self.held.retain(|_, held| held.inherited_until.is_none_or(|until| until > now));
         if self.paused_until.is_some_and(|until| until <= now) {
             self.paused_until = None;
-            self.tell();
+            self.is_stale = true;
         }
     }
 
@@ -161,7 +169,8 @@ impl Line {
     /// When time alone will change something here.
     pub(crate) fn next_change(&self) -> Option<i64> {
         let inherited = self.held.values().filter_map(|held| held.inherited_until);
-        self.resting.iter().copied().chain(inherited).chain(self.paused_until).min()
+        let told = self.is_stale.then(|| self.told_at.saturating_add(TELL_AGAIN_MS));
+        self.resting.iter().copied().chain(inherited).chain(self.paused_until).chain(told).min()
     }
 
     /// Whether nothing would be different without it.
@@ -184,11 +193,16 @@ impl Line {
         Standing::Queued { ahead, paused_until: self.paused_until }
     }
 
-    /// Tells everybody who waits how it stands, where that is otherwise than before.
-    fn tell(&self) {
+    /// Tells everybody who waits how it stands, where that is otherwise than before; not again and again for each who comes
+    /// or goes.
+    fn tell(&mut self, now: i64) {
+        if !self.is_stale || now < self.told_at.saturating_add(TELL_AGAIN_MS) {
+            return;
+        }
+        (self.is_stale, self.told_at) = (false, now);
         for (place, waiting) in self.waiting.values().enumerate() {
-            let now = self.standing_at(place);
-            waiting.standing.send_if_modified(|told| std::mem::replace(told, now) != now);
+            let standing = self.standing_at(place);
+            waiting.standing.send_if_modified(|told| std::mem::replace(told, standing) != standing);
         }
     }
 }

@@ -7,11 +7,8 @@ use tokio::sync::watch;
 use transom_agent::provider::{SlotRequest, SlotState};
 use transom_plugin_api::{CallError, Host, Items};
 
-use crate::line::{Standing, Ticket};
+use crate::line::{Standing, TELL_AGAIN_MS, Ticket};
 use crate::slots::{Slots, replaced};
-
-/// How long one waits before one tells again how it stands.
-const TELL_AGAIN_MS: i64 = 100;
 
 /// Left when it is dropped: by its request's end, by who gave up, by a panic.
 pub(crate) struct Place {
@@ -37,12 +34,16 @@ impl Place {
         *self.told.borrow_and_update()
     }
 
-    /// Waits for another standing; whether it came, within `limit` where there is one.
+    /// Waits for another standing, for `limit` at most where there is one.
     async fn changes(&mut self, host: &Host, limit: Option<Duration>) {
         // The sender is gone only when the place is, or has been told the last there is to tell.
         match limit {
-            Some(limit) => drop(host.within(limit, self.told.changed()).await),
-            None => drop(self.told.changed().await),
+            Some(limit) => {
+                let _ = host.within(limit, self.told.changed()).await;
+            }
+            None => {
+                let _ = self.told.changed().await;
+            }
         }
     }
 }

@@ -33,6 +33,7 @@ fn who_has_waited_longest_comes_first_and_of_two_as_old_who_came_first() {
     let runs = ask(&mut line, 50, 1, 100);
     let (young, old, twin) =
         (ask(&mut line, 30, 2, 100), ask(&mut line, 10, 3, 100), ask(&mut line, 10, 4, 100));
+    line.settle(200);
     assert_eq!(standing(&runs), Standing::Granted);
     assert_eq!([standing(&old), standing(&twin), standing(&young)], [queued(0), queued(1), queued(2)]);
     for (held, next) in [((50, 1), &old), ((10, 3), &twin), ((10, 4), &young)] {
@@ -74,8 +75,24 @@ fn who_gives_up_leaves_nothing_behind() {
     let (gone, behind) = (ask(&mut line, 2, 2, 0), ask(&mut line, 3, 3, 0));
     assert_eq!(standing(&behind), queued(1));
     assert!(!line.leave(2, 2, 0) && !line.leave(2, 2, 0), "it held no slot");
+    line.settle(100);
     assert_eq!((standing(&behind), line.in_use(), line.waits()), (queued(0), 1, 1));
     drop(gone);
+}
+
+#[test]
+fn how_it_stands_is_told_to_all_at_once_and_not_for_each_who_goes() {
+    let mut line = line(1, 0);
+    let _runs = ask(&mut line, 0, 1, 1_000);
+    let last = ask(&mut line, 50, 50, 1_000);
+    for ticket in 2..=9 {
+        ask(&mut line, 1, ticket, 1_000);
+    }
+    assert_eq!((standing(&last), line.next_change()), (queued(0), Some(1_100)));
+    line.settle(1_099);
+    assert_eq!(standing(&last), queued(0));
+    line.settle(1_100);
+    assert_eq!((standing(&last), line.next_change()), (queued(8), None));
 }
 
 #[test]
@@ -112,7 +129,7 @@ fn a_line_in_which_nothing_is_said_held_or_waited_for_is_idle() {
     line.leave(0, 1, 0);
     assert!(line.is_idle(), "without a limit no slot rests");
     line.pause(0, 10);
-    assert!(!line.is_idle());
+    assert!(!line.is_idle() && line.next_change() == Some(10));
     line.settle(10);
     assert!(line.is_idle());
 }

@@ -65,24 +65,23 @@ fn a_reload_grants_no_more_than_the_limit_and_who_waits_is_sent_on() {
     });
 }
 
-#[test]
-fn a_slot_whose_stream_was_cut_off_counts_until_its_request_is_answered() {
-    both_ways(async |stand| {
-        let (stand, _store) = started(stand).await;
-        let mut held = ask(&stand, "held").await;
-        held.granted().await;
-        let cut_off = stand.reload::<Concurrency>(settings(), IMPATIENT).await;
-        assert!(cut_off.is_err(), "a call was under way");
-        drop(held);
-        let mut next = ask(&stand, "next").await;
-        assert!(!next.is_granted().await, "its request still runs");
-        answered(&stand, "another", 0, AnswerEnd::Finished {});
-        assert!(!next.is_granted().await, "it was not that one");
-        answered(&stand, "held", 0, AnswerEnd::Finished {});
-        next.granted().await;
-        drop(next);
-        stand.stop().await;
-    });
+// Once only: each time a second goes by until what is under way is cut off.
+#[tokio::test]
+async fn a_slot_whose_stream_was_cut_off_counts_until_its_request_is_answered() {
+    let (stand, _store) = started(Stand::of_files()).await;
+    let mut held = ask(&stand, "held").await;
+    held.granted().await;
+    let cut_off = stand.reload::<Concurrency>(settings(), IMPATIENT).await;
+    assert!(cut_off.is_err(), "a call was under way");
+    drop(held);
+    let mut next = ask(&stand, "next").await;
+    assert!(!next.is_granted().await, "its request still runs");
+    answered(&stand, "another", 0, AnswerEnd::Finished {});
+    assert!(!next.is_granted().await, "it was not that one");
+    answered(&stand, "held", 0, AnswerEnd::Finished {});
+    next.granted().await;
+    drop(next);
+    stand.stop().await;
 }
 
 #[test]
@@ -104,19 +103,18 @@ fn pauses_and_what_was_set_go_over() {
     });
 }
 
-#[test]
-fn slots_are_counted_over_several_generations() {
-    both_ways(async |stand| {
-        let (stand, _store) = started(stand).await;
-        let mut held = ask(&stand, "held").await;
-        held.granted().await;
-        for _ in 0..3 {
-            let _cut_off = stand.reload::<Concurrency>(settings(), IMPATIENT).await;
-            until_inherited(&stand).await;
-            assert!(!ask(&stand, "next").await.is_granted().await);
-        }
-        answered(&stand, "held", 0, AnswerEnd::BrokenOff {});
-        ask(&stand, "next").await.granted().await;
-        stand.stop().await;
-    });
+// Once only: each time a second goes by until what is under way is cut off.
+#[tokio::test]
+async fn slots_are_counted_over_several_generations() {
+    let (stand, _store) = started(Stand::new()).await;
+    let mut held = ask(&stand, "held").await;
+    held.granted().await;
+    for _ in 0..3 {
+        let _cut_off = stand.reload::<Concurrency>(settings(), IMPATIENT).await;
+        until_inherited(&stand).await;
+        assert!(!ask(&stand, "next").await.is_granted().await);
+    }
+    answered(&stand, "held", 0, AnswerEnd::BrokenOff {});
+    ask(&stand, "next").await.granted().await;
+    stand.stop().await;
 }
