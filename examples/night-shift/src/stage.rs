@@ -9,9 +9,12 @@ use tokio::process::Command;
 use crate::options::Options;
 
 /// Each bundled plugin, what it is granted, and its settings.
-const BUNDLED: [(&str, &str, &str); 9] = [
+const BUNDLED: [(&str, &str, &str); 12] = [
+    ("concurrency", "", ""),
     ("conversation-store", "", ""),
+    ("credentials", "", ""),
     ("message-queue", "", ""),
+    ("model-catalogue", "", ""),
     ("provider-openai", "net", "list_models = false"),
     ("provider-scripted", "", ""),
     ("session-orchestrator", "", ""),

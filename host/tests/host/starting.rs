@@ -76,7 +76,7 @@ async fn a_host_that_is_ready_says_where_which_model_answers_and_what_to_paste()
     let address = first.split_whitespace().find(|word| word.starts_with("http://")).expect("an address");
     let address = address.trim_end_matches(';');
     assert!(first.contains("model `scripted/"), "{first}");
-    assert!(first.ends_with("8 plugins run, 1 disabled"), "{first}");
+    assert!(first.ends_with("11 plugins run, 1 disabled"), "{first}");
     let quoted: Vec<&str> = second.split('\'').collect();
     assert_eq!(quoted[0], format!("curl -N {address}/chat -H "));
     let (name, value) = quoted[1].split_once(": ").expect("a header");
