@@ -155,6 +155,13 @@ mod tests {
     }
 
     #[test]
+    fn what_is_printed_of_accounts_has_no_key_in_it() {
+        let kept = accounts([("a", account("p", None, Some("canary")))]).unwrap();
+        let shown = format!("{kept:?} {:?} {:?}", kept.meant_for("p"), kept.digests());
+        assert!(shown.contains("\"a\"") && !shown.contains("canary"), "{shown}");
+    }
+
+    #[test]
     fn a_digest_changes_with_everything_that_is_told_and_with_nothing_else() {
         let digest = |key: &str, url: Option<&str>, other: &str| {
             let both = [("a", account("p", url, Some(key))), ("b", account("q", None, Some(other)))];

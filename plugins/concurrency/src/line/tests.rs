@@ -1,3 +1,5 @@
+//! The rule alone, with times that the test makes up.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
