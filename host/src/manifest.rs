@@ -20,6 +20,7 @@ mod editor;
 mod environment;
 mod fault;
 mod grants;
+mod keyring;
 mod keys;
 mod order;
 mod parts;

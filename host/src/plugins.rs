@@ -2,8 +2,11 @@
 
 use transom_cache_explainer as _;
 use transom_compaction as _;
+use transom_concurrency as _;
 use transom_conversation_store as _;
+use transom_credentials as _;
 use transom_message_queue as _;
+use transom_model_catalogue as _;
 use transom_provider_anthropic as _;
 use transom_provider_openai as _;
 use transom_provider_scripted as _;
@@ -17,8 +20,11 @@ use transom_transport_ws as _;
 pub(crate) const BUNDLED: &[&str] = &[
     "cache-explainer",
     "compaction",
+    "concurrency",
     "conversation-store",
+    "credentials",
     "message-queue",
+    "model-catalogue",
     "provider-anthropic",
     "provider-openai",
     "provider-scripted",

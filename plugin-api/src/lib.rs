@@ -84,7 +84,7 @@
 //! |---|---|---|
 //! | `bool`, `u8`, `u16`, `u32`, `u64`, `i64`, `f64`, `NonZeroU32`, `NonZeroU64` | a boolean, a number in range | `default = …`, else an error |
 //! | `String`, `PathBuf` | text; a path is taken as it is written | `default = "…"`, else an error |
-//! | [`Secret`] | text, `env:NAME` or `file:PATH`; never shown | `default = "…"`, else an error |
+//! | [`Secret`] | text, `env:NAME`, `file:PATH` or `keyring:NAME`; never shown | `default = "…"`, else an error |
 //! | `Option<T>` | as `T` | `None` |
 //! | `Vec<T>` | a list | `default = […]`, else empty |
 //! | `BTreeMap<String, T>` | a table | empty |

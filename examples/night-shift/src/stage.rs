@@ -9,9 +9,14 @@ use tokio::process::Command;
 use crate::options::Options;
 
 /// Each bundled plugin, what it is granted, and its settings.
-const BUNDLED: [(&str, &str, &str); 10] = [
+const BUNDLED: [(&str, &str, &str); 15] = [
+    ("cache-explainer", "", ""),
+    ("compaction", "", ""),
+    ("concurrency", "", ""),
     ("conversation-store", "", ""),
+    ("credentials", "", ""),
     ("message-queue", "", ""),
+    ("model-catalogue", "", ""),
     ("provider-anthropic", "net", "list_models = false"),
     ("provider-openai", "net", "list_models = false"),
     ("provider-scripted", "", ""),

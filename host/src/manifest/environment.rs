@@ -6,6 +6,7 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
+use super::keyring::{self, Lacking, is_key_name};
 use crate::regular_file::{Unread, bytes_of};
 
 /// Where environment variables come from.
@@ -61,7 +62,7 @@ impl Environment {
     }
 
     /// What a secret written as `written` is: the variable of `env:NAME`, the content of `file:PATH` (relative to
-    /// `folder`, without a line break at its end), else the text itself.
+    /// `folder`, without a line break at its end), the key of `keyring:NAME`, likewise, else the text itself.
     pub(super) fn secret(&self, written: &str, folder: &Path) -> Result<String, Problem> {
         // Only what the manifest spells out is a reference: a variable's value never turns into one.
         if let Some(name) = written.strip_prefix("env:") {
@@ -72,6 +73,9 @@ impl Environment {
             } else {
                 Ok(value)
             };
+        }
+        if let Some(name) = written.strip_prefix("keyring:") {
+            return secret_in_keyring(&self.fill_in(name)?);
         }
         match written.strip_prefix("file:") {
             Some(path) => secret_in_file(&folder.join(self.fill_in(path)?)),
@@ -107,6 +111,19 @@ fn secret_in_file(path: &Path) -> Result<String, Problem> {
         Unread::TooLong => Problem::TooLong(shown.clone()),
         Unread::Failed(error) => unreadable(error),
     })?;
+    secret_in(bytes, shown)
+}
+
+fn secret_in_keyring(name: &str) -> Result<String, Problem> {
+    if !is_key_name(name) {
+        return Err(Problem::BadKeyName(name.to_owned()));
+    }
+    let key = keyring::key(name).map_err(|lacking| Problem::NoKey(name.to_owned(), lacking))?;
+    secret_in(key, format!("key `{}` in the keyring", keyring::description(name)))
+}
+
+/// The text that was found in `shown`, without a line break at its end.
+fn secret_in(bytes: Vec<u8>, shown: String) -> Result<String, Problem> {
     let text = String::from_utf8(bytes).map_err(|_| Problem::NotText(shown.clone()))?;
     let secret =
         text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
@@ -130,6 +147,8 @@ pub(super) enum Problem {
     Unreadable(String, io::ErrorKind),
     NotAFile(String),
     TooLong(String),
+    BadKeyName(String),
+    NoKey(String, Lacking),
 }
 
 impl Problem {
@@ -139,6 +158,17 @@ impl Problem {
             Self::Unclosed => Some("close it with `}`, or write `$${` for a literal `${`".into()),
             Self::BadName(_) => Some("a name is letters, digits and `_`, and begins with no digit".into()),
             Self::Unreadable(..) => Some("a path is relative to the manifest's folder".into()),
+            Self::BadKeyName(_) => Some("use 1 to 64 characters of `A–Z a–z 0–9 - _ .`".into()),
+            Self::NoKey(name, Lacking::NotThere | Lacking::Over) => {
+                let key = keyring::description(name);
+                Some(format!(
+                    "type `keyctl add user {key} … @u` as the user of the host, with the secret in place of `…`"
+                ))
+            }
+            Self::NoKey(_, Lacking::Forbidden) => {
+                Some("containers often forbid it; use `file:PATH` or `env:NAME` there".into())
+            }
+            Self::NoKey(_, Lacking::Failed(_)) => None,
             Self::Empty(_) | Self::NotText(_) | Self::NotAFile(_) | Self::TooLong(_) => None,
         }
     }
@@ -159,6 +189,18 @@ impl fmt::Display for Problem {
             Self::Unreadable(what, kind) => write!(f, "{what}, which cannot be read: {kind}"),
             Self::NotAFile(what) => write!(f, "{what}, which is not a regular file"),
             Self::TooLong(what) => write!(f, "{what}, which is longer than {LONGEST_SECRET} bytes"),
+            Self::BadKeyName(name) => write!(f, "key `{}`, which is no name of one", name.escape_debug()),
+            Self::NoKey(name, lacking) => {
+                write!(f, "key `{}` in the keyring, which ", keyring::description(name))?;
+                match lacking {
+                    Lacking::NotThere => f.write_str("is not there"),
+                    Lacking::Over => f.write_str("has expired or was revoked"),
+                    Lacking::Forbidden => f.write_str("this system does not let the host read"),
+                    Lacking::Failed(number) => {
+                        write!(f, "cannot be read: {}", io::Error::from_raw_os_error(*number))
+                    }
+                }
+            }
         }
     }
 }
@@ -214,6 +256,42 @@ mod tests {
         assert_eq!(secret("file:key"), Ok("s3cret".into()));
         assert_eq!(secret("plain"), Ok("plain".into()));
         assert_eq!(secret("${HOME}"), Ok("/home/ada".into()));
+    }
+
+    #[test]
+    fn a_key_that_is_not_there_is_a_problem_with_what_to_type() {
+        let name = format!("test-{}-none", std::process::id());
+        let problem =
+            environment().secret(&format!("keyring:{name}"), Path::new("/")).expect_err("nobody has it");
+        let told = (problem.to_string(), problem.help().unwrap_or_default());
+        if told.0.contains("does not let the host read") {
+            eprintln!("skipped: this system forbids the kernel's keyrings");
+            return;
+        }
+        assert_eq!(told.0, format!("key `transom:{name}` in the keyring, which is not there"));
+        assert!(told.1.starts_with(&format!("type `keyctl add user transom:{name} … @u`")), "{told:?}");
+    }
+
+    #[test]
+    fn what_the_keyring_says_is_told_in_words() {
+        let told = |lacking| Problem::NoKey("a".into(), lacking);
+        let beginning = "key `transom:a` in the keyring, which ";
+        for (lacking, words) in [
+            (Lacking::NotThere, "is not there"),
+            (Lacking::Over, "has expired or was revoked"),
+            (Lacking::Forbidden, "this system does not let the host read"),
+        ] {
+            assert_eq!(told(lacking).to_string(), format!("{beginning}{words}"));
+            assert!(told(lacking).help().is_some());
+        }
+        let failed = told(Lacking::Failed(libc::EIO)).to_string();
+        assert!(failed.starts_with(&format!("{beginning}cannot be read: ")), "{failed}");
+        for name in ["", "a b", "a:b"] {
+            let bad = environment().secret(&format!("keyring:{name}"), Path::new("/"));
+            assert_eq!(bad, Err(Problem::BadKeyName(name.into())));
+        }
+        let filled_in = environment().secret("keyring:a${HOME}", Path::new("/"));
+        assert_eq!(filled_in, Err(Problem::BadKeyName("a/home/ada".into())));
     }
 
     #[test]

@@ -21,11 +21,12 @@ impl Reader<'_, '_> {
                 let help = "use lower-case words joined by `-`, at most 64 characters";
                 self.report.say(*at, message, Some(help.to_owned()));
             }
-            let is_reference =
-                |text: &str| text.starts_with("env:") || text.starts_with("file:") || is_filled_in(text);
+            let is_kept_elsewhere =
+                |text: &str| ["env:", "file:", "keyring:"].iter().any(|kind| text.starts_with(kind));
+            let is_reference = |text: &str| is_kept_elsewhere(text) || is_filled_in(text);
             if value.text().is_some_and(|text| !is_reference(text)) {
                 let message = format!("the secret {} is written into the manifest", shown(key));
-                let help = "write `env:NAME` or `file:PATH`, so that the manifest can be shown to others";
+                let help = "write `env:NAME`, `file:PATH` or `keyring:NAME`, so that the manifest can be shown to others";
                 self.report.say(value.at, message, Some(help.to_owned()));
             }
         }

@@ -17,7 +17,7 @@ pub(super) struct ManifestTable {
     host: Option<HostSettings>,
     /// The plugins, one table each. The order does not matter.
     plugin: Vec<PluginTable>,
-    /// Secrets that plugins may be granted, each as `env:NAME` or `file:PATH`.
+    /// Secrets that plugins may be granted, each as `env:NAME`, `file:PATH` or `keyring:NAME`.
     secrets: BTreeMap<String, Secret>,
     /// For a point, plugins in the order in which they are to stand there; the others keep their places.
     order: BTreeMap<String, Vec<String>>,

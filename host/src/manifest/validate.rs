@@ -278,7 +278,8 @@ impl Validator<'_, '_> {
         let (name, expected_words) = (self.subject.name(path), expected.expected());
         let message = format!("{name} is {}, expected {expected_words}", node.content.kind());
         let is_reference = matches!(node.content, Content::Table(_) | Content::List(_)) && schema.is_secret();
-        let reference = || is_reference.then(|| "write `\"env:NAME\"` or `\"file:PATH\"`".to_owned());
+        let reference =
+            || is_reference.then(|| "write `\"env:NAME\"`, `\"file:PATH\"` or `\"keyring:NAME\"`".to_owned());
         let help = remedy(node, expected, path).or_else(reference).or_else(|| described(schema, path));
         self.report.say(node.at, message, help);
     }

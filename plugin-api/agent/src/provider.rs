@@ -293,7 +293,8 @@ pub enum SlotState {
 /// when the answer is over, whatever the way. A request for whose provider there is no limit is granted at once.
 ///
 /// The orchestrator asks before each request to a model, when somebody answers here; without anybody, or when this fails, the
-/// request is made at once.
+/// request is made at once. Only one that waits and is told [`Retired`](transom_plugin_api::CallErrorKind::Retired) is asked for again,
+/// with the same `since`: who grants is being replaced, and the next generation keeps its place.
 ///
 /// `agent/model.slot` · streaming service · no deadline · who limits requests answers, the orchestrator calls
 pub const SLOT: StreamService<SlotRequest, SlotState> = StreamService::new("agent/model.slot");

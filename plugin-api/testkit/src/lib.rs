@@ -15,6 +15,7 @@
 //! | let that one fail | [`fault`] |
 //! | make time stand still, and let it pass | [`both_ways_paused`], [`Stand::advance`] |
 //! | see faults and log | [`Stand::faults`], [`status`](Stand::status), [`log`](Stand::log) |
+//! | replace the plugin by another generation of it | [`Stand::reload`] |
 //! | restart on the same files | [`Stopped::stand`] |
 //!
 //! The guide is `docs/guide/testing.md`. For tests only: a plugin names this crate under `[dev-dependencies]`.

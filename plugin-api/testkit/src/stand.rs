@@ -10,7 +10,8 @@ use tempfile::TempDir;
 use tokio::runtime::Handle;
 use tokio::task::yield_now;
 use transom_kernel::{
-    Descriptor, FaultBudget, Grants, Kernel, KernelConfig, Lender, PluginToStart, StopReport, plan,
+    Descriptor, FaultBudget, Grants, Kernel, KernelConfig, Lender, PluginToStart, ReloadTerms, StopReport,
+    plan,
 };
 use transom_plugin_api::hosting::{PluginStatus, PointFaults};
 use transom_plugin_api::plugin::Exported;
@@ -122,19 +123,22 @@ impl Stand {
     }
 
     pub(crate) fn with(self, found: Found, settings: &Value, start_deadline: Option<Duration>) -> Self {
-        let data_folder = self.data_folder(&found.descriptor.id).display().to_string();
-        let waiting = PluginToStart {
+        let waiting = self.to_start(found, settings, start_deadline);
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(waiting);
+        self
+    }
+
+    fn to_start(&self, found: Found, settings: &Value, start_deadline: Option<Duration>) -> PluginToStart {
+        PluginToStart {
+            data_folder: self.data_folder(&found.descriptor.id).display().to_string(),
             descriptor: found.descriptor,
             table: found.table,
             settings: settings.to_string(),
             attach: found.attach.into(),
-            data_folder,
             start_deadline,
             faults: FaultBudget::default(),
             grants: Grants::default(),
-        };
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(waiting);
-        self
+        }
     }
 
     /// Starts the plugins, as a host does: planned, in order, their contributions visible in one step each. Afterwards the
@@ -160,6 +164,25 @@ impl Stand {
         };
         self.host.announce_ready(&report.disabled);
         if report.disabled.is_empty() { Ok(()) } else { Err(NotStarted { reasons: report.disabled }) }
+    }
+
+    /// Replaces a running plugin by itself with these settings, as `transom reload` does: from its file, that is another
+    /// image of it. Calls and streams under way may go on for `drain`, which passes only when time does.
+    ///
+    /// # Errors
+    /// Why it was refused, or which calls had to be cut off.
+    ///
+    /// # Panics
+    /// As [`plugin`](Self::plugin).
+    pub async fn reload<P: Exported>(&self, settings: Value, drain: Duration) -> Result<(), String> {
+        let found = match find::<P>(self.attach, &self.folder.path().join("images")) {
+            Ok(found) => found,
+            Err(problem) => panic!("{problem}"),
+        };
+        let plugin = self.to_start(found, &settings, None);
+        let report = self.kernel.reload(vec![plugin], &ReloadTerms { drain }).await;
+        let report = report.map_err(|error| error.to_string())?;
+        report.reloaded.into_iter().find_map(|one| one.cut_off).map_or(Ok(()), Err)
     }
 
     /// Lets time pass where it stands still: every timer within `span` fires at its own time, in order, and what it sets off

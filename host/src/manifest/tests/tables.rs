@@ -356,8 +356,8 @@ fn a_secret_never_shows() {
     assert!(shown.contains("openai") && !shown.contains("s3cret-value"), "{shown}");
     check(
         "[secrets]\nopenai = [\"s3cret-value\"]\nother = \"s3cret-value\"\n",
-        "error: `secrets.openai` is a list, expected text\n  --> transom.toml:2:10\n  help: write `\"env:NAME\"` or `\"file:PATH\"`\n\
+        "error: `secrets.openai` is a list, expected text\n  --> transom.toml:2:10\n  help: write `\"env:NAME\"`, `\"file:PATH\"` or `\"keyring:NAME\"`\n\
          error: the secret `other` is written into the manifest\n  --> transom.toml:3:9\n  \
-         help: write `env:NAME` or `file:PATH`, so that the manifest can be shown to others",
+         help: write `env:NAME`, `file:PATH` or `keyring:NAME`, so that the manifest can be shown to others",
     );
 }

@@ -86,7 +86,7 @@ async fn secrets_are_references_under_names() {
             "2:1 `Harbour` in `secrets` is no name of a secret | \
              use lower-case words joined by `-`, at most 64 characters",
             "3:11 the secret `harbour` is written into the manifest | \
-             write `env:NAME` or `file:PATH`, so that the manifest can be shown to others",
+             write `env:NAME`, `file:PATH` or `keyring:NAME`, so that the manifest can be shown to others",
             "4:8 `secrets.lost` needs file `./nowhere`, which does not exist | \
              a path is relative to the manifest's folder",
             "5:7 `secrets.odd` is a whole number, expected text | put it in quotes",
