@@ -58,9 +58,10 @@ pub(crate) fn run<P: CommandFactory>(common: &Common, words: Vec<String>) -> u8 
     let question = Question::Command { name: name.clone(), arguments, json: common.json };
     match asked(&common, &question) {
         Err(code) => code,
-        Ok(answer) if answer["unknown"] == true => {
-            refuse(&unknown::<P>(&name, "and no plugin of the running host brings one of that name"))
-        }
+        Ok(answer) if answer["unknown"] == true => refuse(&unknown::<P>(
+            &name,
+            "and no plugin of the running host brings one of that name (`transom commands` lists those)",
+        )),
         Ok(answer) => {
             print(text_of(&answer, "output"));
             let complaint = text_of(&answer, "complaint").trim_end();
@@ -87,11 +88,13 @@ fn unknown<P: CommandFactory>(name: &str, why: &str) -> String {
         .map(|known| (strsim::jaro_winkler(name, &known), known))
         .filter(|(likeness, _)| *likeness >= NEAR)
         .max_by(|one, other| one.0.total_cmp(&other.0));
-    let help = match near {
-        Some((_, known)) => format!("did you mean `transom {known}`?"),
-        None => "`transom --help` lists the program's own, `transom commands` those of plugins".to_owned(),
-    };
-    format!("there is no command `{}`, {why}\n  help: {help}", name.escape_debug())
+    let name = name.escape_debug();
+    match near {
+        Some((_, known)) => format!("there is no command `{name}`\n  help: did you mean `transom {known}`?"),
+        None => {
+            format!("there is no command `{name}` of the program's own (`transom --help` lists them), {why}")
+        }
+    }
 }
 
 #[cfg(test)]

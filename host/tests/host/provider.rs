@@ -1,6 +1,7 @@
 //! Turns with a model behind a real HTTP server: what it says in the most awkward way arrives as what it meant.
 
 mod endpoint;
+mod prefix;
 
 use std::path::Path;
 

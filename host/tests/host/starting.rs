@@ -40,7 +40,7 @@ async fn without_a_manifest_the_bundled_plugins_run_and_a_model_answers_offline(
     let mut running = ids(&plugins);
     assert_eq!(host.ready["plugins"], json!(running.len()));
     running.sort_unstable();
-    let quiet = ["concurrency", "credentials", "model-catalogue"];
+    let quiet = ["cache-explainer", "compaction", "concurrency", "credentials", "model-catalogue"];
     let mut expected = scene.plugins().chain(quiet).collect::<Vec<_>>();
     expected.sort_unstable();
     assert_eq!(running, expected);
@@ -61,7 +61,7 @@ async fn a_program_without_plugins_says_so_when_there_is_no_manifest() {
     let answer: Value = serde_json::from_str(&refused.output).expect("JSON");
     let fault = &answer["faults"][0];
     assert_eq!(fault["file"], "built-in default");
-    assert_eq!(fault["message"], "plugin `concurrency` is not inside this program");
+    assert_eq!(fault["message"], "plugin `cache-explainer` is not inside this program");
     let help = fault["help"].as_str().expect("a help");
     assert!(help.starts_with("this program has no plugins inside"), "{help}");
 }

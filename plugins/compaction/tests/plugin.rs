@@ -56,15 +56,16 @@ fn a_conversation_that_fills_its_window_is_summed_up_by_itself() {
         let told = compacted.next().await;
         assert_eq!((told.summary.text.as_str(), told.summary.messages), ("They talk.", 9));
         assert_eq!((told.summary.tokens_before, told.seq), (Maybe::Some(850), 77));
-        let state = world.state();
-        assert_eq!((state.summaries.len(), state.asked.len()), (1, 1), "only the second step fills it");
-        let asked = &state.asked[0];
-        assert_eq!(
-            (asked.purpose.as_str(), asked.before_seq, asked.only_when_idle),
-            ("compaction", Maybe::Some(10), false)
-        );
-        assert_eq!((asked.behind.len(), asked.max_tokens), (1, Maybe::Some(4_000)));
-        drop(state);
+        {
+            let state = world.state();
+            assert_eq!((state.summaries.len(), state.asked.len()), (1, 1), "only the second step fills it");
+            let asked = &state.asked[0];
+            assert_eq!(
+                (asked.purpose.as_str(), asked.before_seq, asked.only_when_idle),
+                ("compaction", Maybe::Some(10), false)
+            );
+            assert_eq!((asked.behind.len(), asked.max_tokens), (1, Maybe::Some(4_000)));
+        }
         stand.stop().await;
     });
 }

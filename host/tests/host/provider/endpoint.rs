@@ -6,12 +6,13 @@ use std::sync::{Arc, Mutex};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 
 use crate::host::support::within;
 
-/// What the endpoint does with a `POST /v1/chat/completions`.
+/// What the endpoint does when it is asked for an answer.
 pub(super) enum Answer {
     /// Streams these bytes, each in a chunk and a write of its own.
     ByteByByte(String),
@@ -19,12 +20,16 @@ pub(super) enum Answer {
     Whole(String),
     /// Streams these bytes, then says nothing more until the client has gone.
     Hang(String),
+    /// Streams these bytes as soon as the test says so.
+    When(Arc<Notify>, String),
 }
 
 /// What came in.
 pub(super) struct Request {
     /// The first line and the headers.
     pub(super) head: String,
+    /// The body, as it was sent.
+    pub(super) text: String,
     pub(super) body: Value,
 }
 
@@ -35,6 +40,10 @@ impl Request {
         headers.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 }
+
+/// Where answers are asked for at endpoints of OpenAI's kind, and of Anthropic's.
+pub(super) const COMPLETIONS: &str = "/v1/chat/completions";
+pub(super) const MESSAGES: &str = "/v1/messages";
 
 /// A running endpoint; it ends when it is dropped.
 pub(super) struct Endpoint {
@@ -92,13 +101,18 @@ impl Desk {
             let _ = connection.write_all(whole("200 OK", "", self.models).as_bytes()).await;
             return;
         }
-        assert!(request.head.starts_with("POST /v1/chat/completions "), "{}", request.head);
+        let is_asked = |path: &str| request.head.starts_with(&format!("POST {path} "));
+        assert!(is_asked(COMPLETIONS) || is_asked(MESSAGES), "{}", request.head);
         let answer = self.answers.lock().expect("nobody panics with it").pop_front();
         let _ = self.report.send(request);
         match answer {
             None => drop(connection.write_all(whole("500 Nothing Left To Say", "", "").as_bytes()).await),
             Some(Answer::Whole(text)) => drop(connection.write_all(text.as_bytes()).await),
             Some(Answer::ByteByByte(text)) => drop(stream(&mut connection, &text, true).await),
+            Some(Answer::When(now, text)) => {
+                now.notified().await;
+                let _ = stream(&mut connection, &text, true).await;
+            }
             Some(Answer::Hang(text)) => {
                 let _ = stream(&mut connection, &text, false).await;
                 while let Ok(1..) = connection.read(&mut [0; 64]).await {}
@@ -134,13 +148,14 @@ async fn read_request(connection: &mut TcpStream) -> Option<Request> {
         read_some(connection, &mut bytes).await?;
     };
     let head = String::from_utf8_lossy(&bytes[..body_at]).into_owned();
-    let mut request = Request { head, body: Value::Null };
+    let mut request = Request { head, text: String::new(), body: Value::Null };
     let length = request.header("content-length").map_or(0, |length| length.parse().expect("a length"));
     while bytes.len() < body_at + length {
         read_some(connection, &mut bytes).await?;
     }
     if length > 0 {
-        request.body = serde_json::from_slice(&bytes[body_at..]).expect("the body is JSON");
+        request.text = String::from_utf8(bytes[body_at..].to_vec()).expect("the body is text");
+        request.body = serde_json::from_str(&request.text).expect("the body is JSON");
     }
     Some(request)
 }

@@ -29,11 +29,46 @@ async fn help(scene: &Scene, arguments: &[&str]) -> String {
 #[tokio::test]
 async fn what_nobody_understands_is_refused_with_2() {
     let scene = Scene::new(Manner::Linked);
-    for arguments in [vec!["upp"], vec!["up", "--lissen", "x"], vec!["inspect"], vec!["chat"]] {
+    for arguments in [vec!["up", "--lissen", "x"], vec!["inspect"], vec!["chat"]] {
         let refused = Outcome::of(scene.bare_command(&arguments)).await;
         assert_eq!((refused.code, refused.output.as_str()), (Some(2), ""), "{arguments:?}");
         assert!(refused.errors.contains("Usage:"), "{}", refused.errors);
     }
+    let scene = Scene::new(Manner::Linked);
+    for (word, told) in [
+        ("upp", "error: there is no command `upp`\n  help: did you mean `transom up`?\n"),
+        (
+            "frobnicate",
+            "error: there is no command `frobnicate` of the program's own (`transom --help` lists them), and nobody can be asked",
+        ),
+    ] {
+        let refused = Outcome::of(scene.bare_command(&[word])).await;
+        assert_eq!((refused.code, refused.output.as_str()), (Some(2), ""), "{word}");
+        assert!(refused.errors.starts_with(told), "{}", refused.errors);
+    }
+}
+
+#[tokio::test]
+async fn a_command_that_a_plugin_brings_runs_in_the_host_that_runs() {
+    let scene = Scene::new(Manner::Linked).with("compaction", "");
+    let host = scene.start().await;
+    let listed = scene.run(&["commands"]).await;
+    assert_eq!((listed.code, listed.errors.as_str()), (Some(0), ""));
+    assert_eq!(listed.output, "transom compact  sums up a conversation (`compaction`)\n");
+    host.client.turn("ship", "hello").await;
+    host.client.turn("ship", "hello again").await;
+    let words = ["compact", "ship", "--keep", "0", "--json"];
+    let compacted = scene.run(&words).await;
+    assert_eq!((compacted.code, compacted.errors.as_str()), (Some(0), ""), "{compacted:?}");
+    let told: Value = serde_json::from_str(&compacted.output).expect("JSON");
+    assert_eq!(told["conversationId"], "ship");
+    let refused = scene.run(&["compact", "boat"]).await;
+    assert_eq!((refused.code, refused.output.as_str()), (Some(2), ""));
+    assert_eq!(refused.errors, "error: there is no conversation whose id begins with `boat`\n");
+    let unknown = scene.run(&["frobnicate"]).await;
+    assert_eq!(unknown.code, Some(2));
+    assert!(unknown.errors.contains("no plugin of the running host brings one of that name"), "{unknown:?}");
+    host.stop().await;
 }
 
 #[tokio::test]

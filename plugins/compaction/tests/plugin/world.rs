@@ -58,7 +58,7 @@ impl World {
         let mut state = self.state();
         for _ in 0..count {
             let number = state.said.len();
-            let role = if number % 2 == 0 { Role::User } else { Role::Assistant };
+            let role = if number.is_multiple_of(2) { Role::User } else { Role::Assistant };
             state.said.push(Message::text(format!("m{number}"), role, "x".repeat(84)));
         }
     }
