@@ -17,7 +17,7 @@
 //!
 //! # Generations
 //!
-//! A reload grants no more than the limit: see [`handover`]. A request that waits is told `Retired`, and asked for again by whoever
+//! A reload grants no more than the limit: see `handover.rs`. A request that waits is told `Retired`, and asked for again by whoever
 //! wants it; since it says since when it waits, it loses no place.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that unwraps says where it failed"))]
