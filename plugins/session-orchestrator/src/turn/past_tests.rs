@@ -117,12 +117,18 @@ fn said(scene: &Scene) -> Vec<Text> {
     stored.into_iter().filter(|message| message.role == Role::User).map(|message| message.id).collect()
 }
 
-#[tokio::test]
-async fn a_summary_between_two_turns_stands_in_front_of_the_next_request() {
+/// A conversation of two turns, and the id of what was said in the second.
+async fn two_turns() -> (Scene, Text) {
     let scene = scene();
     plain(&scene, "a").await;
     plain(&scene, "b").await;
     let kept = said(&scene)[1].clone();
+    (scene, kept)
+}
+
+#[tokio::test]
+async fn a_summary_between_two_turns_stands_in_front_of_the_next_request() {
+    let (scene, kept) = two_turns().await;
     sum_up(&scene, "summary/1", &kept);
     plain(&scene, "c").await;
     let request = last_request(&scene);
@@ -134,10 +140,7 @@ async fn a_summary_between_two_turns_stands_in_front_of_the_next_request() {
 
 #[tokio::test]
 async fn a_summary_in_the_middle_of_a_turn_stands_in_front_of_its_next_request() {
-    let scene = scene();
-    plain(&scene, "a").await;
-    plain(&scene, "b").await;
-    let kept = said(&scene)[1].clone();
+    let (scene, kept) = two_turns().await;
     let world = scene.world.clone();
     let waits = move |_| {
         let world = world.clone();
@@ -163,10 +166,7 @@ async fn a_summary_in_the_middle_of_a_turn_stands_in_front_of_its_next_request()
 
 #[tokio::test]
 async fn a_summary_beside_the_last_request_of_a_turn_is_known_to_the_next_turn() {
-    let scene = scene();
-    plain(&scene, "a").await;
-    plain(&scene, "b").await;
-    let kept = said(&scene)[1].clone();
+    let (scene, kept) = two_turns().await;
     scene.world.script([says("c"), Beat::Wait, finishes(FinishReason::Stop)]);
     let viewer = scene.start("more").await;
     until(&viewer, |frame| matches!(frame, AgentEventKind::TextDelta { .. })).await;
