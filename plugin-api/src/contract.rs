@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use crate::abi::ABI_REVISION;
 use crate::describe::Piece;
-use crate::{Json, List, Map, Maybe, SecretText, Shared, Text};
+use crate::{CallError, Json, List, Map, Maybe, SecretText, Shared, Text, codec};
 
 /// A type that may cross a point: its bytes mean the same in every image, and serde can carry it further.
 ///
@@ -34,6 +34,25 @@ pub unsafe trait Contract: Clone + Send + Sync + Serialize + DeserializeOwned + 
     const REVISION: u32 = 1;
     /// The encoded form as JSON, in pieces: by it one copy of a contract is judged to be readable as another.
     const SHAPE: &'static [Piece];
+
+    /// What [`codec::encode`] does, at the end of what is there. A function of the contract's own crate, where it is compiled
+    /// once for all plugins that use the contract.
+    ///
+    /// # Errors
+    /// Those of [`codec::encode`].
+    #[doc(hidden)]
+    fn encode_to(&self, bytes: &mut Vec<u8>) -> Result<(), CallError> {
+        codec::write(Self::NAME, self, bytes)
+    }
+
+    /// What [`codec::decode`] does, in the contract's own crate, too.
+    ///
+    /// # Errors
+    /// Those of [`codec::decode`].
+    #[doc(hidden)]
+    fn decode_from(bytes: &[u8]) -> Result<Self, CallError> {
+        codec::read(Self::NAME, bytes)
+    }
 }
 
 /// 128 bits over a contract's name, fields, variants, types, offsets, sizes, alignments and the ABI revision.

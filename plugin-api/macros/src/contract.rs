@@ -98,6 +98,18 @@ fn implementation(
                 #(#parts)*;
             const REVISION: u32 = #revision;
             const SHAPE: &'static [::transom_plugin_api::describe::Piece] = &[#(#shape),*];
+
+            // Said here once more, so that it is compiled in this crate and not wherever the contract is used.
+            fn encode_to(
+                &self,
+                bytes: &mut ::std::vec::Vec<u8>,
+            ) -> ::core::result::Result<(), ::transom_plugin_api::CallError> {
+                ::transom_plugin_api::codec::write(Self::NAME, self, bytes)
+            }
+
+            fn decode_from(bytes: &[u8]) -> ::core::result::Result<Self, ::transom_plugin_api::CallError> {
+                ::transom_plugin_api::codec::read(Self::NAME, bytes)
+            }
         }
     }
 }

@@ -75,7 +75,7 @@ unsafe extern "C" fn encode<T: Contract>(
     // SAFETY: the caller passes a valid `T` that lasts as long as this call.
     let value = unsafe { &*value.cast::<T>() };
     let mut bytes = Encoded::room(codec::USUAL);
-    let encoded = guarded(|| codec::encode_into(value, &mut bytes));
+    let encoded = guarded(|| value.encode_to(&mut bytes));
     if matches!(encoded, Ok(Ok(()))) {
         // SAFETY: by this function's contract the place is free.
         unsafe { (*document).write(Encoded::from(bytes)) };
@@ -93,7 +93,7 @@ unsafe extern "C" fn decode<T: Contract>(
     // SAFETY: the caller passes that many bytes, which last as long as this call.
     let bytes = unsafe { std::slice::from_raw_parts(bytes, length) };
     // SAFETY: by this function's contract the place is free, and one of a `T`.
-    let decoded = guarded(|| codec::decode::<T>(bytes).map(|read| unsafe { value.cast::<T>().write(read) }));
+    let decoded = guarded(|| T::decode_from(bytes).map(|read| unsafe { value.cast::<T>().write(read) }));
     // SAFETY: by this function's contract the place is free.
     unsafe { step(decoded, failure) }
 }

@@ -77,18 +77,18 @@ fn what_the_reader_does_not_know_is_skipped() {
 }
 
 #[test]
-fn an_error_names_the_contract_and_the_place() {
+fn an_error_names_the_contract_and_what_was_read_last() {
     let mut document = serde_json::to_value(parcel()).expect("it is a document");
     document["numbers"] = serde_json::json!({"pi": 3, "e": "2.7"});
     assert_eq!(
         refused::<Parcel>(&encoded(&document)),
-        "`Parcel` cannot be read: `numbers.e`: wrong msgpack marker FixStr(3)"
+        "`Parcel` cannot be read near `numbers.e`: wrong msgpack marker FixStr(3)"
     );
     document["numbers"] = serde_json::json!({});
     document["carriers"] = serde_json::json!([{"type": "nobody"}, {"type": "post"}]);
     assert_eq!(
         refused::<Parcel>(&encoded(&document)),
-        "`Parcel` cannot be read: `carriers[1]`: missing field `officeId`"
+        "`Parcel` cannot be read near `carriers[1].type`: missing field `officeId`"
     );
     assert_eq!(refused::<Text>(&[7]), "`Text` cannot be read: invalid type: integer `7`, expected a string");
 }
@@ -101,7 +101,7 @@ fn a_value_that_cannot_be_encoded_is_told_with_its_place() {
     }
     let error = encode(&Parcel { content: deep.into(), ..parcel() }).expect_err("it is too deep");
     assert_eq!(error.kind, CallErrorKind::Failed);
-    assert!(error.message.starts_with("`Parcel` cannot be encoded: `content`: "), "{error}");
+    assert!(error.message.starts_with("`Parcel` cannot be encoded near `content`: "), "{error}");
 }
 
 #[test]
@@ -137,7 +137,10 @@ fn lists(depth: usize) -> Vec<u8> {
 #[test]
 fn bytes_that_nest_too_deep_are_refused() {
     assert!(decode::<Json>(&lists(127)).is_ok());
-    assert_eq!(refused::<Json>(&lists(128)), "`Json` cannot be read: nests deeper than 127 levels");
+    assert_eq!(
+        refused::<Json>(&lists(128)),
+        "`Json` cannot be read near `[0][0][0][0][0][0][0][0]…`: nests deeper than 127 levels"
+    );
     let limit = refused::<Json>(&lists(DEEPEST + 1));
     assert!(limit.contains("depth limit exceeded"), "{limit}");
     refused::<Json>(&vec![0x91; 1_000_000]);

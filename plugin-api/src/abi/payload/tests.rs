@@ -61,7 +61,10 @@ fn a_payload_is_encoded_and_read_by_its_description() {
 fn bytes_that_are_another_payload_are_an_error_and_no_value() {
     let error = decode::<List<Text>>(b"\x92\xa3one\x07").expect_err("7 is no text");
     assert_eq!(error.kind, CallErrorKind::Failed);
-    assert_eq!(error.message, "`List` cannot be read: `[1]`: invalid type: integer `7`, expected a string");
+    assert_eq!(
+        error.message,
+        "`List` cannot be read near `[1]`: invalid type: integer `7`, expected a string"
+    );
     assert!(decode::<Text>(&[]).is_err());
 }
 

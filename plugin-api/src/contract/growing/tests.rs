@@ -172,7 +172,7 @@ fn what_has_no_name_of_a_variant_is_refused() {
 fn what_cannot_be_kept_unchanged_is_refused() {
     let twice = [0x83, 0xa4, b't', b'y', b'p', b'e', 0xa1, b'x', 0xa1, b'a', 1, 0xa1, b'a', 2];
     let error = codec::decode::<Carrier>(&twice).expect_err("`a` stands there twice");
-    assert_eq!(error.message, "`Carrier` cannot be read: the field `a` stands there twice");
+    assert_eq!(error.message, "`Carrier` cannot be read near `a`: the field `a` stands there twice");
     let two_tags = r#"{"type":"x","type":"post"}"#;
     let error = serde_json::from_str::<Carrier>(two_tags).expect_err("it has two tags").to_string();
     assert!(error.starts_with("duplicate field `type`"), "{error}");
@@ -184,7 +184,7 @@ fn what_cannot_be_kept_unchanged_is_refused() {
     };
     let endless = codec::encode(&endless).expect("it can be encoded");
     let error = codec::decode::<Carrier>(&endless).expect_err("JSON has no such number");
-    assert_eq!(error.message, "`Carrier` cannot be read: the number NaN has no place in JSON");
+    assert_eq!(error.message, "`Carrier` cannot be read near `mood`: the number NaN has no place in JSON");
 }
 
 /// A carrier of an unknown kind whose cargo is so many lists inside each other.
@@ -200,6 +200,9 @@ fn what_is_not_known_nests_no_deeper_than_can_be_written_back() {
     let deepest: Carrier = codec::decode(&nested(126)).expect("it can be kept");
     assert_eq!(codec::encode(&deepest), Ok(nested(126)));
     let error = codec::decode::<Carrier>(&nested(127)).expect_err("it is too deep");
-    assert_eq!(error.message, "`Carrier` cannot be read: nests deeper than 127 levels");
+    assert_eq!(
+        error.message,
+        "`Carrier` cannot be read near `cargo[0][0][0][0][0][0][0]…`: nests deeper than 127 levels"
+    );
     assert!(codec::decode::<Carrier>(&nested(1_000_000)).is_err());
 }
