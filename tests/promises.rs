@@ -12,6 +12,7 @@ mod promises {
     mod logs;
     mod pages;
     mod pains;
+    mod plugin_pages;
     mod reachable;
     mod repository;
     mod restless;

@@ -40,6 +40,11 @@ fn every_plugin_is_a_part_of_the_feature() {
 }
 
 #[test]
+fn every_plugin_is_built_for_the_test_that_reads_its_file() {
+    check("tests/Cargo.toml", |name| format!("transom-{name}.workspace = true"), &[]);
+}
+
+#[test]
 fn every_plugin_runs_by_default_unless_it_needs_an_account() {
     check("host/src/default.toml", |name| format!("id = \"{name}\""), NEED_AN_ACCOUNT);
     let built_in = text_of(&root().join("host/src/program/built_in.rs"));

@@ -10,6 +10,9 @@ use transom_plugin_api::{Maybe, Text};
 /// What every message may have.
 const ALWAYS: [&str; 2] = ["type", "id"];
 
+/// Fields a client of a larger host may send. To ignore one would be to answer another question than the one asked.
+const NOT_SERVED: [&str; 4] = ["images", "computerId", "systemPrompt", "tools"];
+
 /// Characters of a conversation's id, at most.
 const MOST_ID: usize = 128;
 
@@ -28,6 +31,9 @@ impl<'a> Fields<'a> {
         let is_known = |field: &str| known.contains(&field) || ALWAYS.contains(&field);
         match message.keys().find(|field| !is_known(field)) {
             None => Ok(Self(message)),
+            Some(field) if NOT_SERVED.contains(&field.as_str()) => {
+                Err(format!("field `{field}` is not served yet; leave it out"))
+            }
             Some(field) => Err(format!("field `{}` is unknown; known are {}", cut(field), listed(known))),
         }
     }

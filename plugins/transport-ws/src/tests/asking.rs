@@ -66,8 +66,8 @@ async fn a_field_that_is_wrong_is_named_with_its_operation() {
             "field `reasoningEffort` is `huge`, expected one of `low`, `medium`, `high`, `xhigh`, `max`",
         ),
         (
-            json!({ "type": "chat.send", "message": "hi", "images": [] }),
-            "field `images` is unknown; known are `message`, `conversationId`, `model`, `cwd`, `reasoningEffort`, `workspaceId`",
+            json!({ "type": "chat.send", "message": "hi", "stream": true }),
+            "field `stream` is unknown; known are `message`, `conversationId`, `model`, `cwd`, `reasoningEffort`, `workspaceId`",
         ),
         (json!({ "type": "chat.subscribe" }), "field `conversationId` is missing"),
         (
@@ -100,6 +100,23 @@ async fn a_field_that_is_wrong_is_named_with_its_operation() {
         assert_eq!(answer["conversationId"].as_str(), message["conversationId"].as_str());
         lives(&mut client).await;
     }
+}
+
+#[tokio::test]
+async fn what_a_larger_host_would_take_is_refused_and_starts_no_turn() {
+    let served = Served::open();
+    let mut client = served.client().await;
+    for field in ["images", "computerId", "systemPrompt", "tools"] {
+        for operation in ["chat.send", "chat.queue"] {
+            let words = if operation == "chat.send" { "message" } else { "text" };
+            let message = json!({ "type": operation, "conversationId": "c", words: "hi", field: ["x"] });
+            let answer = client.ask(message).await;
+            assert_eq!((&answer["type"], &answer["op"]), (&json!("chat.error"), &json!(operation)), "{answer}");
+            assert_eq!(answer["message"], format!("field `{field}` is not served yet; leave it out"));
+        }
+    }
+    lives(&mut client).await;
+    assert!(served.shared.far.asked().is_empty(), "{:?}", served.shared.far.asked());
 }
 
 #[tokio::test]
