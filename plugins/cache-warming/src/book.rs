@@ -252,7 +252,10 @@ impl Book {
             return false;
         }
         if entry.is_too_late(now_ms) {
-            entry.rest("the time to ask was missed, and the cache may be gone; it begins again behind the next turn".into());
+            entry.rest(
+                "the time to ask was missed, and the cache may be gone; it begins again behind the next turn"
+                    .into(),
+            );
             self.arm(id, now_ms.saturating_add(LOOK_AGAIN_MS), Task::Look);
             return false;
         }
@@ -269,7 +272,9 @@ impl Book {
     pub(crate) fn looked(&mut self, seen: &Seen, conversation: &Conversation, known: Known, now_ms: i64) {
         let (id, rules) = (&conversation.id, self.rules);
         // What happened meanwhile has armed what there is to arm.
-        let Some(entry) = self.entries.get_mut(id).filter(|entry| entry.changes == seen.changes) else { return };
+        let Some(entry) = self.entries.get_mut(id).filter(|entry| entry.changes == seen.changes) else {
+            return;
+        };
         if entry.record.created_at != conversation.created_at {
             return self.forget(id);
         }
@@ -325,7 +330,9 @@ impl Book {
             return false;
         }
         if entry.failures >= MOST_FAILURES {
-            entry.rest(format!("{MOST_FAILURES} requests failed one after the other; it begins again behind the next turn"));
+            entry.rest(format!(
+                "{MOST_FAILURES} requests failed one after the other; it begins again behind the next turn"
+            ));
             self.arm(id, now_ms.saturating_add(LOOK_AGAIN_MS), Task::Look);
             return false;
         }

@@ -71,7 +71,10 @@ impl Case<'_> {
         }
         let next_at = last_request_at.saturating_add(delay(lifetime_ms));
         if next_at > last_turn_at.saturating_add(terms.stop_after_ms) {
-            return rests(format!("the last turn is {} s ago by then", next_at.saturating_sub(last_turn_at) / 1_000));
+            return rests(format!(
+                "the last turn is {} s ago by then",
+                next_at.saturating_sub(last_turn_at) / 1_000
+            ));
         }
         Ok(next_at)
     }
@@ -86,7 +89,8 @@ impl Case<'_> {
         let prices = self.known.prices.as_ref().ok_or_else(|| unknown("the prices"))?;
         let lifetime_ms = self.known.lifetime_ms.ok_or_else(|| unknown("the lifetime of the cache"))?;
         if delay(lifetime_ms) < LEAST_INTERVAL_MS as i64 {
-            let message = format!("the cache of `{model}` lasts {lifetime_ms} ms, which is too short to be kept warm");
+            let message =
+                format!("the cache of `{model}` lasts {lifetime_ms} ms, which is too short to be kept warm");
             return Err(Why::Unknown(message));
         }
         Ok((prices, lifetime_ms))
@@ -95,7 +99,8 @@ impl Case<'_> {
     /// Whether a request now would come too late: less than half of what was to be left of the cache's life is left, so that by the
     /// time it arrives it may have to write the whole prompt.
     pub(crate) fn is_too_late(&self, now_ms: i64) -> bool {
-        let (Some(lifetime_ms), Some(last_request_at)) = (self.known.lifetime_ms, self.last_request_at) else {
+        let (Some(lifetime_ms), Some(last_request_at)) = (self.known.lifetime_ms, self.last_request_at)
+        else {
             return true;
         };
         let left = last_request_at.saturating_add(lifetime_ms).saturating_sub(now_ms);
@@ -180,7 +185,10 @@ mod tests {
         let whole = known();
         for (known, told) in [
             (Known { prices: None, ..whole.clone() }, "nobody knows the prices of `a/one`;"),
-            (Known { lifetime_ms: None, ..whole.clone() }, "nobody knows the lifetime of the cache of `a/one`;"),
+            (
+                Known { lifetime_ms: None, ..whole.clone() },
+                "nobody knows the lifetime of the cache of `a/one`;",
+            ),
             (Known { lifetime_ms: Some(5_000), ..whole.clone() }, "the cache of `a/one` lasts 5000 ms,"),
         ] {
             let why = case(&known, 1_000_000).next_at(&TERMS);

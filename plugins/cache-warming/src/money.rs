@@ -145,7 +145,8 @@ pub(crate) mod tests {
     #[test]
     fn what_nobody_can_have_used_is_not_believed() {
         assert_eq!(believable(&usage(10, 5, 0)), Some(usage(10, 5, 0)));
-        for wrong in [Usage::default(), usage(u64::MAX, 0, 0), usage(10, u64::MAX, 0), usage(10, 0, u64::MAX)] {
+        for wrong in [Usage::default(), usage(u64::MAX, 0, 0), usage(10, u64::MAX, 0), usage(10, 0, u64::MAX)]
+        {
             assert_eq!(believable(&wrong), None, "{wrong:?}");
         }
         let output = Usage { output_tokens: u64::MAX, ..usage(10, 0, 0) };

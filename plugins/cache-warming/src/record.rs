@@ -105,7 +105,8 @@ mod tests {
     #[test]
     fn what_cannot_be_read_stands_for_nothing() {
         let nothing = Record { created_at: 7, ..Record::default() };
-        for stored in [None, Some(json!(7)), Some(json!({"createdAt": 7, "enabled": "yes"})), Some(json!({}))] {
+        for stored in [None, Some(json!(7)), Some(json!({"createdAt": 7, "enabled": "yes"})), Some(json!({}))]
+        {
             assert_eq!(Record::read(stored.clone(), 7), nothing, "{stored:?}");
         }
         let odd = json!({"createdAt": 7, "intervalMs": 1});

@@ -6,8 +6,8 @@ use transom_agent::message::{Message, Role};
 use transom_agent::provider::{ProviderEvent, Usage};
 use transom_agent::refusal::shown;
 use transom_agent::turn::AskBeside;
-use transom_plugin_api::{CallError, Host, ItemStream, List, Maybe, Text};
 use transom_plugin_api::sabotage::sabotaged;
+use transom_plugin_api::{CallError, Host, ItemStream, List, Maybe, Text};
 
 use crate::CacheWarmingPorts;
 

@@ -28,12 +28,15 @@ pub(crate) fn register(
                 "conversationId": {"type": "string", "description": "Which conversation."},
             }}),
         ),
-        ..HttpRoute::new("asks the prompt of a conversation again, so that its provider keeps it in its cache")
+        ..HttpRoute::new(
+            "asks the prompt of a conversation again, so that its provider keeps it in its cache",
+        )
     };
     routes.serve_named_with("POST /chat/warm", about, warmer, async |warmer, request, _| {
         warm(&warmer, &request).await
     })?;
-    let about = HttpRoute::new("whether a conversation is kept in its provider's cache, and what came of that");
+    let about =
+        HttpRoute::new("whether a conversation is kept in its provider's cache, and what came of that");
     let name = "GET /conversations/:id/cache-warming";
     routes.serve_named_with(name, about, warmer, async |warmer, request, _| {
         let conversation = known(&warmer, request.param("id")).await?;
@@ -74,7 +77,9 @@ async fn warm(warmer: &Arc<Warmer>, request: &HttpRequest) -> Result<HttpReply, 
     let outcome = warmer.host.within(PATIENCE, warmer.warm(&id)).await;
     let late = || {
         let seconds = PATIENCE.as_secs();
-        Err(CallError::unavailable(format!("the model has not answered within {seconds} s; it is still waited for")))
+        Err(CallError::unavailable(format!(
+            "the model has not answered within {seconds} s; it is still waited for"
+        )))
     };
     outcome.unwrap_or_else(late).map(|warmed| HttpReply::ok(told(&warmed)))
 }
@@ -172,7 +177,9 @@ pub(crate) fn told(warmed: &Warmed) -> Value {
         "cachePct": warmed.cache_pct,
         "expectedCacheRate": warmed.expected_cache_rate,
     });
-    for (name, tokens) in [("cacheReadTokens", usage.cache_read_tokens), ("cacheWriteTokens", usage.cache_write_tokens)] {
+    for (name, tokens) in
+        [("cacheReadTokens", usage.cache_read_tokens), ("cacheWriteTokens", usage.cache_write_tokens)]
+    {
         if let Some(tokens) = tokens.into_option() {
             told[name] = tokens.into();
         }

@@ -202,7 +202,10 @@ impl Warmer {
         Ok(Asked { at, due_at: due.map(|due| due.at), model, usage, cost_usd, known })
     }
 
-    async fn within_patience<T>(&self, answer: impl Future<Output = Result<T, CallError>>) -> Result<T, CallError> {
+    async fn within_patience<T>(
+        &self,
+        answer: impl Future<Output = Result<T, CallError>>,
+    ) -> Result<T, CallError> {
         if sabotaged("wait-for-ever") {
             return answer.await;
         }
@@ -217,7 +220,8 @@ impl Warmer {
         let dropped = || CallError::conflict(format!("a turn of conversation `{id}` has begun"));
         match asked {
             Ok(asked) => {
-                let next_at = self.change(|book, now_ms| book.asked(id, &asked, now_ms)).ok_or_else(dropped)?;
+                let next_at =
+                    self.change(|book, now_ms| book.asked(id, &asked, now_ms)).ok_or_else(dropped)?;
                 Ok(warmed(id, asked, by_hand, next_at))
             }
             Err(Unasked::Dropped) => Err(dropped()),
@@ -235,7 +239,8 @@ impl Warmer {
         let is_opted_in = self.book().entry(id).is_some();
         let is_tried_again = self.change(|book, now_ms| book.failed(id, &error.message, now_ms));
         if is_opted_in {
-            let then = if is_tried_again { "it is tried again" } else { "it is tried again behind the next turn" };
+            let then =
+                if is_tried_again { "it is tried again" } else { "it is tried again behind the next turn" };
             tracing::warn!("the prompt of conversation `{id}` could not be asked again: {error}; {then}");
         }
     }
