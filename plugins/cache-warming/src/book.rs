@@ -27,6 +27,10 @@ const AFTER_A_FAILURE_MS: i64 = 5_000;
 /// Failures one after the other behind which nothing is asked until a turn has ended.
 const MOST_FAILURES: u32 = 8;
 
+/// What is told of a timer that came too late.
+const TOO_LATE: &str =
+    "the time to ask was missed, and the cache may be gone; it begins again behind the next turn";
+
 /// What an operator has set.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rules {
@@ -245,21 +249,38 @@ impl Book {
         due
     }
 
-    /// Whether a prompt may still be asked again by its timer; where it is too late for that, it rests.
-    pub(crate) fn may_ask(&mut self, id: &Text, now_ms: i64) -> bool {
-        let Some(entry) = self.entries.get_mut(id) else { return false };
-        if entry.is_active && !sabotaged("leave-timers-alone-in-turns") {
+    /// Whether a prompt may be asked again by its timer, as far as the conversation goes now: what was said of it may have been said
+    /// to the generation before. Where it is too late, it rests.
+    pub(crate) fn may_ask(&mut self, conversation: &Conversation, now_ms: i64) -> bool {
+        let id = &conversation.id;
+        if !self.is_idle(conversation, now_ms) {
             return false;
         }
+        let Some(entry) = self.entries.get_mut(id) else { return false };
         if entry.is_too_late(now_ms) {
-            entry.rest(
-                "the time to ask was missed, and the cache may be gone; it begins again behind the next turn"
-                    .into(),
-            );
+            entry.rest(TOO_LATE.to_owned());
             self.arm(id, now_ms.saturating_add(LOOK_AGAIN_MS), Task::Look);
             return false;
         }
         true
+    }
+
+    /// Whether a conversation is the one that was opted in, and neither closed nor in a turn; what follows from it otherwise is done.
+    fn is_idle(&mut self, conversation: &Conversation, now_ms: i64) -> bool {
+        let id = &conversation.id;
+        let Some(entry) = self.entries.get(id) else { return false };
+        if entry.record.created_at != conversation.created_at {
+            self.forget(id);
+        } else if conversation.status == Status::Closed && !sabotaged("warm-what-was-closed") {
+            self.close(id);
+        } else if conversation.turn.is_some() && !sabotaged("leave-timers-alone-in-turns") {
+            self.turn_started(id);
+            // Its end may have been said already.
+            self.arm(id, now_ms.saturating_add(TRY_LOOKING_AGAIN_MS), Task::Look);
+        } else {
+            return true;
+        }
+        false
     }
 
     /// What is seen of a conversation before it is looked at.
@@ -272,18 +293,11 @@ impl Book {
     pub(crate) fn looked(&mut self, seen: &Seen, conversation: &Conversation, known: Known, now_ms: i64) {
         let (id, rules) = (&conversation.id, self.rules);
         // What happened meanwhile has armed what there is to arm.
-        let Some(entry) = self.entries.get_mut(id).filter(|entry| entry.changes == seen.changes) else {
+        let is_as_seen = self.entries.get(id).is_some_and(|entry| entry.changes == seen.changes);
+        if !is_as_seen || !self.is_idle(conversation, now_ms) {
             return;
-        };
-        if entry.record.created_at != conversation.created_at {
-            return self.forget(id);
         }
-        if conversation.status == Status::Closed {
-            return self.close(id);
-        }
-        if conversation.turn.is_some() {
-            return self.turn_started(id);
-        }
+        let Some(entry) = self.entries.get_mut(id) else { return };
         entry.look(conversation, known);
         let plan = entry.plan(&rules, entry.next_behind(&rules, conversation.last_activity_at, now_ms));
         self.follow(id, plan, now_ms);

@@ -34,6 +34,7 @@ mod routes;
 mod shelf;
 mod warmer;
 
+use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,7 +54,7 @@ use transom_plugin_api::prelude::*;
 
 use crate::warmer::Warmer;
 
-/// How long a stop waits until what came of requests is stored.
+/// How long a stop, or another generation, waits until what came of requests is stored.
 const LAST_WRITE: Duration = Duration::from_secs(2);
 
 /// What an operator may set.
@@ -116,12 +117,6 @@ impl Plugin for CacheWarming {
     type Ports = CacheWarmingPorts;
 
     async fn start(self, ports: CacheWarmingPorts, host: Host) -> Result<(), StartError> {
-        if let Some(name) = [("chance", self.chance), ("floor_usd", self.floor_usd)]
-            .iter()
-            .find_map(|(name, number)| (!number.is_finite()).then_some(name))
-        {
-            return Err(StartError::new(format!("setting `{name}` is no number")));
-        }
         let warmer = Arc::new(Warmer::new(&self, ports.clone(), host.clone()));
         listen(&warmer, &ports)?;
         ports.warm.serve_with(&warmer, async |warmer, id, _| {
@@ -133,13 +128,29 @@ impl Plugin for CacheWarming {
         host.spawn(Arc::clone(&warmer).run());
         host.spawn(Arc::clone(&warmer).keep());
         host.spawn(Arc::clone(&warmer).restore());
-        let waiting = host.clone();
-        host.on_stop(async move {
-            // What could not be stored in time is reckoned anew behind the next turn, but for its money.
-            let _ = waiting.within(LAST_WRITE, warmer.write_all()).await;
-        });
+        leave(&warmer, &host);
         Ok(())
     }
+}
+
+/// What is not stored yet is stored before another generation reads it, and before a stop. What could not be in time is reckoned anew
+/// behind the next turn, but for its money.
+fn leave(warmer: &Arc<Warmer>, host: &Host) {
+    let leaving = Arc::clone(warmer);
+    host.hand_over(move || {
+        let leaving = Arc::clone(&leaving);
+        async move {
+            leaving.write_last(LAST_WRITE).await;
+            Ok(())
+        }
+    });
+    let leaving = Arc::clone(warmer);
+    host.on_drain(move |_| {
+        leaving.leave();
+        ready(())
+    });
+    let leaving = Arc::clone(warmer);
+    host.on_stop(async move { leaving.write_last(LAST_WRITE).await });
 }
 
 /// Hears what happens in the order in which it does, without a mailbox that could lose some of it.

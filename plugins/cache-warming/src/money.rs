@@ -1,6 +1,8 @@
 //! The rule: what requests cost, what was saved, and how much of a prompt came from the cache.
 
 use transom_agent::provider::{ModelFacts, Prices, Usage};
+use transom_plugin_api::Text;
+use transom_plugin_api::sabotage::sabotaged;
 
 /// Tokens that no prompt and no answer has. What is told beyond that is no number to reckon with.
 const MOST_TOKENS: u64 = 100_000_000;
@@ -20,10 +22,17 @@ impl Known {
     pub(crate) fn of(facts: ModelFacts) -> Self {
         let lifetime_s = facts.cache_lifetime_s.into_option().and_then(|seconds| i64::try_from(seconds).ok());
         Self {
-            prices: facts.prices.into_option().filter(are_sound),
+            prices: facts.prices.into_option().filter(are_sound).or_else(guessed),
             lifetime_ms: lifetime_s.map(|seconds| seconds.saturating_mul(1_000)),
         }
     }
+}
+
+/// Nothing is guessed.
+fn guessed() -> Option<Prices> {
+    let prices =
+        Prices { input: 3.0, output: 15.0, cache_read: 0.3, cache_write: 3.75, as_of: Text::default() };
+    sabotaged("guess-the-prices").then_some(prices)
 }
 
 fn are_sound(prices: &Prices) -> bool {

@@ -4,6 +4,7 @@ mod keeping;
 mod looking;
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -45,6 +46,8 @@ pub(crate) struct Warmer {
     writing: tokio::sync::Mutex<()>,
     /// Whether everything was read that was stored before.
     is_read: watch::Sender<bool>,
+    /// Whether the next generation sees to all of it.
+    is_leaving: AtomicBool,
 }
 
 /// Why nothing came of a request.
@@ -81,6 +84,7 @@ impl Warmer {
             unwritten: Notify::new(),
             writing: tokio::sync::Mutex::default(),
             is_read: watch::Sender::new(false),
+            is_leaving: AtomicBool::new(false),
         }
     }
 
@@ -122,9 +126,20 @@ impl Warmer {
         }
     }
 
-    /// Sees to timers, for ever.
+    /// Leaves everything to the next generation: no timer is seen to any more, and what comes of requests that are under way is not
+    /// stored, since the other one may know better.
+    pub(crate) fn leave(&self) {
+        self.is_leaving.store(true, Ordering::Release);
+        self.rearmed.notify_one();
+    }
+
+    fn is_leaving(&self) -> bool {
+        self.is_leaving.load(Ordering::Acquire)
+    }
+
+    /// Sees to timers, until the next generation does.
     pub(crate) async fn run(self: Arc<Self>) {
-        loop {
+        while !self.is_leaving() {
             let next_at = self.book().next_at();
             let left_ms = next_at.map(|at| at.saturating_sub(self.host.now_ms()));
             match left_ms.map(u64::try_from) {
@@ -186,8 +201,11 @@ impl Warmer {
 
     async fn ask(&self, id: &Text, due: Option<&Due>, aloft: &Aloft) -> Result<Asked, Unasked> {
         let _room = self.room.acquire().await.map_err(CallError::unavailable)?;
-        if due.is_some() && !self.change(|book, now_ms| book.may_ask(id, now_ms)) {
-            return Err(Unasked::Dropped);
+        if due.is_some() {
+            let conversation = self.find(id).await?;
+            if !self.change(|book, now_ms| book.may_ask(&conversation, now_ms)) {
+                return Err(Unasked::Dropped);
+            }
         }
         let now_ms = self.host.now_ms();
         let answer = request::ask(&self.ports, &self.host, id);
@@ -217,8 +235,10 @@ impl Warmer {
 
     /// Sees to what comes behind a request: first the next time, then who wants to know.
     fn end(&self, id: &Text, asked: Result<Asked, Unasked>, by_hand: bool) -> Result<Warmed, CallError> {
+        let is_leaving = self.is_leaving();
         let dropped = || CallError::conflict(format!("a turn of conversation `{id}` has begun"));
         match asked {
+            Ok(asked) if is_leaving => Ok(warmed(id, asked, by_hand, None)),
             Ok(asked) => {
                 let next_at =
                     self.change(|book, now_ms| book.asked(id, &asked, now_ms)).ok_or_else(dropped)?;
@@ -226,7 +246,9 @@ impl Warmer {
             }
             Err(Unasked::Dropped) => Err(dropped()),
             Err(Unasked::Failed(error)) => {
-                self.fail(id, &error);
+                if !is_leaving {
+                    self.fail(id, &error);
+                }
                 Err(error)
             }
         }

@@ -116,8 +116,9 @@ impl Entry {
         self.known.prices.as_ref().filter(|_| was_warmed && would_be_gone && is_its)
     }
 
-    /// Takes in what a look has found.
+    /// Takes in what a look has found, which is no turn.
     pub(super) fn look(&mut self, conversation: &Conversation, known: Known) {
+        self.is_active = false;
         if self.is_of_another_model(conversation) {
             // What is in the cache is the other one's.
             self.record.model = conversation.model.clone().unwrap_or_default().into();

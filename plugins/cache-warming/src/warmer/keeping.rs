@@ -111,15 +111,22 @@ impl Warmer {
         }
     }
 
+    /// Stores what is to be stored, as far as that is done in time.
+    pub(crate) async fn write_last(&self, patience: Duration) {
+        if let Some(Err(error)) = self.host.within(patience, self.write_all()).await {
+            tracing::warn!("what came of asking prompts again last is not stored: {error}");
+        }
+    }
+
     /// Stores what is to be stored.
     ///
     /// # Errors
     /// When something cannot be; it is still to be stored then.
-    pub(crate) async fn write_all(&self) -> Result<(), CallError> {
+    async fn write_all(&self) -> Result<(), CallError> {
         loop {
             let _writing = self.writing.lock().await;
             let next = self.book().first_unwritten();
-            let Some((id, record)) = next else { return Ok(()) };
+            let Some((id, record)) = next.filter(|_| !self.is_leaving()) else { return Ok(()) };
             shelf::write(&self.ports, &id, &record).await?;
             self.book().written(&id, &record);
         }
