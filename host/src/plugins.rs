@@ -1,6 +1,7 @@
 //! The one list of bundled plugins: the linker keeps exactly what stands here.
 
 use transom_cache_explainer as _;
+use transom_cache_warming as _;
 use transom_compaction as _;
 use transom_concurrency as _;
 use transom_conversation_store as _;
@@ -19,6 +20,7 @@ use transom_transport_ws as _;
 /// What the list above must have linked in; compared at every start with what is there.
 pub(crate) const BUNDLED: &[&str] = &[
     "cache-explainer",
+    "cache-warming",
     "compaction",
     "concurrency",
     "conversation-store",

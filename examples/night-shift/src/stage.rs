@@ -9,8 +9,9 @@ use tokio::process::Command;
 use crate::options::Options;
 
 /// Each bundled plugin, what it is granted, and its settings.
-const BUNDLED: [(&str, &str, &str); 15] = [
+const BUNDLED: [(&str, &str, &str); 16] = [
     ("cache-explainer", "", ""),
+    ("cache-warming", "", ""),
     ("compaction", "", ""),
     ("concurrency", "", ""),
     ("conversation-store", "", ""),

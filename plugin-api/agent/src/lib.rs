@@ -9,7 +9,7 @@
 //! | [`event`] | the frames a viewer of a turn receives |
 //! | [`provider`] | models, and what is streamed from them |
 //! | [`compaction`] | summaries in the place of what was said |
-//! | [`cache`] | what keeps providers from reading from their caches |
+//! | [`cache`] | what keeps providers from reading from their caches, and what keeps it in there |
 //! | [`credential`] | accounts at the services behind models |
 //! | [`tool`] | tools: their definitions, and their running |
 //! | [`queue`] | messages that wait for a turn |
@@ -41,6 +41,8 @@
 //! | [`compaction::COMPACTED`] | event | who compacts says |
 //! | [`compaction::COMPACTING`] | filter | who compacts applies, plugins link |
 //! | [`cache::PREFIX_BROKEN`] | event | the cache explainer says |
+//! | [`cache::WARM`] | service | who keeps caches warm answers |
+//! | [`cache::WARMED`] | event | who keeps caches warm says |
 //! | [`provider::SLOT`] | streaming service | who limits requests answers; the orchestrator calls |
 //! | [`provider::FACTS`] | service | the model catalogue answers |
 //! | [`credential::CREDENTIALS`] | service | who keeps credentials answers, for whoever calls |

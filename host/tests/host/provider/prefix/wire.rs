@@ -36,6 +36,7 @@ impl Wire {
             .with(self.plugin, &settings)
             .with("session-orchestrator", &model)
             .with("cache-explainer", "")
+            .with("cache-warming", "")
             .with("compaction", "")
     }
 
