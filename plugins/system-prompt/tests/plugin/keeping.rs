@@ -29,9 +29,6 @@ fn a_prompt_stays_byte_for_byte_over_turns_and_restarts() {
             stand.advance(two_days()).await;
             assert_eq!(told(&stand).await, first);
         }
-        stand.reload::<TellModels>(settings.clone(), Duration::from_secs(10)).await.expect("it is replaced");
-        stand.advance(two_days()).await;
-        assert_eq!(told(&stand).await, first);
         let stand = world.start(stand.stop().await.stand(), settings).await;
         stand.advance(two_days()).await;
         assert_eq!(told(&stand).await, first);
@@ -49,9 +46,24 @@ fn a_prompt_that_is_there_costs_one_look_into_the_storage() {
         let world = World::default();
         let stand = world.start(stand, json!({})).await;
         told(&stand).await;
-        let (reads, writes) = (world.state().reads, world.state().writes);
+        let (reads, writes) = world.counts();
         told(&stand).await;
-        assert_eq!((world.state().reads, world.state().writes), (reads + 1, writes));
+        assert_eq!(world.counts(), (reads + 1, writes));
+        stand.stop().await;
+    });
+}
+
+#[test]
+fn a_prompt_stays_over_a_reload() {
+    both_ways(async |stand| {
+        let world = World::default();
+        let settings = json!({"template": RESTLESS});
+        let stand = world.start(stand, settings.clone()).await;
+        let (first, before) = (told(&stand).await, shown(&stand).await);
+        let (_, writes) = world.counts();
+        stand.reload::<TellModels>(settings, Duration::from_secs(10)).await.expect("it is replaced");
+        assert_eq!((told(&stand).await, shown(&stand).await), (first, before));
+        assert_eq!(world.counts().1, writes, "it is not built again");
         stand.stop().await;
     });
 }

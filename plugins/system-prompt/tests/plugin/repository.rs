@@ -26,11 +26,14 @@ fn hostile(folder: &Path, marks: &Path) {
     fs::write(folder.join("a.txt"), "two\n").expect("written");
     fs::write(folder.join(".gitattributes"), "*.txt filter=evil\n").expect("written");
     let mark = |name: &str| marks.join(name).display().to_string();
-    for (key, what) in [("core.fsmonitor", "monitor"), ("core.hooksPath", "hooks")] {
-        let program = folder.join(".git").join(what);
-        fs::write(&program, format!("#!/bin/sh\ntouch {}\n", mark(what))).expect("written");
+    fs::create_dir(folder.join(".git/other-hooks")).expect("made");
+    for (file, left) in [("monitor", "monitor"), ("other-hooks/post-index-change", "hook")] {
+        let program = folder.join(".git").join(file);
+        fs::write(&program, format!("#!/bin/sh\ntouch {}\n", mark(left))).expect("written");
         fs::set_permissions(&program, Permissions::from_mode(0o755)).expect("may be run");
-        git(folder, &["config", key, program.to_str().expect("text")]);
+    }
+    for (key, file) in [("core.fsmonitor", "monitor"), ("core.hooksPath", "other-hooks")] {
+        git(folder, &["config", key, folder.join(".git").join(file).to_str().expect("text")]);
     }
     git(folder, &["config", "filter.evil.clean", &format!("touch {}; cat", mark("filter"))]);
 }
@@ -63,7 +66,7 @@ fn a_repository_starts_no_process_before_its_configuration_is_trusted() {
         assert_eq!(shown(&stand).await["because"], "`.git/config` is used now");
 
         fs::write(stand.root().join("b.txt"), "new\n").expect("written");
-        git(&stand.root(), &["checkout", "--quiet", "-b", "other"]);
+        fs::write(stand.root().join(".git/HEAD"), "ref: refs/heads/other\n").expect("written");
         assert_eq!(told(&stand).await, "On main.\n M a.txt\n?? .gitattributes", "it is what it was");
         stand.stop().await;
     });

@@ -34,6 +34,12 @@ impl World {
         self.0.lock().expect("nobody panics in here")
     }
 
+    /// How often something was read and written.
+    pub(crate) fn counts(&self) -> (usize, usize) {
+        let state = self.state();
+        (state.reads, state.writes)
+    }
+
     /// The operator trusts what was asked last.
     pub(crate) fn trust_the_last(&self) {
         let mut state = self.state();

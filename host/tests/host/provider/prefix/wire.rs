@@ -37,6 +37,7 @@ impl Wire {
             .with("session-orchestrator", &model)
             .with("cache-explainer", "")
             .with("compaction", "")
+            .with("system-prompt", "template = \"It was [system:time] when you began in [prompt:cwd].\"")
     }
 
     /// An answer in words.
