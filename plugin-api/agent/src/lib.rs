@@ -46,8 +46,8 @@
 //! | [`provider::FACTS`] | service | the model catalogue answers |
 //! | [`credential::CREDENTIALS`] | service | who keeps credentials answers, for whoever calls |
 //! | [`credential::CREDENTIALS_CHANGED`] | event | who keeps credentials says |
-//! | [`trust::TRUST`] | service | who keeps the operator's answers answers |
-//! | [`trust::TRUST_ASKED`], [`trust::TRUST_CHANGED`] | event | who keeps the operator's answers says |
+//! | [`trust::TRUST`] | service | who keeps what the operator trusts answers |
+//! | [`trust::TRUST_ASKED`], [`trust::TRUST_CHANGED`] | event | who keeps what the operator trusts says |
 //! | [`log`]`::APPEND`, `DRAFT`, `REPAIR`, `HISTORY`, `READ`, `LOCATE`, `DOCTOR` | service | the conversation store answers |
 //! | [`log::BACKUP`] | streaming service | the conversation store answers; the host calls |
 //! | [`conversation`]`::LIST`, `FIND`, `UPDATE`, `FORK`, `DELETE`, `METRICS` | service | the conversation store answers |

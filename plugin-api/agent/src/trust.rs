@@ -48,13 +48,13 @@ impl Trust {
 /// [`InvalidInput`](transom_plugin_api::CallErrorKind::InvalidInput) when the folder is not absolute, has a `..` in it, or the
 /// digest is none.
 ///
-/// `agent/trust.look` · service · 30 s · who keeps the operator's answers does
+/// `agent/trust.look` · service · 30 s · who keeps what the operator trusts answers
 pub const TRUST: Service<Found, Trust> = Service::new("agent/trust.look");
 
 /// Said when something waits for an answer that did not before. Nobody can refuse it. A queued listener with a full mailbox loses
 /// by its own terms.
 ///
-/// `agent/trust.asked` · event · who keeps the operator's answers says it
+/// `agent/trust.asked` · event · who keeps what the operator trusts says it
 pub const TRUST_ASKED: Event<Found> = Event::new("agent/trust.asked");
 
 /// An answer of the operator's, or that one was forgotten.
@@ -74,7 +74,7 @@ pub struct TrustChanged {
 /// Said when the operator has answered, or an answer is forgotten, and [`TRUST`] already goes by it. Nobody can refuse it. A queued
 /// listener with a full mailbox loses by its own terms.
 ///
-/// `agent/trust.changed` · event · who keeps the operator's answers says it
+/// `agent/trust.changed` · event · who keeps what the operator trusts says it
 pub const TRUST_CHANGED: Event<TrustChanged> = Event::new("agent/trust.changed");
 
 #[cfg(test)]

@@ -141,15 +141,14 @@ impl Files {
 
 /// The folder, and a name in it; by the break a wider folder, as if the name were followed wherever it leads.
 fn opened(folder: &str, name: &str) -> io::Result<(Dir, String)> {
-    let (folder, name) = match Path::new(folder).parent() {
-        Some(around) if sabotaged("read-anything") => (around, format!("{}/{name}", folder_name(folder))),
-        _ => (Path::new(folder), name.to_owned()),
+    let folder = Path::new(folder);
+    let (folder, name) = match (folder.parent(), folder.file_name()) {
+        (Some(around), Some(last)) if sabotaged("read-anything") => {
+            (around, format!("{}/{name}", last.to_string_lossy()))
+        }
+        _ => (folder, name.to_owned()),
     };
     Ok((Dir::open_ambient_dir(folder, ambient_authority())?, name))
-}
-
-fn folder_name(folder: &str) -> &str {
-    folder.rsplit('/').next().unwrap_or_default()
 }
 
 /// Whether a name leads downwards only, as it is written.
