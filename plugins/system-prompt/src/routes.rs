@@ -79,7 +79,7 @@ async fn put(prompts: &Prompts, body: &Value) -> Result<HttpReply, CallError> {
 pub(crate) async fn conversation(prompts: &Prompts, id: &Text) -> Result<Value, CallError> {
     match prompts.ports.find.call(id.clone()).await {
         // Where nobody keeps conversations nobody knows whether it is one.
-        Err(error) if error.kind != CallErrorKind::NoProvider => return Err(error),
+        Err(error) if error.kind != CallErrorKind::NoProvider => Err(error),
         _ => Ok(told(id, prompts.last(id).await)),
     }
 }
