@@ -17,6 +17,7 @@
 //! | [`stream`] | streams of frames to viewers, and how they ended |
 //! | [`storage`] | what a plugin has to remember |
 //! | [`reach`] | how a plugin is reached from outside: HTTP routes, WebSocket operations, CLI commands |
+//! | [`trust`] | what of a working folder may be used |
 //! | [`command`] | how the words of commands are read |
 //! | [`folder`] | the folders in which agents may work |
 //! | [`refusal`] | what several plugins refuse, in the same words |
@@ -47,6 +48,8 @@
 //! | [`provider::FACTS`] | service | the model catalogue answers |
 //! | [`credential::CREDENTIALS`] | service | who keeps credentials answers, for whoever calls |
 //! | [`credential::CREDENTIALS_CHANGED`] | event | who keeps credentials says |
+//! | [`trust::TRUST`] | service | who keeps what the operator trusts answers |
+//! | [`trust::TRUST_ASKED`], [`trust::TRUST_CHANGED`] | event | who keeps what the operator trusts says |
 //! | [`log`]`::APPEND`, `DRAFT`, `REPAIR`, `HISTORY`, `READ`, `LOCATE`, `DOCTOR` | service | the conversation store answers |
 //! | [`log::BACKUP`] | streaming service | the conversation store answers; the host calls |
 //! | [`conversation`]`::LIST`, `FIND`, `UPDATE`, `FORK`, `DELETE`, `METRICS` | service | the conversation store answers |
@@ -208,5 +211,6 @@ pub mod refusal;
 pub mod storage;
 pub mod stream;
 pub mod tool;
+pub mod trust;
 pub mod turn;
 pub mod workspace;
