@@ -36,8 +36,8 @@ impl Scene {
     }
 
     fn summaries(&self) -> Vec<(String, String)> {
-        let catalogue = self.library.catalogue(&self.cwd()).expect("readable");
-        catalogue.iter().map(|(name, skill)| (name.to_owned(), skill.summary.clone())).collect()
+        let listed = self.library.list(&self.cwd()).expect("readable");
+        listed.into_iter().map(|listed| (listed.name, listed.skill.summary)).collect()
     }
 }
 
@@ -121,9 +121,9 @@ fn a_wrong_input_is_named() {
 #[test]
 fn folders_that_do_not_exist_hold_no_skills_and_unreadable_ones_are_an_error() {
     let scene = Scene::new(&[("work/.skills", "a file, not a folder")]);
-    assert!(scene.library.catalogue(&scene.cwd()).is_err());
-    assert!(scene.library.catalogue("/nowhere").expect("no error").is_empty());
-    assert!(scene.library.catalogue("not absolute").expect("no error").is_empty());
+    assert!(scene.library.list(&scene.cwd()).is_err());
+    assert!(scene.library.list("/nowhere").expect("no error").is_empty());
+    assert!(scene.library.list("not absolute").expect("no error").is_empty());
 }
 
 #[test]
