@@ -5,35 +5,58 @@
 //!
 //! Links [`TOOLS`], to tell in the definition of `load_skill` which skills there are; serves [`TOOL`] as
 //! `load_skill`. Does not touch the system prompt, run what a skill brings along, or remember anything: files are
-//! read when they are asked for.
+X
 
+mod active;
 mod aside;
 mod catalogue;
+mod command;
+mod conflict;
 mod document;
 mod front_matter;
 mod instructions;
 mod library;
+mod listing;
 mod look;
 mod nearest;
 mod offer;
+mod pins;
+mod routes;
 mod shelf;
 mod stamp;
 mod tree;
+mod turnstile;
 mod walk;
 mod watch;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use transom_agent::compaction::{COMPACTED, Compacted};
+use transom_agent::conversation::{Conversation, Conversations, FIND, LIST, Query};
+use transom_agent::log::{APPEND, Append, Appended, HISTORY, History, HistoryOf, LOCATE, Located, MessageOf};
+use transom_agent::reach::{
+    CLI_COMMAND, CliCall, CliOutcome, HTTP_ROUTE, HttpReply, HttpRequest, HttpRoute, Verb,
+};
+use transom_agent::storage::{
+    STORAGE_READ, STORAGE_WRITE, StorageRead, StorageRows, StorageWrites, StorageWritten,
+};
 use transom_agent::tool::{TOOL, TOOLS, ToolAssembly, ToolCall, ToolDefinition, ToolOutput};
+use transom_agent::workspace::{WORKSPACE_FOLDER, WorkspaceFolder};
+use transom_plugin_api::hosting::{Ready, STARTED_UP};
 use transom_plugin_api::prelude::*;
 
+use crate::active::Limits;
 use crate::aside::Aside;
 use crate::library::Library;
 use crate::offer::LOAD_SKILL;
+use crate::pins::Pins;
 
 /// Turns that read skills at the same time; further ones wait.
 const READERS: usize = 8;
+
+/// Conversations that were summed up and may wait to be looked at; if there are more, all that have active skills are.
+const WAITING: u32 = 256;
 
 /// What an operator may set.
 ///
@@ -52,15 +75,45 @@ pub struct Skills {
     /// a working folder from instructing a model.
     #[setting(default = [".skills", ".agents/skills", ".claude/skills"])]
     cwd_folders: Vec<PathBuf>,
+    /// Skills that may be active in a conversation at once. At least 1.
+    #[setting(default = 3, min = 1, max = 100)]
+    most_active: u8,
+    /// Tokens of all active skills of a conversation together, four bytes each. At least 100.
+    #[setting(default = 4_000, min = 100, max = 32_000)]
+    active_tokens: u32,
 }
 
 /// The points it touches.
-#[derive(Ports)]
+#[derive(Clone, Debug, Ports)]
 pub struct SkillsPorts {
     #[links(TOOLS)]
     tools: Link<ToolAssembly>,
     #[serves(TOOL, names = ["load_skill"])]
     load: Server<ToolCall, ToolOutput, ToolDefinition>,
+    #[hears(COMPACTED)]
+    compacted: Listener<Compacted>,
+    #[calls(STARTED_UP, optional)]
+    started_up: Caller<(), Ready>,
+    #[calls(LIST, optional)]
+    list: Caller<Query, Conversations>,
+    #[calls(FIND, optional)]
+    find: Caller<Text, Conversation>,
+    #[calls(WORKSPACE_FOLDER, optional)]
+    workspace_folder: Caller<Text, WorkspaceFolder>,
+    #[calls(HISTORY, optional)]
+    history: Caller<HistoryOf, History>,
+    #[calls(LOCATE, optional)]
+    locate: Caller<MessageOf, Located>,
+    #[calls(APPEND, optional)]
+    append: Caller<Append, Appended>,
+    #[calls(STORAGE_WRITE, optional)]
+    write: Caller<StorageWrites, StorageWritten>,
+    #[calls(STORAGE_READ, optional)]
+    read: Caller<StorageRead, StorageRows>,
+    #[serves(HTTP_ROUTE, names = ["DELETE /conversations/:id/skills/:name", "GET /conversations/:id/skills", "PUT /conversations/:id/skills/:name"])]
+    routes: Server<HttpRequest, HttpReply, HttpRoute>,
+    #[serves(CLI_COMMAND, names = ["skills"])]
+    commands: Server<CliCall, CliOutcome, Verb>,
 }
 
 impl Plugin for Skills {
@@ -71,8 +124,34 @@ impl Plugin for Skills {
         let library = Library::new(self.cwd_folders, self.folders, home.as_deref().map(Path::new))?;
         let (library, aside) = (Arc::new(library), Aside::with_threads(host.clone(), READERS));
         serve(&ports.load, &library, &aside)?;
-        link(&ports.tools, &library, &aside, &host)
+        link(&ports.tools, &library, &aside, &host)?;
+        let limits = Limits { most: self.most_active.into(), tokens: self.active_tokens.into() };
+        let pins = Arc::new(Pins::new(ports.clone(), limits, library, aside, host.clone()));
+        routes::register(&pins, &ports.routes)?;
+        command::register(&pins, &ports.commands)?;
+        look_after(&pins, &ports, &host)
     }
+}
+
+/// Brings back what summaries take away: each when it is told of, and once what was missed before.
+fn look_after(pins: &Arc<Pins>, ports: &SkillsPorts, host: &Host) -> Result<(), StartError> {
+    let (looker, started_up) = (Arc::clone(pins), ports.started_up.clone());
+    host.spawn(async move {
+        // Also where nobody says that the host has started.
+        drop(started_up.call(()).await);
+        looker.restore_all().await;
+    });
+    ports.compacted.queued_with(
+        pins,
+        Mailbox::drop_oldest(WAITING),
+        async |pins, compacted: Received<Compacted>, _| {
+            if compacted.lost() > 0 {
+                pins.restore_all().await;
+            } else if let Err(error) = pins.restore(&compacted.conversation_id).await {
+                tracing::warn!("active skills may be missing behind a summary: {error}");
+            }
+        },
+    )
 }
 
 fn serve(

@@ -1,6 +1,6 @@
 //! [`Library`]: the trees that hold a turn's skills, and the way from a name to the text.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -43,6 +43,15 @@ pub(crate) struct Listed {
     pub(crate) file: PathBuf,
 }
 
+/// The skills of a folder.
+#[derive(Clone, Debug)]
+pub(crate) struct Survey {
+    /// All of them, in byte order of their names.
+    pub(crate) listed: Vec<Listed>,
+    /// The digests of those that were named, as far as they can be read.
+    pub(crate) digests: BTreeMap<String, String>,
+}
+
 impl Library {
     /// `below_cwd` are relative, `folders` are absolute or begin with `~/`, which stands for `home`.
     pub(crate) fn new(
@@ -74,18 +83,24 @@ impl Library {
         }
     }
 
-    /// The skills of who works in `cwd`, as they are now.
+    /// The skills of who works in `cwd`, as they are now; and by which versions of their files those are there that are named.
     ///
     /// # Errors
     /// When a folder of skills cannot be read.
-    pub(crate) fn list(&self, cwd: &str) -> Result<Vec<Listed>, CallError> {
+    pub(crate) fn survey(&self, cwd: &str, names: &[String]) -> Result<Survey, CallError> {
         let (trees, shelf) = self.look(cwd, Care::Afresh).map_err(unreadable)?;
         let listed = |(name, skill): (&str, &Skill)| Listed {
             name: name.to_owned(),
             skill: skill.clone(),
             file: file_of(skill, &trees[skill.tree]),
         };
-        Ok(shelf.catalogue.iter().map(listed).collect())
+        let digest = |name: &String| {
+            let skill = shelf.catalogue.find(name)?;
+            let read = Instructions::read(name, skill, &trees[skill.tree]).ok()?;
+            Some((name.clone(), read.digest))
+        };
+        let listed = shelf.catalogue.iter().map(listed).collect();
+        Ok(Survey { listed, digests: names.iter().filter_map(digest).collect() })
     }
 
     /// The instructions of a skill as they are now.
