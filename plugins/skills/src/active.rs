@@ -5,11 +5,11 @@
 
 use serde::{Deserialize, Serialize};
 use transom_agent::message::{Message, Role};
+use transom_plugin_api::sabotage::sabotaged;
 use uuid::Uuid;
 
 use crate::conflict::{Pair, conflicts};
 use crate::instructions::Instructions;
-use transom_plugin_api::sabotage::sabotaged;
 
 /// Bytes of a token, by which budgets are counted here.
 const TOKEN_BYTES: u64 = 4;

@@ -3,9 +3,23 @@
 //! A skill is a Markdown file with instructions for a kind of task: a folder with a `SKILL.md`, or any other `*.md`
 //! whose first line says when to use it and whose second is `---`.
 //!
-//! Links [`TOOLS`], to tell in the definition of `load_skill` which skills there are; serves [`TOOL`] as
-//! `load_skill`. Does not touch the system prompt, run what a skill brings along, or remember anything: files are
-X
+//! Links [`TOOLS`], to tell in the definition of `load_skill` which skills there are; serves [`TOOL`] as `load_skill`. A person may
+//! make a skill active in a conversation: then it enters at the conversation's tail, is brought back behind a summary ([`COMPACTED`]),
+//! and is told off when it is let go. Serves `GET /conversations/:id/skills`, `PUT` and `DELETE /conversations/:id/skills/:name`, and the
+//! command `skills`; asks the conversation store for the rest, and does without it where it is not there.
+//! Does not touch the system prompt, and does not run what a skill brings along.
+//!
+//! | file | subject |
+//! |---|---|
+//! | `front_matter`, `document` | the rule: what a skill's file says |
+//! | `catalogue` | the rule: which skills there are, under which names |
+//! | `conflict`, `active` | the rules: what contradicts each other, and what may be active |
+//! | `tree`, `walk`, `instructions` | a folder of skills, what is found in it, and what a model is shown of it |
+//! | `look`, `stamp`, `watch`, `shelf` | what is remembered of folders, and for how long |
+//! | `library`, `nearest` | from a name to a skill |
+//! | `offer` | what a model is told of `load_skill` |
+//! | `pins`, `turnstile` | the active skills of conversations |
+//! | `listing`, `routes`, `command` | how they are told, over HTTP and in a terminal |
 
 mod active;
 mod aside;

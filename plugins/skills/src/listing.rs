@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 use transom_agent::refusal::shown;
+use transom_plugin_api::sabotage::sabotaged;
 
 use crate::active::{Active, Limits, Size, Unfit, tokens};
 use crate::library::{Listed, Survey};
@@ -37,7 +38,7 @@ fn skill(listed: &Listed, outlook: &Outlook) -> Value {
         "tokens": tokens(listed.skill.bytes),
         "active": outlook.pinned.find(&listed.name).is_some(),
     });
-    if let Some(problem) = &listed.skill.problem {
+    if let Some(problem) = listed.skill.problem.as_ref().filter(|_| !sabotaged("keep-problems-to-oneself")) {
         told["problem"] = problem.as_str().into();
     }
     told

@@ -229,7 +229,9 @@ impl Pins {
                 missing.push(active.message());
             }
         }
-        self.append(conversation_id, missing).await?;
+        if !sabotaged("leave-unsaid-what-is-active") {
+            self.append(conversation_id, missing).await?;
+        }
         Ok(pinned)
     }
 

@@ -123,3 +123,57 @@ impl Memory {
         self.shelves.truncate(REMEMBERED);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn tree(folder: &Path) -> Tree {
+        Tree::open(folder).expect("readable").expect("it is there")
+    }
+
+    #[test]
+    fn what_was_not_looked_through_for_a_while_is_due() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (shelves, trees) = (Shelves::default(), [tree(folder.path())]);
+        assert!(!shelves.is_due(&trees), "nothing is remembered");
+        shelves.shelf("/cwd", &trees, Care::Watched).expect("readable");
+        assert!(!shelves.is_due(&trees));
+        shelves.memory().trees[0].looked_at -= RELIED_UPON;
+        shelves.shelf("/cwd", &trees, Care::Watched).expect("readable");
+        assert!(shelves.is_due(&trees));
+        shelves.shelf("/cwd", &trees, Care::Afresh).expect("readable");
+        assert!(!shelves.is_due(&trees));
+    }
+
+    #[test]
+    fn the_same_skills_are_the_same_shelf_until_something_happens() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        fs::write(folder.path().join("a.md"), "").expect("written");
+        let (shelves, trees) = (Shelves::default(), [tree(folder.path())]);
+        let shelf = |care| shelves.shelf("/cwd", &trees, care).expect("readable");
+        let first = shelf(Care::Watched);
+        assert!(Arc::ptr_eq(&first, &shelf(Care::Watched)) && Arc::ptr_eq(&first, &shelf(Care::Afresh)));
+        fs::write(folder.path().join("b.md"), "").expect("written");
+        assert_eq!(shelf(Care::Watched).catalogue.iter().len(), 2);
+    }
+
+    #[test]
+    fn of_many_folders_those_are_remembered_that_were_asked_for_last() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let shelves = Shelves::default();
+        for number in 0..REMEMBERED + 3 {
+            for number in [0, number] {
+                let cwd = folder.path().join(number.to_string());
+                fs::create_dir_all(&cwd).expect("made");
+                shelves.shelf(cwd.to_str().expect("text"), &[tree(&cwd)], Care::Watched).expect("readable");
+            }
+        }
+        let memory = shelves.memory();
+        assert_eq!((memory.trees.len(), memory.shelves.len()), (REMEMBERED, REMEMBERED));
+        assert!(memory.trees.iter().any(|one| one.path == folder.path().join("0")));
+        assert!(memory.trees.iter().all(|one| one.path != folder.path().join("1")));
+    }
+}

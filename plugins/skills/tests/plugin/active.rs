@@ -60,7 +60,9 @@ fn a_skill_that_is_activated_enters_at_the_tail_once() {
         add(&stand.root(), "pdf.md", "When there is a PDF\n---\nRead it\n");
         let stand = started(stand, &world).await;
         let before = world.state().log.clone();
-        assert!(activate(&stand, "pdf").await && !activate(&stand, "pdf").await);
+        assert!(activate(&stand, "pdf").await);
+        assert_eq!(world.entered().len(), 1);
+        assert!(!activate(&stand, "pdf").await);
         assert_eq!(world.entered(), [format!("From now on the skill `pdf` {ON}Read it\n")]);
         assert_eq!(world.state().log[..2], before, "what was said before stays as it was");
         let told = outlook(&stand).await;
@@ -215,6 +217,7 @@ fn what_a_summary_takes_away_enters_once_more() {
         let again = "The skill `a` goes on to apply to this conversation.\n\na.md\n";
         assert_eq!(world.entered()[2..], [again], "as it was when it was activated");
         stand.emitter(COMPACTED).emit(&compacted());
+        stand.until(|| world.state().histories == 2).await;
         outlook(&stand).await;
         assert_eq!(world.entered().len(), 3, "what is shown does not enter again");
         stand.stop().await;

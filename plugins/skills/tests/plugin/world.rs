@@ -25,13 +25,16 @@ pub(crate) struct State {
     pub(crate) is_full: bool,
     /// How often something was written into the storage or the log.
     pub(crate) writes: usize,
+    /// How often was asked what a model is shown.
+    pub(crate) histories: usize,
     rows: BTreeMap<String, Json>,
 }
 
 impl Default for World {
     fn default() -> Self {
         let log = vec![Message::text("u", Role::User, "Hello"), Message::text("a", Role::Assistant, "Hi")];
-        let state = State { log, shown_from: 0, is_full: false, writes: 0, rows: BTreeMap::new() };
+        let state =
+            State { log, shown_from: 0, is_full: false, writes: 0, histories: 0, rows: BTreeMap::new() };
         Self(Arc::new(Mutex::new(state)))
     }
 }
@@ -68,7 +71,8 @@ impl World {
         stand.serve(WORKSPACE_FOLDER, |_, _| ready(Ok(WorkspaceFolder { default_cwd: Maybe::None })));
         let world = self.clone();
         stand.serve(HISTORY, move |_, _| {
-            let state = world.state();
+            let mut state = world.state();
+            state.histories += 1;
             let messages = Shared::new(state.log[state.shown_from..].iter().cloned().collect());
             ready(Ok(History { messages, latest_seq: state.log.len() as i64 }))
         });
