@@ -157,6 +157,8 @@ impl Pins {
             message.map(|message| (pinned, message))
         };
         let (pinned, message) = self.aside.work(admitted).await?.map_err(Failure::Unfit)?;
+        // To write into one that was deleted meanwhile would be to make another one.
+        self.ports.find.call(conversation_id.clone()).await?;
         self.write(conversation_id, &pinned).await?;
         if !sabotaged("activate-in-silence") {
             self.append(conversation_id, vec![message]).await?;
