@@ -104,6 +104,9 @@ fn two_that_are_activated_at_the_same_time_are_both_active() {
             add(&stand.root(), name, "Read it\n");
         }
         let stand = started(stand, &world).await;
+        // Once it was read at the start.
+        stand.until(|| world.state().reads == 1).await;
+        world.state().slow_until_read = 4;
         let (a, b, c) = tokio::join!(activate(&stand, "a"), activate(&stand, "b"), activate(&stand, "c"));
         assert!(a && b && c);
         let told = outlook(&stand).await;

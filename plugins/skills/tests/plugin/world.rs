@@ -3,11 +3,15 @@
 use std::collections::BTreeMap;
 use std::future::ready;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
 
+use tokio::task::yield_now;
 use transom_agent::conversation::{Conversation, Conversations, FIND, LIST};
 use transom_agent::log::{APPEND, Append, Appended, HISTORY, History, LOCATE, Located};
 use transom_agent::message::{Chunk, Message, Role};
-use transom_agent::storage::{STORAGE_READ, STORAGE_WRITE, StorageRow, StorageRows, StorageWritten};
+use transom_agent::storage::{
+    STORAGE_READ, STORAGE_WRITE, StorageRow, StorageRows, StorageWrites, StorageWritten,
+};
 use transom_agent::workspace::{WORKSPACE_FOLDER, WorkspaceFolder};
 use transom_plugin_api::{CallError, Json, Maybe, Shared};
 use transom_testkit::Stand;
@@ -16,6 +20,7 @@ use transom_testkit::Stand;
 #[derive(Clone)]
 pub(crate) struct World(Arc<Mutex<State>>);
 
+#[derive(Default)]
 pub(crate) struct State {
     /// What was said; the `seq` of a message is its place, from 1.
     pub(crate) log: Vec<Message>,
@@ -27,8 +32,15 @@ pub(crate) struct State {
     pub(crate) writes: usize,
     /// How often was asked what a model is shown.
     pub(crate) histories: usize,
+    /// How often was asked what is stored.
+    pub(crate) reads: usize,
+    /// A write takes its time until so many have read.
+    pub(crate) slow_until_read: usize,
     rows: BTreeMap<String, Json>,
 }
+
+/// How long a slow write takes at most.
+const SLOW: Duration = Duration::from_millis(100);
 
 impl Default for World {
     fn default() -> Self {
@@ -107,24 +119,41 @@ impl World {
     fn put_the_storage_on(&self, stand: &Stand) {
         let world = self.clone();
         stand.serve(STORAGE_READ, move |wanted, _| {
-            let state = world.state();
+            let mut state = world.state();
+            state.reads += 1;
             let rows = state.rows.iter().filter(|(key, _)| key.starts_with(wanted.prefix.as_str()));
             let rows = rows.map(|(key, value)| StorageRow { key: key.as_str().into(), value: value.clone() });
             ready(Ok(StorageRows { rows: rows.collect(), more: false }))
         });
         let world = self.clone();
         stand.serve(STORAGE_WRITE, move |changes, _| {
-            let mut state = world.state();
-            state.writes += 1;
-            for write in changes.writes {
-                assert_eq!(write.key, "c/c/skills");
-                match write.value {
-                    Maybe::Some(value) => drop(state.rows.insert(write.key.into(), value)),
-                    Maybe::None => drop(state.rows.remove(write.key.as_str())),
+            let world = world.clone();
+            async move {
+                let began = Instant::now();
+                while world.is_slow() && began.elapsed() < SLOW {
+                    yield_now().await;
                 }
+                world.write(changes);
+                Ok(StorageWritten {})
             }
-            ready(Ok(StorageWritten {}))
         });
+    }
+
+    fn is_slow(&self) -> bool {
+        let state = self.state();
+        state.reads < state.slow_until_read
+    }
+
+    fn write(&self, changes: StorageWrites) {
+        let mut state = self.state();
+        state.writes += 1;
+        for write in changes.writes {
+            assert_eq!(write.key, "c/c/skills");
+            match write.value {
+                Maybe::Some(value) => drop(state.rows.insert(write.key.into(), value)),
+                Maybe::None => drop(state.rows.remove(write.key.as_str())),
+            }
+        }
     }
 
     pub(crate) fn is_anything_stored(&self) -> bool {
