@@ -45,9 +45,7 @@ const SLOW: Duration = Duration::from_millis(100);
 impl Default for World {
     fn default() -> Self {
         let log = vec![Message::text("u", Role::User, "Hello"), Message::text("a", Role::Assistant, "Hi")];
-        let state =
-            State { log, shown_from: 0, is_full: false, writes: 0, histories: 0, rows: BTreeMap::new() };
-        Self(Arc::new(Mutex::new(state)))
+        Self(Arc::new(Mutex::new(State { log, ..State::default() })))
     }
 }
 
