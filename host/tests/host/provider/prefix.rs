@@ -5,6 +5,7 @@ mod wire;
 
 use std::sync::Arc;
 
+use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
@@ -28,8 +29,8 @@ async fn a_conversation_with_an_anthropic_model_goes_on_with_the_bytes_that_were
 /// The requests that keep the prompt warm.
 const WARM: [usize; 4] = [2, 5, 8, 11];
 
-/// Five turns: one with a tool, one that loads a skill, one that is steered, a restart, one more, a compaction by hand, the last. Before
-/// each but the first the prompt is kept warm.
+/// Five turns: one with a tool, one that loads a skill, one that is steered, a restart, one with a skill that was made active, a
+/// compaction by hand, the last. Before each but the first the prompt is kept warm.
 async fn goes_on(manner: Manner, wire: &Wire) {
     let steered = Arc::new(Notify::new());
     let answers = [
@@ -63,10 +64,14 @@ async fn goes_on(manner: Manner, wire: &Wire) {
     chat.rest().await;
     host.stop().await;
     let host = scene.start().await;
+    let activated = host.client.request(Method::PUT, "/conversations/c/skills/knots").send().await;
+    assert_eq!(activated.expect("an answer").status(), 200);
     keep_warm(&host).await;
     host.client.turn("c", "Are you there?").await;
     let (status, compacted) = host.client.post("/conversations/c/compact", &json!({ "keepTokens": 0 })).await;
     assert_eq!(status, 200, "{compacted}");
+    let log = async || host.client.get("/conversations/c").await.to_string();
+    eventually("the active skill is brought back", log, |log| log.contains(AGAIN)).await;
     keep_warm(&host).await;
     host.client.turn("c", "Good.").await;
     let mut requests = Vec::new();
@@ -82,6 +87,10 @@ async fn goes_on(manner: Manner, wire: &Wire) {
     let is_looked_at = |told: &Value| told["requests"][4]["fingerprints"].is_object();
     check_explanation(&eventually("the last request is looked at", told, is_looked_at).await);
 }
+
+/// What is said of an active skill when it is made active, and behind a summary.
+const ACTIVE: &str = "From now on the skill `knots` applies";
+const AGAIN: &str = "The skill `knots` goes on to apply";
 
 async fn keep_warm(host: &Host) {
     let (status, told) = host.client.post("/chat/warm", &json!({ "conversationId": "c" })).await;
@@ -115,6 +124,8 @@ fn check_requests(wire: &Wire, requests: &[Request]) {
     }
     let steering = prompts[5].said.iter().any(|said| said.contains("And be quick."));
     assert!(steering, "it steers the next request");
+    let tells = |request: usize, what: &str| prompts[request].said.iter().any(|said| said.contains(what));
+    assert!(!tells(5, ACTIVE) && tells(6, ACTIVE) && !tells(8, ACTIVE) && tells(8, AGAIN), "{prompts:#?}");
     // The request for the summary begins like the others, and ends with what is to be done.
     let (summary, last) = (&prompts[7].said, &prompts[8].said);
     assert_eq!(summary[..summary.len() - 1], prompts[6].said[..summary.len() - 1]);
