@@ -7,6 +7,7 @@ use transom_agent::refusal::shown;
 use transom_plugin_api::sabotage::sabotaged;
 
 use crate::active::{Active, Limits, Size, Unfit, tokens};
+use crate::conflict::Pair;
 use crate::library::{Listed, Survey};
 use crate::pins::Outlook;
 
@@ -80,7 +81,7 @@ pub(crate) fn refusal(name: &str, unfit: &Unfit) -> Value {
             let reason = if conflicts.is_empty() { "too-long" } else { "conflict" };
             let mut told = json!({"error": error, "reason": reason});
             if !conflicts.is_empty() {
-                let pair = |(skill, pair): &(String, crate::conflict::Pair)| json!({"line": pair.line, "skill": skill, "contradicts": pair.other});
+                let pair = |(skill, pair): &(String, Pair)| json!({"line": pair.line, "skill": skill, "contradicts": pair.other});
                 told["conflicts"] = conflicts.iter().map(pair).collect();
             }
             match size {
@@ -162,7 +163,6 @@ fn line(text: &mut String, line: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::conflict::Pair;
 
     #[test]
     fn a_refusal_says_what_is_in_the_way_and_what_helps() {

@@ -16,7 +16,7 @@ use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{CallError, CallErrorKind, Host, Json, List, Maybe, Text};
 
 use crate::SkillsPorts;
-use crate::active::{Limits, Pinned, Unfit};
+use crate::active::{Active, Leaving, Limits, Pinned, Unfit};
 use crate::aside::Aside;
 use crate::library::{Library, Survey};
 use crate::turnstile::Turnstiles;
@@ -152,8 +152,7 @@ impl Pins {
         }
         let (limits, now) = (self.limits, self.host.now_ms());
         let admitted = move || {
-            let message =
-                pinned.admit(&skill, &shown, limits, force, now).map(crate::active::Active::message);
+            let message = pinned.admit(&skill, &shown, limits, force, now).map(Active::message);
             message.map(|message| (pinned, message))
         };
         let (pinned, message) = self.aside.work(admitted).await?.map_err(Failure::Unfit)?;
@@ -243,7 +242,7 @@ impl Pins {
             return Ok(());
         }
         let leaving = std::mem::take(&mut pinned.leaving);
-        self.append(conversation_id, leaving.iter().map(crate::active::Leaving::message).collect()).await?;
+        self.append(conversation_id, leaving.iter().map(Leaving::message).collect()).await?;
         self.write(conversation_id, pinned).await
     }
 
