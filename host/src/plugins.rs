@@ -1,6 +1,7 @@
 //! The one list of bundled plugins: the linker keeps exactly what stands here.
 
 use transom_cache_explainer as _;
+use transom_cache_warming as _;
 use transom_compaction as _;
 use transom_concurrency as _;
 use transom_conversation_store as _;
@@ -12,13 +13,16 @@ use transom_provider_openai as _;
 use transom_provider_scripted as _;
 use transom_session_orchestrator as _;
 use transom_skills as _;
+use transom_system_prompt as _;
 use transom_tools_fs as _;
 use transom_transport_http as _;
 use transom_transport_ws as _;
+use transom_trust as _;
 
 /// What the list above must have linked in; compared at every start with what is there.
 pub(crate) const BUNDLED: &[&str] = &[
     "cache-explainer",
+    "cache-warming",
     "compaction",
     "concurrency",
     "conversation-store",
@@ -30,7 +34,9 @@ pub(crate) const BUNDLED: &[&str] = &[
     "provider-scripted",
     "session-orchestrator",
     "skills",
+    "system-prompt",
     "tools-fs",
     "transport-http",
     "transport-ws",
+    "trust",
 ];

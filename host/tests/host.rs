@@ -22,6 +22,7 @@ mod host {
     mod misdeeds;
     mod native;
     mod new;
+    mod prompting;
     mod provider;
     mod reload;
     mod reloading;

@@ -9,8 +9,9 @@ use tokio::process::Command;
 use crate::options::Options;
 
 /// Each bundled plugin, what it is granted, and its settings.
-const BUNDLED: [(&str, &str, &str); 15] = [
+const BUNDLED: [(&str, &str, &str); 18] = [
     ("cache-explainer", "", ""),
+    ("cache-warming", "", ""),
     ("compaction", "", ""),
     ("concurrency", "", ""),
     ("conversation-store", "", ""),
@@ -22,9 +23,11 @@ const BUNDLED: [(&str, &str, &str); 15] = [
     ("provider-scripted", "", ""),
     ("session-orchestrator", "", ""),
     ("skills", "fs", ""),
+    ("system-prompt", "fs process", ""),
     ("tools-fs", "fs", ""),
     ("transport-http", "net", ""),
     ("transport-ws", "net", ""),
+    ("trust", "fs", ""),
 ];
 
 /// The plugin of this example.
@@ -118,7 +121,8 @@ fn manifest(plugins: &Path) -> Result<String, String> {
     for (id, granted, settings) in BUNDLED {
         table(&mut text, plugins, id)?;
         if !granted.is_empty() {
-            let _ = writeln!(text, "capabilities = [\"{granted}\"]");
+            let granted: Vec<String> = granted.split(' ').map(|one| format!("\"{one}\"")).collect();
+            let _ = writeln!(text, "capabilities = [{}]", granted.join(", "));
         }
         let _ = write!(text, "[plugin.settings]\n{settings}\n");
     }

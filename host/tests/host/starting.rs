@@ -40,7 +40,16 @@ async fn without_a_manifest_the_bundled_plugins_run_and_a_model_answers_offline(
     let mut running = ids(&plugins);
     assert_eq!(host.ready["plugins"], json!(running.len()));
     running.sort_unstable();
-    let quiet = ["cache-explainer", "compaction", "concurrency", "credentials", "model-catalogue"];
+    let quiet = [
+        "cache-explainer",
+        "cache-warming",
+        "compaction",
+        "concurrency",
+        "credentials",
+        "model-catalogue",
+        "system-prompt",
+        "trust",
+    ];
     let mut expected = scene.plugins().chain(quiet).collect::<Vec<_>>();
     expected.sort_unstable();
     assert_eq!(running, expected);

@@ -23,7 +23,7 @@ const SHORTEST: usize = 4;
 pub struct Manual {
     /// What `--help` prints: what it does, how it is called, an example.
     pub help: &'static str,
-    /// The words without which it does not run, by what they stand for, such as `ID`.
+    /// The words that it takes, by what they stand for, such as `ID`.
     pub words: &'static [&'static str],
     /// Options that stand alone, such as `--cancel`.
     pub flags: &'static [&'static str],
@@ -45,6 +45,18 @@ impl Manual {
     /// # Errors
     /// What is printed instead of running it: the help that was asked for, or what is wrong with the words.
     pub fn read(&self, call: &CliCall) -> Result<Words, CliOutcome> {
+        let read = self.read_given(call)?;
+        match self.words.get(read.words.len()) {
+            Some(missing) => Err(self.refused(&format!("{missing} is missing"))),
+            None => Ok(read),
+        }
+    }
+
+    /// Reads a call that may lack words: those are empty.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_given(&self, call: &CliCall) -> Result<Words, CliOutcome> {
         let mut read = Words::default();
         let mut given = call.arguments.iter().map(Text::as_str);
         while let Some(word) = given.next() {
@@ -66,10 +78,7 @@ impl Manual {
                 return Err(self.refused(&format!("`{}` is one word too many", shown(word, 40))));
             }
         }
-        match self.words.get(read.words.len()) {
-            Some(missing) => Err(self.refused(&format!("{missing} is missing"))),
-            None => Ok(read),
-        }
+        Ok(read)
     }
 
     fn refused(&self, problem: &str) -> CliOutcome {
@@ -176,6 +185,17 @@ mod tests {
             assert_eq!((read.word(0), read.has("--all"), read.number("--keep")), ("a", true, Ok(Some(3))));
             assert_eq!((read.word(1), read.has("--keep"), read.value("--all")), ("", false, None));
         }
+    }
+
+    #[test]
+    fn words_that_may_be_missing_are_empty_and_none_is_one_too_many() {
+        let given = |words: &[&str]| {
+            let arguments = words.iter().map(|word| Text::from(*word)).collect();
+            MANUAL.read_given(&CliCall { arguments, json: false }).map_err(|told| told.code)
+        };
+        assert_eq!(given(&["--all"]).expect("understood").word(0), "");
+        assert_eq!(given(&["a"]).expect("understood").word(0), "a");
+        assert_eq!(given(&["a", "b"]), Err(REFUSED));
     }
 
     #[test]

@@ -9,7 +9,7 @@
 //! | [`event`] | the frames a viewer of a turn receives |
 //! | [`provider`] | models, and what is streamed from them |
 //! | [`compaction`] | summaries in the place of what was said |
-//! | [`cache`] | what keeps providers from reading from their caches |
+//! | [`cache`] | what keeps providers from reading from their caches, and what keeps it in there |
 //! | [`credential`] | accounts at the services behind models |
 //! | [`tool`] | tools: their definitions, and their running |
 //! | [`queue`] | messages that wait for a turn |
@@ -17,6 +17,7 @@
 //! | [`stream`] | streams of frames to viewers, and how they ended |
 //! | [`storage`] | what a plugin has to remember |
 //! | [`reach`] | how a plugin is reached from outside: HTTP routes, WebSocket operations, CLI commands |
+//! | [`trust`] | what of a working folder may be used |
 //! | [`command`] | how the words of commands are read |
 //! | [`folder`] | the folders in which agents may work |
 //! | [`refusal`] | what several plugins refuse, in the same words |
@@ -41,10 +42,14 @@
 //! | [`compaction::COMPACTED`] | event | who compacts says |
 //! | [`compaction::COMPACTING`] | filter | who compacts applies, plugins link |
 //! | [`cache::PREFIX_BROKEN`] | event | the cache explainer says |
+//! | [`cache::WARM`] | service | who keeps caches warm answers |
+//! | [`cache::WARMED`] | event | who keeps caches warm says |
 //! | [`provider::SLOT`] | streaming service | who limits requests answers; the orchestrator calls |
 //! | [`provider::FACTS`] | service | the model catalogue answers |
 //! | [`credential::CREDENTIALS`] | service | who keeps credentials answers, for whoever calls |
 //! | [`credential::CREDENTIALS_CHANGED`] | event | who keeps credentials says |
+//! | [`trust::TRUST`] | service | who keeps what the operator trusts answers |
+//! | [`trust::TRUST_ASKED`], [`trust::TRUST_CHANGED`] | event | who keeps what the operator trusts says |
 //! | [`log`]`::APPEND`, `DRAFT`, `REPAIR`, `HISTORY`, `READ`, `LOCATE`, `DOCTOR` | service | the conversation store answers |
 //! | [`log::BACKUP`] | streaming service | the conversation store answers; the host calls |
 //! | [`conversation`]`::LIST`, `FIND`, `UPDATE`, `FORK`, `DELETE`, `METRICS` | service | the conversation store answers |
@@ -206,5 +211,6 @@ pub mod refusal;
 pub mod storage;
 pub mod stream;
 pub mod tool;
+pub mod trust;
 pub mod turn;
 pub mod workspace;

@@ -354,6 +354,9 @@ pub struct SystemPrompt {
     /// Parts, joined by a blank line. A link that adds one must add the same bytes every turn, or the model's cache
     /// of the conversation is lost.
     pub parts: List<Text>,
+    /// The full name of the model that answers; empty where that is not known.
+    #[contract(default)]
+    pub model: Text,
 }
 
 /// Puts the system prompt together, once per turn. Fail-open: a link that fails or refuses changes nothing.

@@ -108,7 +108,7 @@ fn cut_at<F: WireFormat>(
 ) -> Vec<ProviderEvent> {
     let target = Target { provider: endpoint.provider(), max_output_tokens: None };
     let mut decoder = Decoder::new(EVENT_BYTES);
-    let mut answer = Answer::to(&recorded.asked.messages, format.reader(&target));
+    let mut answer = Answer::to(&recorded.asked.messages, format.reader(&recorded.asked, &target));
     let bytes = recorded.response.as_bytes();
     for piece in [&bytes[..cut], &bytes[cut..]] {
         decoder.push(piece).expect("small enough");

@@ -38,8 +38,8 @@ pub trait WireFormat: Send + Sync + 'static {
     /// When something of it has no JSON form.
     fn body(&self, request: &ModelRequest, target: &Target<'_>) -> Result<Vec<u8>, serde_json::Error>;
 
-    /// Who reads the answer to a request.
-    fn reader(&self, target: &Target<'_>) -> Self::Reader;
+    /// Who reads the answer to `request`.
+    fn reader(&self, request: &ModelRequest, target: &Target<'_>) -> Self::Reader;
 
     /// In which class a complaint falls; without a status it stood in the middle of a stream.
     fn class(complaint: &Complaint, status: Option<u16>) -> FailureClass;

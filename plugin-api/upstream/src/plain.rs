@@ -40,7 +40,7 @@ impl WireFormat for Plain {
         serde_json::to_vec(&json!({"model": request.model}))
     }
 
-    fn reader(&self, _: &Target<'_>) -> PlainReader {
+    fn reader(&self, _: &ModelRequest, _: &Target<'_>) -> PlainReader {
         PlainReader
     }
 

@@ -40,7 +40,7 @@ impl<F: WireFormat> ModelStream<F> {
         max_output_tokens: Option<u64>,
     ) -> Self {
         let target = Target { provider: endpoint.provider(), max_output_tokens };
-        let mut answer = Answer::to(&request.messages, format.reader(&target));
+        let mut answer = Answer::to(&request.messages, format.reader(request, &target));
         let response = match send(&endpoint, format, request, &target).await {
             Ok(response) => Some(response),
             Err(failure) => {

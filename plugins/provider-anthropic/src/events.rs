@@ -21,6 +21,8 @@ const MAX_SIGNATURES: usize = 16 * 1024 * 1024;
 pub(crate) struct Events {
     /// Whose thoughts they are.
     provider: String,
+    /// Whether only the tokens of the prompt are wanted.
+    counts_only: bool,
     open: BTreeMap<u64, Block>,
     signature_bytes: usize,
     tokens: Tokens,
@@ -43,10 +45,11 @@ struct Tokens {
 }
 
 impl Events {
-    /// Of a model of that service.
-    pub(crate) fn of(provider: &str) -> Self {
+    /// Of a model of that service. One that only counts ends where the tokens of the prompt are told.
+    pub(crate) fn of(provider: &str, counts_only: bool) -> Self {
         Self {
             provider: provider.to_owned(),
+            counts_only,
             open: BTreeMap::new(),
             signature_bytes: 0,
             tokens: Tokens::default(),
@@ -70,6 +73,23 @@ impl Events {
             "error" => told.fail(Failure::of_frame(event.get("error").unwrap_or(event), class)),
             // A `ping`, or what a later version says besides.
             _ => {}
+        }
+    }
+
+    /// Ends the answer as soon as its prompt is counted, and before anything is said in any case, so that nobody pays for thoughts.
+    fn count(&mut self, event: &Value, told: &mut Told) {
+        match event.get("type").and_then(Value::as_str).unwrap_or_default() {
+            "error" => return self.take(event, told),
+            "message_start" => self.used(event.pointer("/message/usage"), told),
+            "message_delta" => self.used(event.get("usage"), told),
+            "content_block_start" | "content_block_delta" | "message_stop" => {}
+            // A `ping`, or what a later version says besides.
+            _ => return,
+        }
+        let is_beginning = event.get("type").is_some_and(|kind| kind == "message_start");
+        if !is_beginning || self.tokens.usage().input_tokens > 0 {
+            told.finish(FinishReason::Length);
+            told.done();
         }
     }
 
@@ -155,6 +175,12 @@ impl Reader for Events {
     const NEEDS_ITS_MARK: bool = true;
 
     fn hear(&mut self, frame: &Frame, told: &mut Told) {
+        if self.counts_only {
+            return match serde_json::from_str(&frame.data) {
+                Ok(event) => self.count(&event, told),
+                Err(error) => told.no_json(frame, &error),
+            };
+        }
         match delta(&frame.data) {
             Some(Delta::Text(text)) if !text.is_empty() => return told.text(text.as_ref()),
             Some(Delta::Thought(thought)) if !thought.is_empty() => return told.thought(thought.as_ref()),

@@ -57,8 +57,8 @@ impl WireFormat for Messages {
         request::body(request, &self.dialect, target)
     }
 
-    fn reader(&self, target: &Target<'_>) -> Events {
-        Events::of(target.provider)
+    fn reader(&self, request: &ModelRequest, target: &Target<'_>) -> Events {
+        Events::of(target.provider, request::is_for_the_cache(request))
     }
 
     fn class(complaint: &Complaint, status: Option<u16>) -> FailureClass {

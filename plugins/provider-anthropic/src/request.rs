@@ -16,6 +16,7 @@ use transom_upstream::Target;
 
 pub(crate) use cache::CacheLife;
 use cache::Mark;
+pub(crate) use thinking::is_for_the_cache;
 use thinking::{Length, Thinking};
 use turns::{Turn, turns};
 

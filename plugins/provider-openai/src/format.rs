@@ -36,7 +36,7 @@ impl WireFormat for ChatCompletions {
         request::body(request, &self.0)
     }
 
-    fn reader(&self, _: &Target<'_>) -> Chunks {
+    fn reader(&self, _: &ModelRequest, _: &Target<'_>) -> Chunks {
         Chunks
     }
 

@@ -3,15 +3,26 @@
 
 use std::collections::BTreeMap;
 
+use transom_agent::refusal::shown;
+
 use crate::document::{Document, SKILL_FILE};
 
-/// A file that may be a skill.
-#[derive(Clone, Debug)]
+/// Bytes of a skill.
+pub(crate) const SKILL_BYTES: u64 = 1 << 20;
+
+/// Characters of a name that is none which are shown.
+const SHOWN: usize = 100;
+
+/// A file that may be a skill, as far as its head tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Candidate {
     /// From the top of its tree, parts joined by `/`.
     pub(crate) path: String,
-    /// The beginning of its text; nothing when it could not be read.
-    pub(crate) head: Option<String>,
+    /// What it is called; nothing when it has no name by which it could be asked for.
+    name: Option<String>,
+    summary: String,
+    problem: Option<String>,
+    bytes: u64,
 }
 
 /// A skill in the catalogue.
@@ -23,22 +34,57 @@ pub(crate) struct Skill {
     pub(crate) tree: usize,
     /// Its file, from the top of that tree.
     pub(crate) path: String,
+    /// What is wrong with it, in a sentence.
+    pub(crate) problem: Option<String>,
+    /// Bytes of its instructions.
+    pub(crate) bytes: u64,
 }
 
 /// Skills by name, in byte order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Catalogue(BTreeMap<String, Skill>);
 
+impl Candidate {
+    /// The file at `path`, of so many bytes, by the beginning of its text, or why that cannot be read.
+    pub(crate) fn of(path: String, head: Result<&str, String>, size: u64) -> Self {
+        let (folder, file) = folder_and_file(&path);
+        let read = head.as_ref().map_or_else(|_| Document::default(), |head| Document::of(file, head));
+        let header = head.as_ref().map_or(0, |head| head.len() - read.body.len()) as u64;
+        let stands_for =
+            if file == SKILL_FILE { Some(folder_and_file(folder).1) } else { file.strip_suffix(".md") };
+        let unnamed = read.name.as_deref().filter(|name| !name.is_empty() && !is_name(name)).map(|name| {
+            format!("its name is `{}`, which no skill can have; its folder names it", shown(name, SHOWN))
+        });
+        let too_long = (size > SKILL_BYTES).then(|| too_long(size));
+        Self {
+            name: read
+                .name
+                .filter(|name| is_name(name))
+                .or_else(|| stands_for.filter(|name| is_name(name)).map(str::to_owned)),
+            summary: read.summary,
+            problem: too_long.or(head.err()).or(unnamed).or(read.problem),
+            bytes: size.saturating_sub(header),
+            path,
+        }
+    }
+}
+
+/// What is wrong with a skill of so many bytes.
+pub(crate) fn too_long(size: u64) -> String {
+    format!("it is {size} bytes long, expected at most {SKILL_BYTES}")
+}
+
 impl Catalogue {
     /// Of the candidates with the same name the first tree's counts; in a tree the one nearest to the top, then the
     /// first in byte order of its path. The order in which they were found does not matter.
-    pub(crate) fn of(trees: Vec<Vec<Candidate>>) -> Self {
+    pub(crate) fn of<'a>(trees: impl IntoIterator<Item = &'a [Candidate]>) -> Self {
         let mut skills = BTreeMap::new();
-        for (tree, mut candidates) in trees.into_iter().enumerate() {
+        for (tree, candidates) in trees.into_iter().enumerate() {
+            let mut candidates: Vec<_> = candidates.iter().collect();
             candidates.sort_by(|a, b| rank(&a.path).cmp(&rank(&b.path)));
             for candidate in candidates {
-                if let Some((name, summary)) = described(&candidate) {
-                    skills.entry(name).or_insert(Skill { summary, tree, path: candidate.path });
+                if let Some(name) = &candidate.name {
+                    skills.entry(name.clone()).or_insert_with(|| Skill::of(candidate, tree));
                 }
             }
         }
@@ -58,6 +104,13 @@ impl Catalogue {
     }
 }
 
+impl Skill {
+    fn of(candidate: &Candidate, tree: usize) -> Self {
+        let Candidate { path, summary, problem, bytes, .. } = candidate.clone();
+        Self { summary, tree, path, problem, bytes }
+    }
+}
+
 fn rank(path: &str) -> (usize, &str) {
     (path.matches('/').count(), path)
 }
@@ -67,17 +120,8 @@ pub(crate) fn folder_and_file(path: &str) -> (&str, &str) {
     path.rsplit_once('/').unwrap_or(("", path))
 }
 
-fn described(candidate: &Candidate) -> Option<(String, String)> {
-    let (folder, file) = folder_and_file(&candidate.path);
-    let document = Document::of(file, candidate.head.as_deref().unwrap_or_default());
-    let given = document.name.filter(|name| is_name(name));
-    let stands_for = if file == SKILL_FILE { folder_and_file(folder).1 } else { file.strip_suffix(".md")? };
-    let name = given.or_else(|| is_name(stands_for).then(|| stands_for.to_owned()))?;
-    Some((name, document.summary))
-}
-
 /// Whether a model can be expected to repeat it, and nobody could take it for a path.
-fn is_name(name: &str) -> bool {
+pub(crate) fn is_name(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= 128
         && name.trim() == name
@@ -91,16 +135,15 @@ mod tests {
     use super::*;
 
     fn tree(files: &[(&str, &str)]) -> Vec<Candidate> {
-        let candidate = |(path, head): &(&str, &str)| Candidate {
-            path: (*path).to_owned(),
-            head: Some((*head).to_owned()),
-        };
+        let candidate =
+            |(path, head): &(&str, &str)| Candidate::of((*path).to_owned(), Ok(head), head.len() as u64);
         files.iter().map(candidate).collect()
     }
 
     /// Name, tree, path and summary of every skill.
     fn check(trees: &[&[(&str, &str)]], expected: &[(&str, usize, &str, &str)]) {
-        let catalogue = Catalogue::of(trees.iter().map(|files| tree(files)).collect());
+        let trees: Vec<_> = trees.iter().map(|files| tree(files)).collect();
+        let catalogue = Catalogue::of(trees.iter().map(Vec::as_slice));
         let found: Vec<_> = catalogue
             .iter()
             .map(|(name, skill)| (name, skill.tree, skill.path.as_str(), skill.summary.as_str()))
@@ -150,10 +193,22 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_could_not_be_read_is_listed_without_a_summary() {
-        let unread = Candidate { path: "a.md".into(), head: None };
-        let catalogue = Catalogue::of(vec![vec![unread]]);
-        assert_eq!(catalogue.find("a").map(|skill| skill.summary.as_str()), Some(""));
+    fn what_is_wrong_is_told_and_the_skill_is_listed_all_the_same() {
+        let problem = |path: &str, head: Result<&str, &str>, size| {
+            let candidate = Candidate::of(path.to_owned(), head.map_err(str::to_owned), size);
+            let catalogue = Catalogue::of([&[candidate][..]]);
+            let skill = catalogue.find("a").expect("it is listed");
+            (skill.summary.clone(), skill.problem.clone().unwrap_or_default(), skill.bytes)
+        };
+        let told = |problem: &str, bytes| (String::new(), problem.to_owned(), bytes);
+        assert_eq!(problem("a.md", Err("it is not UTF-8"), 7), told("it is not UTF-8", 7));
+        assert_eq!(
+            problem("a.md", Ok("x"), SKILL_BYTES + 1),
+            told("it is 1048577 bytes long, expected at most 1048576", SKILL_BYTES + 1)
+        );
+        let (_, unnamed, _) = problem("a/SKILL.md", Ok("---\nname: ../b\ndescription: c\n---\n"), 34);
+        assert_eq!(unnamed, "its name is `../b`, which no skill can have; its folder names it");
+        assert_eq!(problem("a.md", Ok("when\n---\nbody"), 13), ("when".to_owned(), String::new(), 4));
     }
 
     #[test]

@@ -1,179 +1,160 @@
-//! Front matter: the `key: value` lines between two lines of `---` at the start of a file.
+//! Front matter: the YAML between two lines of `---` at the start of a file, of which two texts are wanted.
 //!
-//! It reads the part of YAML that people write there: plain, quoted and block values, each taken as one line of
-//! text. Nested tables and lists are passed over by whoever asks for other keys only.
+//! Read by `saphyr-parser`, as a row of events: nothing is built of what nobody wants, and an alias stands for nothing.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
-/// The values by key, and the text behind the closing line. Nothing when the text does not begin with front matter.
-pub(crate) fn split(text: &str) -> Option<(BTreeMap<String, String>, &str)> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut lines = text.split_inclusive('\n');
-    let opening = lines.next().filter(|line| is_fence(line))?;
-    let mut end = opening.len();
-    let mut inside = Vec::new();
+use saphyr_parser::{Event, Parser, ScanError, Span};
+use transom_agent::refusal::shown;
+
+/// Bytes at the beginning of a file in which its front matter must end.
+pub(crate) const HEAD_BYTES: usize = 16 << 10;
+
+/// Characters that are shown of what is wrong.
+const SHOWN: usize = 200;
+
+/// What front matter says.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct FrontMatter {
+    /// The skill's name; empty where none is given.
+    pub(crate) name: Option<String>,
+    /// When to use it.
+    pub(crate) description: Option<String>,
+}
+
+/// Parts a text into the YAML and what stands behind it. Only what its head holds counts, so that a file that was read to its end and one
+/// of which only the head was read are parted at the same place.
+///
+/// # Errors
+/// Why there is no front matter, in a sentence.
+pub(crate) fn split(text: &str) -> Result<(&str, &str), String> {
+    let marked = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut lines = head(marked).split_inclusive('\n');
+    let opening = lines.next().filter(|line| is_fence(line)).map(str::len);
+    let opening = opening.ok_or("it has no front matter: its first line is not `---`")?;
+    let mut end = opening;
     for line in lines {
-        end += line.len();
         if is_fence(line) {
-            return Some((values(&inside), &text[end..]));
+            return Ok((&marked[opening..end], &marked[end + line.len()..]));
         }
-        inside.push(line.trim_end());
+        end += line.len();
     }
-    None
+    Err(format!("no line `---` ends its front matter within {HEAD_BYTES} bytes"))
+}
+
+/// The beginning of a text in which front matter, or a first line, must stand.
+pub(crate) fn head(text: &str) -> &str {
+    &text[..text.floor_char_boundary(HEAD_BYTES)]
 }
 
 fn is_fence(line: &str) -> bool {
     line.trim_end() == "---"
 }
 
-fn values(lines: &[&str]) -> BTreeMap<String, String> {
-    let mut values = BTreeMap::new();
-    let mut rest = lines;
-    while let Some((line, behind)) = rest.split_first() {
-        let length = behind.iter().take_while(|line| continues(line)).count();
-        let (continuation, next) = behind.split_at(length);
-        if let Some((key, first)) = key_and_value(line) {
-            // The first of equal keys counts, as the catalogue and the loader must agree on one.
-            values.entry(key.to_owned()).or_insert_with(|| value(first, continuation));
-        }
-        rest = next;
+/// Reads the YAML of a front matter.
+///
+/// # Errors
+/// What is wrong with it and where, in a sentence.
+pub(crate) fn read(yaml: &str) -> Result<FrontMatter, String> {
+    let mut reader = Reader::default();
+    for event in Parser::new_from_str(yaml) {
+        let (event, span) = event.map_err(|error| malformed(&error))?;
+        reader.take(event).map_err(|problem| format!("its front matter is wrong: {problem}{}", at(&span)))?;
     }
-    values
+    Ok(reader.read)
 }
 
-fn continues(line: &str) -> bool {
-    line.is_empty() || line.starts_with([' ', '\t'])
+fn malformed(error: &ScanError) -> String {
+    let (line, column) = (error.marker().line() + 1, error.marker().col() + 1);
+    let info = shown(error.info(), SHOWN);
+    format!(
+        "its front matter is not YAML: {info}, line {line}, column {column}; quote a value that holds `: `"
+    )
 }
 
-fn key_and_value(line: &str) -> Option<(&str, &str)> {
-    let (key, value) = line.split_once(':')?;
-    let is_key = !key.is_empty() && !key.starts_with(['#', ' ', '\t', '-']);
-    let is_apart = value.is_empty() || value.starts_with([' ', '\t']);
-    (is_key && is_apart).then(|| (key.trim(), value.trim()))
+/// The line in the file: that of the fence comes before.
+fn at(span: &Span) -> String {
+    format!(", line {}", span.start.line() + 1)
 }
 
-fn value(first: &str, continuation: &[&str]) -> String {
-    match first.chars().next() {
-        Some('|' | '>') => one_line(continuation.iter().copied()),
-        Some(quote @ ('"' | '\'')) => {
-            let joined = one_line([first].into_iter().chain(continuation.iter().copied()));
-            if quote == '"' { double_quoted(&joined[1..]) } else { single_quoted(&joined[1..]) }
-        }
-        _ => one_line([first].iter().chain(continuation).map(|line| without_comment(line))),
-    }
+/// Picks the wanted texts out of the table at the top.
+#[derive(Default)]
+struct Reader<'a> {
+    read: FrontMatter,
+    /// Tables and lists that are open.
+    depth: usize,
+    documents: usize,
+    /// The key whose value comes next.
+    key: Option<Cow<'a, str>>,
 }
 
-/// The words of all lines, one space apart.
-pub(crate) fn one_line<'a>(lines: impl IntoIterator<Item = &'a str>) -> String {
-    lines.into_iter().flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ")
-}
-
-fn without_comment(line: &str) -> &str {
-    let line = line.trim();
-    if line.starts_with('#') { "" } else { line.split_once(" #").map_or(line, |(before, _)| before) }
-}
-
-fn single_quoted(text: &str) -> String {
-    let mut value = String::new();
-    let mut characters = text.chars().peekable();
-    while let Some(character) = characters.next() {
-        if character == '\'' && characters.next_if_eq(&'\'').is_none() {
-            break;
-        }
-        value.push(character);
-    }
-    value
-}
-
-fn double_quoted(text: &str) -> String {
-    let mut value = String::new();
-    let mut characters = text.chars();
-    while let Some(character) = characters.next() {
-        match character {
-            '"' => break,
-            '\\' => value.extend(escaped(&mut characters)),
-            other => value.push(other),
+impl<'a> Reader<'a> {
+    fn take(&mut self, event: Event<'a>) -> Result<(), String> {
+        match event {
+            Event::DocumentStart(_) => {
+                self.documents += 1;
+                if self.documents > 1 { Err("it is more than one document".to_owned()) } else { Ok(()) }
+            }
+            Event::MappingStart(..) if self.depth == 0 => self.open(),
+            // Nothing at all is an empty table.
+            Event::Scalar(text, ..) if self.depth == 0 && matches!(&*text, "" | "~" | "null") => Ok(()),
+            Event::Scalar(..) | Event::SequenceStart(..) | Event::Alias(_) if self.depth == 0 => {
+                Err("it is no table of keys and values".to_owned())
+            }
+            Event::Scalar(text, ..) if self.depth == 1 => self.text(text),
+            Event::Alias(_) if self.depth == 1 => self.node("an alias"),
+            Event::SequenceStart(..) => self.node("a list").and_then(|()| self.open()),
+            Event::MappingStart(..) => self.node("a table").and_then(|()| self.open()),
+            Event::SequenceEnd | Event::MappingEnd => {
+                self.depth = self.depth.saturating_sub(1);
+                Ok(())
+            }
+            _ => Ok(()),
         }
     }
-    one_line([value.as_str()])
+
+    fn open(&mut self) -> Result<(), String> {
+        self.depth += 1;
+        Ok(())
+    }
+
+    /// What begins at the depth of the top table and is no text: it may be anything but a wanted value.
+    fn node(&mut self, what: &str) -> Result<(), String> {
+        if self.depth != 1 {
+            return Ok(());
+        }
+        match self.key.take() {
+            None => self.key = Some(Cow::Borrowed("")),
+            Some(key) if matches!(&*key, "name" | "description") => {
+                return Err(format!("`{key}` is {what}, expected text"));
+            }
+            Some(_) => {}
+        }
+        Ok(())
+    }
+
+    fn text(&mut self, text: Cow<'a, str>) -> Result<(), String> {
+        let Some(key) = self.key.take() else {
+            self.key = Some(text);
+            return Ok(());
+        };
+        let wanted = match &*key {
+            "name" => &mut self.read.name,
+            "description" => &mut self.read.description,
+            _ => return Ok(()),
+        };
+        if wanted.replace(one_line(&text)).is_some() {
+            return Err(format!("`{key}` stands there twice"));
+        }
+        Ok(())
+    }
 }
 
-fn escaped(characters: &mut std::str::Chars<'_>) -> Option<char> {
-    match characters.next()? {
-        'n' | 't' | 'r' => Some(' '),
-        'u' => {
-            let digits: String = characters.by_ref().take(4).collect();
-            u32::from_str_radix(&digits, 16).ok().and_then(char::from_u32)
-        }
-        other => Some(other),
-    }
+/// The words of a text, one space apart, without what controls a terminal.
+pub(crate) fn one_line(text: &str) -> String {
+    let parts = text.split(|character: char| character.is_whitespace() || character.is_control());
+    parts.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(front_matter: &str, key: &str, expected: &str) {
-        let text = format!("---\n{front_matter}\n---\nbody\n");
-        let (values, body) = split(&text).expect("front matter");
-        assert_eq!((values.get(key).map(String::as_str), body), (Some(expected), "body\n"), "{front_matter}");
-    }
-
-    #[test]
-    fn plain_values_lose_their_comments_and_keep_their_colons() {
-        check("name: pdf", "name", "pdf");
-        check("name:   pdf  # the tool", "name", "pdf");
-        check("description: Use it: always, C#-style", "description", "Use it: always, C#-style");
-        check("name:", "name", "");
-    }
-
-    #[test]
-    fn quoted_values_lose_their_quotes_and_keep_the_rest() {
-        check(
-            r#"description: "Say \"hi\": # no comment" # comment"#,
-            "description",
-            r#"Say "hi": # no comment"#,
-        );
-        check("description: 'It''s: fine # here' # comment", "description", "It's: fine # here");
-        check(r#"description: "tab\there, line\nthere, \u00e9""#, "description", "tab here, line there, é");
-        check("description: \"over\n  two lines\"", "description", "over two lines");
-        check("description: \"never closed", "description", "never closed");
-        check("description: \"", "description", "");
-    }
-
-    #[test]
-    fn blocks_and_indented_lines_become_one_line() {
-        for header in ["|", ">", ">-", "|+", ">2"] {
-            check(
-                &format!("description: {header}\n  one\n\n  two: # kept\n"),
-                "description",
-                "one two: # kept",
-            );
-        }
-        check("description: one\n  two # comment\n  three", "description", "one two three");
-        check("description:\n  one\n  two", "description", "one two");
-    }
-
-    #[test]
-    fn tables_lists_and_comments_around_do_not_disturb() {
-        let text =
-            "# hello: world\nmetadata:\n  name: inner\nallowed-tools:\n- read: x\nname: outer\nname: second";
-        check(text, "name", "outer");
-    }
-
-    #[test]
-    fn endings_and_a_byte_order_mark_do_not_matter() {
-        let (values, body) = split("\u{feff}---\r\nname: pdf\r\n---\r\nbody\r\n").expect("front matter");
-        assert_eq!((values["name"].as_str(), body), ("pdf", "body\r\n"));
-        assert_eq!(split("---\n---").map(|(values, body)| (values.len(), body)), Some((0, "")));
-    }
-
-    #[test]
-    fn text_without_both_fences_has_none() {
-        for text in
-            ["", "name: pdf\n---\n", "---\nname: pdf\n", "\n---\nname: pdf\n---\n", "----\na: b\n---\n"]
-        {
-            assert_eq!(split(text), None, "{text}");
-        }
-    }
-}
+mod tests;

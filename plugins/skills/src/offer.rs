@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 use transom_agent::tool::ToolDefinition;
-use transom_plugin_api::List;
+use transom_plugin_api::{Json, List, Text};
 
 use crate::catalogue::Catalogue;
 
@@ -33,20 +33,54 @@ pub(crate) fn definition() -> ToolDefinition {
     }
 }
 
-/// Tells the skills in the tool's definition, or takes it off the list when there are none. Equal catalogues give
-/// equal bytes, so that the model's cache of the conversation lasts.
-pub(crate) fn offer(tools: &mut List<ToolDefinition>, skills: &Catalogue) {
-    if skills.is_empty() {
-        tools.retain(|tool| tool.name != LOAD_SKILL);
-    }
-    for tool in tools.iter_mut().filter(|tool| tool.name == LOAD_SKILL) {
-        tool.description = description(skills).into();
-        let mut parameters = tool.parameters.value();
-        if let Some(name) = parameters.pointer_mut("/properties/name").and_then(Value::as_object_mut) {
-            name.insert("enum".to_owned(), skills.iter().map(|(name, _)| name).collect());
+/// What skills add to the tool's definition, written once. Equal catalogues give equal bytes, so that the model's cache of the
+/// conversation lasts.
+#[derive(Debug)]
+pub(crate) struct Offer {
+    description: Text,
+    names: Value,
+    /// The parameters as they are registered, and what becomes of them.
+    usual: (Json, Json),
+    is_empty: bool,
+}
+
+impl Offer {
+    /// What these skills add.
+    pub(crate) fn of(skills: &Catalogue) -> Self {
+        let names: Value = skills.iter().map(|(name, _)| name).collect();
+        let usual = definition().parameters;
+        let named = with_names(&usual, &names);
+        Self {
+            description: description(skills).into(),
+            names,
+            usual: (usual, named),
+            is_empty: skills.is_empty(),
         }
-        tool.parameters = parameters.into();
     }
+
+    /// Tells the skills in the tool's definition, or takes it off the list when there are none.
+    pub(crate) fn tell(&self, tools: &mut List<ToolDefinition>) {
+        if self.is_empty {
+            tools.retain(|tool| tool.name != LOAD_SKILL);
+        }
+        for tool in tools.iter_mut().filter(|tool| tool.name == LOAD_SKILL) {
+            tool.description = self.description.clone();
+            let (usual, named) = &self.usual;
+            tool.parameters = if tool.parameters == *usual {
+                named.clone()
+            } else {
+                with_names(&tool.parameters, &self.names)
+            };
+        }
+    }
+}
+
+fn with_names(parameters: &Json, names: &Value) -> Json {
+    let mut parameters = parameters.value();
+    if let Some(name) = parameters.pointer_mut("/properties/name").and_then(Value::as_object_mut) {
+        name.insert("enum".to_owned(), names.clone());
+    }
+    parameters.into()
 }
 
 fn description(skills: &Catalogue) -> String {
@@ -69,11 +103,14 @@ mod tests {
     use crate::catalogue::Candidate;
 
     fn catalogue(files: &[(&str, &str)]) -> Catalogue {
-        let candidate = |(path, head): &(&str, &str)| Candidate {
-            path: (*path).to_owned(),
-            head: Some((*head).to_owned()),
-        };
-        Catalogue::of(vec![files.iter().map(candidate).collect()])
+        let candidate =
+            |(path, head): &(&str, &str)| Candidate::of((*path).to_owned(), Ok(head), head.len() as u64);
+        let candidates: Vec<_> = files.iter().map(candidate).collect();
+        Catalogue::of([candidates.as_slice()])
+    }
+
+    fn offer(tools: &mut List<ToolDefinition>, skills: &Catalogue) {
+        Offer::of(skills).tell(tools);
     }
 
     fn tools() -> List<ToolDefinition> {

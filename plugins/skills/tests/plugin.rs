@@ -1,7 +1,16 @@
-//! The plugin from outside: what a turn's tools look like behind its filter, and what its tool answers.
+//! The plugin from outside: what a turn's tools look like behind its filter, what its tool answers, and which skills are active in a
+//! conversation.
+
+#[path = "plugin/world.rs"]
+mod world;
+
+#[path = "plugin/active.rs"]
+mod active;
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use transom_agent::tool::{TOOL, TOOLS, ToolAssembly, ToolCall, ToolOutput};
 use transom_plugin_api::{Caller, Json};
@@ -63,6 +72,52 @@ fn skills_that_cannot_be_read_change_nothing() {
         assert_eq!(told(&stand).await, offered(&stand));
         let reason = "the model is not told which skills there are";
         assert!(stand.log().iter().any(|line| line.message.contains(reason)), "{:#?}", stand.log());
+        stand.stop().await;
+    });
+}
+
+#[test]
+fn an_edited_skill_is_told_in_the_next_turn() {
+    both_ways(async |stand| {
+        let stand = with_skills(stand);
+        add(&stand.root(), "pdf.md", "one\n---\nRead it\n");
+        stand.start().await.expect("it starts");
+        for summary in ["one", "two", "six"] {
+            add(&stand.root(), "pdf.md", &format!("{summary}\n---\nRead it\n"));
+            let tools = told(&stand).await.tools;
+            assert!(tools[0].description.ends_with(&format!("\npdf: {summary}")), "{}", tools[0].description);
+        }
+        stand.stop().await;
+    });
+}
+
+#[test]
+fn a_hostile_folder_neither_holds_up_a_turn_nor_shows_what_lies_outside() {
+    both_ways(async |stand| {
+        let stand = with_skills(stand);
+        let cwd = stand.root();
+        add(&cwd, "pdf.md", "When there is a PDF\n---\nRead it\n");
+        let skills = cwd.join(".skills");
+        fs::write(cwd.join("secret.md"), "SECRET\n---\nSECRET\n").expect("written");
+        symlink("../secret.md", skills.join("leak.md")).expect("linked");
+        symlink("..", skills.join("up")).expect("linked");
+        symlink("loop.md", skills.join("loop.md")).expect("linked");
+        fs::File::create(skills.join("huge.md")).and_then(|file| file.set_len(1 << 30)).expect("made");
+        fs::write(skills.join("bytes.md"), b"\xff\xfe").expect("written");
+        fs::create_dir(skills.join("bad")).expect("made");
+        fs::write(skills.join("bad/SKILL.md"), "---\nname: [\n---\nStill here\n").expect("written");
+        let tool = stand.caller(TOOL);
+        stand.start().await.expect("it starts");
+        let began = Instant::now();
+        let description = told(&stand).await.tools[0].description.to_string();
+        assert!(description.ends_with("\nbad\nbytes\nhuge\npdf: When there is a PDF"), "{description}");
+        for name in ["leak", "loop", "up/secret", "huge", "bytes"] {
+            let refused = load(&tool, &cwd, json!({"name": name}).into()).await;
+            assert!(refused.is_error && !refused.content.contains("SECRET"), "{refused:?}");
+        }
+        let bad = load(&tool, &cwd, json!({"name": "bad"}).into()).await;
+        assert!(!bad.is_error && bad.content.starts_with("Still here"), "{bad:?}");
+        assert!(began.elapsed() < Duration::from_secs(2));
         stand.stop().await;
     });
 }

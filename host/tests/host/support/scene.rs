@@ -68,7 +68,8 @@ pub(crate) fn granted(plugin: &str) -> &'static str {
         "provider-anthropic" | "provider-openai" | "transport-http" | "transport-ws" => {
             "capabilities = [\"net\"]\n"
         }
-        "skills" | "tools-fs" => "capabilities = [\"fs\"]\n",
+        "skills" | "tools-fs" | "trust" => "capabilities = [\"fs\"]\n",
+        "system-prompt" => "capabilities = [\"fs\", \"process\"]\n",
         _ => "",
     }
 }

@@ -6,7 +6,11 @@ use transom_upstream::Answer;
 use super::*;
 
 fn heard(frames: &[Value]) -> Vec<String> {
-    let mut answer = Answer::to(&[], Events::of("anthropic"));
+    read(Events::of("anthropic", false), frames)
+}
+
+fn read(events: Events, frames: &[Value]) -> Vec<String> {
+    let mut answer = Answer::to(&[], events);
     for frame in frames {
         answer.hear(&Frame { event: String::new(), data: frame.to_string() });
     }
@@ -141,6 +145,28 @@ fn tokens_are_the_whole_prompt_and_lies_about_them_do_no_harm() {
         "end_turn",
         &[&format!("usage {0} 0 Some({0}) None", u64::MAX), "finish Stop"],
     );
+}
+
+#[test]
+fn who_only_counts_hears_nothing_behind_the_prompt() {
+    let counted = |frames: &[Value]| read(Events::of("anthropic", true), frames);
+    let started =
+        |tokens: u64| json!({"type": "message_start", "message": {"usage": {"input_tokens": tokens}}});
+    let thought = start(0, json!({"type": "thinking", "thinking": "hm"}));
+    let used =
+        json!({"type": "message_delta", "delta": {}, "usage": {"input_tokens": 7, "output_tokens": 1}});
+    let overloaded = json!({"type": "error", "error": {"type": "overloaded_error", "message": "x"}});
+    let ping = json!({"type": "ping"});
+    for (frames, expected) in [
+        (vec![ping.clone(), started(5), thought.clone()], vec!["usage 5 0 None None", "finish Length"]),
+        // Some tell it late; that they begin to think is not waited for.
+        (vec![started(0), ping, used], vec!["usage 7 1 None None", "finish Length"]),
+        (vec![started(0), thought], vec!["usage 0 0 None None", "finish Length"]),
+        (vec![started(0)], vec!["usage 0 0 None None", "Protocol ended in the middle of its answer"]),
+        (vec![overloaded], vec!["Overloaded broke its answer off"]),
+    ] {
+        assert_eq!(counted(&frames), expected, "{frames:?}");
+    }
 }
 
 #[test]

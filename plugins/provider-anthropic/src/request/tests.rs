@@ -174,13 +174,24 @@ fn a_conversation_that_goes_on_begins_with_the_bytes_that_were_sent_before() {
 }
 
 #[test]
-fn a_short_probe_has_the_same_prompt_as_the_request_that_it_keeps_warm() {
+fn a_request_for_one_token_is_the_one_that_it_keeps_warm() {
+    let target = Target { provider: "anthropic", max_output_tokens: None };
+    for request in requests() {
+        let mut warm = request.clone();
+        warm.max_tokens = Maybe::Some(1);
+        let bytes = |request| body(request, &dialect(), &target).expect("it encodes");
+        assert_eq!(bytes(&warm), bytes(&request), "the service has messages for each way to think");
+    }
+}
+
+#[test]
+fn a_short_probe_has_the_same_prompt_as_a_long_request() {
     let target = Target { provider: "anthropic", max_output_tokens: None };
     for request in requests() {
         let mut probe = request.clone();
-        probe.max_tokens = Maybe::Some(1);
+        probe.max_tokens = Maybe::Some(2);
         let [long, short] = [&request, &probe].map(|request| sent(request, &dialect()));
-        assert_eq!((&short["thinking"], &short["max_tokens"]), (&Value::Null, &json!(1)));
+        assert_eq!((&short["thinking"], &short["max_tokens"]), (&Value::Null, &json!(2)));
         assert_eq!(long["thinking"]["budget_tokens"], json!(16_384));
         let prompt = |request| {
             let bytes = body(request, &dialect(), &target).expect("it encodes");

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 use transom_agent::provider::{ModelRequest, ReasoningEffort};
+use transom_plugin_api::Maybe;
+use transom_plugin_api::sabotage::sabotaged;
 use transom_upstream::Target;
 
 use super::Dialect;
@@ -11,6 +13,12 @@ use super::turns::Turn;
 const LEAST_BUDGET: u64 = 1_024;
 /// Tokens that are left to the words behind the thoughts, if so many may be said at all.
 const WORDS: u64 = 8_192;
+
+/// Whether a request is made for nothing but the cache: it has room for one token. It thinks as the requests do whose prompt it
+/// keeps, since the service has messages in its cache for each way to think; its answer ends where its prompt was counted.
+pub(crate) fn is_for_the_cache(request: &ModelRequest) -> bool {
+    request.max_tokens == Maybe::Some(1) && !sabotaged("warm-without-thoughts")
+}
 
 /// How long an answer may be.
 #[derive(Debug, PartialEq)]
@@ -44,17 +52,22 @@ impl Length {
         turns: &[Turn<'_>],
     ) -> Self {
         let most = target.max_output_tokens.unwrap_or(u64::MAX);
-        let own = request.max_tokens.into_option();
+        let for_the_cache = is_for_the_cache(request);
+        let own = request.max_tokens.into_option().filter(|_| !for_the_cache);
         let wanted = own.unwrap_or(dialect.max_tokens).min(most);
         let is_probe = own.is_some_and(|own| own <= LEAST_BUDGET);
-        if is_probe || !dialect.thinks || dialect.extra.contains_key("thinking") || !may_think(turns) {
-            return Self { max_tokens: wanted, budget: None };
+        // Thoughts that an operator has set may need the room.
+        let has_own_thoughts = dialect.extra.contains_key("thinking");
+        let max_tokens = if for_the_cache && !has_own_thoughts { 1 } else { wanted };
+        let unthinking = Self { max_tokens, budget: None };
+        if is_probe || !dialect.thinks || has_own_thoughts || !may_think(turns) {
+            return unthinking;
         }
         let words = wanted.min(WORDS);
         let budget =
             budget_of(&request.reasoning_effort).map(|budget| budget.min(most.saturating_sub(words)));
         match budget.filter(|budget| *budget >= LEAST_BUDGET) {
-            None => Self { max_tokens: wanted, budget: None },
+            None => unthinking,
             Some(budget) => Self { max_tokens: wanted.max(budget + words), budget: Some(budget) },
         }
     }
@@ -84,7 +97,6 @@ fn may_think(turns: &[Turn<'_>]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use transom_plugin_api::Maybe;
     use transom_upstream::fixture::request;
 
     use super::*;
@@ -115,7 +127,19 @@ mod tests {
         assert_eq!(length(ReasoningEffort::High, Some(2_000), None), (18_384, Some(16_384)));
         assert_eq!(length(ReasoningEffort::High, Some(1_025), None), (17_409, Some(16_384)));
         assert_eq!(length(ReasoningEffort::High, Some(1_024), None), (1_024, None));
-        assert_eq!(length(ReasoningEffort::High, Some(1), None), (1, None));
+        assert_eq!(length(ReasoningEffort::High, Some(2), None), (2, None));
+    }
+
+    #[test]
+    fn a_request_for_one_token_thinks_as_the_one_whose_prompt_it_keeps() {
+        let efforts = [ReasoningEffort::Low, ReasoningEffort::High, ReasoningEffort::Max];
+        for (effort, most) in efforts.iter().flat_map(|effort| [(effort, None), (effort, Some(64_000))]) {
+            let whole = length(effort.clone(), None, most);
+            assert_eq!(length(effort.clone(), Some(1), most), whole, "{effort:?} {most:?}");
+        }
+        let unknown = serde_json::from_str("\"endless\"").expect("an effort may be unknown");
+        assert_eq!(length(unknown, Some(1), None), (1, None), "where nobody thinks it stays short");
+        assert_eq!(length(ReasoningEffort::High, Some(1), Some(8_192)), (1, None));
     }
 
     #[test]

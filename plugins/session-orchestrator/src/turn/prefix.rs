@@ -53,6 +53,7 @@ impl<E: Edges> Prefixes<E> {
             conversation_id: self.conversation_id.clone(),
             cwd: self.terms.cwd.clone(),
             parts: List::from([Text::from(&self.settings.system_prompt)]),
+            model: self.terms.model.clone(),
         };
         let filtered = self.edges.filter_system_prompt(prompt.clone()).await;
         filtered.unwrap_or_else(|error| unfiltered(prompt, "system prompt", &error)).parts

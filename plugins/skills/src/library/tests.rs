@@ -36,8 +36,8 @@ impl Scene {
     }
 
     fn summaries(&self) -> Vec<(String, String)> {
-        let catalogue = self.library.catalogue(&self.cwd()).expect("readable");
-        catalogue.iter().map(|(name, skill)| (name.to_owned(), skill.summary.clone())).collect()
+        let listed = self.library.survey(&self.cwd(), &[]).expect("readable").listed;
+        listed.into_iter().map(|listed| (listed.name, listed.skill.summary)).collect()
     }
 }
 
@@ -121,9 +121,9 @@ fn a_wrong_input_is_named() {
 #[test]
 fn folders_that_do_not_exist_hold_no_skills_and_unreadable_ones_are_an_error() {
     let scene = Scene::new(&[("work/.skills", "a file, not a folder")]);
-    assert!(scene.library.catalogue(&scene.cwd()).is_err());
-    assert!(scene.library.catalogue("/nowhere").expect("no error").is_empty());
-    assert!(scene.library.catalogue("not absolute").expect("no error").is_empty());
+    assert!(scene.library.survey(&scene.cwd(), &[]).is_err());
+    assert!(scene.library.survey("/nowhere", &[]).expect("no error").listed.is_empty());
+    assert!(scene.library.survey("not absolute", &[]).expect("no error").listed.is_empty());
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What is found in a tree on a real file system, and what is not.
+//! What can be read of a tree on a real file system, and what cannot.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -24,78 +24,39 @@ fn tree(scene: &TempDir) -> Tree {
     Tree::open(&scene.path().join("tree")).expect("readable").expect("it exists")
 }
 
-fn paths(scene: &TempDir) -> Vec<String> {
-    tree(scene).candidates().expect("readable").into_iter().map(|candidate| candidate.path).collect()
-}
-
 #[test]
-fn markdown_files_are_found_at_every_level_from_the_top_down() {
-    let scene = scene(&[("z.md", ""), ("a/b.md", ""), ("a/c/d.md", ""), ("a.txt", ""), (".hidden/e.md", "")]);
-    assert_eq!(paths(&scene), ["z.md", "a/b.md", "a/c/d.md"]);
-}
-
-#[test]
-fn a_folder_with_a_skill_file_is_one_skill() {
-    let files =
-        [("pdf/SKILL.md", ""), ("pdf/notes.md", ""), ("pdf/references/more.md", ""), ("other.md", "")];
-    assert_eq!(paths(&scene(&files)), ["other.md", "pdf/SKILL.md"]);
-}
-
-#[test]
-fn a_skill_file_at_the_top_does_not_hide_the_others() {
-    assert_eq!(paths(&scene(&[("SKILL.md", ""), ("a.md", "")])), ["SKILL.md", "a.md"]);
-}
-
-#[test]
-fn symlinks_are_followed_inside_and_not_outside() {
-    let scene = scene(&[("real/a.md", "a\n---\n")]);
+fn what_leads_out_is_not_read() {
+    let scene = scene(&[("real/a.md", "a")]);
     let at = |name: &str| scene.path().join("tree").join(name);
     fs::write(scene.path().join("secret.md"), "secret").expect("written");
     symlink("real/a.md", at("b.md")).expect("linked");
     symlink("../secret.md", at("c.md")).expect("linked");
     symlink(scene.path().join("secret.md"), at("d.md")).expect("linked");
     symlink("..", at("up")).expect("linked");
-    symlink("nowhere.md", at("e.md")).expect("linked");
-    assert_eq!(paths(&scene), ["b.md", "real/a.md"]);
+    assert_eq!(tree(&scene).read("b.md").ok().as_deref(), Some("a"));
     for path in ["c.md", "d.md", "up/secret.md", "../secret.md"] {
-        assert!(tree(&scene).read(path).is_err(), "{path}");
+        assert!(tree(&scene).read(path).is_err() && tree(&scene).head(path).is_err(), "{path}");
     }
 }
 
 #[test]
-fn a_loop_of_symlinks_is_walked_once() {
-    let scene = scene(&[("a/b.md", "")]);
-    symlink("..", scene.path().join("tree/a/up")).expect("linked");
-    symlink(".", scene.path().join("tree/a/here")).expect("linked");
-    assert_eq!(paths(&scene), ["a/b.md"]);
-}
-
-#[test]
-fn depth_and_number_are_bounded() {
-    let deep = (0..DEPTH).map(|_| "d/").collect::<String>();
-    let (inside, outside) = (format!("{deep}in.md"), format!("{deep}d/out.md"));
-    assert_eq!(paths(&scene(&[(&inside, ""), (&outside, "")])), [inside]);
-    let many: Vec<_> = (0..=FILES).map(|number| format!("{number:04}.md")).collect();
-    let found = paths(&scene(&many.iter().map(|name| (name.as_str(), "")).collect::<Vec<_>>()));
-    assert_eq!(found, many[..FILES]);
-}
-
-#[test]
 fn a_head_ends_between_characters() {
-    let text = format!("x{}", "é".repeat(HEAD_BYTES as usize));
-    let candidates = tree(&scene(&[("a.md", &text)])).candidates().expect("readable");
-    assert_eq!(candidates[0].head.as_ref().map(String::len), Some(HEAD_BYTES as usize - 1));
+    let text = format!("x{}", "é".repeat(HEAD_BYTES));
+    let head = tree(&scene(&[("a.md", &text)])).head("a.md").expect("text");
+    assert_eq!(head.len(), HEAD_BYTES + 7);
+    let scene = scene(&[]);
+    fs::write(scene.path().join("tree/b.md"), b"caf\xc3").expect("written");
+    assert_eq!(tree(&scene).head("b.md"), Err("it is not UTF-8".to_owned()));
 }
 
 #[test]
-fn files_that_are_not_text_or_not_files_have_no_head() {
+fn files_that_are_not_text_or_not_files_are_not_read() {
     let scene = scene(&[]);
     fs::write(scene.path().join("tree/a.md"), b"\xff\xfe").expect("written");
     let made = Command::new("mkfifo").arg(scene.path().join("tree/b.md")).status().expect("`mkfifo` runs");
     assert!(made.success());
-    let candidates = tree(&scene).candidates().expect("readable");
-    assert_eq!(candidates.len(), 1);
-    assert_eq!(candidates[0].head, None);
+    assert_eq!(tree(&scene).head("a.md"), Err("it is not UTF-8".to_owned()));
+    assert_eq!(tree(&scene).head("b.md"), Err("it cannot be read: it is not a regular file".to_owned()));
     assert_eq!(tree(&scene).read("a.md").expect_err("not text").to_string(), "it is not UTF-8");
     assert_eq!(tree(&scene).read("b.md").expect_err("a pipe").to_string(), "it is not a regular file");
 }
@@ -105,7 +66,7 @@ fn a_skill_that_is_too_long_is_not_read() {
     let scene = scene(&[("fits.md", &"x".repeat(1 << 20)), ("long.md", &"x".repeat((1 << 20) + 1))]);
     assert_eq!(tree(&scene).read("fits.md").map(|text| text.len()).ok(), Some(1 << 20));
     let error = tree(&scene).read("long.md").expect_err("too long").to_string();
-    assert_eq!(error, "it is longer than 1048576 bytes");
+    assert_eq!(error, "it is 1048577 bytes long, expected at most 1048576");
 }
 
 #[test]
@@ -123,8 +84,13 @@ fn a_working_folder_cannot_point_at_skills_outside_itself() {
     fs::create_dir(scene.path().join("outside")).expect("made");
     symlink("../outside", cwd.join("relative")).expect("linked");
     symlink(scene.path().join("outside"), cwd.join("absolute")).expect("linked");
-    for folder in ["relative", "absolute", "../outside", "missing"] {
-        assert!(Tree::open_below(&cwd, Path::new(folder)).expect("no error").is_none(), "{folder}");
+    let below = |folder: &str| {
+        let mut leads_out = false;
+        let tree = Tree::open_below(&cwd, Path::new(folder), || leads_out = true).expect("no error");
+        (tree.is_some(), leads_out)
+    };
+    for folder in ["relative", "absolute", "../outside"] {
+        assert_eq!(below(folder), (false, true), "{folder}");
     }
-    assert!(Tree::open_below(&cwd, Path::new("inside")).expect("no error").is_some());
+    assert_eq!((below("missing"), below("inside")), ((false, false), (true, false)));
 }

@@ -36,7 +36,9 @@ impl Wire {
             .with(self.plugin, &settings)
             .with("session-orchestrator", &model)
             .with("cache-explainer", "")
+            .with("cache-warming", "")
             .with("compaction", "")
+            .with("system-prompt", "template = \"It was [system:time] when you began in [prompt:cwd].\"")
     }
 
     /// An answer in words.

@@ -1,0 +1,158 @@
+//! [`Shelf`]: prompts that were built, durable, and remembered for when the storage does not answer.
+//!
+//! | key | value |
+//! |---|---|
+//! | `c/<conversation>/prompt` | [`Built`] |
+//! | `template` | `{"template": …}`: the one that was put in the place of the operator's |
+//!
+//! The storage is asked each time, since it alone knows whether a conversation is still the one of that id: the rows of one that
+//! was deleted are gone.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use transom_agent::storage::{StorageRead, StorageRow, StorageWrite, StorageWrites};
+use transom_plugin_api::{CallError, CallErrorKind, Host, Json, List, Maybe, Text};
+
+use crate::SystemPromptPorts;
+use crate::built::Built;
+
+/// Prompts that are remembered.
+const REMEMBERED: usize = 200;
+/// How long the storage is waited for.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+const TEMPLATE: &str = "template";
+
+/// Keeps prompts.
+pub(crate) struct Shelf {
+    ports: SystemPromptPorts,
+    host: Host,
+    remembered: Mutex<HashMap<Text, Remembered>>,
+}
+
+#[derive(Clone)]
+struct Remembered {
+    built: Built,
+    /// Whether it is in the storage.
+    is_kept: bool,
+}
+
+impl Shelf {
+    pub(crate) fn new(ports: SystemPromptPorts, host: Host) -> Self {
+        Self { ports, host, remembered: Mutex::default() }
+    }
+
+    fn remembered(&self) -> MutexGuard<'_, HashMap<Text, Remembered>> {
+        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The prompt of a conversation, if there is one.
+    pub(crate) async fn prompt(&self, conversation_id: &Text) -> Option<Built> {
+        let row = self.row(&key(conversation_id)).await;
+        let remembered = self.remembered().get(conversation_id).cloned();
+        match row {
+            Ok(None) => {
+                remembered.filter(|remembered| !remembered.is_kept).map(|remembered| remembered.built)
+            }
+            Ok(Some(row)) => match row.value.read() {
+                Ok(built) => Some(built),
+                Err(error) => {
+                    tracing::warn!("row `{}` is left out: {error}", row.key);
+                    None
+                }
+            },
+            Err(error) => {
+                if !is_absent(&error) {
+                    tracing::warn!("the prompt of conversation `{conversation_id}` cannot be read: {error}");
+                }
+                remembered.map(|remembered| remembered.built)
+            }
+        }
+    }
+
+    /// The prompt of a conversation as far as that is known without asking anybody.
+    pub(crate) fn last(&self, conversation_id: &Text) -> Option<String> {
+        self.remembered().get(conversation_id).map(|remembered| remembered.built.text.clone())
+    }
+
+    /// Keeps the prompt of a conversation.
+    pub(crate) async fn keep(&self, conversation_id: &Text, built: &Built) {
+        let value = Json::of(built).expect("texts and numbers can be written as JSON");
+        let kept = self.write(key(conversation_id), Maybe::Some(value)).await;
+        if let Err(error) = &kept
+            && !is_absent(error)
+        {
+            tracing::warn!("the prompt of conversation `{conversation_id}` is not durable: {error}");
+        }
+        self.remember(conversation_id, built, kept.is_ok());
+    }
+
+    /// Remembers the prompt that the storage has.
+    pub(crate) fn seen(&self, conversation_id: &Text, built: &Built) {
+        let is_known = self.remembered().get(conversation_id).is_some_and(|known| known.built == *built);
+        if !is_known {
+            self.remember(conversation_id, built, true);
+        }
+    }
+
+    fn remember(&self, conversation_id: &Text, built: &Built, is_kept: bool) {
+        let mut remembered = self.remembered();
+        // They are stored; nothing is lost but what the storage did not take.
+        if remembered.len() >= REMEMBERED && !remembered.contains_key(conversation_id) {
+            remembered.clear();
+        }
+        remembered.insert(conversation_id.clone(), Remembered { built: built.clone(), is_kept });
+    }
+
+    /// The template that was put in the place of the operator's.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(crate) async fn template(&self) -> Result<Option<String>, CallError> {
+        match self.row(TEMPLATE).await {
+            Ok(row) => Ok(row.and_then(|row| row.value.value()[TEMPLATE].as_str().map(str::to_owned))),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Keeps a template, or takes it back.
+    ///
+    /// # Errors
+    /// When it is not durable.
+    pub(crate) async fn keep_template(&self, template: Option<&str>) -> Result<(), CallError> {
+        let value = template.map(|template| Json::from(serde_json::json!({ TEMPLATE: template })));
+        self.write(TEMPLATE.to_owned(), value.into()).await.map_err(|error| match error.kind {
+            CallErrorKind::NoProvider => {
+                CallError::unavailable("nobody keeps templates here; run `conversation-store`")
+            }
+            _ => error,
+        })
+    }
+
+    async fn row(&self, key: &str) -> Result<Option<StorageRow>, CallError> {
+        let wanted = StorageRead { prefix: key.into(), limit: Maybe::Some(1), ..StorageRead::default() };
+        let rows = self.host.within(PATIENCE, self.ports.read.call(wanted)).await.unwrap_or_else(late)?;
+        Ok(rows.rows.into_iter().find(|row| row.key == key))
+    }
+
+    async fn write(&self, key: String, value: Maybe<Json>) -> Result<(), CallError> {
+        let writes = StorageWrites { writes: List::from([StorageWrite { key: key.into(), value }]) };
+        self.host.within(PATIENCE, self.ports.write.call(writes)).await.unwrap_or_else(late).map(drop)
+    }
+}
+
+fn late<T>() -> Result<T, CallError> {
+    Err(CallError::unavailable(format!("the storage did not answer within {} s", PATIENCE.as_secs())))
+}
+
+/// Whether nobody keeps anything here.
+fn is_absent(error: &CallError) -> bool {
+    matches!(error.kind, CallErrorKind::NoProvider | CallErrorKind::Denied)
+}
+
+fn key(conversation_id: &str) -> String {
+    format!("c/{conversation_id}/prompt")
+}
