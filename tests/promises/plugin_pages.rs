@@ -128,5 +128,8 @@ fn a_table_that_is_not_the_plugins_is_told_and_written_anew() {
     assert_eq!(compared(&written.replace("262,144", "262,145"), &plugin), (vec![wrong[0].clone()], written));
     let (wrong, _) = compared("It serves `read_file`, `list_dir`, `write_file`.\n", &plugin);
     assert_eq!(wrong[0], "it has no lines\n<!-- settings -->\n<!-- /settings -->\n");
-    assert_eq!(wrong[1..], ["it does not name `agent/conversation.compacting`", "it does not name `edit_file`"]);
+    assert_eq!(
+        wrong[1..],
+        ["it does not name `agent/conversation.compacting`", "it does not name `edit_file`"]
+    );
 }

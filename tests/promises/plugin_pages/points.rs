@@ -1,79 +1,92 @@
 //! The table of the points that a plugin touches, from its descriptor.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use transom_loader::PortDescriptor;
 
-/// What a plugin does at points, in the order of the rows, each with the word of its port.
-const ROWS: [(&str, &str, Optional); 7] = [
-    ("hears", "hears", Optional::Either),
-    ("says", "says", Optional::Either),
-    ("links", "links", Optional::Either),
-    ("applies", "applies", Optional::Either),
-    ("calls", "calls", Optional::No),
-    ("calls, where somebody answers", "calls", Optional::Yes),
-    ("serves", "serves", Optional::Either),
+/// The rows, in their order: what a plugin does at points, and what it serves under names.
+const ROWS: [&str; 11] = [
+    "hears",
+    "says",
+    "links",
+    "applies",
+    "calls",
+    "calls, where somebody answers",
+    "serves",
+    "routes",
+    "tools",
+    "commands",
+    "figures",
 ];
 
-/// Points whose names say what is served.
+/// Points whose names say what is served, each with its row.
 const NAMED: [(&str, &str); 5] = [
-    ("agent/tool.run", "tool"),
-    ("cli/command", "command"),
-    ("host/figures", "figures for"),
-    ("http/route", ""),
-    ("http/stream", ""),
+    ("agent/tool.run", "tools"),
+    ("cli/command", "commands"),
+    ("host/figures", "figures"),
+    ("http/route", "routes"),
+    ("http/stream", "routes"),
 ];
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Optional {
-    Yes,
-    No,
-    Either,
-}
-
-/// A row for each thing that a plugin does at points, with the points.
+/// A row for each thing that a plugin does at points, with the points, or with what it serves under names.
 pub(super) fn table(ports: &[PortDescriptor]) -> String {
-    let mut out = "| | |\n|---|---|\n".to_owned();
-    for (title, role, optional) in ROWS {
-        let fits = |port: &&PortDescriptor| {
-            port.role.as_str() == role
-                && (optional == Optional::Either || port.optional == (optional == Optional::Yes))
-        };
-        let points: BTreeSet<String> = ports.iter().filter(fits).flat_map(shown).collect();
-        if !points.is_empty() {
-            let points: Vec<_> = points.into_iter().collect();
-            out += &format!("| {title} | {} |\n", points.join(", "));
-        }
+    let mut rows: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for port in ports {
+        rows.entry(row_of(port)).or_default().extend(names_of(port));
     }
+    let mut out = "| | |\n|---|---|\n".to_owned();
+    for (title, mut names) in ROWS.iter().filter_map(|row| rows.remove_entry(row)) {
+        names.sort_by_key(|name| place_of(name));
+        names.dedup();
+        let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+        out += &format!("| {title} | {} |\n", names.join(", "));
+    }
+    assert!(rows.is_empty(), "there is no row for {rows:?}");
     out
 }
 
-/// The point, or what is served under its names.
-fn shown(port: &PortDescriptor) -> Vec<String> {
-    let what = NAMED.iter().find(|(point, _)| *point == port.point).map(|(_, what)| *what);
-    let Some(what) = what.filter(|_| !port.names.is_empty()) else {
-        return vec![format!("`{}`", port.point)];
-    };
-    let name = |name: &String| if what.is_empty() { format!("`{name}`") } else { format!("{what} `{name}`") };
-    port.names.iter().map(name).collect()
+/// The row of what is served under names, where those say it all.
+fn named_row(port: &PortDescriptor) -> Option<&'static str> {
+    let serves = port.role.as_str() == "serves" && !port.names.is_empty();
+    NAMED.iter().find(|(point, _)| serves && *point == port.point).map(|(_, row)| *row)
+}
+
+fn row_of(port: &PortDescriptor) -> &str {
+    match named_row(port) {
+        Some(row) => row,
+        None if port.optional && port.role.as_str() == "calls" => "calls, where somebody answers",
+        None => port.role.as_str(),
+    }
+}
+
+fn names_of(port: &PortDescriptor) -> Vec<&str> {
+    match named_row(port) {
+        Some(_) => port.names.iter().map(String::as_str).collect(),
+        None => vec![&port.point],
+    }
+}
+
+/// Routes stand in the order of their paths.
+fn place_of(name: &str) -> (&str, &str) {
+    name.split_once(' ').map_or((name, ""), |(method, path)| (path, method))
 }
 
 /// What a page without such a table does not name, as sentences.
 pub(super) fn unnamed(page: &str, ports: &[PortDescriptor]) -> Vec<String> {
-    let all: BTreeSet<String> = ports.iter().flat_map(shown).collect();
-    let name = |shown: &String| shown.split_once('`').map_or(String::new(), |(_, name)| format!("`{name}"));
-    let names = all.iter().map(name).filter(|name| !page.contains(name.as_str()));
-    names.map(|name| format!("it does not name {name}")).collect()
+    let names: BTreeSet<&str> = ports.iter().flat_map(names_of).collect();
+    let is_missing = |name: &&str| !page.contains(&format!("`{name}`"));
+    names.into_iter().filter(is_missing).map(|name| format!("it does not name `{name}`")).collect()
 }
 
 #[test]
-fn what_is_served_under_names_is_told_by_those() {
-    let plugin = super::descriptor("compaction");
-    let table = table(&plugin.ports);
+fn what_is_served_under_names_stands_in_rows_of_its_own() {
+    let table = table(&super::descriptor("compaction").ports);
     let rows: Vec<&str> = table.lines().skip(2).collect();
     let titles: Vec<&str> = rows.iter().map(|row| row.split('|').nth(1).unwrap_or_default().trim()).collect();
-    assert_eq!(titles, ["hears", "says", "applies", "calls", "calls, where somebody answers", "serves"]);
+    let expected =
+        ["hears", "says", "applies", "calls", "calls, where somebody answers", "routes", "commands"];
+    assert_eq!(titles, expected);
     assert_eq!(rows[1], "| says | `agent/conversation.compacted` |");
-    assert!(rows[5].contains("`POST /conversations/:id/compact`, ") && rows[5].contains("command `compact`"));
-    assert!(!table.contains("http/route"), "{table}");
+    assert!(rows[5].starts_with("| routes | `DELETE /conversations/:id/compact`, `GET /"), "{table}");
+    assert_eq!(rows[6], "| commands | `compact` |");
 }

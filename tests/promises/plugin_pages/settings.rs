@@ -97,6 +97,7 @@ fn range(setting: &Value, otherwise: &str) -> String {
 /// A number with a comma before every third digit, as on all pages.
 fn grouped(number: &str) -> String {
     let (sign, number) = number.strip_prefix('-').map_or(("", number), |digits| ("-", digits));
+    let number = number.strip_suffix(".0").unwrap_or(number);
     let (whole, rest) = number.split_at(number.find('.').unwrap_or(number.len()));
     let mut out = sign.to_owned();
     for (index, digit) in whole.chars().enumerate() {
@@ -122,7 +123,7 @@ fn a_table_has_a_row_for_each_setting_and_for_each_inside_of_one() {
         "properties": {
             "house": { "type": "string", "description": "A | B,\n C." },
             "most": { "type": "integer", "minimum": 1, "maximum": 1_048_576, "default": 65_536, "description": "D." },
-            "share": { "type": "number", "maximum": 0.5, "default": -1234.25, "description": "E." },
+            "share": { "type": "number", "minimum": -2000.0, "maximum": 0.5, "default": -1234.25, "description": "E." },
             "word": { "type": "string", "enum": ["full", "normal"], "default": "full", "description": "F." },
             "key": { "type": "string", "writeOnly": true, "description": "G." },
             "limits": { "type": "object", "additionalProperties": limit, "description": "H." },
@@ -143,7 +144,7 @@ fn a_table_has_a_row_for_each_setting_and_for_each_inside_of_one() {
 |---|---|---|---|
 | `house` | required | text | A \\| B, C. |
 | `most` | 65,536 | 1 to 1,048,576 | D. |
-| `share` | -1,234.25 | 0.5 or less | E. |
+| `share` | -1,234.25 | -2,000 to 0.5 | E. |
 | `word` | `full` | `full` or `normal` | F. |
 | `key` |  | secret | G. |
 | `limits` | none | by name: 1 or more | H. |

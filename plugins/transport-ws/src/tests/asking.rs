@@ -111,7 +111,11 @@ async fn what_a_larger_host_would_take_is_refused_and_starts_no_turn() {
             let words = if operation == "chat.send" { "message" } else { "text" };
             let message = json!({ "type": operation, "conversationId": "c", words: "hi", field: ["x"] });
             let answer = client.ask(message).await;
-            assert_eq!((&answer["type"], &answer["op"]), (&json!("chat.error"), &json!(operation)), "{answer}");
+            assert_eq!(
+                (&answer["type"], &answer["op"]),
+                (&json!("chat.error"), &json!(operation)),
+                "{answer}"
+            );
             assert_eq!(answer["message"], format!("field `{field}` is not served yet; leave it out"));
         }
     }
