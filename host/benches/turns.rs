@@ -7,6 +7,8 @@
 mod boundary;
 #[path = "turns/client.rs"]
 mod client;
+#[path = "turns/company.rs"]
+mod company;
 #[path = "turns/crowd.rs"]
 mod crowd;
 #[path = "turns/figures.rs"]

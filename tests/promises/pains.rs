@@ -6,12 +6,23 @@ use super::repository::{files_with, root, text_of};
 
 /// The complaints that `docs/pains.md` answers.
 const PAINS: usize = 25;
+/// The defects that `docs/defects.md` lists.
+const DEFECTS: usize = 30;
 
 #[test]
 fn each_complaint_is_answered_with_a_test_that_is_there() {
-    let page = text_of(&root().join("docs/pains.md"));
-    let rows: Vec<Vec<&str>> = page.lines().map(cells).filter(|cells| is_number(cells)).collect();
-    assert_eq!(rows.len(), PAINS, "each complaint has a row");
+    check("docs/pains.md", PAINS);
+}
+
+#[test]
+fn each_defect_is_answered_with_a_test_that_is_there() {
+    check("docs/defects.md", DEFECTS);
+}
+
+fn check(page: &str, expected: usize) {
+    let text = text_of(&root().join(page));
+    let rows: Vec<Vec<&str>> = text.lines().map(cells).filter(|cells| is_number(cells)).collect();
+    assert_eq!(rows.len(), expected, "{page}");
     let mut wrong = Vec::new();
     for row in &rows {
         let named = tests_in(row.last().copied().unwrap_or_default());
@@ -20,7 +31,7 @@ fn each_complaint_is_answered_with_a_test_that_is_there() {
         }
         wrong.extend(missing(&named));
     }
-    assert!(wrong.is_empty(), "docs/pains.md:\n{}", wrong.join("\n"));
+    assert!(wrong.is_empty(), "{page}:\n{}", wrong.join("\n"));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The program as an operator runs it, with its data in a folder of its own.
 
-use std::path::PathBuf;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -13,6 +14,46 @@ use crate::provider::Provider;
 
 /// How long it may take to speak WebSocket.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The bundled plugins that a turn can do without.
+const FURTHER: [&str; 11] = [
+    "cache-explainer",
+    "cache-warming",
+    "compaction",
+    "concurrency",
+    "credentials",
+    "model-catalogue",
+    "provider-scripted",
+    "skills",
+    "system-prompt",
+    "transport-ws",
+    "trust",
+];
+
+/// The plugins that each host of this bench has, besides its provider and the orchestrator.
+const NEEDED: [&str; 4] = ["conversation-store", "message-queue", "tools-fs", "transport-http"];
+
+/// Where plugins come from.
+#[derive(Clone, Copy)]
+pub(crate) enum Attached {
+    /// Out of the program.
+    Linked,
+    /// Out of files of their own.
+    Dylib,
+}
+
+impl Attached {
+    fn source(self, plugin: &str) -> String {
+        match self {
+            Self::Linked => String::new(),
+            Self::Dylib => {
+                let program = std::env::current_exe().expect("a bench knows its program");
+                let file = format!("libtransom_{}.so", plugin.replace('-', "_"));
+                format!("source = \"{}\"\n", program.with_file_name(file).display())
+            }
+        }
+    }
+}
 
 /// A running host.
 pub(crate) struct Host {
@@ -28,17 +69,35 @@ impl Host {
 
     /// One whose log is as durable as that.
     pub(crate) async fn start_with(provider: &Provider, durability: &str) -> Self {
-        Self::with(durability, &format!(
-            "[[plugin]]\nid = \"provider-openai\"\n[plugin.settings]\nbase_url = \"http://{}/v1\"\nmodel = \"bench\"\nlist_models = false\n\n\
-             [[plugin]]\nid = \"session-orchestrator\"\n[plugin.settings]\ndefault_model = \"openai/bench\"\n\n",
-            provider.address
-        ))
-        .await
+        Self::with(durability, Attached::Linked, &asking(provider, Attached::Linked)).await
+    }
+
+    /// One with all bundled plugins, and with a folder of skills if there is one.
+    pub(crate) async fn with_everything(
+        provider: &Provider,
+        skills: Option<&Path>,
+        attached: Attached,
+    ) -> Self {
+        let mut plugins = asking(provider, attached);
+        for id in FURTHER {
+            let settings = match id {
+                "skills" => format!("folders = [{}]\n", skills.map_or(String::new(), |at| format!("{at:?}"))),
+                "transport-ws" => "listen = \"127.0.0.1:0\"\n".to_owned(),
+                _ => String::new(),
+            };
+            // Writing to a string cannot fail.
+            let _ = write!(
+                plugins,
+                "[[plugin]]\nid = \"{id}\"\n{}[plugin.settings]\n{settings}\n",
+                attached.source(id)
+            );
+        }
+        Self::with("full", attached, &plugins).await
     }
 
     /// One whose model says what it was told, word by word.
     pub(crate) async fn scripted(pace: Duration) -> Self {
-        Self::with("full", &format!(
+        Self::with("full", Attached::Linked, &format!(
             "[[plugin]]\nid = \"provider-scripted\"\n[plugin.settings]\npace_ms = {}\n\n\
              [[plugin]]\nid = \"session-orchestrator\"\n[plugin.settings]\ndefault_model = \"scripted/echo\"\n\n\
              [[plugin]]\nid = \"transport-ws\"\n[plugin.settings]\nlisten = \"127.0.0.1:0\"\n\n",
@@ -47,15 +106,22 @@ impl Host {
         .await
     }
 
-    async fn with(durability: &str, plugins: &str) -> Self {
+    async fn with(durability: &str, attached: Attached, plugins: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let manifest = format!(
-            "[host]\ndata = \"data\"\nlog = \"warn\"\n\n\
-             [[plugin]]\nid = \"conversation-store\"\n[plugin.settings]\ndurability = \"{durability}\"\n\n\
-             [[plugin]]\nid = \"message-queue\"\n\n\
-             [[plugin]]\nid = \"tools-fs\"\n\n\
-             [[plugin]]\nid = \"transport-http\"\n[plugin.settings]\nlisten = \"127.0.0.1:0\"\n\n{plugins}"
-        );
+        let mut manifest = format!("[host]\ndata = \"data\"\nlog = \"warn\"\n\n{plugins}");
+        for id in NEEDED {
+            let settings = match id {
+                "conversation-store" => format!("durability = \"{durability}\"\n"),
+                "transport-http" => "listen = \"127.0.0.1:0\"\n".to_owned(),
+                _ => String::new(),
+            };
+            // Writing to a string cannot fail.
+            let _ = write!(
+                manifest,
+                "[[plugin]]\nid = \"{id}\"\n{}[plugin.settings]\n{settings}\n",
+                attached.source(id)
+            );
+        }
         std::fs::write(folder.path().join("transom.toml"), manifest).expect("a manifest");
         let mut process = Command::new(env!("CARGO_BIN_EXE_transom"))
             .args(["up", "--json"])
@@ -137,4 +203,15 @@ impl Host {
         self.process.wait().await.expect("it ends");
         self.stored()
     }
+}
+
+/// The plugins that ask the bench's provider.
+fn asking(provider: &Provider, attached: Attached) -> String {
+    format!(
+        "[[plugin]]\nid = \"provider-openai\"\n{}[plugin.settings]\nbase_url = \"http://{}/v1\"\nmodel = \"bench\"\nlist_models = false\n\n\
+         [[plugin]]\nid = \"session-orchestrator\"\n{}[plugin.settings]\ndefault_model = \"openai/bench\"\n\n",
+        attached.source("provider-openai"),
+        provider.address,
+        attached.source("session-orchestrator"),
+    )
 }

@@ -9,12 +9,12 @@ use crate::figures::{Figures, median, millis};
 use crate::host::Host;
 use crate::provider::{Answered, Provider};
 use crate::relay::Relay;
-use crate::{boundary, crowd, log};
+use crate::{boundary, company, crowd, log};
 
 type Part = for<'a> fn(&'a Provider, &'a mut Figures) -> Pin<Box<dyn Future<Output = ()> + 'a>>;
 
 /// Every part, by its name.
-pub(crate) const ALL: [(&str, Part); 13] = [
+pub(crate) const ALL: [(&str, Part); 15] = [
     ("plain", |provider, figures| Box::pin(plain(provider, figures))),
     ("paced", |provider, figures| Box::pin(paced(provider, figures))),
     ("tool", |provider, figures| Box::pin(tool(provider, figures))),
@@ -27,19 +27,21 @@ pub(crate) const ALL: [(&str, Part); 13] = [
     ("steering", |provider, figures| Box::pin(boundary::steering(provider, figures))),
     ("writers", |provider, figures| Box::pin(log::writers(provider, figures))),
     ("replay", |provider, figures| Box::pin(log::replay(provider, figures))),
+    ("plugins", |provider, figures| Box::pin(company::plugins(provider, figures))),
+    ("idle", |provider, figures| Box::pin(company::idle(provider, figures))),
     ("crowd", |provider, figures| Box::pin(crowd::crowd(provider, figures))),
 ];
 
 /// Turns whose times are not counted, so that everything is there that is made once.
-const WARM: usize = 20;
+pub(crate) const WARM: usize = 20;
 
 /// A message for the provider, with a label under which it notes its times.
-fn message(label: &str, tokens: usize, rest: &str) -> String {
+pub(crate) fn message(label: &str, tokens: usize, rest: &str) -> String {
     format!("label={label} tokens={tokens} {rest}")
 }
 
 /// One turn, and what the provider says of it.
-async fn one(
+pub(crate) async fn one(
     host: &Host,
     provider: &Provider,
     http: &reqwest::Client,
@@ -50,7 +52,7 @@ async fn one(
     (seen, provider.answered(label))
 }
 
-fn added(seen: &Seen, answered: &[Answered]) -> Duration {
+pub(crate) fn added(seen: &Seen, answered: &[Answered]) -> Duration {
     seen.whole().saturating_sub(answered.iter().map(Answered::whole).sum())
 }
 

@@ -61,7 +61,7 @@ fn check_files(folder: &Path) -> usize {
         if path.is_dir() {
             count += check_files(&path);
         } else if let Ok(bytes) = std::fs::read(&path) {
-            let holds = |canary: &str| bytes.windows(canary.len()).any(|window| window == canary.as_bytes());
+            let holds = |canary: &str| memchr::memmem::find(&bytes, canary.as_bytes()).is_some();
             assert!(!holds(KEY) && !holds(HARBOUR), "a secret is in `{}`", path.display());
             count += 1;
         }
