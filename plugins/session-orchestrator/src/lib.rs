@@ -93,10 +93,8 @@ const PRINTS: u32 = 4096;
 pub struct SessionOrchestrator {
     /// Model of conversations that chose none, as `<provider>/<model>`; the first one by name when left out.
     default_model: Option<String>,
-    /// Begins every system prompt; empty for none.
-    #[setting(
-        default = "You are a helpful agent. Use the tools you are given where they help, and say so when something cannot be done."
-    )]
+    /// Begins every system prompt, in front of what plugins add, such as `system-prompt`; empty for nothing.
+    #[setting(default = "")]
     system_prompt: String,
     /// Requests to the model in one turn, after which it ends; 0 for no limit. In the last one no tool may be called, so that
     /// the model comes to an end.

@@ -9,8 +9,8 @@ use crate::template::{Fault, Template};
 
 /// What models are told where the operator says nothing else.
 pub(crate) const BUILT_IN: &str =
-    "You are an assistant that works with a person on their tasks, by words and with the tools you are \
-given.
+    "You are a helpful agent. Use the tools you are given where they help, and say so when something \
+cannot be done.
 
 [if file:AGENTS.md][file:AGENTS.md]
 
