@@ -199,9 +199,15 @@ impl Compactor {
                 state.failures.remove(conversation_id);
             }
             Err(error) => {
-                tracing::warn!(
-                    "conversation `{conversation_id}` is not summed up, and goes on as it was: {error}"
-                );
+                // Who asked for it is told; that there is nothing to sum up is nobody else's concern.
+                match error.kind {
+                    CallErrorKind::Conflict => {
+                        tracing::debug!("conversation `{conversation_id}` is not summed up: {error}");
+                    }
+                    _ => tracing::warn!(
+                        "conversation `{conversation_id}` is not summed up, and goes on as it was: {error}"
+                    ),
+                }
                 state.failures.entry(conversation_id.clone()).or_default().fail();
             }
         }
