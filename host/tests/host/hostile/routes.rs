@@ -186,7 +186,9 @@ async fn every_route_answers_what_is_wrong_as_it_is_described() {
     host.client.turn(THERE, "[[say: hello]]").await;
     let before = Held::by(&host);
     let mut wire = Wire::to(&host);
-    for operation in description(&host).await {
+    let operations = description(&host).await;
+    check_everybody_is_asked(&operations);
+    for operation in operations {
         let there = operation.target(THERE);
         for parameter in STRANGE.iter().filter(|_| operation.has_parameter()) {
             let target = operation.target(parameter);
@@ -230,6 +232,28 @@ async fn every_route_answers_what_is_wrong_as_it_is_described() {
     before.is_back(&host).await;
     check_healthy(&host).await;
     host.stop().await;
+}
+
+/// No plugin of the scene has lost its routes, so that none would be asked.
+fn check_everybody_is_asked(operations: &[Operation]) {
+    let asked: BTreeSet<&str> =
+        operations.iter().filter_map(|operation| operation.about["tags"][0].as_str()).collect();
+    for plugin in [
+        "cache-explainer",
+        "cache-warming",
+        "compaction",
+        "concurrency",
+        "conversation-store",
+        "credentials",
+        "message-queue",
+        "model-catalogue",
+        "session-orchestrator",
+        "skills",
+        "system-prompt",
+        "trust",
+    ] {
+        assert!(asked.contains(plugin), "no route of `{plugin}` is asked, only those of {asked:?}");
+    }
 }
 
 /// Nothing runs, and no strange id has become a conversation.
