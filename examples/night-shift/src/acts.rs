@@ -1,16 +1,24 @@
 //! The acts of a scene, in their order.
 
+mod berth;
 mod disk;
 mod kill;
 mod panic;
 mod question;
 mod reload;
+mod skill;
+mod summary;
+mod trust;
+mod warming;
 
 use std::sync::atomic::Ordering;
 
+use self::berth::Berth;
+use self::question::Question;
 use crate::crew::send;
 use crate::journal::note;
 use crate::ledger::Manner;
+use crate::prompts::Prompts;
 use crate::scene::Scene;
 use crate::ship::eventually;
 
@@ -19,8 +27,8 @@ use crate::ship::eventually;
 /// # Errors
 /// Where one could not go on.
 pub(crate) async fn all(scene: &mut Scene<'_>) -> Result<(), String> {
-    messages(scene).await?;
-    let question = question::is_asked(scene).await?;
+    let (question, seen) = tokio::try_join!(opening(scene), prompts(scene))?;
+    scene.figures.prompts.add(seen);
     reload::every_plugin(scene).await?;
     scene.ship.duty.is_story_time.store(true, Ordering::SeqCst);
     kill::in_mid_answer(scene).await?;
@@ -30,6 +38,32 @@ pub(crate) async fn all(scene: &mut Scene<'_>) -> Result<(), String> {
     kill::on_a_full_disk(scene).await?;
     scene.ship.duty.is_story_time.store(false, Ordering::SeqCst);
     scene.turns(4).await
+}
+
+async fn opening(scene: &Scene<'_>) -> Result<Question, String> {
+    messages(scene).await?;
+    question::is_asked(scene).await
+}
+
+/// What models are told besides what is said to them, in conversations that nobody else speaks in.
+async fn prompts(scene: &Scene<'_>) -> Result<Prompts, String> {
+    let (warm, told, trusted) = tokio::try_join!(
+        async { warming::goes_on(&Berth::of(scene, "warm").await?).await },
+        skill_and_summary(scene),
+        async { trust::is_waited_for(&Berth::of(scene, "orders").await?).await },
+    )?;
+    let mut all = warm;
+    all.add(told);
+    all.add(trusted);
+    Ok(all)
+}
+
+/// In one conversation, since a skill outlives a summary.
+async fn skill_and_summary(scene: &Scene<'_>) -> Result<Prompts, String> {
+    let berth = Berth::of(scene, "knots").await?;
+    let mut seen = skill::is_told(&berth).await?;
+    seen.add(summary::is_made(&berth).await?);
+    Ok(seen)
 }
 
 /// One message steers, another one waits.

@@ -63,6 +63,11 @@ impl Client {
         self.document(self.request(Method::POST, path)?.json(body)).await
     }
 
+    /// Puts a choice.
+    pub(crate) async fn put(&self, path: &str, body: &Value) -> Result<Value, Refusal> {
+        self.document(self.request(Method::PUT, path)?.json(body)).await
+    }
+
     /// Begins a turn. When this is answered the message is durable.
     pub(crate) async fn chat(&self, conversation: &str, message: &str) -> Result<Lines, Refusal> {
         let body = json!({ "conversationId": conversation, "message": message });

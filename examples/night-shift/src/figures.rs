@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::host::Host;
 use crate::operator::Operator;
+use crate::prompts::Prompts;
 
 /// What was measured over a night.
 #[derive(Debug, Default)]
@@ -16,6 +17,7 @@ pub(crate) struct Figures {
     /// The longest time that a question waited, in milliseconds.
     pub(crate) question_ms: u64,
     pub(crate) disk: Disk,
+    pub(crate) prompts: Prompts,
     /// What the first host took when it was ready, and the last one in the end.
     pub(crate) burdens: Option<(Burden, Burden)>,
     /// The most memory that a host took when it was looked at.

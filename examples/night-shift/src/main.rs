@@ -2,7 +2,8 @@
 //!
 //! Eight conversations are watched in three ways while plugins are reloaded, one panics into quarantine, a question waits, the
 //! disk fills, and the host is killed twice. Whatever the host acknowledged stands in a ledger, which is compared with the log
-//! in the end. It talks to the host as any client does, and as an operator: it knows nothing of what is inside.
+//! in the end. Beside them a skill is made active, a conversation is summed up, a prompt is kept warm and a file waits for trust, and
+//! what models are told of it is judged. It talks to the host as any client does, and as an operator: it knows nothing of what is inside.
 //!
 //! | file | subject |
 //! |---|---|
@@ -12,7 +13,7 @@
 //! | `crew` | those who speak |
 //! | `viewers`, `frame`, `book` | those who watch, and what they know |
 //! | `ledger`, `log`, `findings` | what was acknowledged, what is there, and whether it is the same |
-//! | `figures`, `kills`, `doctor`, `report` | the numbers |
+//! | `figures`, `prompts`, `kills`, `doctor`, `report` | the numbers |
 
 mod acts;
 mod book;
@@ -30,6 +31,7 @@ mod log;
 mod night;
 mod operator;
 mod options;
+mod prompts;
 mod random;
 mod report;
 mod scene;

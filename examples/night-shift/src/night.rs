@@ -78,8 +78,12 @@ impl Night {
     async fn scene(&mut self) -> Result<(), String> {
         self.scenes += 1;
         let Self { ship, host, random, figures, .. } = self;
-        let scene = Scene { ship, host, random, figures, conversations: Vec::new() };
-        let evening = scene.play(self.scenes).await?;
+        let scene = Scene { ship, host, random, figures, number: self.scenes, conversations: Vec::new() };
+        let evening = scene.play().await;
+        for broken in self.figures.prompts.broken.drain(..) {
+            self.findings.breaks(broken);
+        }
+        let evening = evening?;
         note("everything that was seen is compared with the log");
         self.findings.examine(&self.ship, &evening).await
     }

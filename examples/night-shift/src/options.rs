@@ -6,8 +6,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use clap::Parser;
 
 /// One night with the real program: eight conversations are watched in three ways while plugins are reloaded, one panics, the
-/// disk fills and the host is killed. It ends with a report in numbers, and with exit code 1 when anything that was promised
-/// did not hold.
+/// disk fills and the host is killed, and what models are told by skills, summaries and files is judged. It ends with a report in
+/// numbers, and with exit code 1 when anything that was promised did not hold.
 #[derive(Debug, Parser)]
 #[command(
     name = "transom-night-shift",

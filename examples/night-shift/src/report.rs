@@ -9,6 +9,8 @@ use crate::figures::{Burden, Figures};
 use crate::findings::Findings;
 use crate::kills::Kill;
 use crate::ledger::{Manner, Settlement};
+use crate::prompts::Prompts;
+use crate::stage::Stage;
 use crate::viewers::Kind;
 
 /// Everything that is told of a night.
@@ -56,7 +58,7 @@ impl Report {
         text
     }
 
-    fn sections(&self) -> [(&'static str, Vec<String>); 11] {
+    fn sections(&self) -> [(&'static str, Vec<String>); 12] {
         let Findings { conversations, viewers, agreeing, .. } = &self.findings;
         [
             ("turns", self.turns()),
@@ -99,6 +101,7 @@ impl Report {
                 )],
             ),
             ("full disk", self.disk()),
+            ("prompts", self.prompts()),
             (
                 "doctor",
                 vec![match &self.doctor {
@@ -190,6 +193,20 @@ impl Report {
         ]
     }
 
+    fn prompts(&self) -> Vec<String> {
+        let Prompts { skills, summaries, breaks, trusted, warmings, judged, .. } = &self.figures.prompts;
+        vec![
+            format!(
+                "{} told, {} that went on, {} explained, {} trusted and told",
+                counted(*skills, "active skill"),
+                counted(*summaries, "summed up conversation"),
+                counted(*breaks, "cache break"),
+                counted(*trusted, "file")
+            ),
+            format!("{} between turns; {} judged", counted(*warmings, "warming"), counted(*judged, "fact")),
+        ]
+    }
+
     fn host(&self) -> Vec<String> {
         let Some((first, last)) = &self.figures.burdens else { return vec!["not looked at".to_owned()] };
         let told = |burden: &Burden| {
@@ -222,6 +239,7 @@ impl Report {
             "kills": self.kills.iter().map(kill).collect::<Vec<_>>(),
             "reloads": {
                 "count": self.figures.reloads,
+                "plugins": Stage::plugins().count(),
                 "longestWaitMs": self.figures.longest_wait.1,
                 "waitedFor": self.figures.longest_wait.0,
             },
@@ -231,6 +249,7 @@ impl Report {
                 "times": disk.times, "longestMs": disk.longest_ms, "refused": disk.refused, "taken": disk.taken,
                 "warnings": self.findings.warnings,
             },
+            "prompts": self.figures.prompts.document(),
             "doctor": self.doctor.document(),
             "host": {
                 "first": burdens.map(|(first, _)| first.document()),

@@ -23,6 +23,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) host: &'a mut Option<Host>,
     pub(crate) random: &'a mut Random,
     pub(crate) figures: &'a mut Figures,
+    /// Which one of the night, from 1.
+    pub(crate) number: u64,
     pub(crate) conversations: Vec<String>,
 }
 
@@ -38,8 +40,8 @@ impl Scene<'_> {
     ///
     /// # Errors
     /// Where it could not go on.
-    pub(crate) async fn play(mut self, number: u64) -> Result<Evening, String> {
-        self.conversations = (1..=CONVERSATIONS).map(|one| format!("night-{number}-{one}")).collect();
+    pub(crate) async fn play(mut self) -> Result<Evening, String> {
+        self.conversations = (1..=CONVERSATIONS).map(|one| format!("night-{}-{one}", self.number)).collect();
         let crew = Crew::muster(self.ship, &self.conversations, self.random);
         self.all_have_begun().await?;
         note("eight conversations have begun, and each is watched in three ways");

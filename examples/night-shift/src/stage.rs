@@ -20,11 +20,11 @@ const BUNDLED: [(&str, &str, &str); 18] = [
     ("model-catalogue", "", ""),
     ("provider-anthropic", "net", "list_models = false"),
     ("provider-openai", "net", "list_models = false"),
-    ("provider-scripted", "", ""),
+    ("provider-scripted", "", "pace_ms = 2"),
     ("session-orchestrator", "", ""),
     ("skills", "fs", ""),
     ("system-prompt", "fs process", ""),
-    ("tools-fs", "fs", ""),
+    ("tools-fs", "fs", "write = true"),
     ("transport-http", "net", ""),
     ("transport-ws", "net", ""),
     ("trust", "fs", ""),
@@ -111,7 +111,8 @@ impl Stage {
         self.folder.path()
     }
 
-    fn work(&self) -> PathBuf {
+    /// Where turns work, the root of all of them.
+    pub(crate) fn work(&self) -> PathBuf {
         self.path().join("work")
     }
 }

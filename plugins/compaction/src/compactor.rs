@@ -9,6 +9,7 @@ use transom_agent::compaction::Compacted;
 use transom_plugin_api::{CallError, CallErrorKind, Host, Text};
 
 use crate::due::{Failures, is_due};
+use crate::instruction::check_addition;
 use crate::job::{self, Wish};
 use crate::percent::Percents;
 use crate::{Compaction, CompactionPorts};
@@ -136,11 +137,12 @@ impl Compactor {
     /// Compacts a conversation in the background; `Ok` tells how it ended, as soon as it has.
     ///
     /// # Errors
-    /// `Conflict` while it is being compacted.
+    /// `Conflict` while it is being compacted, and `InvalidInput` where the model would be told too much besides.
     pub(crate) fn start(
         self: &Arc<Self>,
         wish: Wish,
     ) -> Result<impl Future<Output = Result<Compacted, CallError>> + use<>, CallError> {
+        wish.instruction.as_deref().map_or(Ok(()), check_addition)?;
         let cancelled = self.begin(&wish.conversation_id)?;
         let (compactor, (tell, told)) = (Arc::clone(self), tokio::sync::oneshot::channel());
         self.host.spawn(async move {

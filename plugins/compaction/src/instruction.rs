@@ -1,5 +1,10 @@
 //! What the model is told to do, behind what it is to sum up.
 
+use transom_plugin_api::CallError;
+
+/// Bytes that somebody may add: some pages, and little beside a window.
+const LONGEST_ADDITION: usize = 16 * 1024;
+
 /// What a summary is to be. The model's own system prompt and tools stand in front, since the request begins like those of turns.
 const SUM_UP: &str = "This is not a message of the person you talk with. The conversation up to here is about to be replaced by a \
 summary, because it does not fit into your window any more; the newest messages stay as they are and come behind it. Write that summary \
@@ -19,9 +24,30 @@ pub(crate) fn instruction(additions: &[Option<&str>]) -> String {
     format!("{SUM_UP}{}", lines.collect::<String>())
 }
 
+/// Checks what somebody wants to add.
+///
+/// # Errors
+/// `InvalidInput` when it is too long.
+pub(crate) fn check_addition(addition: &str) -> Result<(), CallError> {
+    let length = addition.len();
+    if length <= LONGEST_ADDITION {
+        return Ok(());
+    }
+    Err(CallError::invalid_input(format!(
+        "`instruction` has {length} bytes, expected at most {LONGEST_ADDITION}"
+    )))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_added_has_a_bound() {
+        assert_eq!(check_addition(&"a".repeat(LONGEST_ADDITION)), Ok(()));
+        let refused = check_addition(&"a".repeat(LONGEST_ADDITION + 1)).expect_err("one byte too many");
+        assert_eq!(refused.message, "`instruction` has 16385 bytes, expected at most 16384");
+    }
 
     #[test]
     fn what_is_added_stands_behind_the_rest() {

@@ -10,6 +10,7 @@ use crate::scene::{Scene, since};
 use crate::ship::eventually;
 
 /// A question that waits.
+#[derive(Debug)]
 pub(super) struct Question {
     conversation: String,
     id: String,
