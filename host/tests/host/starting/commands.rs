@@ -54,7 +54,11 @@ async fn a_command_that_a_plugin_brings_runs_in_the_host_that_runs() {
     let host = scene.start().await;
     let listed = scene.run(&["commands"]).await;
     assert_eq!((listed.code, listed.errors.as_str()), (Some(0), ""));
-    assert_eq!(listed.output, "transom compact  sums up a conversation (`compaction`)\n");
+    assert_eq!(
+        listed.output,
+        "transom compact  sums up a conversation (`compaction`)\n\
+         transom skills   shows, activates and lets go of skills (`skills`)\n"
+    );
     host.client.turn("ship", "hello").await;
     host.client.turn("ship", "hello again").await;
     let words = ["compact", "ship", "--keep", "0", "--json"];
