@@ -22,7 +22,7 @@ fn a_model_is_told_what_it_is_and_where_it_works_behind_what_others_tell() {
         let world = World::default();
         let stand = world.start(stand, json!({})).await;
         let text = told(&stand).await;
-        assert!(text.starts_with("You are an assistant "), "{text}");
+        assert!(text.starts_with("You are a helpful agent. "), "{text}");
         assert!(text.ends_with(&format!("\n\nWorking folder: {}", stand.root().display())), "{text}");
         let shown = shown(&stand).await;
         assert_eq!((&shown["text"], &shown["because"]), (&value!(text), &value!("there was none")));
