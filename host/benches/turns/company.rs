@@ -4,10 +4,10 @@ use std::fmt::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::client::http;
-use crate::figures::{Figures, median, millis};
-use crate::host::{Attached, Host};
-use crate::parts::{WARM, added, message, one};
+use crate::client::{http, turn};
+use crate::figures::{Figures, median, millis, percentiles};
+use crate::host::{Attached, FURTHER, Host};
+use crate::parts::{WARM, added, message};
 use crate::provider::Provider;
 
 /// Skills in the folder of the host that has many.
@@ -17,35 +17,57 @@ const STARTS: usize = 15;
 
 /// Turns of a host with few plugins, with all of them, and with all of them and many skills, in turns.
 pub(crate) async fn plugins(provider: &Provider, figures: &mut Figures) {
-    let http = http();
     let skills = tempfile::tempdir().expect("a folder");
     write_skills(skills.path());
     let hosts = [
-        Host::start(provider).await,
-        Host::with_everything(provider, None, Attached::Linked).await,
-        Host::with_everything(provider, Some(skills.path()), Attached::Linked).await,
+        ("few plugins", Host::start(provider).await),
+        ("all plugins", Host::with_further(provider, &FURTHER, None, Attached::Linked).await),
+        (
+            "all plugins and 1,000 skills",
+            Host::with_further(provider, &FURTHER, Some(skills.path()), Attached::Linked).await,
+        ),
     ];
-    let mut times: [Vec<Duration>; 3] = Default::default();
-    for number in 0..WARM + 200 {
-        for (place, host) in hosts.iter().enumerate() {
-            let label = format!("c{place}-{number}");
-            let (seen, answered) = one(host, provider, &http, &label, &message(&label, 200, "")).await;
+    compared(provider, hosts.into(), figures).await;
+}
+
+/// Turns of a host with few plugins, and of one with each plugin that a turn can do without, in turns.
+pub(crate) async fn each(provider: &Provider, figures: &mut Figures) {
+    let mut hosts = vec![("few plugins", Host::start(provider).await)];
+    for id in FURTHER {
+        hosts.push((id, Host::with_further(provider, &[id], None, Attached::Linked).await));
+    }
+    compared(provider, hosts, figures).await;
+}
+
+/// What turns of these hosts take, and what they take more than those of the first.
+async fn compared(provider: &Provider, hosts: Vec<(&str, Host)>, figures: &mut Figures) {
+    const TURNS_EACH: usize = 5;
+    let http = http();
+    let mut first: Vec<Vec<Duration>> = vec![Vec::new(); hosts.len()];
+    let mut further = first.clone();
+    for number in 0..WARM + 300 {
+        // In turns, so that all meet the same machine.
+        for (place, (_, host)) in hosts.iter().enumerate() {
+            let conversation = format!("c{place}-{}", number / TURNS_EACH);
+            let label = format!("{conversation}-{number}");
+            let seen = turn(&http, &host.address, &conversation, &message(&label, 200, "")).await;
+            let answered = provider.answered(&label);
+            let times = if number % TURNS_EACH == 0 { &mut first } else { &mut further };
             if number >= WARM {
                 times[place].push(added(&seen, &answered));
             }
         }
     }
-    let [few, all, many] = times;
-    let more = |more: &[Duration], less: &[Duration]| {
-        let less = median(less.to_vec());
-        format!("{:+.2} ms", (median(more.to_vec()).as_secs_f64() - less.as_secs_f64()) * 1e3)
-    };
-    figures.add("all plugins beside those that a turn needs", more(&all, &few));
-    figures.add("1,000 skills beside none", more(&many, &all));
-    figures.times("200 tokens at once, few plugins, added", few);
-    figures.times("the same with all of them", all);
-    figures.times("the same with 1,000 skills, too", many);
-    for host in hosts {
+    for (told, times) in [("the first turn of a conversation", first), ("a further turn", further)] {
+        let few = median(times[0].clone());
+        for ((what, _), times) in hosts.iter().zip(times) {
+            let more = millis(median(times.clone())) - millis(few);
+            let [middle, high] = percentiles(times, [50, 99]).map(millis);
+            let value = format!("p50 {middle:.2} ms ({more:+.2}), p99 {high:.2} ms");
+            figures.add(&format!("{what}: added to {told}"), value);
+        }
+    }
+    for (_, host) in hosts {
         host.stop().await;
     }
 }
@@ -67,7 +89,7 @@ pub(crate) async fn idle(provider: &Provider, figures: &mut Figures) {
         let (mut ready, mut resident) = (Vec::new(), Vec::new());
         for _ in 0..STARTS {
             let begun = Instant::now();
-            let host = Host::with_everything(provider, None, attached).await;
+            let host = Host::with_further(provider, &FURTHER, None, attached).await;
             ready.push(begun.elapsed());
             resident.push(host.resident());
             host.stop().await;

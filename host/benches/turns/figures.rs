@@ -33,7 +33,7 @@ pub(crate) fn median(times: Vec<Duration>) -> Duration {
     percentiles(times, [50])[0]
 }
 
-fn percentiles<const N: usize>(mut times: Vec<Duration>, wanted: [usize; N]) -> [Duration; N] {
+pub(crate) fn percentiles<const N: usize>(mut times: Vec<Duration>, wanted: [usize; N]) -> [Duration; N] {
     times.sort_unstable();
     wanted.map(|percent| times[(times.len() * percent / 100).min(times.len() - 1)])
 }

@@ -1,6 +1,5 @@
 //! The program as an operator runs it, with its data in a folder of its own.
 
-use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -16,7 +15,7 @@ use crate::provider::Provider;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The bundled plugins that a turn can do without.
-const FURTHER: [&str; 11] = [
+pub(crate) const FURTHER: [&str; 11] = [
     "cache-explainer",
     "cache-warming",
     "compaction",
@@ -33,6 +32,16 @@ const FURTHER: [&str; 11] = [
 /// The plugins that each host of this bench has, besides its provider and the orchestrator.
 const NEEDED: [&str; 4] = ["conversation-store", "message-queue", "tools-fs", "transport-http"];
 
+/// What a plugin asks its operator for.
+fn capabilities(plugin: &str) -> &'static [&'static str] {
+    match plugin {
+        "skills" | "tools-fs" | "trust" => &["fs"],
+        "system-prompt" => &["fs", "process"],
+        "provider-openai" | "transport-http" | "transport-ws" => &["net"],
+        _ => &[],
+    }
+}
+
 /// Where plugins come from.
 #[derive(Clone, Copy)]
 pub(crate) enum Attached {
@@ -43,15 +52,18 @@ pub(crate) enum Attached {
 }
 
 impl Attached {
-    fn source(self, plugin: &str) -> String {
-        match self {
+    /// A plugin's table in a manifest. A file is granted what the plugin asks for; what is linked needs no grant.
+    fn table(self, plugin: &str, settings: &str) -> String {
+        let source = match self {
             Self::Linked => String::new(),
             Self::Dylib => {
                 let program = std::env::current_exe().expect("a bench knows its program");
                 let file = format!("libtransom_{}.so", plugin.replace('-', "_"));
-                format!("source = \"{}\"\n", program.with_file_name(file).display())
+                let file = program.with_file_name(file);
+                format!("source = {file:?}\ncapabilities = {:?}\n", capabilities(plugin))
             }
-        }
+        };
+        format!("[[plugin]]\nid = \"{plugin}\"\n{source}[plugin.settings]\n{settings}\n")
     }
 }
 
@@ -72,38 +84,35 @@ impl Host {
         Self::with(durability, Attached::Linked, &asking(provider, Attached::Linked)).await
     }
 
-    /// One with all bundled plugins, and with a folder of skills if there is one.
-    pub(crate) async fn with_everything(
+    /// One with these of the plugins that a turn can do without, and with a folder of skills if there is one.
+    pub(crate) async fn with_further(
         provider: &Provider,
+        further: &[&str],
         skills: Option<&Path>,
         attached: Attached,
     ) -> Self {
         let mut plugins = asking(provider, attached);
-        for id in FURTHER {
-            let settings = match id {
+        for id in further {
+            let settings = match *id {
                 "skills" => format!("folders = [{}]\n", skills.map_or(String::new(), |at| format!("{at:?}"))),
                 "transport-ws" => "listen = \"127.0.0.1:0\"\n".to_owned(),
                 _ => String::new(),
             };
-            // Writing to a string cannot fail.
-            let _ = write!(
-                plugins,
-                "[[plugin]]\nid = \"{id}\"\n{}[plugin.settings]\n{settings}\n",
-                attached.source(id)
-            );
+            plugins += &attached.table(id, &settings);
         }
         Self::with("full", attached, &plugins).await
     }
 
     /// One whose model says what it was told, word by word.
     pub(crate) async fn scripted(pace: Duration) -> Self {
-        Self::with("full", Attached::Linked, &format!(
-            "[[plugin]]\nid = \"provider-scripted\"\n[plugin.settings]\npace_ms = {}\n\n\
-             [[plugin]]\nid = \"session-orchestrator\"\n[plugin.settings]\ndefault_model = \"scripted/echo\"\n\n\
-             [[plugin]]\nid = \"transport-ws\"\n[plugin.settings]\nlisten = \"127.0.0.1:0\"\n\n",
-            pace.as_millis()
-        ))
-        .await
+        let plugins = [
+            ("provider-scripted", format!("pace_ms = {}\n", pace.as_millis())),
+            ("session-orchestrator", "default_model = \"scripted/echo\"\n".to_owned()),
+            ("transport-ws", "listen = \"127.0.0.1:0\"\n".to_owned()),
+        ];
+        let tables: String =
+            plugins.iter().map(|(id, settings)| Attached::Linked.table(id, settings)).collect();
+        Self::with("full", Attached::Linked, &tables).await
     }
 
     async fn with(durability: &str, attached: Attached, plugins: &str) -> Self {
@@ -115,12 +124,7 @@ impl Host {
                 "transport-http" => "listen = \"127.0.0.1:0\"\n".to_owned(),
                 _ => String::new(),
             };
-            // Writing to a string cannot fail.
-            let _ = write!(
-                manifest,
-                "[[plugin]]\nid = \"{id}\"\n{}[plugin.settings]\n{settings}\n",
-                attached.source(id)
-            );
+            manifest += &attached.table(id, &settings);
         }
         std::fs::write(folder.path().join("transom.toml"), manifest).expect("a manifest");
         let mut process = Command::new(env!("CARGO_BIN_EXE_transom"))
@@ -207,11 +211,8 @@ impl Host {
 
 /// The plugins that ask the bench's provider.
 fn asking(provider: &Provider, attached: Attached) -> String {
-    format!(
-        "[[plugin]]\nid = \"provider-openai\"\n{}[plugin.settings]\nbase_url = \"http://{}/v1\"\nmodel = \"bench\"\nlist_models = false\n\n\
-         [[plugin]]\nid = \"session-orchestrator\"\n{}[plugin.settings]\ndefault_model = \"openai/bench\"\n\n",
-        attached.source("provider-openai"),
-        provider.address,
-        attached.source("session-orchestrator"),
-    )
+    let at = provider.address;
+    let model = format!("base_url = \"http://{at}/v1\"\nmodel = \"bench\"\nlist_models = false\n");
+    attached.table("provider-openai", &model)
+        + &attached.table("session-orchestrator", "default_model = \"openai/bench\"\n")
 }

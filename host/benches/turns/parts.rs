@@ -14,7 +14,7 @@ use crate::{boundary, company, crowd, log};
 type Part = for<'a> fn(&'a Provider, &'a mut Figures) -> Pin<Box<dyn Future<Output = ()> + 'a>>;
 
 /// Every part, by its name.
-pub(crate) const ALL: [(&str, Part); 15] = [
+pub(crate) const ALL: [(&str, Part); 16] = [
     ("plain", |provider, figures| Box::pin(plain(provider, figures))),
     ("paced", |provider, figures| Box::pin(paced(provider, figures))),
     ("tool", |provider, figures| Box::pin(tool(provider, figures))),
@@ -28,6 +28,7 @@ pub(crate) const ALL: [(&str, Part); 15] = [
     ("writers", |provider, figures| Box::pin(log::writers(provider, figures))),
     ("replay", |provider, figures| Box::pin(log::replay(provider, figures))),
     ("plugins", |provider, figures| Box::pin(company::plugins(provider, figures))),
+    ("each", |provider, figures| Box::pin(company::each(provider, figures))),
     ("idle", |provider, figures| Box::pin(company::idle(provider, figures))),
     ("crowd", |provider, figures| Box::pin(crowd::crowd(provider, figures))),
 ];

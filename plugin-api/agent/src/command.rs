@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use transom_plugin_api::{CallError, CallErrorKind, Text};
+use transom_plugin_api::{CallError, CallErrorKind, Caller, Text};
 
-use crate::conversation::{Conversation, LONGEST_ID};
+use crate::conversation::{Conversation, Conversations, LONGEST_ID, Query};
 use crate::reach::{CliCall, CliOutcome};
 use crate::refusal::shown;
 
@@ -138,6 +138,18 @@ pub fn failed(error: &CallError) -> CliOutcome {
     use CallErrorKind::{Conflict, Denied, InvalidInput, NotFound, Refused};
     let is_refusal = matches!(error.kind, Conflict | Denied | InvalidInput | NotFound | Refused);
     CliOutcome { code: if is_refusal { REFUSED } else { FAILED }, ..refused(&error.message) }
+}
+
+/// The conversation that `given` means among all of them.
+///
+/// # Errors
+/// As [`meant`], and what the conversation store says.
+pub async fn conversation(
+    list: &Caller<Query, Conversations>,
+    given: &str,
+) -> Result<Conversation, CallError> {
+    let query = Query { prefix: given.into(), ..Query::default() };
+    meant(given, &list.call(query).await?.conversations).cloned()
 }
 
 /// The conversation that `given` means among those whose ids begin so: the one of that id, else the only one, when enough of it is

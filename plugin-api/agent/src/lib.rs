@@ -20,6 +20,8 @@
 //! | [`trust`] | what of a working folder may be used |
 //! | [`command`] | how the words of commands are read |
 //! | [`folder`] | the folders in which agents may work |
+//! | [`body`] | how the bodies of requests are read |
+//! | [`nearest`] | what somebody may have meant |
 //! | [`refusal`] | what several plugins refuse, in the same words |
 //!
 //! It holds contracts and points, and the rules that several plugins go by. The encoded forms (`camelCase`, `type` tags)
@@ -195,6 +197,7 @@
 //! settings.longest_s = 600
 //! ```
 
+pub mod body;
 pub mod cache;
 pub mod command;
 pub mod compaction;
@@ -204,6 +207,7 @@ pub mod event;
 pub mod folder;
 pub mod log;
 pub mod message;
+pub mod nearest;
 pub mod provider;
 pub mod queue;
 pub mod reach;

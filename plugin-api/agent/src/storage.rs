@@ -5,7 +5,7 @@
 //!
 //! A key that begins with `c/<conversation id>/` belongs to that conversation: it goes when that is deleted.
 
-use transom_plugin_api::{Json, List, Maybe, Service, Text, contract};
+use transom_plugin_api::{CallError, CallErrorKind, Caller, Json, List, Maybe, Service, Text, contract};
 
 /// One change.
 #[contract]
@@ -66,3 +66,20 @@ pub struct StorageRows {
 ///
 /// `agent/storage.read` · service · 30 s · the conversation store answers, for the plugin that calls
 pub const STORAGE_READ: Service<StorageRead, StorageRows> = Service::new("agent/storage.read");
+
+/// What stands under one key, by [`STORAGE_READ`]; nothing where nothing does.
+///
+/// # Errors
+/// Those of the storage.
+pub async fn row(read: &Caller<StorageRead, StorageRows>, key: &str) -> Result<Option<Json>, CallError> {
+    let wanted = StorageRead { prefix: key.into(), limit: Maybe::Some(1), ..StorageRead::default() };
+    let rows = read.call(wanted).await?.rows;
+    // The first row of a prefix may be a longer key.
+    Ok(rows.into_iter().find(|row| row.key == key).map(|row| row.value))
+}
+
+/// Whether a call failed since this plugin has no storage: nobody answers, or it may not call. Then nothing was ever kept.
+#[must_use]
+pub const fn is_without(error: &CallError) -> bool {
+    matches!(error.kind, CallErrorKind::NoProvider | CallErrorKind::Denied)
+}

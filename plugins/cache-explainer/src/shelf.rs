@@ -6,8 +6,8 @@
 //!
 //! So it goes with its conversation.
 
-use transom_agent::storage::{StorageRead, StorageWrite, StorageWrites};
-use transom_plugin_api::{CallError, CallErrorKind, Json, List, Maybe, Text};
+use transom_agent::storage::{self, StorageWrite, StorageWrites, is_without};
+use transom_plugin_api::{CallError, Json, List, Maybe, Text};
 
 use crate::CacheExplainerPorts;
 use crate::print::Beginning;
@@ -21,12 +21,9 @@ fn key(conversation_id: &str) -> Text {
 
 /// What is stored; `None` also where nobody stores anything.
 pub(crate) async fn read(ports: &CacheExplainerPorts, conversation_id: &str) -> Option<Beginning> {
-    let key = key(conversation_id);
-    let wanted = StorageRead { prefix: key.clone(), limit: Maybe::Some(1), ..StorageRead::default() };
-    let rows = told(ports.read.call(wanted).await)?.rows;
-    let row = rows.into_iter().find(|row| row.key == key)?;
+    let stored = told(storage::row(&ports.read, &key(conversation_id)).await)??;
     // What another version has written is compared with nothing.
-    serde_json::from_value(row.value.value()).ok()
+    serde_json::from_value(stored.value()).ok()
 }
 
 /// Stores it, or takes out what stood there when it is too large.
@@ -45,7 +42,7 @@ pub(crate) async fn write(ports: &CacheExplainerPorts, conversation_id: &str, be
 fn told<T>(answer: Result<T, CallError>) -> Option<T> {
     answer
         .inspect_err(|error| {
-            if !matches!(error.kind, CallErrorKind::NoProvider | CallErrorKind::Denied) {
+            if !is_without(error) {
                 tracing::warn!("what requests begin with is not kept across a restart: {error}");
             }
         })

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use transom_agent::cache::Warmed;
-use transom_agent::command::{Manual, Words, failed, meant, printed, refused};
-use transom_agent::conversation::{Conversation, Query};
+use transom_agent::command::{Manual, Words, conversation, failed, printed, refused};
+use transom_agent::conversation::Conversation;
 use transom_agent::reach::{CliCall, CliOutcome, Verb};
 use transom_plugin_api::{CallError, Json, Server, StartError};
 
@@ -58,7 +58,7 @@ async fn run(warmer: &Arc<Warmer>, words: &Words, json: bool) -> CliOutcome {
         Ok(choice) => choice,
         Err(instead) => return instead,
     };
-    let conversation = match conversation(warmer, words.word(0)).await {
+    let conversation = match conversation(&warmer.ports.list, words.word(0)).await {
         Ok(conversation) => conversation,
         Err(error) => return failed(&error),
     };
@@ -94,12 +94,6 @@ fn interval_ms(words: &Words) -> Result<Option<u64>, CliOutcome> {
         return Ok(Some(seconds * 1_000));
     }
     Err(refused(&format!("`--interval` is {seconds} s, expected {least} to {most} s")))
-}
-
-async fn conversation(warmer: &Warmer, given: &str) -> Result<Conversation, CallError> {
-    let query = Query { prefix: given.into(), ..Query::default() };
-    let found = warmer.ports.list.call(query).await?.conversations;
-    meant(given, &found).cloned()
 }
 
 async fn change(warmer: &Warmer, conversation: &Conversation, choice: &Choice, json: bool) -> CliOutcome {

@@ -65,14 +65,18 @@ pub(crate) struct Record {
 }
 
 impl Record {
+    /// As it was stored; nothing when it cannot be read.
+    pub(crate) fn stored(stored: Value) -> Option<Self> {
+        let mut record: Self = serde_json::from_value(stored).ok()?;
+        record.interval_ms = record.interval_ms.map(|ms| ms.clamp(LEAST_INTERVAL_MS, MOST_INTERVAL_MS));
+        Some(record)
+    }
+
     /// The one of a conversation that was made then, as it was stored. What cannot be read, and what is another conversation's,
     /// stands for nothing.
     pub(crate) fn read(stored: Option<Value>, created_at: i64) -> Self {
-        let stored: Option<Self> = stored.and_then(|stored| serde_json::from_value(stored).ok());
-        let own = stored.filter(|record| record.created_at == created_at);
-        let mut record = own.unwrap_or(Self { created_at, ..Self::default() });
-        record.interval_ms = record.interval_ms.map(|ms| ms.clamp(LEAST_INTERVAL_MS, MOST_INTERVAL_MS));
-        record
+        let own = stored.and_then(Self::stored).filter(|record| record.created_at == created_at);
+        own.unwrap_or(Self { created_at, ..Self::default() })
     }
 
     pub(crate) fn interval_ms(&self, usual: u64) -> i64 {

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
+use transom_agent::body::{fields_if_any, unexpected};
 use transom_agent::cache::Warmed;
 use transom_agent::conversation::Conversation;
 use transom_agent::reach::{HttpReply, HttpRequest, HttpRoute};
-use transom_agent::refusal::{check_conversation_id, shown};
+use transom_agent::refusal::check_conversation_id;
 use transom_plugin_api::{CallError, Json, Server, StartError, Text};
 
 use crate::choice::{Choice, choose};
@@ -68,9 +69,9 @@ async fn known(warmer: &Warmer, id: &str) -> Result<Conversation, CallError> {
 
 async fn warm(warmer: &Arc<Warmer>, request: &HttpRequest) -> Result<HttpReply, CallError> {
     let body = request.body.value();
-    let id: Text = match fields(&body, &["conversationId"])?.get("conversationId") {
+    let id: Text = match fields_if_any(&body, &["conversationId"])?.get("conversationId") {
         Some(Value::String(id)) => id.as_str().into(),
-        Some(other) => return Err(refused("conversationId", other, "text")),
+        Some(other) => return Err(unexpected("conversationId", other, "text")),
         None => return Err(CallError::invalid_input("field `conversationId` is missing")),
     };
     check_conversation_id("conversationId", &id)?;
@@ -86,17 +87,17 @@ async fn warm(warmer: &Arc<Warmer>, request: &HttpRequest) -> Result<HttpReply, 
 
 fn choice(request: &HttpRequest) -> Result<Choice, CallError> {
     let body = request.body.value();
-    let fields = fields(&body, &["enabled", "mode", "intervalMs"])?;
+    let fields = fields_if_any(&body, &["enabled", "mode", "intervalMs"])?;
     let enabled = match fields.get("enabled") {
         None => None,
         Some(Value::Bool(enabled)) => Some(*enabled),
-        Some(other) => return Err(refused("enabled", other, "true or false")),
+        Some(other) => return Err(unexpected("enabled", other, "true or false")),
     };
     let mode = match fields.get("mode") {
         None => None,
         Some(named) => {
             let mode = named.as_str().and_then(Mode::named);
-            Some(mode.ok_or_else(|| refused("mode", named, "`interval` or `gain`"))?)
+            Some(mode.ok_or_else(|| unexpected("mode", named, "`interval` or `gain`"))?)
         }
     };
     let interval_ms = match fields.get("intervalMs") {
@@ -105,32 +106,10 @@ fn choice(request: &HttpRequest) -> Result<Choice, CallError> {
         Some(given) => {
             let ms = given.as_u64().filter(|ms| (LEAST_INTERVAL_MS..=MOST_INTERVAL_MS).contains(ms));
             let expected = format!("a whole number from {LEAST_INTERVAL_MS} to {MOST_INTERVAL_MS}, or null");
-            Some(Some(ms.ok_or_else(|| refused("intervalMs", given, &expected))?))
+            Some(Some(ms.ok_or_else(|| unexpected("intervalMs", given, &expected))?))
         }
     };
     Ok(Choice { enabled, mode, interval_ms })
-}
-
-/// The fields of a body, of which nobody needs any.
-fn fields(body: &Value, known: &[&str]) -> Result<Map<String, Value>, CallError> {
-    let fields = match body {
-        Value::Null => Map::new(),
-        Value::Object(fields) => fields.clone(),
-        _ => return Err(CallError::invalid_input("the body is no object")),
-    };
-    match fields.keys().find(|name| !known.contains(&name.as_str())) {
-        Some(unknown) => {
-            let known = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-            let unknown = shown(unknown, 40);
-            Err(CallError::invalid_input(format!("field `{unknown}` is unknown; known are {known}")))
-        }
-        None => Ok(fields),
-    }
-}
-
-fn refused(field: &str, found: &Value, expected: &str) -> CallError {
-    let found = shown(&found.to_string(), 40);
-    CallError::invalid_input(format!("field `{field}` is `{found}`, expected {expected}"))
 }
 
 /// How it stands with a conversation.

@@ -5,8 +5,8 @@
 //! | `c/<conversation>/warming` | a [`Record`] |
 
 use serde_json::Value;
-use transom_agent::storage::{StorageRead, StorageRow, StorageWrite, StorageWrites};
-use transom_plugin_api::{CallError, CallErrorKind, Json, List, Maybe, Text};
+use transom_agent::storage::{self, StorageRead, StorageRow, StorageWrite, StorageWrites, is_without};
+use transom_plugin_api::{CallError, Json, List, Maybe, Text};
 
 use crate::CacheWarmingPorts;
 use crate::record::Record;
@@ -28,7 +28,7 @@ pub(crate) struct Page {
 pub(crate) async fn page(ports: &CacheWarmingPorts, after: Option<Text>) -> Result<Page, CallError> {
     let wanted = StorageRead { prefix: "c/".into(), after: after.into(), limit: Maybe::Some(PAGE) };
     let rows = match ports.read.call(wanted).await {
-        Err(error) if has_nobody(&error) => return Ok(Page { rows: Vec::new(), after: None }),
+        Err(error) if is_without(&error) => return Ok(Page { rows: Vec::new(), after: None }),
         rows => rows?,
     };
     let after = rows.rows.last().map(|row| row.key.clone()).filter(|_| rows.more);
@@ -45,18 +45,10 @@ fn of_a_conversation(row: StorageRow) -> Option<(Text, Value)> {
 /// # Errors
 /// When the storage cannot be read.
 pub(crate) async fn read(ports: &CacheWarmingPorts, id: &str) -> Result<Option<Value>, CallError> {
-    let key = key(id);
-    let wanted = StorageRead { prefix: key.clone(), limit: Maybe::Some(1), ..StorageRead::default() };
-    let rows = match ports.read.call(wanted).await {
-        Err(error) if has_nobody(&error) => return Ok(None),
-        rows => rows?.rows,
-    };
-    Ok(rows.into_iter().find(|row| row.key == key).map(|row| row.value.value()))
-}
-
-/// Without a storage nobody has chosen anything.
-const fn has_nobody(error: &CallError) -> bool {
-    matches!(error.kind, CallErrorKind::NoProvider | CallErrorKind::Denied)
+    match storage::row(&ports.read, &key(id)).await {
+        Err(error) if is_without(&error) => Ok(None),
+        row => Ok(row?.map(|row| row.value())),
+    }
 }
 
 /// Stores the record of a conversation.

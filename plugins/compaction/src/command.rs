@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
-use transom_agent::command::{Manual, Words, failed, meant, printed, refused};
+use transom_agent::command::{Manual, Words, conversation, failed, printed, refused};
 use transom_agent::compaction::Compacted;
-use transom_agent::conversation::{Conversation, Query};
+use transom_agent::conversation::Conversation;
 use transom_agent::reach::{CliCall, CliOutcome, Verb};
-use transom_plugin_api::{CallError, Json, Server, StartError};
+use transom_plugin_api::{Json, Server, StartError};
 
 use crate::compactor::Compactor;
 use crate::job::Wish;
@@ -52,7 +52,7 @@ pub(crate) fn register(
 }
 
 async fn run(compactor: &Arc<Compactor>, words: &Words, json: bool) -> CliOutcome {
-    let conversation = match conversation(compactor, words.word(0)).await {
+    let conversation = match conversation(&compactor.ports.list, words.word(0)).await {
         Ok(conversation) => conversation,
         Err(error) => return failed(&error),
     };
@@ -71,12 +71,6 @@ async fn run(compactor: &Arc<Compactor>, words: &Words, json: bool) -> CliOutcom
             compact(compactor, Wish { conversation_id, keep_tokens, instruction, tokens: None }, json).await
         }
     }
-}
-
-async fn conversation(compactor: &Compactor, given: &str) -> Result<Conversation, CallError> {
-    let query = Query { prefix: given.into(), ..Query::default() };
-    let found = compactor.ports.list.call(query).await?.conversations;
-    meant(given, &found).cloned()
 }
 
 fn cancel(compactor: &Compactor, conversation: &Conversation, json: bool) -> CliOutcome {

@@ -7,8 +7,8 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use transom_agent::storage::{StorageRead, StorageWrite, StorageWrites};
-use transom_plugin_api::{CallError, CallErrorKind, Json, List, Maybe, Text};
+use transom_agent::storage::{self, StorageWrite, StorageWrites};
+use transom_plugin_api::{CallError, Json, List, Text};
 
 use crate::CompactionPorts;
 
@@ -51,17 +51,12 @@ impl Percents {
     }
 
     async fn read(&self, conversation_id: &Text) -> Result<Option<u8>, CallError> {
-        let key = key(conversation_id);
-        let wanted = StorageRead { prefix: key.clone(), limit: Maybe::Some(1), ..StorageRead::default() };
-        let rows = match self.ports.read.call(wanted).await {
+        let row = match storage::row(&self.ports.read, &key(conversation_id)).await {
             // Without a storage nobody has chosen anything.
-            Err(error) if matches!(error.kind, CallErrorKind::NoProvider | CallErrorKind::Denied) => {
-                return Ok(None);
-            }
-            rows => rows?.rows,
+            Err(error) if storage::is_without(&error) => return Ok(None),
+            row => row?,
         };
-        let row = rows.into_iter().find(|row| row.key == key);
-        let chosen = row.and_then(|row| row.value.value().as_u64());
+        let chosen = row.and_then(|row| row.value().as_u64());
         Ok(chosen.and_then(|percent| u8::try_from(percent).ok()).filter(|percent| *percent <= 100))
     }
 

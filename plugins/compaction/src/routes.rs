@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
+use transom_agent::body::{fields_if_any, unexpected};
 use transom_agent::compaction::Compacted;
 use transom_agent::reach::{HttpReply, HttpRequest, HttpRoute};
-use transom_agent::refusal::{check_conversation_id, shown};
+use transom_agent::refusal::check_conversation_id;
 use transom_plugin_api::{CallError, Json, Server, StartError, Text};
 
 use crate::compactor::{Compactor, Standing};
@@ -96,24 +97,24 @@ async fn compact(compactor: &Arc<Compactor>, request: &HttpRequest) -> Result<Ht
 
 fn wish(request: &HttpRequest) -> Result<Wish, CallError> {
     let body = request.body.value();
-    let fields = fields(&body, &["keepTokens", "instruction"])?;
+    let fields = fields_if_any(&body, &["keepTokens", "instruction"])?;
     let keep_tokens = match fields.get("keepTokens") {
         None | Some(Value::Null) => None,
-        Some(value) => {
-            Some(value.as_u64().ok_or_else(|| refused("keepTokens", value, "a whole number, at least 0"))?)
-        }
+        Some(value) => Some(
+            value.as_u64().ok_or_else(|| unexpected("keepTokens", value, "a whole number, at least 0"))?,
+        ),
     };
     let instruction = match fields.get("instruction") {
         None | Some(Value::Null) => None,
         Some(Value::String(words)) => Some(words.clone()),
-        Some(value) => return Err(refused("instruction", value, "words")),
+        Some(value) => return Err(unexpected("instruction", value, "words")),
     };
     Ok(Wish { conversation_id: request.param("id").into(), keep_tokens, instruction, tokens: None })
 }
 
 async fn choose(compactor: &Compactor, request: &HttpRequest) -> Result<HttpReply, CallError> {
     let body = request.body.value();
-    let percent = match fields(&body, &["threshold"])?.get("threshold") {
+    let percent = match fields_if_any(&body, &["threshold"])?.get("threshold") {
         None => return Err(CallError::invalid_input("field `threshold` is missing")),
         Some(Value::Null) => None,
         Some(value) => {
@@ -121,7 +122,7 @@ async fn choose(compactor: &Compactor, request: &HttpRequest) -> Result<HttpRepl
             let percent = percent.filter(|percent| *percent <= 100);
             Some(
                 percent
-                    .ok_or_else(|| refused("threshold", value, "a whole number from 0 to 100, or null"))?,
+                    .ok_or_else(|| unexpected("threshold", value, "a whole number from 0 to 100, or null"))?,
             )
         }
     };
@@ -133,28 +134,6 @@ async fn choose(compactor: &Compactor, request: &HttpRequest) -> Result<HttpRepl
 async fn threshold(compactor: &Compactor, id: &Text) -> Result<HttpReply, CallError> {
     let percent = compactor.percents.of(id).await?;
     Ok(HttpReply::ok(json!({"conversationId": id.as_str(), "threshold": percent})))
-}
-
-/// The fields of a body, of which nobody needs any.
-fn fields(body: &Value, known: &[&str]) -> Result<Map<String, Value>, CallError> {
-    let fields = match body {
-        Value::Null => Map::new(),
-        Value::Object(fields) => fields.clone(),
-        _ => return Err(CallError::invalid_input("the body is no object")),
-    };
-    match fields.keys().find(|name| !known.contains(&name.as_str())) {
-        Some(unknown) => {
-            let known = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-            let unknown = shown(unknown, 40);
-            Err(CallError::invalid_input(format!("field `{unknown}` is unknown; known are {known}")))
-        }
-        None => Ok(fields),
-    }
-}
-
-fn refused(field: &str, found: &Value, expected: &str) -> CallError {
-    let found = shown(&found.to_string(), 40);
-    CallError::invalid_input(format!("field `{field}` is `{found}`, expected {expected}"))
 }
 
 fn told(id: &str, standing: &Standing) -> Value {

@@ -1,10 +1,9 @@
 //! The rules by which the start of a turn is accepted, apart from its folder.
 
+use transom_agent::nearest::nearest;
 use transom_agent::refusal::shown;
 use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{CallError, Text};
-
-use crate::nearest::nearest;
 
 /// Characters of what somebody wrote that a refusal shows.
 pub(crate) const SHOWN: usize = 200;

@@ -15,7 +15,7 @@
 //! | file | subject |
 //! |---|---|
 //! | `orchestrator` | what is served: start, watch, stop, close, answer, status; what becomes of turns in a reload |
-//! | `admission`, `folder`, `nearest` | the rules by which a start, or a choice for later ones, is accepted |
+//! | `admission`, `folder` | the rules by which a start, or a choice for later ones, is accepted |
 //! | `hub` | frames for viewers, and the claim that makes a turn the only one of its conversation |
 //! | `turn` | one turn from its first request to its seal |
 //! | `sheet` | what a step has said: where it stands, how far it is durable and was shown |
@@ -41,7 +41,6 @@ mod handed;
 mod histories;
 mod hub;
 mod ids;
-mod nearest;
 mod orchestrator;
 mod poll;
 mod relay;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use transom_agent::command::{Manual, REFUSED, Words, failed, printed, refused};
+use transom_agent::command::{Manual, REFUSED, Words, conversation, failed, printed, refused};
 use transom_agent::reach::{CliCall, CliOutcome, Verb};
 use transom_plugin_api::{CallError, Json, List, Server, StartError, Text};
 
@@ -25,13 +25,10 @@ Options:
 Example:
   transom skills 1e1d --off deploy --on pdf-forms
 ",
-    words: &[],
+    words: &["ID"],
     flags: &["--force"],
     options: &["--cwd"],
 };
-
-/// With the id of a conversation.
-const WITH_ID: Manual = Manual { words: &["ID"], ..MANUAL };
 
 /// Puts the command on the bus.
 pub(crate) fn register(
@@ -77,15 +74,11 @@ impl Wish {
             names.push(checked(option, name).map_err(|error| failed(&error))?);
         }
         let call = CliCall { arguments: rest, json: call.json };
-        let (words, has_id) = match MANUAL.read(&call) {
-            Ok(words) => (words, false),
-            Err(_) => (WITH_ID.read(&call)?, true),
-        };
-        let wish = Self::of(&words, has_id.then(|| words.word(0).to_owned()), on, off);
-        wish.checked()
+        Self::of(&MANUAL.read_given(&call)?, on, off).checked()
     }
 
-    fn of(words: &Words, id: Option<String>, on: Vec<String>, off: Vec<String>) -> Self {
+    fn of(words: &Words, on: Vec<String>, off: Vec<String>) -> Self {
+        let id = Some(words.word(0)).filter(|id| !id.is_empty()).map(str::to_owned);
         Self { id, cwd: words.value("--cwd").map(Text::from), on, off, force: words.has("--force") }
     }
 
@@ -108,7 +101,7 @@ async fn run(pins: &Arc<Pins>, wish: &Wish, json: bool) -> Result<CliOutcome, Cl
         let outlook = pins.outlook_of_folder(wish.cwd.clone()).await.map_err(failed)?;
         return Ok(told(pins, None, &outlook, json));
     };
-    let id = pins.meant(given).await.map_err(failed)?.id;
+    let id = conversation(&pins.ports.list, given).await.map_err(failed)?.id;
     for name in &wish.off {
         pins.deactivate(id.clone(), name.clone()).await.map_err(failed)?;
     }

@@ -16,7 +16,7 @@
 //! | `conflict`, `active` | the rules: what contradicts each other, and what may be active |
 //! | `tree`, `walk`, `instructions` | a folder of skills, what is found in it, and what a model is shown of it |
 //! | `look`, `stamp`, `watch`, `shelf` | what is remembered of folders, and for how long |
-//! | `library`, `nearest` | from a name to a skill |
+//! | `library` | from a name to a skill |
 //! | `offer` | what a model is told of `load_skill` |
 //! | `pins`, `turnstile` | the active skills of conversations |
 //! | `listing`, `routes`, `command` | how they are told, over HTTP and in a terminal |
@@ -32,7 +32,6 @@ mod instructions;
 mod library;
 mod listing;
 mod look;
-mod nearest;
 mod offer;
 mod pins;
 mod routes;

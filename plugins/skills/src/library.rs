@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
+use transom_agent::nearest::nearest;
 use transom_agent::refusal::shown;
 use transom_agent::tool::ToolDefinition;
 use transom_plugin_api::{CallError, Json, List, StartError};
 
 use crate::catalogue::{Catalogue, Skill};
 use crate::instructions::{Instructions, file_of};
-use crate::nearest::nearest;
 use crate::shelf::{Care, Shelf, Shelves};
 use crate::tree::Tree;
 

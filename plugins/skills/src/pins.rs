@@ -7,11 +7,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
-use transom_agent::conversation::{Conversation, Query};
 use transom_agent::folder::{admitted, first_root};
 use transom_agent::log::{Append, Entry, HistoryOf, MessageOf};
 use transom_agent::message::Message;
-use transom_agent::storage::{StorageRead, StorageWrite, StorageWrites};
+use transom_agent::storage::{self, StorageRead, StorageWrite, StorageWrites, is_without};
 use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{CallError, CallErrorKind, Host, Json, List, Maybe, Text};
 
@@ -205,7 +204,7 @@ impl Pins {
             let read = StorageRead { prefix: ALL.into(), after, limit: Maybe::Some(PAGE) };
             let page = match self.ports.read.call(read).await {
                 Ok(page) => page,
-                Err(error) if is_without_storage(&error) => return,
+                Err(error) if is_without(&error) => return,
                 Err(error) => return tracing::warn!("nobody can tell which skills are active: {error}"),
             };
             for conversation_id in page.rows.iter().filter_map(|row| conversation_of(&row.key)) {
@@ -267,13 +266,12 @@ impl Pins {
 
     async fn read(&self, conversation_id: &Text) -> Result<Pinned, CallError> {
         let key = key(conversation_id);
-        let wanted = StorageRead { prefix: key.clone(), limit: Maybe::Some(1), ..StorageRead::default() };
-        let rows = match self.ports.read.call(wanted).await {
-            Err(error) if is_without_storage(&error) => return Ok(Pinned::default()),
-            rows => rows?.rows,
+        let row = match storage::row(&self.ports.read, &key).await {
+            Err(error) if is_without(&error) => return Ok(Pinned::default()),
+            row => row?,
         };
-        let Some(row) = rows.into_iter().find(|row| row.key == key) else { return Ok(Pinned::default()) };
-        serde_json::from_value(row.value.value()).map_err(|error| {
+        let Some(row) = row else { return Ok(Pinned::default()) };
+        serde_json::from_value(row.value()).map_err(|error| {
             CallError::failed(format!("row `{key}` of the active skills cannot be read: {error}"))
         })
     }
@@ -286,23 +284,13 @@ impl Pins {
         self.ports.write.call(StorageWrites { writes: List::from([write]) }).await.map(drop)
     }
 
-    /// The conversation that the beginning of an id means.
-    ///
-    /// # Errors
-    /// When none or several are meant.
-    pub(crate) async fn meant(&self, given: &str) -> Result<Conversation, CallError> {
-        let query = Query { prefix: given.into(), ..Query::default() };
-        let found = self.ports.list.call(query).await?.conversations;
-        transom_agent::command::meant(given, &found).cloned()
-    }
-
     /// Where the next turn of a conversation works.
     async fn folder_of(&self, conversation_id: &Text) -> Result<Text, CallError> {
         let known = self.ports.find.call(conversation_id.clone()).await?;
         let folder = match known.cwd {
             Maybe::Some(cwd) => Some(cwd),
             Maybe::None => match self.ports.workspace_folder.call(known.workspace_id).await {
-                Err(error) if is_without_storage(&error) => None,
+                Err(error) if is_without(&error) => None,
                 folder => folder?.default_cwd.into_option(),
             },
         };
@@ -328,10 +316,6 @@ impl Pins {
         };
         self.aside.work(move || admitted(field, &folder, &roots)).await?
     }
-}
-
-fn is_without_storage(error: &CallError) -> bool {
-    matches!(error.kind, CallErrorKind::NoProvider | CallErrorKind::Denied)
 }
 
 fn key(conversation_id: &str) -> Text {

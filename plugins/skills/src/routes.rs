@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
+use transom_agent::body::{fields_if_any, unexpected};
 use transom_agent::reach::{HttpReply, HttpRequest, HttpRoute};
 use transom_agent::refusal::{check_conversation_id, shown};
 use transom_plugin_api::{CallError, Json, Server, StartError, Text};
@@ -89,21 +90,9 @@ pub(crate) fn checked(field: &str, name: &str) -> Result<String, CallError> {
 }
 
 fn force(request: &HttpRequest) -> Result<bool, CallError> {
-    let fields = match request.body.value() {
-        Value::Null => Map::new(),
-        Value::Object(fields) => fields,
-        _ => return Err(CallError::invalid_input("the body is no object")),
-    };
-    if let Some(unknown) = fields.keys().find(|field| *field != "force") {
-        let unknown = shown(unknown, SHOWN);
-        return Err(CallError::invalid_input(format!("field `{unknown}` is unknown; known is `force`")));
-    }
-    match fields.get("force") {
+    match fields_if_any(&request.body.value(), &["force"])?.get("force") {
         None | Some(Value::Null) => Ok(false),
         Some(Value::Bool(force)) => Ok(*force),
-        Some(other) => {
-            let other = shown(&other.to_string(), SHOWN);
-            Err(CallError::invalid_input(format!("field `force` is `{other}`, expected true or false")))
-        }
+        Some(other) => Err(unexpected("force", other, "true or false")),
     }
 }

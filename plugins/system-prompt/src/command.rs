@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use transom_agent::command::{Manual, failed, meant, printed};
-use transom_agent::conversation::Query;
+use transom_agent::command::{Manual, conversation, failed, printed};
 use transom_agent::reach::{CliCall, CliOutcome, Verb};
 use transom_plugin_api::{CallError, Json, Server, StartError};
 
@@ -50,9 +49,8 @@ async fn run(prompts: &Prompts, given: &str, json: bool) -> Result<CliOutcome, C
             false => printed(format!("{}\n", current.text)),
         });
     }
-    let query = Query { prefix: given.into(), ..Query::default() };
-    let found = prompts.ports.list.call(query).await?.conversations;
-    let told = routes::conversation(prompts, &meant(given, &found)?.id).await?;
+    let meant = conversation(&prompts.ports.list, given).await?;
+    let told = routes::conversation(prompts, &meant.id).await?;
     Ok(if json { printed(format!("{told}\n")) } else { printed(text(&told)) })
 }
 

@@ -4,8 +4,9 @@ use std::future::ready;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use transom_agent::body::{fields, unexpected};
 use transom_agent::reach::{HttpReply, HttpRequest, HttpRoute};
-use transom_agent::refusal::{check_conversation_id, shown};
+use transom_agent::refusal::check_conversation_id;
 use transom_plugin_api::{CallError, CallErrorKind, Server, StartError, Text};
 
 use crate::built::Built;
@@ -52,22 +53,11 @@ pub(crate) fn template(current: &Current) -> Value {
 }
 
 async fn put(prompts: &Prompts, body: &Value) -> Result<HttpReply, CallError> {
-    let Value::Object(fields) = body else {
-        return Err(CallError::invalid_input("the body is no object"));
-    };
-    if let Some(unknown) = fields.keys().find(|name| *name != "template") {
-        let unknown = shown(unknown, 40);
-        return Err(CallError::invalid_input(format!("field `{unknown}` is unknown; known is `template`")));
-    }
-    match fields.get("template") {
+    match fields(body, &["template"])?.get("template") {
         None => return Err(CallError::invalid_input("field `template` is missing")),
         Some(Value::Null) => prompts.put(None).await?,
         Some(Value::String(text)) => prompts.put(Some(text)).await?,
-        Some(other) => {
-            let other = shown(&other.to_string(), 40);
-            let problem = format!("field `template` is `{other}`, expected text or null");
-            return Err(CallError::invalid_input(problem));
-        }
+        Some(other) => return Err(unexpected("template", other, "text or null")),
     }
     Ok(HttpReply::ok(template(&prompts.template())))
 }

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use transom_agent::storage::{StorageRead, StorageRow, StorageWrite, StorageWrites};
+use transom_agent::storage::{self, StorageWrite, StorageWrites, is_without};
 use transom_plugin_api::{CallError, CallErrorKind, Host, Json, List, Maybe, Text};
 
 use crate::SystemPromptPorts;
@@ -50,21 +50,22 @@ impl Shelf {
 
     /// The prompt of a conversation, if there is one.
     pub(crate) async fn prompt(&self, conversation_id: &Text) -> Option<Built> {
-        let row = self.row(&key(conversation_id)).await;
+        let key = key(conversation_id);
+        let row = self.row(&key).await;
         let remembered = self.remembered().get(conversation_id).cloned();
         match row {
             Ok(None) => {
                 remembered.filter(|remembered| !remembered.is_kept).map(|remembered| remembered.built)
             }
-            Ok(Some(row)) => match row.value.read() {
+            Ok(Some(row)) => match row.read() {
                 Ok(built) => Some(built),
                 Err(error) => {
-                    tracing::warn!("row `{}` is left out: {error}", row.key);
+                    tracing::warn!("row `{key}` is left out: {error}");
                     None
                 }
             },
             Err(error) => {
-                if !is_absent(&error) {
+                if !is_without(&error) {
                     tracing::warn!("the prompt of conversation `{conversation_id}` cannot be read: {error}");
                 }
                 remembered.map(|remembered| remembered.built)
@@ -82,7 +83,7 @@ impl Shelf {
         let value = Json::of(built).expect("texts and numbers can be written as JSON");
         let kept = self.write(key(conversation_id), Maybe::Some(value)).await;
         if let Err(error) = &kept
-            && !is_absent(error)
+            && !is_without(error)
         {
             tracing::warn!("the prompt of conversation `{conversation_id}` is not durable: {error}");
         }
@@ -112,8 +113,8 @@ impl Shelf {
     /// When it cannot be read.
     pub(crate) async fn template(&self) -> Result<Option<String>, CallError> {
         match self.row(TEMPLATE).await {
-            Ok(row) => Ok(row.and_then(|row| row.value.value()[TEMPLATE].as_str().map(str::to_owned))),
-            Err(error) if is_absent(&error) => Ok(None),
+            Ok(row) => Ok(row.and_then(|row| row.value()[TEMPLATE].as_str().map(str::to_owned))),
+            Err(error) if is_without(&error) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -132,10 +133,8 @@ impl Shelf {
         })
     }
 
-    async fn row(&self, key: &str) -> Result<Option<StorageRow>, CallError> {
-        let wanted = StorageRead { prefix: key.into(), limit: Maybe::Some(1), ..StorageRead::default() };
-        let rows = self.host.within(PATIENCE, self.ports.read.call(wanted)).await.unwrap_or_else(late)?;
-        Ok(rows.rows.into_iter().find(|row| row.key == key))
+    async fn row(&self, key: &str) -> Result<Option<Json>, CallError> {
+        self.host.within(PATIENCE, storage::row(&self.ports.read, key)).await.unwrap_or_else(late)
     }
 
     async fn write(&self, key: String, value: Maybe<Json>) -> Result<(), CallError> {
@@ -146,11 +145,6 @@ impl Shelf {
 
 fn late<T>() -> Result<T, CallError> {
     Err(CallError::unavailable(format!("the storage did not answer within {} s", PATIENCE.as_secs())))
-}
-
-/// Whether nobody keeps anything here.
-fn is_absent(error: &CallError) -> bool {
-    matches!(error.kind, CallErrorKind::NoProvider | CallErrorKind::Denied)
 }
 
 fn key(conversation_id: &str) -> String {

@@ -4,6 +4,7 @@ use std::future::ready;
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
+use transom_agent::body::{fields, unexpected};
 use transom_agent::reach::{HttpReply, HttpRequest, HttpRoute};
 use transom_agent::refusal::shown;
 use transom_plugin_api::{CallError, Server, StartError};
@@ -18,31 +19,23 @@ pub(crate) fn register(
     keeper: &Arc<Keeper>,
     routes: &Server<HttpRequest, HttpReply, HttpRoute>,
 ) -> Result<(), StartError> {
-    let about = about("what waits to be trusted, and what was answered");
+    let about = HttpRoute::new("what waits to be trusted, and what was answered");
     let shown = Arc::clone(keeper);
     routes
         .serve_named("GET /trust", about, move |_, _| ready(Ok(HttpReply::ok(row::told(&shown.book())))))?;
-    let about = HttpRoute { input: input().into(), ..self::about("answers whether something may be used") };
+    let about =
+        HttpRoute { input: input().into(), ..HttpRoute::new("answers whether something may be used") };
     routes.serve_named_with("PUT /trust", about, keeper, async |keeper, request, _| {
         answer(&keeper, &request.body.value()).await
     })?;
-    let about = HttpRoute { query: subject_schema().into(), ..self::about("forgets answers") };
+    let about = HttpRoute { query: subject_schema().into(), ..HttpRoute::new("forgets answers") };
     routes.serve_named_with("DELETE /trust", about, keeper, async |keeper, request, _| {
         forget(&keeper, &request).await
     })
 }
 
 async fn answer(keeper: &Keeper, body: &Value) -> Result<HttpReply, CallError> {
-    let Value::Object(fields) = body else {
-        return Err(CallError::invalid_input("the body is no object"));
-    };
-    let known = ["folder", "name", "sha256", "trusted"];
-    if let Some(unknown) = fields.keys().find(|name| !known.contains(&name.as_str())) {
-        let unknown = shown(unknown, 40);
-        return Err(CallError::invalid_input(format!(
-            "field `{unknown}` is unknown; known are `folder`, `name`, `sha256`, `trusted`"
-        )));
-    }
+    let fields = &fields(body, &["folder", "name", "sha256", "trusted"])?;
     let Some(Value::Bool(trusted)) = fields.get("trusted") else {
         return Err(CallError::invalid_input("field `trusted` is missing, expected `true` or `false`"));
     };
@@ -58,10 +51,7 @@ fn text<'a>(fields: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str
     match fields.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
-        Some(other) => {
-            let other = shown(&other.to_string(), 40);
-            Err(CallError::invalid_input(format!("field `{name}` is `{other}`, expected text")))
-        }
+        Some(other) => Err(unexpected(name, other, "text")),
     }
 }
 
@@ -86,10 +76,6 @@ async fn forget(keeper: &Keeper, request: &HttpRequest) -> Result<HttpReply, Cal
         0 => Err(CallError::not_found(format!("nothing was answered of `{}`", shown(folder, 200)))),
         count => Ok(HttpReply::ok(json!({ "forgotten": count }))),
     }
-}
-
-fn about(summary: &str) -> HttpRoute {
-    HttpRoute::new(summary)
 }
 
 fn properties() -> Value {

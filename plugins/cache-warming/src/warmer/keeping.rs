@@ -40,10 +40,7 @@ impl Warmer {
     }
 
     fn take_in(&self, rows: Vec<(Text, serde_json::Value)>) {
-        let rows = rows.into_iter().filter_map(|(id, row)| {
-            let record: Record = serde_json::from_value(row.clone()).ok()?;
-            Some((id, Record::read(Some(row), record.created_at)))
-        });
+        let rows = rows.into_iter().filter_map(|(id, row)| Some((id, Record::stored(row)?)));
         self.change(|book, now_ms| {
             for (id, record) in rows.filter(|(_, record)| record.enabled) {
                 if !sabotaged("forget-the-opt-in") {

@@ -10,22 +10,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::*;
-
-/// A folder `tree` with the given files, in a folder of its own.
-fn scene(files: &[(&str, &str)]) -> TempDir {
-    let scene = tempfile::tempdir().expect("a temporary folder");
-    fs::create_dir(scene.path().join("tree")).expect("made");
-    for (path, text) in files {
-        let path = scene.path().join("tree").join(path);
-        fs::create_dir_all(path.parent().expect("inside")).expect("made");
-        fs::write(path, text).expect("written");
-    }
-    scene
-}
-
-fn tree(scene: &TempDir) -> Tree {
-    Tree::open(&scene.path().join("tree")).expect("readable").expect("it exists")
-}
+use crate::tree::tests::{scene, tree};
 
 fn looked(scene: &TempDir) -> Look {
     Look::through(&tree(scene), None).expect("readable")

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use super::*;
 
 /// A folder `tree` with the given files, in a folder of its own.
-fn scene(files: &[(&str, &str)]) -> TempDir {
+pub(crate) fn scene(files: &[(&str, &str)]) -> TempDir {
     let scene = tempfile::tempdir().expect("a temporary folder");
     fs::create_dir(scene.path().join("tree")).expect("made");
     for (path, text) in files {
@@ -20,7 +20,8 @@ fn scene(files: &[(&str, &str)]) -> TempDir {
     scene
 }
 
-fn tree(scene: &TempDir) -> Tree {
+/// Its `tree`.
+pub(crate) fn tree(scene: &TempDir) -> Tree {
     Tree::open(&scene.path().join("tree")).expect("readable").expect("it exists")
 }
 

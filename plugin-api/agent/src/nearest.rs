@@ -6,7 +6,8 @@ const TOLD: usize = 3;
 const LONGEST: usize = 64;
 
 /// Those of `names` that differ from `written` by a third of its letters at most, or by two, the nearest first.
-pub(crate) fn nearest<'a>(written: &str, names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+#[must_use]
+pub fn nearest<'a>(written: &str, names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let spelled = |name: &str| name.to_lowercase().chars().take(LONGEST).collect::<String>();
     let written = spelled(written);
     if written.is_empty() {
@@ -33,5 +34,8 @@ mod tests {
         assert_eq!(near("gpt-5"), [""; 0]);
         assert_eq!(near(""), [""; 0]);
         assert_eq!(near(&"x".repeat(100_000)), [""; 0]);
+        let near = |written: &str| nearest(written, ["pdf-forms", "pdf-form", "deploy"].into_iter());
+        assert_eq!(near("pdf-fomr"), ["pdf-form", "pdf-forms"]);
+        assert_eq!((near("Deploy"), near("knots")), (vec!["deploy"], vec![]));
     }
 }
