@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use transom_agent::reach::HTTP_ROUTE;
+use transom_kernel::descriptor::share_shapes;
 use transom_kernel::{Descriptor, Grants, OrderFault, Plan, plan};
 use transom_loader::{Linked, PluginFile, check, linked};
 use transom_plugin_api::Secret;
@@ -202,6 +203,7 @@ impl Assembly {
         if let Some(faults) = Faults::of(faults) {
             return Err(faults);
         }
+        share_shapes(found.iter_mut().map(|plugin| &mut plugin.descriptor));
         let mut by_id: BTreeMap<String, Assembled> =
             found.into_iter().map(|plugin| (plugin.entry.id.clone(), plugin)).collect();
         let plugins = plan.order.iter().filter_map(|id| by_id.remove(id)).collect();

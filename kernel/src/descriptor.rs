@@ -1,6 +1,7 @@
 //! What a plugin says of itself, parsed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -42,7 +43,7 @@ pub struct Descriptor {
     pub ports: Vec<PortDescriptor>,
     /// The shape of every type of its ports, by fingerprint.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub types: BTreeMap<String, Value>,
+    pub types: BTreeMap<String, Arc<Value>>,
     /// JSON Schema of its settings.
     pub settings: Value,
 }
@@ -185,9 +186,23 @@ impl From<&PortDecl> for PortDescriptor {
 
 /// The shape of every type of `ports`, by fingerprint: what the descriptor of a file has as `types`.
 #[must_use]
-pub fn types_of(ports: &[PortDecl]) -> BTreeMap<String, Value> {
+pub fn types_of(ports: &[PortDecl]) -> BTreeMap<String, Arc<Value>> {
     let types = ports.iter().flat_map(PortDecl::types);
-    types.map(|of| (of.fingerprint.to_string(), shape_json(of.shape))).collect()
+    types.map(|of| (of.fingerprint.to_string(), Arc::new(shape_json(of.shape)))).collect()
+}
+
+/// Has the shapes that several of `descriptors` tell stand in memory once: most plugins touch the same contracts.
+pub fn share_shapes<'a>(descriptors: impl IntoIterator<Item = &'a mut Descriptor>) {
+    let mut known: HashMap<String, Arc<Value>> = HashMap::new();
+    for descriptor in descriptors {
+        for (fingerprint, shape) in &mut descriptor.types {
+            let first = known.entry(fingerprint.clone()).or_insert_with(|| Arc::clone(shape));
+            // A file may tell what it likes of a fingerprint; that is its own.
+            if first == shape {
+                *shape = Arc::clone(first);
+            }
+        }
+    }
 }
 
 /// A contract's shape as JSON; `null`, which is nobody's shape, for one that is written by hand and is no JSON.

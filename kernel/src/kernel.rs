@@ -117,7 +117,7 @@ impl Kernel {
 
     /// As [`resident`](Self::resident), for ports that are known only now; `types` are their shapes by fingerprint. Ports
     /// are connected by [`HandleFor::connect`](transom_plugin_api::port::HandleFor::connect), each with its place here.
-    pub fn seat(&self, id: &str, ports: Vec<PortDescriptor>, types: BTreeMap<String, Value>) -> Host {
+    pub fn seat(&self, id: &str, ports: Vec<PortDescriptor>, types: BTreeMap<String, Arc<Value>>) -> Host {
         let descriptor = Descriptor {
             id: id.to_owned(),
             version: self.shared.host_version.to_owned(),

@@ -38,5 +38,5 @@ pub use file::PluginFile;
 pub use flaw::{Flaw, ReadError};
 pub use images::plugin_at;
 pub use linked::{Linked, linked};
-pub use memory::return_large_memory;
+pub use memory::{return_free_memory, return_large_memory};
 pub use signature::{KeyId, Signature, SignatureFlaw, TrustedKey};

@@ -62,6 +62,7 @@ pub(crate) async fn run(common: &Common, arguments: Arguments) -> u8 {
         // Nothing is served yet; what has started is dropped with the process.
         () = attendant.interrupted() => return INTERRUPTED,
     };
+    transom_loader::return_free_memory();
     attendant.attend(running.duty());
     announce(&running, common.json).await;
     let failure = tokio::select! {

@@ -36,8 +36,10 @@ impl Shapes {
     /// Takes in what a descriptor says about its contracts.
     pub(crate) fn add(&mut self, descriptor: &Descriptor) {
         for (fingerprint, shape) in &descriptor.types {
-            if let Ok(shape) = Shape::parse(shape) {
-                self.0.entry(fingerprint.clone()).or_insert(shape);
+            if !self.0.contains_key(fingerprint)
+                && let Ok(shape) = Shape::parse(shape)
+            {
+                self.0.insert(fingerprint.clone(), shape);
             }
         }
     }

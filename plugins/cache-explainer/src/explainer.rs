@@ -1,28 +1,30 @@
 //! [`Explainer`]: looks at requests as they are made.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use transom_agent::cache::PrefixBroken;
 use transom_agent::provider::{ModelAnswered, ModelAsked, purpose};
-use transom_plugin_api::Text;
 use transom_plugin_api::sabotage::sabotaged;
+use transom_plugin_api::{Host, Text};
 
 use crate::CacheExplainerPorts;
 use crate::compare::changes;
 use crate::print::Print;
 use crate::record::Record;
-use crate::shelf;
+use crate::shelf::Shelf;
 
 /// Looks at requests as they are made.
 #[derive(Debug)]
 pub(crate) struct Explainer {
     pub(crate) ports: CacheExplainerPorts,
+    pub(crate) shelf: Arc<Shelf>,
     record: Mutex<Record>,
 }
 
 impl Explainer {
-    pub(crate) fn new(ports: CacheExplainerPorts) -> Self {
-        Self { ports, record: Mutex::default() }
+    pub(crate) fn new(ports: CacheExplainerPorts, host: Host) -> Self {
+        let shelf = Arc::new(Shelf::new(ports.clone(), host));
+        Self { ports, shelf, record: Mutex::default() }
     }
 
     pub(crate) fn record(&self) -> MutexGuard<'_, Record> {
@@ -45,7 +47,7 @@ impl Explainer {
         }
         let is_new = before.as_ref().is_none_or(|before| before.beginning != print.beginning);
         if is_new {
-            shelf::write(&self.ports, conversation_id, &print.beginning).await;
+            self.shelf.keep(conversation_id, &print.beginning);
         }
         let mut record = self.record();
         let known = record.of(conversation_id);
@@ -64,7 +66,7 @@ impl Explainer {
         match seen {
             Some(print) => Some(print),
             None => {
-                let beginning = shelf::read(&self.ports, conversation_id).await?;
+                let beginning = self.shelf.read(conversation_id).await?;
                 Some(Print { beginning, ..Print::default() })
             }
         }

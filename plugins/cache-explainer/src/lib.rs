@@ -69,8 +69,8 @@ pub struct CacheExplainerPorts {
 impl Plugin for CacheExplainer {
     type Ports = CacheExplainerPorts;
 
-    async fn start(self, ports: CacheExplainerPorts, _: Host) -> Result<(), StartError> {
-        let explainer = Arc::new(Explainer::new(ports.clone()));
+    async fn start(self, ports: CacheExplainerPorts, host: Host) -> Result<(), StartError> {
+        let explainer = Arc::new(Explainer::new(ports.clone(), host.clone()));
         ports.asked.queued_with(&explainer, Mailbox::drop_oldest(WAITING), async |explainer, asked, _| {
             explainer.asked(&asked, asked.lost()).await
         })?;
@@ -79,7 +79,10 @@ impl Plugin for CacheExplainer {
             Mailbox::drop_oldest(WAITING),
             async |explainer, answered, _| explainer.answered(&answered),
         )?;
-        route::register(&explainer, &ports.routes)
+        route::register(&explainer, &ports.routes)?;
+        let shelf = Arc::clone(&explainer.shelf);
+        host.on_stop(async move { shelf.flush().await });
+        Ok(())
     }
 }
 

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use transom_agent::provider::{AnswerEnd, Usage};
 use transom_agent::reach::{HttpReply, HttpRequest, HttpRoute};
 use transom_agent::refusal::check_conversation_id;
-use transom_plugin_api::{CallError, CallErrorKind, Json, Server, StartError};
+use transom_agent::storage::is_without;
+use transom_plugin_api::{CallError, Json, Server, StartError};
 
 use crate::explainer::Explainer;
 use crate::print::Fingerprints;
@@ -34,7 +35,7 @@ async fn show(explainer: &Explainer, id: &str) -> Result<HttpReply, CallError> {
     match explainer.ports.find.call(id.into()).await {
         Ok(_) => {}
         // Without a store there is nobody who knows better.
-        Err(error) if matches!(error.kind, CallErrorKind::NoProvider | CallErrorKind::Denied) => {}
+        Err(error) if is_without(&error) => {}
         Err(error) => return Err(error),
     }
     let record = explainer.record();

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::future::ready;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde_json::Value;
 use transom_agent::cache::PREFIX_BROKEN;
@@ -14,7 +15,7 @@ use transom_agent::reach::{HTTP_ROUTE, HttpRequest};
 use transom_agent::storage::{STORAGE_READ, STORAGE_WRITE, StorageRow, StorageRows, StorageWritten};
 use transom_cache_explainer::CacheExplainer;
 use transom_plugin_api::{Json, List, Maybe, Shared};
-use transom_testkit::{Stand, both_ways, contract_check, json};
+use transom_testkit::{Stand, both_ways, both_ways_paused, contract_check, json};
 
 fn asked(request_id: &str, system_prompt: &str, said: &[&str]) -> ModelAsked {
     let messages = said.iter().map(|id| Message::text(*id, Role::User, *id)).collect::<List<_>>();
@@ -158,6 +159,20 @@ fn a_change_is_told_across_a_restart() {
         let broken = stand.record(PREFIX_BROKEN);
         stand.emitter(ASKED).emit(&asked("2", "be brave", &["a", "b"]));
         assert_eq!(broken.next().await.request_id, "2");
+        stand.stop().await;
+    });
+}
+
+#[test]
+fn what_requests_begin_with_is_written_behind_the_turn() {
+    both_ways_paused(async |stand| {
+        let rows = Rows::default();
+        let stand = started(stand, &rows).await;
+        stand.emitter(ASKED).emit(&asked("1", "be kind", &["a"]));
+        looked_at(&stand, 1).await;
+        assert!(rows.lock().expect("nobody panics in here").is_empty());
+        stand.advance(Duration::from_secs(1)).await;
+        stand.until(|| rows.lock().expect("nobody panics in here").contains_key("c/c/beginning")).await;
         stand.stop().await;
     });
 }

@@ -356,7 +356,9 @@ impl Store {
         read: StorageRead,
     ) -> Result<StorageRows, CallError> {
         let plugin = plugin.to_owned();
-        self.readers.read(move |connection| storage::read(connection, &plugin, &read)).await
+        let is_one = read.limit.into_option() == Some(1);
+        let look = move |connection: &rusqlite::Connection| storage::read(connection, &plugin, &read);
+        if is_one { self.readers.glance(look).await } else { self.readers.read(look).await }
     }
 
     /// Takes nothing more, finishes what was accepted, and closes the file. Later calls are `unavailable`.

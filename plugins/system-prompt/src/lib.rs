@@ -97,7 +97,7 @@ impl Plugin for TellModels {
 
     async fn start(self, ports: SystemPromptPorts, host: Host) -> Result<(), StartError> {
         let templates = Templates::new(self.template.as_deref())?;
-        let prompts = Prompts::open(templates, ports.clone(), host).await?;
+        let prompts = Prompts::open(templates, ports.clone(), host.clone()).await?;
         ports.prompt.link_with(&prompts, async |prompts, mut turn: SystemPrompt, _| {
             let text = prompts.of(&turn).await;
             if !text.is_empty() {
@@ -113,7 +113,9 @@ impl Plugin for TellModels {
             },
         )?;
         command::register(&prompts, &ports.commands)?;
-        routes::register(&prompts, &ports.routes)
+        routes::register(&prompts, &ports.routes)?;
+        host.on_stop(async move { prompts.flush().await });
+        Ok(())
     }
 }
 

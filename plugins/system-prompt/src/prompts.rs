@@ -23,6 +23,9 @@ const FIRST: &str = "there was none";
 /// Why one is built behind a summary.
 const COMPACTED: &str = "the conversation was compacted";
 
+/// Held by who has a hand in the prompt of a conversation.
+type InRoom = tokio::sync::OwnedMutexGuard<()>;
+
 /// The prompts of all conversations.
 pub(crate) struct Prompts {
     pub(crate) ports: SystemPromptPorts,
@@ -59,9 +62,9 @@ impl Prompts {
     }
 
     /// What the models of a conversation are told; empty when nothing. Quick, whatever the disk does.
-    pub(crate) async fn of(&self, turn: &SystemPrompt) -> String {
+    pub(crate) async fn of(self: &Arc<Self>, turn: &SystemPrompt) -> String {
         match self.host.within(PATIENCE, self.up_to_date(turn)).await {
-            Some(built) => built.text,
+            Some(text) => text,
             None => {
                 let id = &turn.conversation_id;
                 tracing::warn!(
@@ -73,37 +76,55 @@ impl Prompts {
         }
     }
 
-    async fn up_to_date(&self, turn: &SystemPrompt) -> Built {
-        let room = self.room(&turn.conversation_id);
-        let _room = room.lock().await;
+    async fn up_to_date(self: &Arc<Self>, turn: &SystemPrompt) -> String {
+        let room = self.room(&turn.conversation_id).lock_owned().await;
         let current = self.templates.current();
         let Some(built) =
             self.shelf.prompt(&turn.conversation_id).await.filter(|_| !sabotaged("build-each-turn"))
         else {
-            return self.build(&current, turn, FIRST.to_owned()).await;
+            return self.build(room, &current, turn, FIRST.to_owned()).await;
         };
         let now = self.builder.inputs_now(&built, &current, turn).await;
         if let Some(because) = built.outdated_by(&now).filter(|_| !sabotaged("never-build-anew")) {
             tracing::info!("the prompt of conversation `{}` is built anew: {because}", turn.conversation_id);
-            return self.build(&current, turn, because).await;
+            return self.build(room, &current, turn, because).await;
         }
         if now.files == built.inputs.files || sabotaged("never-build-anew") {
             self.shelf.seen(&turn.conversation_id, &built);
-            return built;
+            return built.text;
         }
         // It stays, and what is told of it is what there is.
-        let built = Built { inputs: now, ..built };
-        self.shelf.keep(&turn.conversation_id, &built).await;
-        built
+        self.keep(room, &turn.conversation_id, Built { inputs: now, ..built })
     }
 
-    async fn build(&self, current: &Current, turn: &SystemPrompt, because: String) -> Built {
+    async fn build(
+        self: &Arc<Self>,
+        room: InRoom,
+        current: &Current,
+        turn: &SystemPrompt,
+        because: String,
+    ) -> String {
         let built = self.builder.build(current, turn, because).await;
         for file in built.inputs.files.iter().filter(|file| file.is_left_out()) {
             tracing::debug!("`{}` is no part of the prompt: {:?}", file.name.escape_debug(), file.state);
         }
-        self.shelf.keep(&turn.conversation_id, &built).await;
-        built
+        self.keep(room, &turn.conversation_id, built)
+    }
+
+    /// Keeps a prompt beside the turn, which need not wait for that: nobody else is in the room before it is done.
+    fn keep(self: &Arc<Self>, room: InRoom, conversation_id: &Text, built: Built) -> String {
+        let (text, prompts, id) = (built.text.clone(), Arc::clone(self), conversation_id.clone());
+        self.shelf.remember_unkept(conversation_id, &built);
+        self.host.spawn(async move {
+            prompts.shelf.keep(&id, &built).await;
+            drop(room);
+        });
+        text
+    }
+
+    /// Stores what is not stored yet.
+    pub(crate) async fn flush(&self) {
+        self.shelf.flush().await;
     }
 
     /// Has the prompt of a conversation built anew at its next turn.

@@ -90,6 +90,20 @@ impl Shelf {
         self.remember(conversation_id, built, kept.is_ok());
     }
 
+    /// Remembers a prompt that is to be kept.
+    pub(crate) fn remember_unkept(&self, conversation_id: &Text, built: &Built) {
+        self.remember(conversation_id, built, false);
+    }
+
+    /// Keeps what is only remembered.
+    pub(crate) async fn flush(&self) {
+        let remembered = self.remembered().clone();
+        for (conversation_id, unkept) in remembered.into_iter().filter(|(_, remembered)| !remembered.is_kept)
+        {
+            self.keep(&conversation_id, &unkept.built).await;
+        }
+    }
+
     /// Remembers the prompt that the storage has.
     pub(crate) fn seen(&self, conversation_id: &Text, built: &Built) {
         let is_known = self.remembered().get(conversation_id).is_some_and(|known| known.built == *built);

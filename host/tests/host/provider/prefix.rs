@@ -52,8 +52,11 @@ async fn goes_on(manner: Manner, wire: &Wire) {
     let scene = wire.scene(manner, &endpoint);
     scene.file("ship.txt", "day 3: west wind\n");
     scene.file(".skills/knots.md", "When something is to be tied\n---\nUse a bowline.\n");
+    scene.file(".git/HEAD", "ref: refs/heads/west\n");
     let host = scene.start().await;
     host.client.turn("c", "How is the wind?").await;
+    // A prompt that is built again says so from here on.
+    scene.file(".git/HEAD", "ref: refs/heads/east\n");
     keep_warm(&host).await;
     host.client.turn("c", "Learn about knots.").await;
     keep_warm(&host).await;
@@ -113,10 +116,12 @@ fn check_warm_requests(wire: &Wire, requests: &[Request]) {
 
 fn check_requests(wire: &Wire, requests: &[Request]) {
     let prompts: Vec<_> = requests.iter().map(|request| wire.prompt(request)).collect();
-    // Tools and system prompt are the same bytes in all of them.
-    for prompt in &prompts {
+    // Tools and system prompt are the same bytes in all of them up to the summary, behind which there is a new prompt.
+    assert!(prompts[0].head.contains("You began on west"), "{}", prompts[0].head);
+    for prompt in &prompts[..8] {
         assert_eq!(prompt.head, prompts[0].head);
     }
+    assert_eq!(prompts[8].head, prompts[0].head.replace("west", "east"));
     // Up to the restart and behind it, each goes on where the one before ended.
     for (before, now) in prompts[..7].iter().zip(&prompts[1..7]) {
         assert!(now.said.len() > before.said.len(), "{now:#?}");
@@ -146,5 +151,5 @@ fn check_explanation(told: &Value) {
         .flat_map(|request| request["changes"].as_array().expect("a list"))
         .map(|change| &change["contributor"])
         .collect();
-    assert_eq!(changes, ["compaction"], "{told:#}");
+    assert_eq!(changes, ["system-prompt", "compaction"], "{told:#}");
 }

@@ -18,6 +18,26 @@ fn two_days() -> Duration {
     Duration::from_secs(2 * 86_400 + 3_660)
 }
 
+/// Waits until what was told is stored.
+async fn until_kept(stand: &Stand) {
+    // It is not shown before that.
+    shown(stand).await;
+}
+
+#[test]
+fn no_turn_waits_until_its_prompt_is_stored() {
+    both_ways_paused(async |stand| {
+        let world = World::default();
+        world.state().hangs = true;
+        let stand = world.start(stand, json!({})).await;
+        // Time stands still: whoever waited for the storage would wait for ever.
+        assert!(!told(&stand).await.is_empty());
+        world.state().hangs = false;
+        stand.stop().await;
+        assert_eq!(world.state().writes, 1);
+    });
+}
+
 #[test]
 fn a_prompt_stays_byte_for_byte_over_turns_and_restarts() {
     both_ways_paused(async |stand| {
@@ -46,6 +66,7 @@ fn a_prompt_that_is_there_costs_one_look_into_the_storage() {
         let world = World::default();
         let stand = world.start(stand, json!({})).await;
         told(&stand).await;
+        until_kept(&stand).await;
         let (reads, writes) = world.counts();
         told(&stand).await;
         assert_eq!(world.counts(), (reads + 1, writes));
@@ -159,6 +180,7 @@ fn a_conversation_of_the_same_id_is_another_one() {
         let world = World::default();
         let stand = world.start(stand, json!({"template": "[system:date] [system:time]"})).await;
         let first = told(&stand).await;
+        until_kept(&stand).await;
         // As the store does when the conversation is deleted.
         world.state().rows.clear();
         stand.advance(two_days()).await;

@@ -1,13 +1,15 @@
 //! A storage, an operator and the conversation `c`, as other plugins would have them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::future::ready;
+use std::future::{pending, ready};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use serde_json::{Value, json};
 use transom_agent::conversation::{Conversation, Conversations, FIND, LIST};
 use transom_agent::reach::{CLI_COMMAND, CliCall, CliOutcome, HTTP_ROUTE, HttpRequest};
-use transom_agent::storage::{STORAGE_READ, STORAGE_WRITE, StorageRow, StorageRows, StorageWritten};
+use transom_agent::storage::{
+    STORAGE_READ, STORAGE_WRITE, StorageRow, StorageRows, StorageWrites, StorageWritten,
+};
 use transom_agent::trust::{Found, TRUST, Trust};
 use transom_agent::turn::{SYSTEM_PROMPT, SystemPrompt};
 use transom_plugin_api::{CallError, CallErrorKind, Json, List, Maybe};
@@ -23,6 +25,8 @@ pub(crate) struct State {
     pub(crate) reads: usize,
     pub(crate) writes: usize,
     pub(crate) is_full: bool,
+    /// Whether what is written gets no answer.
+    pub(crate) hangs: bool,
     /// Digests of contents that the operator trusts.
     pub(crate) trusted: BTreeSet<String>,
     /// What was asked of the operator, in order.
@@ -68,19 +72,29 @@ impl World {
         });
         let world = self.clone();
         stand.serve(STORAGE_WRITE, move |changes, _| {
-            let mut state = world.state();
-            if state.is_full {
-                return ready(Err(CallError::unavailable("no space is left")));
-            }
-            state.writes += 1;
-            for write in changes.writes {
-                match write.value {
-                    Maybe::Some(value) => drop(state.rows.insert(write.key.into(), value)),
-                    Maybe::None => drop(state.rows.remove(write.key.as_str())),
+            let world = world.clone();
+            async move {
+                if world.state().hangs {
+                    pending::<()>().await;
                 }
+                world.write(changes)
             }
-            ready(Ok(StorageWritten {}))
         });
+    }
+
+    fn write(&self, changes: StorageWrites) -> Result<StorageWritten, CallError> {
+        let mut state = self.state();
+        if state.is_full {
+            return Err(CallError::unavailable("no space is left"));
+        }
+        state.writes += 1;
+        for write in changes.writes {
+            match write.value {
+                Maybe::Some(value) => drop(state.rows.insert(write.key.into(), value)),
+                Maybe::None => drop(state.rows.remove(write.key.as_str())),
+            }
+        }
+        Ok(StorageWritten {})
     }
 
     /// The operator and the conversation.

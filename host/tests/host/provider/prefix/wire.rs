@@ -38,7 +38,7 @@ impl Wire {
             .with("cache-explainer", "")
             .with("cache-warming", "")
             .with("compaction", "")
-            .with("system-prompt", "template = \"It was [system:time] when you began in [prompt:cwd].\"")
+            .with("system-prompt", "template = \"You began on [git:branch] in [prompt:cwd].\"")
     }
 
     /// An answer in words.
