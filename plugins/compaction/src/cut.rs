@@ -8,6 +8,7 @@ mod tests;
 
 use transom_agent::compaction::SUMMARY_ID;
 use transom_agent::message::{Chunk, Message, Role};
+use transom_plugin_api::sabotage::sabotaged;
 
 /// Bytes of a token, where nobody has counted.
 const BYTES_OF_A_TOKEN: u64 = 4;
@@ -54,7 +55,8 @@ pub(crate) fn cut(messages: &[Message], keep_tokens: u64, tokens: Option<u64>) -
     let mut kept = 0;
     for (at, message) in messages.iter().enumerate().rev() {
         kept += sizes[at];
-        if matches!(message.role, Role::User | Role::Assistant) && at > first {
+        let is_whole = matches!(message.role, Role::User | Role::Assistant);
+        if (is_whole || sabotaged("part-a-call-from-its-result")) && at > first {
             if best.is_some() && scaled(kept) > keep_tokens {
                 break;
             }

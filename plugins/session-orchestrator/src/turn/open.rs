@@ -60,7 +60,7 @@ impl<E: Edges> Turn<E> {
                 } else {
                     drop(head_start);
                 }
-                self.take_back(places, accepted, error).await;
+                Box::pin(self.take_back(places, accepted, error)).await;
                 return;
             }
         };
@@ -82,7 +82,8 @@ impl<E: Edges> Turn<E> {
         self.edges.say_started(&started);
         let mut progress = Progress::from_now(self.terms.accepted_at);
         progress.past = Some(past);
-        self.go_on(progress, Some(head_start)).await;
+        // Apart, so that what a whole turn needs is not made room for before the model is asked.
+        Box::pin(self.go_on(progress, Some(head_start))).await;
     }
 
     fn head_start(&self, messages: Option<Shared<List<Message>>>) -> HeadStart<E> {
