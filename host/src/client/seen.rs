@@ -33,8 +33,9 @@ impl Seen {
                 return Some(frame);
             }
             "snapshot-required" => return Some(frame),
-            // It stands in no log, where the last frame before it stands: that the end of a turn cannot be stored yet.
-            "error" if frame["volatile"] == true => return Some(frame),
+            // They stand in no log, where the last frame before them stands: that the end of a turn cannot be stored yet, and that
+            // a request waits.
+            "error" | "queued" if frame["volatile"] == true => return Some(frame),
             "tool-output" => return self.take_print(frame, place),
             "tool-result" => {
                 self.prints.remove(frame["toolCallId"].as_str().unwrap_or_default());
@@ -124,6 +125,16 @@ mod tests {
         assert_eq!(seen.take(done.clone()), Some(done.clone()));
         assert_eq!(seen.take(done), None);
         assert_eq!(seen.cursor().map(|cursor| cursor.to_string()), Some("0:4:0".to_owned()));
+    }
+
+    #[test]
+    fn what_stands_in_no_log_is_shown_where_the_last_frame_stood() {
+        let mut seen = Seen::after("0:2:0".parse().ok());
+        for kind in ["error", "queued"] {
+            let beside = frame(2, 0, json!({ "type": kind, "volatile": true }));
+            assert_eq!(seen.take(beside.clone()), Some(beside));
+        }
+        assert_eq!(seen.take(frame(2, 0, json!({ "type": "turn-start" }))), None);
     }
 
     #[test]

@@ -162,7 +162,7 @@ impl Problem {
             Self::NoKey(name, Lacking::NotThere | Lacking::Over) => {
                 let key = keyring::description(name);
                 Some(format!(
-                    "type `keyctl add user {key} … @u` as the user of the host, with the secret in place of `…`"
+                    "type `keyctl padd user {key} @u` as the user of the host, then the secret and Ctrl-D"
                 ))
             }
             Self::NoKey(_, Lacking::Forbidden) => {
@@ -269,7 +269,7 @@ mod tests {
             return;
         }
         assert_eq!(told.0, format!("key `transom:{name}` in the keyring, which is not there"));
-        assert!(told.1.starts_with(&format!("type `keyctl add user transom:{name} … @u`")), "{told:?}");
+        assert!(told.1.starts_with(&format!("type `keyctl padd user transom:{name} @u`")), "{told:?}");
     }
 
     #[test]

@@ -64,6 +64,9 @@ async fn run(compactor: &Arc<Compactor>, words: &Words, json: bool) -> CliOutcom
         (Err(instead), _) | (_, Err(instead)) => return instead,
     };
     match percent {
+        Some(_) if keep_tokens.is_some() || words.value("--also").is_some() => {
+            refused("`--percent` is for later, and `--keep` and `--also` are for a summary now: run it twice")
+        }
         Some(percent) => choose(compactor, &conversation, percent, json).await,
         None => {
             let instruction = words.value("--also").map(str::to_owned);

@@ -11,7 +11,7 @@ use transom_agent::message::{Chunk, Message, Role};
 use transom_plugin_api::sabotage::sabotaged;
 
 /// Bytes of a token, where nobody has counted.
-const BYTES_OF_A_TOKEN: u64 = 4;
+pub(crate) const BYTES_OF_A_TOKEN: u64 = 4;
 /// Bytes that a message takes besides what is said in it.
 const BYTES_OF_A_MESSAGE: u64 = 16;
 /// Messages that are worth a summary.
@@ -70,8 +70,14 @@ pub(crate) fn cut(messages: &[Message], keep_tokens: u64, tokens: Option<u64>) -
     }
 }
 
+/// Whether a model has said this last: it asks for nothing more.
+fn is_an_answer(message: &Message) -> bool {
+    let asks = |chunk: &Chunk| matches!(chunk, Chunk::ToolCall { .. });
+    message.role == Role::Assistant && !message.chunks.iter().any(asks)
+}
+
 /// About how many bytes a provider is told of a message.
-fn size(message: &Message) -> u64 {
+pub(crate) fn size(message: &Message) -> u64 {
     let chunks = message.chunks.iter().map(|chunk| match chunk {
         Chunk::Text { text } => text.len(),
         Chunk::ToolCall { tool_name, input, .. } => tool_name.len() + input.as_str().len(),
@@ -83,11 +89,13 @@ fn size(message: &Message) -> u64 {
     BYTES_OF_A_MESSAGE + chunks.sum::<usize>() as u64
 }
 
-/// The last thing that a person said, where it is not among what is kept: what the model is at must not be lost.
+/// The last thing that a person said, where it is not among what is kept and the model is still at it: that must not be lost. What
+/// was answered is done.
 pub(crate) fn last_request(summed_up: &[Message], kept: &[Message]) -> Option<String> {
     let said_by_a_person =
         |message: &&Message| message.role == Role::User && !message.id.starts_with(SUMMARY_ID);
-    if kept.iter().any(|message| said_by_a_person(&message)) {
+    let is_kept = kept.iter().any(|message| said_by_a_person(&message));
+    if is_kept || kept.iter().rfind(|message| message.role != Role::System).is_some_and(is_an_answer) {
         return None;
     }
     let last = summed_up.iter().rev().find(said_by_a_person)?;

@@ -10,7 +10,7 @@ use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{CallError, CallErrorKind, List, Maybe, Shared, Text};
 
 use crate::answer::Answer;
-use crate::cut::{Cut, Uncut, cut, last_request};
+use crate::cut::{BYTES_OF_A_TOKEN, Cut, Uncut, cut, last_request, size};
 use crate::instruction::instruction;
 use crate::{Compaction, CompactionPorts};
 
@@ -46,8 +46,8 @@ pub(crate) async fn run(
         HistoryOf { conversation_id: wish.conversation_id.clone(), after_seq: 0, before_seq: Maybe::None };
     let messages = ports.history.call(of).await?.messages.into_inner().into_vec();
     let keep_tokens = wish.keep_tokens.unwrap_or(settings.keep_tokens);
-    let Cut { at, kept_tokens } =
-        cut(&messages, keep_tokens, wish.tokens).map_err(|why| uncut(&wish.conversation_id, why))?;
+    let Cut { at, kept_tokens } = cut(&messages, keep_tokens, wish.tokens)
+        .map_err(|why| uncut(&wish.conversation_id, why, keep_tokens))?;
     let (summed_up, kept) = messages.split_at(at);
     let draft = drafted(ports, &known, summed_up, settings, &wish).await?;
     let text = match draft.text.into_option() {
@@ -66,14 +66,17 @@ pub(crate) async fn run(
         open_tasks: newest(draft.open_tasks.into_iter().chain(request.map(Text::from)).collect()).into(),
         messages: before.messages + (summed_up.len() as u64).saturating_sub(u64::from(before.messages > 0)),
         tokens_before: wish.tokens.into(),
-        tokens_after: Maybe::Some(kept_tokens + text.len() as u64 / 4),
+        tokens_after: Maybe::None,
         text: text.into(),
     };
+    let shown = size(&summary.message(&SUMMARY_ID.into())) / BYTES_OF_A_TOKEN;
+    let summary = Summary { tokens_after: Maybe::Some(kept_tokens + shown), ..summary };
     append(ports, wish.conversation_id, summary).await
 }
 
-fn uncut(conversation_id: &str, why: Uncut) -> CallError {
+fn uncut(conversation_id: &str, why: Uncut, keep_tokens: u64) -> CallError {
     let why = match why {
+        Uncut::Short if keep_tokens == 0 => "it is short enough",
         Uncut::Short => "it is short enough; keep less of it with `keepTokens`",
         Uncut::Whole => "it is a single step, which cannot be parted",
     };

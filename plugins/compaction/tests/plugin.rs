@@ -284,7 +284,7 @@ fn from_a_terminal_it_is_the_same_in_words() {
         assert_eq!(
             told,
             (
-                "They talk.\n\n6 messages are summed up, about 102 tokens are shown from now on\n".to_owned(),
+                "They talk.\n\n6 messages are summed up, about 152 tokens are shown from now on\n".to_owned(),
                 String::new(),
                 0
             )

@@ -145,8 +145,11 @@ pub(crate) fn printed(outlook: &Outlook, limits: Option<Limits>) -> String {
     }
     for Listed { name, skill, .. } in &survey.listed {
         let mark = if pinned.find(name).is_some() { '*' } else { ' ' };
-        let about = skill.problem.as_deref().map(|problem| format!("! {problem}"));
-        let about = shown(about.as_deref().unwrap_or(&skill.summary), SHOWN);
+        let about = match &skill.problem {
+            // All of it, since its end says what to do.
+            Some(problem) => shown(&format!("! {problem}"), usize::MAX),
+            None => shown(&skill.summary, SHOWN),
+        };
         line(&mut text, &format!("{mark} {:<24} {:>6}  {about}", shown(name, SHOWN), tokens(skill.bytes)));
     }
     for active in pinned.active.iter().filter(|active| state(active, survey) != "current") {

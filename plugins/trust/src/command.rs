@@ -23,8 +23,8 @@ const MANUAL: Manual = Manual {
 
 Usage: transom trust [OPTIONS] [FOLDER]
 
-With a folder, everything that waits there is trusted, as it is now: when a file changes it waits again. What has changed
-since it was listed is listed again in place of being trusted.
+With a folder, everything that waits there is trusted, as it was when a turn came upon it last: a change since then waits
+again. What a turn has found changed since it was listed is listed again in place of being trusted.
 
 Options:
   --file NAME   Only this file of the folder

@@ -36,8 +36,12 @@ pub(crate) fn register(
 
 async fn answer(keeper: &Keeper, body: &Value) -> Result<HttpReply, CallError> {
     let fields = &fields(body, &["folder", "name", "sha256", "trusted"])?;
-    let Some(Value::Bool(trusted)) = fields.get("trusted") else {
-        return Err(CallError::invalid_input("field `trusted` is missing, expected `true` or `false`"));
+    let trusted = match fields.get("trusted") {
+        Some(Value::Bool(trusted)) => trusted,
+        Some(other) => return Err(unexpected("trusted", other, "`true` or `false`")),
+        None => {
+            return Err(CallError::invalid_input("field `trusted` is missing, expected `true` or `false`"));
+        }
     };
     let Some(folder) = text(fields, "folder")? else {
         return Err(CallError::invalid_input("field `folder` is missing"));
@@ -67,6 +71,13 @@ async fn named(
 }
 
 async fn forget(keeper: &Keeper, request: &HttpRequest) -> Result<HttpReply, CallError> {
+    const KNOWN: [&str; 3] = ["folder", "name", "sha256"];
+    if let Some((unknown, _)) = request.query.iter().find(|(name, _)| !KNOWN.contains(&&**name)) {
+        let (unknown, known) = (shown(unknown, 40), "`folder`, `name`, `sha256`");
+        return Err(CallError::invalid_input(format!(
+            "`{unknown}` in the query is unknown; known are {known}"
+        )));
+    }
     let query = |name: &str| request.query.get(name).map(|value| value.as_str());
     let Some(folder) = query("folder") else {
         return Err(CallError::invalid_input("`folder` is missing in the query"));

@@ -1,5 +1,7 @@
 //! [`View`]: the frames of turns as a person or a program sees them.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use serde_json::Value;
 use transom_agent::event::Cursor;
 
@@ -120,6 +122,12 @@ impl<'a> View<'a> {
                 let seconds = frame["delayMs"].as_u64().unwrap_or_default().div_ceil(1_000);
                 Shown::Aside(format!("{}; the model is asked again in {seconds} s", text("message")))
             }
+            "queued" if frame["pausedUntil"].as_i64().is_some_and(|until| until > now_ms()) => {
+                let seconds = (frame["pausedUntil"].as_i64().unwrap_or_default() - now_ms()) / 1_000 + 1;
+                Shown::Aside(format!(
+                    "the provider wants to be left alone for another {seconds} s; then it is asked"
+                ))
+            }
             "queued" => Shown::Aside(match frame["ahead"].as_u64().unwrap_or_default() {
                 0 => "the model has no room for this request yet; it is the next".to_owned(),
                 ahead => format!("the model has no room for this request yet; {ahead} are in front"),
@@ -138,6 +146,12 @@ impl<'a> View<'a> {
             _ => Shown::Nothing,
         }
     }
+}
+
+/// Milliseconds since the epoch.
+fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Whether this is the frame at a place or one behind it, or nothing comes before what happens next.
@@ -225,6 +239,10 @@ mod tests {
         let told = "aside the model has no room for this request yet;";
         check(json!({"type":"queued","ahead":2}), &format!("{told} 2 are in front"));
         check(json!({"type":"queued","ahead":0}), &format!("{told} it is the next"));
+        check(json!({"type":"queued","ahead":0,"pausedUntil":5}), &format!("{told} it is the next"));
+        let until = now_ms() + 59_500;
+        let told = "aside the provider wants to be left alone for another 60 s; then it is asked";
+        check(json!({"type":"queued","ahead":0,"pausedUntil":until}), told);
         check(json!({"type":"error","message":"gone"}), "error error: gone");
         check(json!({"type":"done","reason":"max-steps"}), "error the turn ended: max-steps");
         check(json!({"type":"turn-sealed"}), "end");

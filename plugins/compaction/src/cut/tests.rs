@@ -101,6 +101,8 @@ fn what_the_model_is_at_is_carried_when_it_is_not_kept() {
     let split = |at: usize| last_request(&messages[..at], &messages[at..]);
     assert_eq!(split(5).unwrap().len(), 1000);
     assert_eq!(split(2), None);
+    let messages = conversation("pmpcrm");
+    assert_eq!(last_request(&messages[..5], &messages[5..]), None, "it is answered");
     assert_eq!(last_request(&conversation("s"), &conversation("m")), None);
 }
 
