@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
@@ -142,11 +143,11 @@ impl Residents {
         &self.figures
     }
 
-    /// The model that answers when nobody names one, as the route `GET /models` tells it.
-    pub(crate) async fn default_model(&self) -> Option<String> {
+    /// The models that can be asked, as the route `GET /models` tells them; `null` where it does not.
+    pub(crate) async fn models(&self) -> Value {
         let request = HttpRequest::new("GET", "/models");
-        let reply = self.routes.call_named("GET /models", request).await.ok()?;
-        reply.body.value()["default"].as_str().map(str::to_owned)
+        let reply = self.routes.call_named("GET /models", request).await;
+        reply.map(|reply| reply.body.value()).unwrap_or_default()
     }
 }
 

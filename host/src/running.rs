@@ -186,7 +186,12 @@ impl Running {
 
     /// The model that answers when nobody names one.
     pub async fn default_model(&self) -> Option<String> {
-        self.residents.default_model().await
+        self.residents.models().await["default"].as_str().map(str::to_owned)
+    }
+
+    /// How many models can be asked.
+    pub async fn model_count(&self) -> usize {
+        self.residents.models().await["models"].as_array().map_or(0, Vec::len)
     }
 
     /// How many plugins run.

@@ -88,11 +88,13 @@ async fn paced(provider: &Provider, figures: &mut Figures) {
     let (host, http) = (Host::start(provider).await, http());
     let (relayed, durable) = (Relay::start(provider.address, false), Relay::start(provider.address, true));
     let said = |label: &str| message(label, 200, "pace_us=5000");
-    let (mut more, mut least, mut bare) = (Paced::default(), Paced::default(), Paced::default());
+    let read = Relay::of_libraries(provider.address);
+    let (mut more, mut read_by, mut least, mut bare) =
+        (Paced::default(), Paced::default(), Paced::default(), Paced::default());
     for number in 0..15 {
         let counts = number >= 3;
         // In turns, so that all meet the same machine.
-        for (relay, times) in [(&relayed, &mut bare), (&durable, &mut least)] {
+        for (relay, times) in [(&relayed, &mut bare), (&durable, &mut least), (&read, &mut read_by)] {
             let label = format!("r{number}");
             let seen = direct(&http, &format!("http://{}", relay.address), &said(&label)).await;
             times.note(counts, &seen, &provider.answered(&label));
@@ -103,6 +105,11 @@ async fn paced(provider: &Provider, figures: &mut Figures) {
     }
     figures.times("200 tokens, one in 5 ms, added", more.whole);
     figures.times("their first token, added", more.first);
+    figures.times(
+        "the same through something that reads it with a host's libraries, and syncs twice, added",
+        read_by.whole,
+    );
+    figures.times("its first token, added", read_by.first);
     figures.times("the same through something that only writes and syncs twice, added", least.whole);
     figures.times("its first token, added", least.first);
     figures.times("the same through something that does not write, added", bare.whole);

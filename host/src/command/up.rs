@@ -119,7 +119,12 @@ async fn announce(running: &Running, json: bool) {
     let at = address.as_ref().map_or("without a transport".to_owned(), |address| format!("at {address}"));
     let answers = match &model {
         Some(model) => format!("; model `{model}` answers"),
-        None => "; no model is served".to_owned(),
+        None => match running.model_count().await {
+            0 => "; no model is served".to_owned(),
+            count => {
+                format!("; the default model is none of the {count} that are served, see `transom models`")
+            }
+        },
     };
     let down = match running.disabled.len() {
         0 => String::new(),

@@ -9,9 +9,9 @@ mod places;
 use std::process::Stdio;
 
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::net::TcpListener;
-use tokio::process::Command;
+use tokio::process::{Child, ChildStdout, Command};
 
 use super::support::{Client, Host, Manner, Outcome, Scene, dylib, text_of, within};
 
@@ -78,10 +78,7 @@ async fn a_program_without_plugins_says_so_when_there_is_no_manifest() {
 #[tokio::test]
 async fn a_host_that_is_ready_says_where_which_model_answers_and_what_to_paste() {
     let scene = Scene::new(Manner::Linked).with_tables(&unruly("error"));
-    let mut command = scene.command(&["up", "--listen", "127.0.0.1:0"]);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
-    let mut process = command.spawn().expect("the program can be run");
-    let mut lines = BufReader::new(process.stdout.take().expect("it is piped")).lines();
+    let (mut process, mut lines) = brought_up(&scene);
     let first = within("the ready line", lines.next_line()).await.expect("text").expect("a line");
     let second = within("the line to paste", lines.next_line()).await.expect("text").expect("a line");
 
@@ -100,6 +97,28 @@ async fn a_host_that_is_ready_says_where_which_model_answers_and_what_to_paste()
 
     process.start_kill().expect("it runs");
     within("its end", process.wait()).await.expect("it can be waited for");
+}
+
+#[tokio::test]
+async fn a_default_model_that_nobody_serves_is_told_when_the_host_is_ready() {
+    let scene = Scene::new(Manner::Linked).with("session-orchestrator", "default_model = \"scripted/dmo\"");
+    let (mut process, mut lines) = brought_up(&scene);
+    let ready = within("the ready line", lines.next_line()).await.expect("text").expect("a line");
+    assert!(
+        ready.contains("; the default model is none of the 2 that are served, see `transom models`"),
+        "{ready}"
+    );
+    process.start_kill().expect("it runs");
+    within("its end", process.wait()).await.expect("it can be waited for");
+}
+
+/// A host, and the lines that it prints.
+fn brought_up(scene: &Scene) -> (Child, Lines<BufReader<ChildStdout>>) {
+    let mut command = scene.command(&["up", "--listen", "127.0.0.1:0"]);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+    let mut process = command.spawn().expect("the program can be run");
+    let lines = BufReader::new(process.stdout.take().expect("it is piped")).lines();
+    (process, lines)
 }
 
 /// A plugin that starts in this manner, as a table of a manifest.

@@ -49,7 +49,12 @@ pub(crate) fn register(
 
 /// The template, as it is told.
 pub(crate) fn template(current: &Current) -> Value {
-    json!({ "template": current.text, "isDefault": current.is_default })
+    let mut told = json!({ "template": current.text, "isDefault": current.is_default });
+    let unknown = current.template.unknown();
+    if !unknown.is_empty() {
+        told["unknown"] = unknown.into_iter().map(Value::from).collect();
+    }
+    told
 }
 
 async fn put(prompts: &Prompts, body: &Value) -> Result<HttpReply, CallError> {

@@ -60,6 +60,18 @@ fn every_variable_has_a_value_or_is_blank() {
 }
 
 #[test]
+fn a_variable_that_nobody_knows_is_told_to_who_puts_it() {
+    both_ways(async |stand| {
+        let world = World::default();
+        let stand = world.start(stand, json!({})).await;
+        let told =
+            put(&stand, value!("[system:dat] [if moon:phase]x[endif]")).await.expect("it is well-formed");
+        assert_eq!(told["unknown"], json!(["moon:phase", "system:dat"]));
+        stand.stop().await;
+    });
+}
+
+#[test]
 fn an_empty_template_tells_nothing_and_null_is_the_operator_s_again() {
     both_ways(async |stand| {
         let world = World::default();

@@ -120,7 +120,8 @@ impl<'a> View<'a> {
             }
             "provider-retry" => {
                 let seconds = frame["delayMs"].as_u64().unwrap_or_default().div_ceil(1_000);
-                Shown::Aside(format!("{}; the model is asked again in {seconds} s", text("message")))
+                let then = if seconds == 0 { "now".to_owned() } else { format!("in {seconds} s") };
+                Shown::Aside(format!("{}; the model is asked again {then}", text("message")))
             }
             "queued" if frame["pausedUntil"].as_i64().is_some_and(|until| until > now_ms()) => {
                 let seconds = (frame["pausedUntil"].as_i64().unwrap_or_default() - now_ms()) / 1_000 + 1;
@@ -235,6 +236,10 @@ mod tests {
         check(
             json!({"type":"provider-retry","message":"overloaded","delayMs":1500}),
             "aside overloaded; the model is asked again in 2 s",
+        );
+        check(
+            json!({"type":"provider-retry","message":"too many","delayMs":0}),
+            "aside too many; the model is asked again now",
         );
         let told = "aside the model has no room for this request yet;";
         check(json!({"type":"queued","ahead":2}), &format!("{told} 2 are in front"));
