@@ -181,6 +181,9 @@ fn over_http_an_answer_is_about_one_content_a_file_or_a_folder() {
         assert_eq!((look(&stand, 'a').await, look(&stand, 'b').await), (Trust::Trusted, Trust::Unanswered));
         http(&stand, "PUT", value!({"folder": folder, "trusted": false})).await.expect("kept");
         assert_eq!((look(&stand, 'a').await, look(&stand, 'b').await), (Trust::Refused, Trust::Refused));
+        let misspelled = http(&stand, "DELETE", value!({"folder": folder, "nam": "AGENTS.md"})).await;
+        let told = "`nam` in the query is unknown; known are `folder`, `name`, `sha256`";
+        assert_eq!(misspelled.expect_err("refused"), (CallErrorKind::InvalidInput, told.to_owned()));
         let forgotten = http(&stand, "DELETE", value!({"folder": folder})).await.expect("forgotten");
         assert_eq!(forgotten, value!({"forgotten": 1}));
         let again = http(&stand, "DELETE", value!({"folder": folder})).await.expect_err("nothing is left");
