@@ -1,7 +1,7 @@
-//! Bodies of requests, as several plugins read them, in the same words.
+//! Bodies and queries of requests, as several plugins read them, in the same words.
 
 use serde_json::{Map, Value};
-use transom_plugin_api::CallError;
+use transom_plugin_api::{CallError, Map as Pairs, Text};
 
 use crate::refusal::shown;
 
@@ -20,8 +20,7 @@ pub fn fields(body: &Value, known: &[&str]) -> Result<Map<String, Value>, CallEr
         return Ok(fields.clone());
     };
     let verb = if let [_] = known { "is" } else { "are" };
-    let known = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    let unknown = shown(unknown, SHOWN);
+    let (unknown, known) = (shown(unknown, SHOWN), listed(known));
     Err(CallError::invalid_input(format!("field `{unknown}` is unknown; known {verb} {known}")))
 }
 
@@ -31,6 +30,21 @@ pub fn fields(body: &Value, known: &[&str]) -> Result<Map<String, Value>, CallEr
 /// As [`fields`].
 pub fn fields_if_any(body: &Value, known: &[&str]) -> Result<Map<String, Value>, CallError> {
     if body.is_null() { Ok(Map::new()) } else { fields(body, known) }
+}
+
+/// Refuses a query that has a key which is not among those `known`: a misspelled one would be as if it were absent.
+///
+/// # Errors
+/// `InvalidInput` with the key.
+pub fn check_query(query: &Pairs<Text>, known: &[&str]) -> Result<(), CallError> {
+    let Some((unknown, _)) = query.iter().find(|(name, _)| !known.contains(name)) else { return Ok(()) };
+    let verb = if let [_] = known { "is" } else { "are" };
+    let (unknown, known) = (shown(unknown, SHOWN), listed(known));
+    Err(CallError::invalid_input(format!("`{unknown}` in the query is unknown; known {verb} {known}")))
+}
+
+fn listed(known: &[&str]) -> String {
+    known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
 /// A field that says something else than what is `expected`.

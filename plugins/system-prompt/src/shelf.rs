@@ -80,8 +80,8 @@ impl Shelf {
 
     /// Keeps the prompt of a conversation.
     pub(crate) async fn keep(&self, conversation_id: &Text, built: &Built) {
-        let value = Json::of(built).expect("texts and numbers can be written as JSON");
-        let kept = self.write(key(conversation_id), Maybe::Some(value)).await;
+        let write = StorageWrite { key: key(conversation_id).into(), value: document(built) };
+        let kept = self.write(List::from([write])).await;
         if let Err(error) = &kept
             && !is_without(error)
         {
@@ -95,12 +95,21 @@ impl Shelf {
         self.remember(conversation_id, built, false);
     }
 
-    /// Keeps what is only remembered.
+    /// Keeps what is only remembered, in one go: a storage that does not answer is waited for once.
     pub(crate) async fn flush(&self) {
-        let remembered = self.remembered().clone();
-        for (conversation_id, unkept) in remembered.into_iter().filter(|(_, remembered)| !remembered.is_kept)
+        let writes: List<StorageWrite> = self
+            .remembered()
+            .iter()
+            .filter(|(_, remembered)| !remembered.is_kept)
+            .map(|(id, remembered)| StorageWrite { key: key(id).into(), value: document(&remembered.built) })
+            .collect();
+        if writes.is_empty() {
+            return;
+        }
+        if let Err(error) = self.write(writes).await
+            && !is_without(&error)
         {
-            self.keep(&conversation_id, &unkept.built).await;
+            tracing::warn!("the prompts built last are not durable: {error}");
         }
     }
 
@@ -139,7 +148,8 @@ impl Shelf {
     /// When it is not durable.
     pub(crate) async fn keep_template(&self, template: Option<&str>) -> Result<(), CallError> {
         let value = template.map(|template| Json::from(serde_json::json!({ TEMPLATE: template })));
-        self.write(TEMPLATE.to_owned(), value.into()).await.map_err(|error| match error.kind {
+        let write = StorageWrite { key: TEMPLATE.into(), value: value.into() };
+        self.write(List::from([write])).await.map_err(|error| match error.kind {
             CallErrorKind::NoProvider => {
                 CallError::unavailable("nobody keeps templates here; run `conversation-store`")
             }
@@ -151,14 +161,18 @@ impl Shelf {
         self.host.within(PATIENCE, storage::row(&self.ports.read, key)).await.unwrap_or_else(late)
     }
 
-    async fn write(&self, key: String, value: Maybe<Json>) -> Result<(), CallError> {
-        let writes = StorageWrites { writes: List::from([StorageWrite { key: key.into(), value }]) };
+    async fn write(&self, writes: List<StorageWrite>) -> Result<(), CallError> {
+        let writes = StorageWrites { writes };
         self.host.within(PATIENCE, self.ports.write.call(writes)).await.unwrap_or_else(late).map(drop)
     }
 }
 
 fn late<T>() -> Result<T, CallError> {
     Err(CallError::unavailable(format!("the storage did not answer within {} s", PATIENCE.as_secs())))
+}
+
+fn document(built: &Built) -> Maybe<Json> {
+    Maybe::Some(Json::of(built).expect("texts and numbers can be written as JSON"))
 }
 
 fn key(conversation_id: &str) -> String {

@@ -4,7 +4,7 @@ use std::future::ready;
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
-use transom_agent::body::{fields, unexpected};
+use transom_agent::body::{check_query, fields, unexpected};
 use transom_agent::reach::{HttpReply, HttpRequest, HttpRoute};
 use transom_agent::refusal::shown;
 use transom_plugin_api::{CallError, Server, StartError};
@@ -71,13 +71,7 @@ async fn named(
 }
 
 async fn forget(keeper: &Keeper, request: &HttpRequest) -> Result<HttpReply, CallError> {
-    const KNOWN: [&str; 3] = ["folder", "name", "sha256"];
-    if let Some((unknown, _)) = request.query.iter().find(|(name, _)| !KNOWN.contains(&&**name)) {
-        let (unknown, known) = (shown(unknown, 40), "`folder`, `name`, `sha256`");
-        return Err(CallError::invalid_input(format!(
-            "`{unknown}` in the query is unknown; known are {known}"
-        )));
-    }
+    check_query(&request.query, &["folder", "name", "sha256"])?;
     let query = |name: &str| request.query.get(name).map(|value| value.as_str());
     let Some(folder) = query("folder") else {
         return Err(CallError::invalid_input("`folder` is missing in the query"));

@@ -1,14 +1,12 @@
 //! [`View`]: the frames of turns as a person or a program sees them.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use serde_json::Value;
 use transom_agent::event::Cursor;
 
 use super::taken_back::Standing;
 use crate::client::{Events, Next};
 use crate::program::{Common, DONE, FAILED};
-use crate::terminal::{aside, complain, counted, print, shown};
+use crate::terminal::{aside, complain, counted, now, print, shown};
 
 /// What is shown of the frames.
 pub(crate) struct View<'a> {
@@ -123,16 +121,7 @@ impl<'a> View<'a> {
                 let then = if seconds == 0 { "now".to_owned() } else { format!("in {seconds} s") };
                 Shown::Aside(format!("{}; the model is asked again {then}", text("message")))
             }
-            "queued" if frame["pausedUntil"].as_i64().is_some_and(|until| until > now_ms()) => {
-                let seconds = (frame["pausedUntil"].as_i64().unwrap_or_default() - now_ms()) / 1_000 + 1;
-                Shown::Aside(format!(
-                    "the provider wants to be left alone for another {seconds} s; then it is asked"
-                ))
-            }
-            "queued" => Shown::Aside(match frame["ahead"].as_u64().unwrap_or_default() {
-                0 => "the model has no room for this request yet; it is the next".to_owned(),
-                ahead => format!("the model has no room for this request yet; {ahead} are in front"),
-            }),
+            "queued" => Shown::Aside(queued(frame)),
             "question" => Shown::Aside(question(frame, |words| self.common.again(words))),
             "answer" => Shown::Aside(format!("answered: {}", text("choice"))),
             "snapshot-required" => Shown::Aside(
@@ -149,10 +138,17 @@ impl<'a> View<'a> {
     }
 }
 
-/// Milliseconds since the epoch.
-fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+/// What a request waits for: the end of a pause, or its turn.
+fn queued(frame: &Value) -> String {
+    let paused_ms = frame["pausedUntil"].as_i64().unwrap_or_default().saturating_sub(now());
+    if paused_ms > 0 {
+        let seconds = paused_ms / 1_000 + 1;
+        return format!("the provider wants to be left alone for another {seconds} s; then it is asked");
+    }
+    match frame["ahead"].as_u64().unwrap_or_default() {
+        0 => "the model has no room for this request yet; it is the next".to_owned(),
+        ahead => format!("the model has no room for this request yet; {ahead} are in front"),
+    }
 }
 
 /// Whether this is the frame at a place or one behind it, or nothing comes before what happens next.
@@ -245,7 +241,7 @@ mod tests {
         check(json!({"type":"queued","ahead":2}), &format!("{told} 2 are in front"));
         check(json!({"type":"queued","ahead":0}), &format!("{told} it is the next"));
         check(json!({"type":"queued","ahead":0,"pausedUntil":5}), &format!("{told} it is the next"));
-        let until = now_ms() + 59_500;
+        let until = now() + 59_500;
         let told = "aside the provider wants to be left alone for another 60 s; then it is asked";
         check(json!({"type":"queued","ahead":0,"pausedUntil":until}), told);
         check(json!({"type":"error","message":"gone"}), "error error: gone");

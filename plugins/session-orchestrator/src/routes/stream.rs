@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use serde_json::json;
+use transom_agent::body::check_query;
 use transom_agent::event::Cursor;
 use transom_agent::reach::{HttpFrame, HttpRequest, HttpRoute};
 use transom_agent::turn::Watch;
@@ -93,14 +94,7 @@ pub(crate) async fn events<E: Edges>(
 }
 
 fn watch_of(request: &HttpRequest) -> Result<Watch, CallError> {
-    if let Some((key, _)) = request.query.iter().find(|(key, _)| !QUERY.contains(key)) {
-        let known = QUERY.map(|key| format!("`{key}`")).join(", ");
-        let shown: String = key.chars().take(40).collect();
-        return Err(CallError::invalid_input(format!(
-            "`{}` in the query is unknown; known are {known}",
-            shown.escape_debug()
-        )));
-    }
+    check_query(&request.query, &QUERY)?;
     let after = request.query.get("after").or(request.last_event_id.as_ref());
     Ok(Watch {
         conversation_id: conversation_of(request)?,
