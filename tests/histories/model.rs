@@ -51,6 +51,7 @@ impl Model {
             description: "Looks.".into(),
             parameters: json!({"type": "object"}).into(),
             concurrency_safe: true,
+            effects: Maybe::None,
         };
         stand.serve_named(TOOL, "look", definition, |_, _| async {
             tokio::time::sleep(PAUSE).await;

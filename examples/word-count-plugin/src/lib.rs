@@ -71,6 +71,7 @@ fn count_words() -> ToolDefinition {
         description: "Counts the words of a text.".into(),
         parameters: json!({"type": "object", "properties": {"text": text}, "required": ["text"]}).into(),
         concurrency_safe: true,
+        effects: Maybe::Some(List::new()),
     }
 }
 

@@ -185,6 +185,7 @@
 //!         description: "Refuses messages for a while.".into(),
 //!         parameters: Json::parse(parameters)?,
 //!         concurrency_safe: true,
+//!         effects: Maybe::Some(List::new()),
 //!     })
 //! }
 //! # fn main() {}

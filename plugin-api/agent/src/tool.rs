@@ -1,6 +1,6 @@
 //! Tools: their definitions are data, their running is a named service.
 
-use transom_plugin_api::{Event, Filter, Json, List, Service, Text, contract};
+use transom_plugin_api::{Event, Filter, Json, List, Maybe, Service, Text, contract};
 
 /// What a model is told about a tool.
 #[contract]
@@ -13,6 +13,35 @@ pub struct ToolDefinition {
     pub parameters: Json,
     /// Whether it may run beside others; an unsafe tool runs alone.
     pub concurrency_safe: bool,
+    /// What a call does. Empty for a tool that does nothing outside of the host; absent where the tool does not say, and who
+    /// judges its calls takes it for one that may do anything.
+    pub effects: Maybe<List<Effect>>,
+}
+
+/// What a call of a tool does to the world, told by its input, so that it can be judged before anything of the tool runs.
+#[contract(grows)]
+#[derive(Eq)]
+pub enum Effect {
+    /// It reads a file, or what is below a folder.
+    Reads {
+        /// The field of the input that holds the path, relative to the turn's folder; where the field is absent, that folder is meant.
+        path: Text,
+    },
+    /// It makes, changes or removes a file, or what is below a folder.
+    Writes {
+        /// The field of the input that holds the path, as with [`Reads`](Self::Reads).
+        path: Text,
+    },
+    /// It runs a command of a shell, which may do anything.
+    Runs {
+        /// The field of the input that holds the command.
+        command: Text,
+    },
+    /// It asks somebody outside of the host, who may do anything.
+    Reaches {
+        /// Whom, for a person, such as the name of a server.
+        whom: Text,
+    },
 }
 
 /// One call.
@@ -114,12 +143,17 @@ pub enum Verdict {
         /// One sentence, for the model.
         reason: Text,
     },
-    /// A person is asked. It runs when the first choice is the answer, and does not otherwise.
+    /// A person is asked.
     Ask {
         /// What is asked.
         text: Text,
-        /// The answers there are; the first one lets it run.
+        /// The answers there are: first those that let it run, then those that do not.
         choices: List<Text>,
+        /// How many of them let it run; 0 stands for 1.
+        #[contract(default)]
+        allowing: u32,
+        /// Milliseconds a person has to answer; then the last choice is the answer. For ever when absent.
+        answer_within_ms: Maybe<u64>,
     },
 }
 
@@ -130,10 +164,19 @@ pub struct GatedCall {
     pub tool_call_id: Text,
     /// The tool.
     pub tool_name: Text,
-    /// Its input, as the model wrote it.
+    /// Its input, as the model wrote it, or as an earlier link has changed it. What a link leaves here is what runs, and stands
+    /// in the log beside what the model wrote.
     pub input: Json,
     /// What is to become of it, as far as that was said yet. A link may make it stricter, not more lenient.
     pub verdict: Verdict,
+    /// The plugin that answers under the tool's name.
+    #[contract(default)]
+    pub plugin: Text,
+    /// What the tool says that its calls do, whatever the model was told of it.
+    pub effects: Maybe<List<Effect>>,
+    /// What a person has chosen who was asked about this call. It comes through the gate once more then, since what may run can
+    /// have changed meanwhile: who has nothing against it leaves it as it is. One that is asked about again does not run.
+    pub answered: Maybe<Text>,
 }
 
 /// The calls of one step, before any of them runs.
@@ -150,8 +193,39 @@ pub struct ToolGate {
 }
 
 /// Runs over the calls of each step before any of them runs. Fail-closed: when a link fails, none of them runs, and the
-/// model is told. While a call is to be asked about, the turn is parked and none of the others runs either. A verdict
-/// that is not known denies.
+/// model is told. While a call is to be asked about, the turn is parked and none of the others runs either; with the last
+/// answer those that were to run come through the gate again. A verdict that is not known denies.
 ///
-/// `agent/turn.gate` · fail-closed filter, no stages · 5 s for each link · the orchestrator applies it
-pub const GATE: Filter<ToolGate> = Filter::fail_closed("agent/turn.gate");
+/// Links of the stage `change` come first and may change what a call is given; those of the stage `judge` see what is going to
+/// run and leave it as it is. A link may take its time, up to its deadline: only this turn waits for it.
+///
+/// `agent/turn.gate` · fail-closed filter, stages `change` and `judge` · 120 s for each link · the orchestrator applies it
+pub const GATE: Filter<ToolGate> =
+    Filter::fail_closed("agent/turn.gate").stages(&["change", "judge"]).deadline_ms(120_000);
+
+/// What a tool has answered, on its way to the model.
+#[contract]
+pub struct ToolRan {
+    /// For whom.
+    pub conversation_id: Text,
+    /// In which turn.
+    pub turn_id: Text,
+    /// The folder the turn works in.
+    pub cwd: Text,
+    /// The provider's name for this call.
+    pub tool_call_id: Text,
+    /// The tool.
+    pub tool_name: Text,
+    /// The input it ran with.
+    pub input: Json,
+    /// What it answered: links may change it, and what they leave is what is stored, shown and told to the model.
+    pub output: ToolOutput,
+    /// Milliseconds it ran.
+    pub duration_ms: u64,
+}
+
+/// Runs over the answer of each tool that ran, before anybody else sees it. Fail-closed: when a link fails or refuses, the model
+/// is told why instead of the answer. What the tool has [printed](PRINTED) meanwhile was shown already.
+///
+/// `agent/tool.ran` · fail-closed filter, no stages · 120 s for each link · the orchestrator applies it
+pub const RAN: Filter<ToolRan> = Filter::fail_closed("agent/tool.ran").deadline_ms(120_000);

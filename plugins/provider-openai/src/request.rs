@@ -167,6 +167,7 @@ mod tests {
             description: "Looks.".into(),
             parameters: Json::parse(r#"{"type": "object", "properties": {"b": {}, "a": {}}}"#).expect("JSON"),
             concurrency_safe: true,
+            effects: Maybe::None,
         });
         let expected = concat!(
             r#"{"model":"m","messages":[{"role":"system","content":"Be kind."},{"role":"user","content":"hi"}],"#,
@@ -197,6 +198,7 @@ mod tests {
             description: "".into(),
             parameters: Json::parse("{}").expect("JSON"),
             concurrency_safe: true,
+            effects: Maybe::None,
         });
         let sent = text(&request, &Dialect::default());
         assert!(sent.contains(r#""name":"look""#) && sent.ends_with(r#""tool_choice":"none"}"#), "{sent}");
@@ -274,6 +276,7 @@ mod tests {
                 description: "Looks.".into(),
                 parameters: Json::parse(parameters).expect("JSON"),
                 concurrency_safe: true,
+                effects: Maybe::None,
             });
             let sent = text(&request, &plain());
             let (prompt, rest) = sent.split_once("],\"stream\"").expect("messages stand first");

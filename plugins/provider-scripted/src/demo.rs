@@ -68,6 +68,8 @@ fn file_to_read(text: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
+    use transom_plugin_api::Maybe;
+
     use super::*;
 
     fn tool(name: &str) -> ToolDefinition {
@@ -76,6 +78,7 @@ mod tests {
             description: "".into(),
             parameters: Json::from(serde_json::json!({})),
             concurrency_safe: true,
+            effects: Maybe::None,
         }
     }
 

@@ -80,7 +80,7 @@ impl Schedule {
 
 #[cfg(test)]
 mod tests {
-    use transom_plugin_api::Json;
+    use transom_plugin_api::{Json, Maybe};
 
     use super::*;
 
@@ -94,6 +94,7 @@ mod tests {
             description: "".into(),
             parameters: Json::default(),
             concurrency_safe,
+            effects: Maybe::None,
         };
         vec![tool("read", true), tool("write", false)]
     }

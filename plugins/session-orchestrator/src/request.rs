@@ -110,6 +110,7 @@ mod tests {
             description: description.into(),
             parameters: Json::default(),
             concurrency_safe: true,
+            effects: Maybe::None,
         }
     }
 

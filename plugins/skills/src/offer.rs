@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 use transom_agent::tool::ToolDefinition;
-use transom_plugin_api::{Json, List, Text};
+use transom_plugin_api::{Json, List, Maybe, Text};
 
 use crate::catalogue::Catalogue;
 
@@ -30,6 +30,7 @@ pub(crate) fn definition() -> ToolDefinition {
         })
         .into(),
         concurrency_safe: true,
+        effects: Maybe::Some(List::new()),
     }
 }
 
@@ -119,6 +120,7 @@ mod tests {
             description: "Reads".into(),
             parameters: json!({}).into(),
             concurrency_safe: true,
+            effects: Maybe::None,
         };
         List::from([definition(), other])
     }

@@ -3,7 +3,8 @@
 use std::io::Read;
 
 use serde_json::json;
-use transom_agent::tool::ToolDefinition;
+use transom_agent::tool::{Effect, ToolDefinition};
+use transom_plugin_api::{List, Maybe};
 
 use crate::arguments::Arguments;
 use crate::folder::OpenFile;
@@ -33,6 +34,7 @@ pub(crate) fn definition() -> ToolDefinition {
         })
         .into(),
         concurrency_safe: false,
+        effects: Maybe::Some(List::from([Effect::Writes { path: "path".into() }])),
     }
 }
 

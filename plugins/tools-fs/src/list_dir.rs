@@ -6,7 +6,8 @@ use std::io;
 
 use cap_std::fs::{Dir, DirEntry};
 use serde_json::json;
-use transom_agent::tool::ToolDefinition;
+use transom_agent::tool::{Effect, ToolDefinition};
+use transom_plugin_api::{List, Maybe};
 
 use crate::arguments::Arguments;
 use crate::problem::Problem;
@@ -36,6 +37,7 @@ pub(crate) fn definition() -> ToolDefinition {
         })
         .into(),
         concurrency_safe: true,
+        effects: Maybe::Some(List::from([Effect::Reads { path: "path".into() }])),
     }
 }
 

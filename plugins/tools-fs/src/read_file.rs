@@ -4,7 +4,8 @@ use std::io::{BufReader, Cursor, Read};
 
 use cap_std::fs::File;
 use serde_json::json;
-use transom_agent::tool::ToolDefinition;
+use transom_agent::tool::{Effect, ToolDefinition};
+use transom_plugin_api::{List, Maybe};
 
 use crate::arguments::Arguments;
 use crate::lines::{self, Numbered, Unshown, Window};
@@ -39,6 +40,7 @@ pub(crate) fn definition() -> ToolDefinition {
         })
         .into(),
         concurrency_safe: true,
+        effects: Maybe::Some(List::from([Effect::Reads { path: "path".into() }])),
     }
 }
 

@@ -1,7 +1,8 @@
 //! `write_file`: makes a file, or replaces one as a whole.
 
 use serde_json::json;
-use transom_agent::tool::ToolDefinition;
+use transom_agent::tool::{Effect, ToolDefinition};
+use transom_plugin_api::{List, Maybe};
 
 use crate::arguments::Arguments;
 use crate::problem::Problem;
@@ -28,6 +29,7 @@ pub(crate) fn definition() -> ToolDefinition {
         })
         .into(),
         concurrency_safe: false,
+        effects: Maybe::Some(List::from([Effect::Writes { path: "path".into() }])),
     }
 }
 

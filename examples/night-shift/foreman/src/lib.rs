@@ -73,7 +73,12 @@ fn asked_about(mut gate: ToolGate) -> ToolGate {
     for call in gate.calls.iter_mut() {
         if call.tool_name.as_str() == HATCH && matches!(call.verdict, Verdict::Allow {}) {
             let choices = List::from(["open it".into(), "leave it shut".into()]);
-            call.verdict = Verdict::Ask { text: "May the hatch be opened at sea?".into(), choices };
+            call.verdict = Verdict::Ask {
+                text: "May the hatch be opened at sea?".into(),
+                choices,
+                allowing: 1,
+                answer_within_ms: Maybe::None,
+            };
         }
     }
     gate
@@ -90,7 +95,13 @@ fn keep_watch() -> ToolDefinition {
 /// A tool that is told nothing.
 fn tool(name: &str, description: &str) -> ToolDefinition {
     let parameters = json!({ "type": "object", "properties": {} }).into();
-    ToolDefinition { name: name.into(), description: description.into(), parameters, concurrency_safe: false }
+    ToolDefinition {
+        name: name.into(),
+        description: description.into(),
+        parameters,
+        concurrency_safe: false,
+        effects: Maybe::Some(List::new()),
+    }
 }
 
 fn open(opened: &AtomicU64) -> ToolOutput {

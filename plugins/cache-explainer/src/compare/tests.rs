@@ -13,6 +13,7 @@ fn tool(name: &str, parameters: &str) -> ToolDefinition {
         description: "looks".into(),
         parameters: Json::parse(parameters).unwrap(),
         concurrency_safe: true,
+        effects: Maybe::None,
     }
 }
 

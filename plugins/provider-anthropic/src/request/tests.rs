@@ -27,6 +27,7 @@ fn tool(name: &str) -> ToolDefinition {
         description: "Looks.".into(),
         parameters: Json::parse(r#"{"type": "object", "properties": {"b": {}, "a": {}}}"#).expect("JSON"),
         concurrency_safe: true,
+        effects: Maybe::None,
     }
 }
 

@@ -158,6 +158,7 @@ impl World {
             description: format!("does {name}").into(),
             parameters: Json::default(),
             concurrency_safe,
+            effects: Maybe::None,
         };
         let run: Run = Arc::new(move |call| Box::pin(run(call)));
         self.tools.lock().unwrap().insert(name.to_owned(), (definition, run));

@@ -1,8 +1,8 @@
 //! Whether the calls of a step may run: other plugins say so, and a person where they want one to be asked.
 
 use transom_agent::message::Chunk;
-use transom_agent::tool::{GatedCall, ToolGate, Verdict};
-use transom_plugin_api::{List, Maybe};
+use transom_agent::tool::{GatedCall, ToolDefinition, ToolGate, Verdict};
+use transom_plugin_api::{List, Maybe, Provided};
 
 use super::Turn;
 use super::calls::interrupted;
@@ -19,6 +19,8 @@ impl<E: Edges> Turn<E> {
     pub(super) async fn gate(&self, prefix: &Prefix, progress: &mut Progress) -> Option<Flow> {
         let step = progress.step.as_mut()?;
         let is_offered = |call: &&Call| prefix.tools().iter().any(|tool| tool.name == call.name);
+        let served = self.edges.tools();
+        let gated = |call: &Call| gated(call, served.iter().find(|tool| tool.name == call.name));
         let calls: List<GatedCall> = step.calls().iter().filter(is_offered).map(gated).collect();
         if calls.is_empty() {
             return None;
@@ -60,12 +62,15 @@ impl<E: Edges> Turn<E> {
     }
 }
 
-fn gated(call: &Call) -> GatedCall {
+fn gated(call: &Call, served: Option<&Provided<ToolDefinition>>) -> GatedCall {
     GatedCall {
         tool_call_id: call.id.clone(),
         tool_name: call.name.clone(),
         input: call.input.clone(),
         verdict: Verdict::Allow {},
+        plugin: served.map(|tool| tool.plugin.clone()).unwrap_or_default(),
+        effects: served.map_or(Maybe::None, |tool| tool.about.effects.clone()),
+        answered: Maybe::None,
     }
 }
 
@@ -82,7 +87,7 @@ fn apply(step: &mut Step, asked: &[GatedCall], decided: &[GatedCall]) {
             Some(Verdict::Deny { reason }) => {
                 step.answer(index, Answer::instead(format!("it may not run: {reason}")));
             }
-            Some(Verdict::Ask { text, choices }) if !choices.is_empty() => {
+            Some(Verdict::Ask { text, choices, .. }) if !choices.is_empty() => {
                 let question = Chunk::Question {
                     question_id: step.ids().question(index),
                     tool_call_id: Maybe::Some(call.id.clone()),

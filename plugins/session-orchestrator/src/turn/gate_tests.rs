@@ -8,7 +8,7 @@ use transom_agent::message::Chunk;
 use transom_agent::provider::FinishReason;
 use transom_agent::tool::{ToolGate, ToolOutput, Verdict};
 use transom_agent::turn::{AnswerQuestion, Answered, EndReason, TurnState};
-use transom_plugin_api::{CallError, CallErrorKind, List};
+use transom_plugin_api::{CallError, CallErrorKind, List, Maybe};
 
 use crate::edges::fake::scene::{Scene, eventually, next, rest, scene, types, until};
 use crate::edges::fake::{Boxed, calls, finishes, says, uses};
@@ -34,7 +34,12 @@ fn gated(decide: impl Fn(&str) -> Verdict + Send + Sync + Clone + 'static) -> Sc
 }
 
 fn ask(text: &str) -> Verdict {
-    Verdict::Ask { text: text.into(), choices: List::from(["yes".into(), "no".into()]) }
+    Verdict::Ask {
+        text: text.into(),
+        choices: List::from(["yes".into(), "no".into()]),
+        allowing: 1,
+        answer_within_ms: Maybe::None,
+    }
 }
 
 fn results(scene: &Scene) -> Vec<(String, String, bool)> {
@@ -81,7 +86,12 @@ async fn what_is_denied_is_answered_with_the_reason_and_the_rest_runs() {
     let scene = gated(|id| match id {
         "1" => Verdict::Deny { reason: "too dangerous".into() },
         "2" => serde_json::from_str(r#"{"type":"later"}"#).unwrap(),
-        "3" => Verdict::Ask { text: "hm?".into(), choices: List::new() },
+        "3" => Verdict::Ask {
+            text: "hm?".into(),
+            choices: List::new(),
+            allowing: 0,
+            answer_within_ms: Maybe::None,
+        },
         _ => Verdict::Allow {},
     });
     let asked = ["1", "2", "3", "4"].map(|id| calls(id, "x", id));
