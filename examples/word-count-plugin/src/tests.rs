@@ -27,7 +27,12 @@ fn words_are_what_stands_between_spaces() {
 
 #[test]
 fn a_message_is_told_its_length() {
-    let input = TurnInput { conversation_id: "a".into(), text: "hello there".into() };
+    let input = TurnInput {
+        conversation_id: "a".into(),
+        text: "hello there".into(),
+        cwd: "/".into(),
+        is_first: true,
+    };
     assert_eq!(annotated(input).text, "hello there (2 words)");
 }
 

@@ -9,7 +9,7 @@ use transom_testkit::{both_ways, contract_check, json};
 use transom_word_count::WordCount;
 
 fn hello() -> TurnInput {
-    TurnInput { conversation_id: "a".into(), text: "hello there".into() }
+    TurnInput { conversation_id: "a".into(), text: "hello there".into(), cwd: "/".into(), is_first: true }
 }
 
 #[test]

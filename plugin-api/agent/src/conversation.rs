@@ -166,6 +166,30 @@ pub struct Opened {
 /// `agent/conversation.opened` · event · the orchestrator says it
 pub const OPENED: Event<Opened> = Event::new("agent/conversation.opened");
 
+/// Somebody begins to work in a conversation.
+#[contract]
+pub struct Begun {
+    /// Which conversation.
+    pub conversation_id: Text,
+    /// The folder its turn works in.
+    pub cwd: Text,
+    /// The model that answers.
+    pub model: Text,
+    /// Whether it was put away before, and is opened again.
+    pub was_closed: bool,
+}
+
+/// Said by the orchestrator with the first turn of a conversation, and with the first after it was put away, when the person's
+/// message is durable. Nobody can refuse it.
+///
+/// `agent/conversation.begun` · event · the orchestrator says it
+pub const BEGUN: Event<Begun> = Event::new("agent/conversation.begun");
+
+/// Said by the orchestrator when a conversation was put away that was not before, by its id. Nobody can refuse it.
+///
+/// `agent/conversation.closed` · event · the orchestrator says it
+pub const CLOSED: Event<Text> = Event::new("agent/conversation.closed");
+
 /// A copy of a conversation up to a place in its log.
 #[contract]
 pub struct Fork {

@@ -208,8 +208,13 @@ pub enum AgentEventKind {
         tool_call_id: Maybe<Text>,
         /// What is asked.
         text: Text,
-        /// The answers there are.
+        /// The answers there are: first those that let the call run, then those that do not.
         choices: List<Text>,
+        /// How many of them let it run.
+        #[contract(default)]
+        allowing: u32,
+        /// When the last choice becomes the answer, in milliseconds since the epoch; never when absent.
+        answer_by: Maybe<i64>,
     },
     /// A person answered.
     Answer {
@@ -217,6 +222,9 @@ pub enum AgentEventKind {
         question_id: Text,
         /// The choice.
         choice: Text,
+        /// Whether nobody has answered in time, so that the last choice counts.
+        #[contract(default)]
+        is_overdue: bool,
     },
     /// Forget what stands behind this place; what follows is what really happened. Where the conversation stands now is said
     /// by the frame's own position and offset.
@@ -244,6 +252,13 @@ pub enum AgentEventKind {
     },
     /// Everything of the turn is durable. The last frame.
     TurnSealed {},
+    /// A plugin has changed what a call is given, before it runs.
+    InputChanged {
+        /// The call.
+        tool_call_id: Text,
+        /// What it is given.
+        input: Json,
+    },
 }
 
 impl AgentEventKind {

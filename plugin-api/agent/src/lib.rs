@@ -6,6 +6,7 @@
 //! | [`log`] | the log of a conversation |
 //! | [`conversation`] | what is known about a conversation without reading its log |
 //! | [`turn`] | a question and everything until its answer is sealed |
+//! | [`question`] | what a turn asks a person |
 //! | [`event`] | the frames a viewer of a turn receives |
 //! | [`provider`] | models, and what is streamed from them |
 //! | [`compaction`] | summaries in the place of what was said |
@@ -14,6 +15,7 @@
 //! | [`tool`] | tools: their definitions, and their running |
 //! | [`queue`] | messages that wait for a turn |
 //! | [`workspace`] | conversations that belong together |
+//! | [`notice`] | what a person should hear of who looks elsewhere |
 //! | [`stream`] | streams of frames to viewers, and how they ended |
 //! | [`storage`] | what a plugin has to remember |
 //! | [`reach`] | how a plugin is reached from outside: HTTP routes, WebSocket operations, CLI commands |
@@ -31,11 +33,13 @@
 //!
 //! | point | kind | who is at the other end |
 //! |---|---|---|
-//! | [`turn::START`], [`turn::STOP`], [`turn::STATUS`], [`turn::ANSWER`], [`turn::CLOSE`] | service | the orchestrator answers |
+//! | [`turn::START`], [`turn::STOP`], [`turn::STATUS`], [`turn::CLOSE`], [`question::ANSWER`], [`question::QUESTIONS`] | service | the orchestrator answers |
 //! | [`turn::WATCH`] | streaming service | the orchestrator answers |
-//! | [`turn::INPUT`], [`turn::SYSTEM_PROMPT`], [`tool::TOOLS`], [`tool::GATE`] | filter | the orchestrator applies, plugins link |
+//! | [`turn::INPUT`], [`turn::MODEL_CHOICE`], [`turn::SYSTEM_PROMPT`], [`turn::ENDING`], [`tool::TOOLS`], [`tool::GATE`], [`tool::RAN`], [`provider::REQUEST`] | filter | the orchestrator applies, plugins link |
 //! | [`turn::BESIDE`] | streaming service | the orchestrator answers |
-//! | [`turn::STARTED`], [`turn::STEP_COMPLETED`], [`turn::SETTLED`], [`turn::STALLED`] | event | the orchestrator says |
+//! | [`turn::STARTED`], [`turn::STEP_STARTED`], [`turn::STEP_COMPLETED`], [`turn::SETTLED`], [`turn::STALLED`] | event | the orchestrator says |
+//! | [`question::QUESTION_ASKED`], [`question::QUESTION_ANSWERED`] | event | the orchestrator says |
+//! | [`notice::NOTICE`] | event | whoever has something to tell says |
 //! | [`stream::ENDED`] | event | transports say, the conversation store hears |
 //! | [`tool::TOOL`] | named service | plugins answer, one name for each tool; the orchestrator calls |
 //! | [`tool::PRINTED`] | event | tools say, and the orchestrator when a tool has answered; the orchestrator hears |
@@ -56,7 +60,7 @@
 //! | [`log::BACKUP`] | streaming service | the conversation store answers; the host calls |
 //! | [`conversation`]`::LIST`, `FIND`, `UPDATE`, `FORK`, `DELETE`, `METRICS` | service | the conversation store answers |
 //! | [`conversation::CHANGED`] | event | the conversation store says |
-//! | [`conversation::OPENED`] | event | the orchestrator says |
+//! | [`conversation::BEGUN`], [`conversation::OPENED`], [`conversation::CLOSED`] | event | the orchestrator says |
 //! | [`workspace`]`::WORKSPACES`, `WORKSPACE_FOLDER`, `WORKSPACE_UPDATE`, `WORKSPACE_DELETE` | service | the conversation store answers |
 //! | [`storage::STORAGE_WRITE`], [`storage::STORAGE_READ`] | service | the conversation store answers, for whoever calls |
 //! | [`queue`]`::ENQUEUE`, `QUEUE`, `REQUEUE`, `TAKE`, `DELIVERED` | service | the message queue answers |
@@ -67,7 +71,7 @@
 //! a [`Role`](message::Role), is one of four for good.
 //!
 //! What a constant says last about itself is: its name on the bus, its kind, the time one handler may take, and whether
-//! it has stages. No point here has stages yet.
+//! it has stages.
 //!
 //! # A whole plugin
 //!
@@ -209,7 +213,9 @@ pub mod folder;
 pub mod log;
 pub mod message;
 pub mod nearest;
+pub mod notice;
 pub mod provider;
+pub mod question;
 pub mod queue;
 pub mod reach;
 pub mod refusal;

@@ -124,6 +124,11 @@ pub enum Chunk {
         text: Text,
         /// The answers there are, in the order in which they are offered.
         choices: List<Text>,
+        /// How many of them, from the first on, let the call run; 0 stands for 1.
+        #[contract(default)]
+        allowing: u32,
+        /// When the last choice becomes the answer, in milliseconds since the epoch; never when absent.
+        answer_by: Maybe<i64>,
     },
     /// A person answered.
     Answer {
@@ -131,6 +136,9 @@ pub enum Chunk {
         question_id: Text,
         /// One of its choices.
         choice: Text,
+        /// Whether nobody has answered in time, so that the last choice counts.
+        #[contract(default)]
+        is_overdue: bool,
     },
     /// A turn ended. Its end is shown as two frames, so that the position behind this one is taken, too.
     TurnEnd {
@@ -164,6 +172,18 @@ pub enum Chunk {
         conversation_id: Text,
         /// The last `seq` that was copied.
         seq: i64,
+    },
+    /// A plugin has changed what a call is given, before it runs.
+    InputChanged {
+        /// The call.
+        tool_call_id: Text,
+        /// What it is given.
+        input: Json,
+    },
+    /// A turn that waited for a person goes on: from here on the calls of this step may have run.
+    GoneOn {
+        /// The step.
+        step_id: Text,
     },
 }
 

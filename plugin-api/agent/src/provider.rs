@@ -1,6 +1,8 @@
 //! Models, and what is streamed from them. Served by providers, one name per model.
 
-use transom_plugin_api::{Event, Json, List, Maybe, Service, Shared, StreamService, Text, contract};
+use transom_plugin_api::{
+    Event, Filter, Json, List, Map, Maybe, Service, Shared, StreamService, Text, contract,
+};
 
 use crate::message::{Message, ThoughtState};
 use crate::tool::ToolDefinition;
@@ -74,7 +76,38 @@ pub struct ModelRequest {
     pub temperature: Maybe<f64>,
     /// The conversation, for logs and for providers that group requests.
     pub conversation_id: Text,
+    /// Further headers, by their names. What says who asks, and how the body is to be read, is the provider's own.
+    #[contract(default)]
+    pub headers: Map<Text>,
+    /// Further fields of the body, an object as the provider's API has it; `null` for none. They stand over those of the provider's
+    /// settings; a field that a provider writes itself from the rest of the request is left out.
+    #[contract(default)]
+    pub extra_body: Json,
 }
+
+/// A request to a model that is about to be made.
+#[contract]
+pub struct OutgoingRequest {
+    /// The conversation.
+    pub conversation_id: Text,
+    /// The model's full name.
+    pub model: Text,
+    /// What it is for: [`TURN`](purpose::TURN), or what who asks [beside](crate::turn::BESIDE) turns calls it.
+    pub purpose: Text,
+    /// The turn, when it is for one.
+    pub turn_id: Maybe<Text>,
+    /// How many messages at its end are not, and will not be, a part of the conversation.
+    pub behind: u32,
+    /// The request: links may change all of it but whom it goes to, its `model` and `conversation_id`, which stay as they are.
+    pub request: ModelRequest,
+}
+
+/// Runs over each request to a model before it is made, attempts that are made again included. Nothing of what links change is
+/// stored. A link has to do the same to the same messages each time, or the model's cache of the conversation is lost.
+/// Fail-closed: when a link fails or refuses, the request is not made, and the turn fails with the reason.
+///
+/// `agent/model.request` · fail-closed filter, no stages · 30 s for each link · the orchestrator applies it
+pub const REQUEST: Filter<OutgoingRequest> = Filter::fail_closed("agent/model.request").deadline_ms(30_000);
 
 /// The classes of failure a caller can tell apart. Which of them deserve a retry is the caller's rule; one that it does
 /// not know deserves none.

@@ -44,6 +44,16 @@ pub enum Effect {
     },
 }
 
+impl Effect {
+    /// Whether a call with these effects may change something, or tell somebody something: it does more than read, or nobody says
+    /// what it does.
+    #[must_use]
+    pub fn any_acts(effects: Option<&[Self]>) -> bool {
+        let reads = |effect: &Self| matches!(effect, Self::Reads { .. });
+        !effects.is_some_and(|effects| effects.iter().all(reads))
+    }
+}
+
 /// One call.
 #[contract]
 pub struct ToolCall {
@@ -174,8 +184,7 @@ pub struct GatedCall {
     pub plugin: Text,
     /// What the tool says that its calls do, whatever the model was told of it.
     pub effects: Maybe<List<Effect>>,
-    /// What a person has chosen who was asked about this call. It comes through the gate once more then, since what may run can
-    /// have changed meanwhile: who has nothing against it leaves it as it is. One that is asked about again does not run.
+    /// What a person has chosen who was asked about this call.
     pub answered: Maybe<Text>,
 }
 
@@ -190,11 +199,18 @@ pub struct ToolGate {
     pub cwd: Text,
     /// In the order in which the model asked.
     pub calls: List<GatedCall>,
+    /// Whether the turn has waited for a person, and these calls have come through the gate before.
+    #[contract(default)]
+    pub again: bool,
 }
 
 /// Runs over the calls of each step before any of them runs. Fail-closed: when a link fails, none of them runs, and the
-/// model is told. While a call is to be asked about, the turn is parked and none of the others runs either; with the last
-/// answer those that were to run come through the gate again. A verdict that is not known denies.
+/// model is told. While a call is to be asked about, the turn is parked and none of the others runs either. A verdict that is not
+/// known denies.
+///
+/// With the last answer of a person those calls that may still run come through the gate [again](ToolGate::again), since what may run
+/// can have changed meanwhile. To ask about one that a person has answered comes to nothing then; one that is changed, or asked
+/// about only now, does not run.
 ///
 /// Links of the stage `change` come first and may change what a call is given; those of the stage `judge` see what is going to
 /// run and leave it as it is. A link may take its time, up to its deadline: only this turn waits for it.

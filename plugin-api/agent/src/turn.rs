@@ -149,33 +149,6 @@ pub enum TurnState {
     Ended,
 }
 
-/// An answer to a question of a parked turn.
-#[contract]
-pub struct AnswerQuestion {
-    /// Which conversation.
-    pub conversation_id: Text,
-    /// Which question.
-    pub question_id: Text,
-    /// One of its choices.
-    pub choice: Text,
-}
-
-/// What became of an answer.
-#[contract]
-pub struct Answered {
-    /// Questions of the turn that are still open; it goes on when there are none.
-    pub open: u32,
-}
-
-/// Answers a question; the answer is durable when this returns. The same answer twice is answered the same.
-///
-/// [`NotFound`](transom_plugin_api::CallErrorKind::NotFound) when no parked turn asks it,
-/// [`Conflict`](transom_plugin_api::CallErrorKind::Conflict) when it was answered otherwise,
-/// [`InvalidInput`](transom_plugin_api::CallErrorKind::InvalidInput) when the choice is none of those offered.
-///
-/// `agent/turn.answer` · service · 30 s · the orchestrator answers
-pub const ANSWER: Service<AnswerQuestion, Answered> = Service::new("agent/turn.answer");
-
 /// Why a turn ended. Every turn ends exactly once; a reason that is not known is an end, too.
 #[contract(grows)]
 #[derive(Eq)]
@@ -278,6 +251,25 @@ pub struct TurnStalled {
 /// `agent/turn.stalled` · event · the orchestrator says it
 pub const STALLED: Event<TurnStalled> = Event::new("agent/turn.stalled");
 
+/// A step of a turn begins.
+#[contract]
+pub struct StepStarted {
+    /// Which conversation.
+    pub conversation_id: Text,
+    /// Which turn.
+    pub turn_id: Text,
+    /// Which request to the model, from 1.
+    pub step: u32,
+    /// The model's full name.
+    pub model: Text,
+}
+
+/// Said by the orchestrator when a step of a turn begins, once for each, however often its request has to be made: what it
+/// builds on is durable. Nobody can refuse it. A queued listener with a full mailbox loses by its own terms.
+///
+/// `agent/turn.step-started` · event · the orchestrator says it
+pub const STEP_STARTED: Event<StepStarted> = Event::new("agent/turn.step-started");
+
 /// A step of a turn is durable, and another one follows.
 #[contract]
 pub struct StepCompleted {
@@ -335,14 +327,69 @@ pub struct TurnInput {
     pub conversation_id: Text,
     /// The words.
     pub text: Text,
+    /// The folder the turn is going to work in.
+    #[contract(default)]
+    pub cwd: Text,
+    /// Whether nothing was said in the conversation before.
+    #[contract(default)]
+    pub is_first: bool,
 }
 
 /// Runs over a person's message before anything is stored or sent. Fail-closed: a refusal ends the attempt with
 /// its reason, which the client reads (over HTTP with 403), and the conversation is as it was. Links may change the
 /// text; what they leave is what is stored.
 ///
-/// `agent/turn.input` · fail-closed filter, no stages · 5 s for each link · the orchestrator applies it
-pub const INPUT: Filter<TurnInput> = Filter::fail_closed("agent/turn.input");
+/// `agent/turn.input` · fail-closed filter, no stages · 120 s for each link · the orchestrator applies it
+pub const INPUT: Filter<TurnInput> = Filter::fail_closed("agent/turn.input").deadline_ms(120_000);
+
+/// The model that is going to answer.
+#[contract]
+pub struct ModelChoice {
+    /// Which conversation.
+    pub conversation_id: Text,
+    /// The folder to work in.
+    pub cwd: Text,
+    /// The model's full name, as the request, the conversation or the settings have it. What links leave here has to be served.
+    pub model: Text,
+    /// The model that was chosen for the conversation before, if one was.
+    pub before: Maybe<Text>,
+    /// Whether the person's request names the model.
+    pub is_asked_for: bool,
+}
+
+/// Runs when the model of a turn, or of a request [beside](BESIDE) turns, is chosen, before anything is stored. Links may choose
+/// another one, or refuse. They have to choose the same for the same conversation, or the model's cache of it is lost.
+/// Fail-closed: a refusal ends the attempt with its reason, as at [`INPUT`].
+///
+/// `agent/turn.model` · fail-closed filter, no stages · 5 s for each link · the orchestrator applies it
+pub const MODEL_CHOICE: Filter<ModelChoice> = Filter::fail_closed("agent/turn.model");
+
+/// A turn whose model has said what it wanted to say.
+#[contract]
+pub struct TurnEnding {
+    /// Which conversation.
+    pub conversation_id: Text,
+    /// Which turn.
+    pub turn_id: Text,
+    /// The folder it works in.
+    pub cwd: Text,
+    /// What the model said in words, over all steps.
+    pub answer: Text,
+    /// How often this turn was held back from its end already. After [`MOST_HOLDS`] times it ends.
+    pub held: u32,
+    /// What is to be told to the model instead of ending the turn. The first link that says something is listened to; it is stored,
+    /// and shown as what a person says meanwhile.
+    pub go_on: Maybe<Text>,
+}
+
+/// How often links of [`ENDING`] may hold a turn back from its end.
+pub const MOST_HOLDS: u32 = 8;
+
+/// Runs when the model of a turn has said what it wanted to say, before the turn ends. A link may have it go on instead. Turns that
+/// end otherwise, by a stop, a failure or a limit, end. Fail-open: a link that fails or refuses changes nothing.
+///
+/// `agent/turn.ending` · fail-open filter, no stages · 120 s for each link · the orchestrator applies it
+pub const ENDING: Filter<TurnEnding> = Filter::fail_open("agent/turn.ending").deadline_ms(120_000);
 
 /// What is told to the model before the conversation.
 #[contract]

@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Client, RequestBuilder, Response, Url};
 use tokio::time::timeout;
 use transom_agent::provider::{FailureClass, ProviderEvent};
@@ -103,10 +103,13 @@ impl Endpoint {
         &self,
         path: &[&str],
         accept: &'static str,
+        further: HeaderMap,
         body: Vec<u8>,
     ) -> Result<Response, Failure> {
-        let request = self.client.post(self.at(path)).header(CONTENT_TYPE, "application/json").body(body);
-        self.send(request.header(ACCEPT, accept)).await
+        let mut headers = further;
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(ACCEPT, HeaderValue::from_static(accept));
+        self.send(self.client.post(self.at(path)).headers(headers).body(body)).await
     }
 
     /// Gets a path below the base and waits for a successful response.

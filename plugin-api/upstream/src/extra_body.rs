@@ -1,6 +1,7 @@
-//! The setting `extra_body`: fields that are added to every request.
+//! Further fields of a body: by the setting `extra_body` for every request, and by plugins for one.
 
 use serde_json::{Map, Value};
+use transom_agent::provider::ModelRequest;
 use transom_plugin_api::StartError;
 
 /// Reads it; `ours` are the fields that are not left to it.
@@ -17,4 +18,14 @@ pub fn read(text: &str, ours: &[&str]) -> Result<Map<String, Value>, StartError>
             .help("leave it out: the request says it")),
         None => Ok(extra),
     }
+}
+
+/// The further fields of a request: those of the setting, and over them those that the request brings itself, without `ours`.
+#[must_use]
+pub fn of_request(setting: &Map<String, Value>, request: &ModelRequest, ours: &[&str]) -> Map<String, Value> {
+    let mut fields = setting.clone();
+    if let Value::Object(more) = request.extra_body.value() {
+        fields.extend(more.into_iter().filter(|(name, _)| !ours.contains(&name.as_str())));
+    }
+    fields
 }

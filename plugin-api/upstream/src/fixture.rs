@@ -2,7 +2,7 @@
 
 use transom_agent::message::Message;
 use transom_agent::provider::{ModelRequest, ReasoningEffort};
-use transom_plugin_api::{List, Maybe, Shared};
+use transom_plugin_api::{Json, List, Map, Maybe, Shared};
 
 /// To model `m`, with these messages.
 pub fn request(messages: impl Into<List<Message>>) -> ModelRequest {
@@ -16,5 +16,7 @@ pub fn request(messages: impl Into<List<Message>>) -> ModelRequest {
         max_tokens: Maybe::None,
         temperature: Maybe::None,
         conversation_id: "c1".into(),
+        headers: Map::new(),
+        extra_body: Json::default(),
     }
 }

@@ -29,6 +29,7 @@ mod desk;
 mod endpoint;
 mod failure;
 mod format;
+mod headers;
 mod known;
 mod provider;
 mod retry_after;

@@ -12,6 +12,7 @@ use crate::answer::Answer;
 use crate::endpoint::Endpoint;
 use crate::failure::Failure;
 use crate::format::{Target, WireFormat};
+use crate::headers;
 use crate::sse::Decoder;
 
 /// Bytes that one event may hold.
@@ -115,7 +116,8 @@ async fn send<F: WireFormat>(
         Failure::new(FailureClass::InvalidRequest, "was not asked: the request has no JSON form")
             .detail(error.to_string())
     })?;
-    let response = endpoint.post(F::REQUEST_PATH, "text/event-stream", body).await?;
+    let further = headers::of_request(request)?;
+    let response = endpoint.post(F::REQUEST_PATH, "text/event-stream", further, body).await?;
     match foreign_type(&response) {
         None => Ok(response),
         Some(found) => Err(not_a_stream(endpoint, response, found).await),

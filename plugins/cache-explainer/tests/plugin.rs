@@ -14,7 +14,7 @@ use transom_agent::provider::{
 use transom_agent::reach::{HTTP_ROUTE, HttpRequest};
 use transom_agent::storage::{STORAGE_READ, STORAGE_WRITE, StorageRow, StorageRows, StorageWritten};
 use transom_cache_explainer::CacheExplainer;
-use transom_plugin_api::{Json, List, Maybe, Shared};
+use transom_plugin_api::{Json, List, Map, Maybe, Shared};
 use transom_testkit::{Stand, both_ways, both_ways_paused, contract_check, json};
 
 fn asked(request_id: &str, system_prompt: &str, said: &[&str]) -> ModelAsked {
@@ -37,6 +37,8 @@ fn asked(request_id: &str, system_prompt: &str, said: &[&str]) -> ModelAsked {
             max_tokens: Maybe::None,
             temperature: Maybe::None,
             conversation_id: "c".into(),
+            headers: Map::new(),
+            extra_body: Json::default(),
         },
     }
 }

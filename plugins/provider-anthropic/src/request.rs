@@ -12,7 +12,7 @@ use transom_agent::provider::ModelRequest;
 use transom_agent::tool::ToolDefinition;
 use transom_plugin_api::Json;
 use transom_plugin_api::sabotage::sabotaged;
-use transom_upstream::Target;
+use transom_upstream::{Target, extra_body};
 
 pub(crate) use cache::CacheLife;
 use cache::Mark;
@@ -44,6 +44,8 @@ pub(crate) fn body(
     dialect: &Dialect,
     target: &Target<'_>,
 ) -> Result<Vec<u8>, serde_json::Error> {
+    let extra = extra_body::of_request(&dialect.extra, request, &OURS);
+    let dialect = &Dialect { extra, ..dialect.clone() };
     let mark = dialect.cache.mark();
     let mut messages = turns(&request.messages, target.provider);
     let length = Length::of(request, dialect, target, &messages);

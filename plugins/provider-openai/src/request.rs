@@ -10,6 +10,7 @@ use transom_agent::provider::{ModelRequest, ReasoningEffort};
 use transom_agent::tool::ToolDefinition;
 use transom_plugin_api::Json;
 use transom_plugin_api::sabotage::sabotaged;
+use transom_upstream::extra_body;
 
 use messages::{WireMessage, wire_messages};
 
@@ -38,6 +39,8 @@ pub(crate) const OURS: [&str; 8] = [
 
 /// The body for `request`.
 pub(crate) fn body(request: &ModelRequest, dialect: &Dialect) -> Result<Vec<u8>, serde_json::Error> {
+    let extra = extra_body::of_request(&dialect.extra, request, &OURS);
+    let dialect = &Dialect { extra, ..dialect.clone() };
     serde_json::to_vec(&Body {
         model: &request.model,
         messages: wire_messages(request.system_prompt.as_deref(), &request.messages),
@@ -139,7 +142,6 @@ mod tests {
     use transom_plugin_api::{List, Maybe};
 
     use super::*;
-    use transom_upstream::extra_body;
     use transom_upstream::fixture::request;
 
     fn plain() -> Dialect {

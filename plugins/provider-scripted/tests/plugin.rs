@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use transom_agent::message::{Message, Role};
 use transom_agent::provider::{MODEL, ModelRequest, ProviderEvent, ReasoningEffort};
-use transom_plugin_api::{ItemStream, List, Maybe, Shared};
+use transom_plugin_api::{ItemStream, Json, List, Map, Maybe, Shared};
 use transom_provider_scripted::ScriptedModels;
 use transom_testkit::{Stand, both_ways, both_ways_paused, contract_check, json};
 
@@ -19,6 +19,8 @@ fn asks(stand: &Stand, model: &str, words: &str) -> ItemStream<ProviderEvent> {
         max_tokens: Maybe::None,
         temperature: Maybe::None,
         conversation_id: "c".into(),
+        headers: Map::new(),
+        extra_body: Json::default(),
     };
     stand.stream_caller(MODEL).open_named(&format!("scripted/{model}"), request).expect("it is there")
 }

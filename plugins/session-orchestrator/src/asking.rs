@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use transom_agent::provider::{
-    AnswerEnd, FailureClass, ModelAnswered, ModelAsked, ModelRequest, ProviderEvent, SlotRequest, SlotState,
+    AnswerEnd, FailureClass, ModelAnswered, ModelAsked, ModelRequest, OutgoingRequest, ProviderEvent,
+    SlotRequest, SlotState,
 };
 use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{CallError, CallErrorKind, Maybe, Text};
@@ -89,13 +90,14 @@ impl Inquiry {
     /// Makes the request, in its room.
     ///
     /// # Errors
-    /// When there is nobody to ask.
-    pub(crate) fn ask<E: Edges>(
+    /// When there is nobody to ask, and when a plugin does not want it to be made.
+    pub(crate) async fn ask<E: Edges>(
         self,
         edges: &Arc<E>,
         room: Room<E>,
         request: ModelRequest,
     ) -> Result<Answering<E>, CallError> {
+        let request = self.filtered(&**edges, request).await?;
         let room = if sabotaged("ask-without-room") { Room(None) } else { room };
         let asked_at = edges.now_ms();
         let asked = ModelAsked {
@@ -117,6 +119,26 @@ impl Inquiry {
                 Err(error)
             }
         }
+    }
+}
+
+impl Inquiry {
+    /// The request as plugins leave it. Whom it goes to is not theirs to change.
+    async fn filtered<E: Edges>(&self, edges: &E, request: ModelRequest) -> Result<ModelRequest, CallError> {
+        if !edges.are_requests_filtered() {
+            return Ok(request);
+        }
+        let (model, conversation_id) = (request.model.clone(), request.conversation_id.clone());
+        let outgoing = OutgoingRequest {
+            conversation_id: self.conversation_id.clone(),
+            model: self.model.clone(),
+            purpose: self.purpose.clone(),
+            turn_id: self.turn_id.clone().into(),
+            behind: self.behind,
+            request,
+        };
+        let filtered = edges.filter_request(outgoing).await?.request;
+        Ok(ModelRequest { model, conversation_id, ..filtered })
     }
 }
 

@@ -9,6 +9,7 @@ use transom_plugin_api::Text;
 
 use crate::handed::HandedTurn;
 use crate::histories::Histories;
+use crate::questions::Questions;
 use crate::turn::Stalls;
 
 /// What the turns of an orchestrator share.
@@ -20,6 +21,8 @@ pub(crate) struct Common {
     pub(crate) suspended: Suspended,
     /// Those that do not move.
     pub(crate) stalls: Stalls,
+    /// What waits for a person.
+    pub(crate) questions: Questions,
     /// How many have ended.
     pub(crate) ended: AtomicU64,
     /// Changes when the requests beside turns are to end, since the plugin is replaced.

@@ -9,16 +9,22 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use transom_agent::conversation::{Conversation, Opened, Update};
+use transom_agent::conversation::{Begun, Conversation, Opened, Update};
 use transom_agent::log::{
     Append, Appended, Chunks, Draft, History, HistoryOf, Located, MessageOf, Read, Repair, Repaired,
 };
+use transom_agent::notice::Notice;
 use transom_agent::provider::{
-    ModelAnswered, ModelAsked, ModelInfo, ModelRequest, ProviderEvent, SlotRequest, SlotState,
+    ModelAnswered, ModelAsked, ModelInfo, ModelRequest, OutgoingRequest, ProviderEvent, SlotRequest,
+    SlotState,
 };
+use transom_agent::question::{OpenQuestion, QuestionAnswered};
 use transom_agent::queue::{Delivered, Steering};
-use transom_agent::tool::{ToolAssembly, ToolCall, ToolDefinition, ToolGate, ToolOutput};
-use transom_agent::turn::{StepCompleted, SystemPrompt, TurnInput, TurnSettled, TurnStalled, TurnStarted};
+use transom_agent::tool::{ToolAssembly, ToolCall, ToolDefinition, ToolGate, ToolOutput, ToolRan};
+use transom_agent::turn::{
+    ModelChoice, StepCompleted, StepStarted, SystemPrompt, TurnEnding, TurnInput, TurnSettled, TurnStalled,
+    TurnStarted,
+};
 use transom_plugin_api::{CallError, Provided, Text};
 
 /// What comes one after the other: a model's answer, how it stands with a place in a queue. Who drops it wants no more.
@@ -93,6 +99,27 @@ pub(crate) trait Edges: Send + Sync + 'static {
 
     /// Runs the filter over a person's message.
     fn filter_input(&self, input: TurnInput) -> impl Future<Output = Result<TurnInput, CallError>> + Send;
+    /// Runs the filter over the choice of a model.
+    fn filter_model(
+        &self,
+        choice: ModelChoice,
+    ) -> impl Future<Output = Result<ModelChoice, CallError>> + Send;
+    /// Whether anybody has a say in requests to models.
+    fn are_requests_filtered(&self) -> bool;
+    /// Runs the filter over a request to a model.
+    fn filter_request(
+        &self,
+        request: OutgoingRequest,
+    ) -> impl Future<Output = Result<OutgoingRequest, CallError>> + Send;
+    /// Whether anybody has a say in what tools answer.
+    fn are_answers_filtered(&self) -> bool;
+    /// Runs the filter over what a tool has answered.
+    fn filter_ran(&self, ran: ToolRan) -> impl Future<Output = Result<ToolRan, CallError>> + Send;
+    /// Whether anybody has a say in the end of turns.
+    fn are_ends_filtered(&self) -> bool;
+    /// Runs the filter over the end of a turn.
+    fn filter_ending(&self, ending: TurnEnding)
+    -> impl Future<Output = Result<TurnEnding, CallError>> + Send;
     /// Runs the filter over the tools of a turn.
     fn filter_tools(
         &self,
@@ -111,12 +138,24 @@ pub(crate) trait Edges: Send + Sync + 'static {
 
     /// Says that somebody wants a conversation to be seen.
     fn say_opened(&self, opened: &Opened);
+    /// Says that somebody begins to work in a conversation.
+    fn say_begun(&self, begun: &Begun);
+    /// Says that a conversation was put away.
+    fn say_closed(&self, conversation_id: &Text);
+    /// Says that a turn asks a person.
+    fn say_question_asked(&self, question: &OpenQuestion);
+    /// Says that a question has its answer.
+    fn say_question_answered(&self, answered: &QuestionAnswered);
+    /// Says what a person should hear of.
+    fn say_notice(&self, notice: &Notice);
     /// Says that a turn has begun.
     fn say_started(&self, started: &TurnStarted);
     /// Says that a model is asked.
     fn say_asked(&self, asked: &ModelAsked);
     /// Says that an answer is over.
     fn say_answered(&self, answered: &ModelAnswered);
+    /// Says that a step begins.
+    fn say_step_started(&self, started: &StepStarted);
     /// Says that a step is stored and another follows.
     fn say_step_completed(&self, completed: &StepCompleted);
     /// Says that a turn does not move, or moves again.

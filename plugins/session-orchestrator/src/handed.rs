@@ -33,6 +33,9 @@ pub(crate) struct HandedTurn {
     pub(crate) last_usage: Maybe<Usage>,
     /// The words of each step that had some.
     pub(crate) words: List<Text>,
+    /// How often a plugin has held it back from its end.
+    #[contract(default)]
+    pub(crate) held: u32,
     /// Requests of the next step that failed already.
     pub(crate) attempts: u32,
     /// Milliseconds that were waited before them.

@@ -1,10 +1,11 @@
 //! Runs turns: one request builder, tool steps, viewers with replay.
 //!
-//! Hears [`PRINTED`] and the host's [`STOPPING`]; says [`STARTED`], [`STALLED`], [`SETTLED`], [`OPENED`] and, empty,
-//! [`PRINTED`]; applies [`INPUT`], [`SYSTEM_PROMPT`], [`TOOLS`] and [`GATE`]; asks models, tools, the conversation store and,
-//! where there is one, the message queue. Tells the host [`FIGURES`]. Serves [`START`], [`WATCH`], [`STOP`], [`CLOSE`],
-//! [`ANSWER`] and [`STATUS`], and the routes `POST /chat`, `GET /models`, and below `/conversations/:id` `GET /events`, `/last`
-//! and `/status`, `POST /answer`, `/close`, `/open` and `/stop`, `PUT /cwd` and `/model`.
+//! Hears [`PRINTED`] and the host's [`STOPPING`]; says what happens to conversations, turns, steps, questions and requests;
+//! applies the filters over what a person says, the choice of a model, prompts, tools, requests, calls, answers and the end of a
+//! turn; asks models, tools, the conversation store and, where there is one, the message queue. Tells the host [`FIGURES`].
+//! Serves [`START`], [`WATCH`], [`STOP`], [`CLOSE`], [`ANSWER`], [`QUESTIONS`] and [`STATUS`], and the routes `POST /chat`,
+//! `GET /models`, `GET /questions`, and below `/conversations/:id` `GET /events`, `/last` and `/status`, `POST /answer`, `/close`,
+//! `/open` and `/stop`, `PUT /cwd` and `/model`.
 //! Does not store anything itself, and does not queue messages for a busy conversation.
 //!
 //! What viewers see is durable first, but for the pieces of a text, which are drafted beside the stream and say that a
@@ -23,16 +24,18 @@
 //! | `asking` | how each of them gets its room, and is told of |
 //! | `step`, `batch`, `ending` | the rules inside a turn: what a model said, which tools run when, when it ends |
 //! | `tools`, `stop` | running the tools of a step; the signal that interrupts a turn |
+//! | `questions` | what waits for a person, and until when |
 //! | `histories`, `common`, `handed` | what conversations have said; what turns share; turns on their way to the next generation |
 //! | `shown` | how a chunk of the log is shown |
 //! | `edges` | everything a turn needs of the world, as one trait |
-//! | `routes` | the HTTP form of it |
+//! | `routes`, `command` | the HTTP form of it, and `transom answer` |
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that unwraps says where it failed"))]
 
 mod admission;
 mod asking;
 mod batch;
+mod command;
 mod common;
 mod edges;
 mod ending;
@@ -43,6 +46,7 @@ mod hub;
 mod ids;
 mod orchestrator;
 mod poll;
+mod questions;
 mod relay;
 mod request;
 mod routes;
@@ -55,25 +59,35 @@ mod turn;
 
 use std::sync::Arc;
 
-use transom_agent::conversation::{Conversation, FIND, OPENED, Opened, UPDATE, Update};
+use transom_agent::conversation::{BEGUN, Begun, CLOSED, Conversation, FIND, OPENED, Opened, UPDATE, Update};
 use transom_agent::event::AgentEvent;
 use transom_agent::log::{
     APPEND, Append, Appended, Chunks, DRAFT, Draft, Drafted, HISTORY, History, HistoryOf, LOCATE, Located,
     MessageOf, READ, REPAIR, Read, Repair, Repaired,
 };
+use transom_agent::notice::{NOTICE, Notice};
 use transom_agent::provider::{
-    ANSWERED, ASKED, MODEL, ModelAnswered, ModelAsked, ModelInfo, ModelRequest, ProviderEvent, SLOT,
-    SlotRequest, SlotState,
+    ANSWERED, ASKED, MODEL, ModelAnswered, ModelAsked, ModelInfo, ModelRequest, OutgoingRequest,
+    ProviderEvent, REQUEST, SLOT, SlotRequest, SlotState,
+};
+use transom_agent::question::{
+    ANSWER, AnswerQuestion, Answered, OpenQuestion, OpenQuestions, QUESTION_ANSWERED, QUESTION_ASKED,
+    QUESTIONS, QuestionAnswered, QuestionsOf,
 };
 use transom_agent::queue::{DELIVERED, Delivered, Queue, TAKE, Taken};
-use transom_agent::reach::{HTTP_ROUTE, HTTP_STREAM, HttpFrame, HttpReply, HttpRequest, HttpRoute};
+use transom_agent::reach::{
+    CLI_COMMAND, CliCall, CliOutcome, HTTP_ROUTE, HTTP_STREAM, HttpFrame, HttpReply, HttpRequest, HttpRoute,
+    Verb,
+};
 use transom_agent::tool::{
-    GATE, PRINTED, TOOL, TOOLS, ToolAssembly, ToolCall, ToolDefinition, ToolGate, ToolOutput, ToolPrinted,
+    GATE, PRINTED, RAN, TOOL, TOOLS, ToolAssembly, ToolCall, ToolDefinition, ToolGate, ToolOutput,
+    ToolPrinted, ToolRan,
 };
 use transom_agent::turn::{
-    ANSWER, AnswerQuestion, Answered, AskBeside, BESIDE, CLOSE, Closed, INPUT, SETTLED, STALLED, START,
-    STARTED, STATUS, STEP_COMPLETED, STOP, SYSTEM_PROMPT, StartTurn, StepCompleted, Stopped, SystemPrompt,
-    TurnInput, TurnSettled, TurnStalled, TurnStarted, TurnStatus, WATCH, Watch,
+    AskBeside, BESIDE, CLOSE, Closed, ENDING, INPUT, MODEL_CHOICE, ModelChoice, SETTLED, STALLED, START,
+    STARTED, STATUS, STEP_COMPLETED, STEP_STARTED, STOP, SYSTEM_PROMPT, StartTurn, StepCompleted,
+    StepStarted, Stopped, SystemPrompt, TurnEnding, TurnInput, TurnSettled, TurnStalled, TurnStarted,
+    TurnStatus, WATCH, Watch,
 };
 use transom_agent::workspace::{WORKSPACE_FOLDER, WorkspaceFolder};
 use transom_plugin_api::hosting::{FIGURES, Figures, PLUGINS, PluginList, STOPPING, Stopping};
@@ -119,6 +133,10 @@ pub struct SessionOrchestrator {
     /// Nothing else happens to it.
     #[setting(default = 60)]
     stall_after_s: u64,
+    /// Whether a person is asked before a tool runs that may change something, where no plugin has a say in which calls run: a tool
+    /// that writes, runs commands, asks others, or does not say what it does.
+    #[setting(default = true)]
+    ask_when_unguarded: bool,
 }
 
 /// What it touches.
@@ -136,10 +154,24 @@ pub struct OrchestratorPorts {
     close: Server<Text, Closed>,
     #[serves(ANSWER)]
     answer: Server<AnswerQuestion, Answered>,
+    #[serves(QUESTIONS)]
+    questions: Server<QuestionsOf, OpenQuestions>,
+    #[says(QUESTION_ASKED)]
+    question_asked: Emitter<OpenQuestion>,
+    #[says(QUESTION_ANSWERED)]
+    question_answered: Emitter<QuestionAnswered>,
+    #[says(NOTICE)]
+    notice: Emitter<Notice>,
+    #[says(BEGUN)]
+    begun: Emitter<Begun>,
     #[says(OPENED)]
     opened: Emitter<Opened>,
+    #[says(CLOSED)]
+    closed: Emitter<Text>,
     #[says(STARTED)]
     started: Emitter<TurnStarted>,
+    #[says(STEP_STARTED)]
+    step_started: Emitter<StepStarted>,
     #[says(STEP_COMPLETED)]
     step_completed: Emitter<StepCompleted>,
     #[says(ASKED)]
@@ -158,6 +190,14 @@ pub struct OrchestratorPorts {
     print: Emitter<ToolPrinted>,
     #[applies(INPUT)]
     input: Applier<TurnInput>,
+    #[applies(MODEL_CHOICE)]
+    model_choice: Applier<ModelChoice>,
+    #[applies(REQUEST)]
+    request: Applier<OutgoingRequest>,
+    #[applies(RAN)]
+    ran: Applier<ToolRan>,
+    #[applies(ENDING)]
+    ending: Applier<TurnEnding>,
     #[applies(SYSTEM_PROMPT)]
     system_prompt: Applier<SystemPrompt>,
     #[applies(TOOLS)]
@@ -198,8 +238,10 @@ pub struct OrchestratorPorts {
     tool: Caller<ToolCall, ToolOutput, ToolDefinition>,
     #[serves(FIGURES, names = ["session-orchestrator"])]
     figures: Server<(), Figures, ()>,
-    #[serves(HTTP_ROUTE, names = ["GET /models", "GET /conversations/:id/last", "GET /conversations/:id/status", "POST /conversations/:id/answer", "POST /conversations/:id/close", "POST /conversations/:id/open", "POST /conversations/:id/stop", "PUT /conversations/:id/cwd", "PUT /conversations/:id/model"])]
+    #[serves(HTTP_ROUTE, names = ["GET /models", "GET /conversations/:id/last", "GET /conversations/:id/status", "GET /questions", "POST /conversations/:id/answer", "POST /conversations/:id/close", "POST /conversations/:id/open", "POST /conversations/:id/stop", "PUT /conversations/:id/cwd", "PUT /conversations/:id/model"])]
     routes: Server<HttpRequest, HttpReply, HttpRoute>,
+    #[serves(CLI_COMMAND, names = ["answer"])]
+    commands: Server<CliCall, CliOutcome, Verb>,
     #[serves(HTTP_STREAM, names = ["GET /conversations/:id/events", "POST /chat"])]
     streams: StreamServer<HttpRequest, HttpFrame, HttpRoute>,
 }
@@ -218,6 +260,7 @@ impl Plugin for SessionOrchestrator {
             .figures
             .serve_named("session-orchestrator", (), move |(), _| std::future::ready(Ok(told.figures())))?;
         routes::register(&orchestrator, &ports.routes, &ports.streams)?;
+        command::register(&orchestrator, &ports.commands)?;
         // Before the transports stop, so that those who watch a turn still see its end.
         ports.stopping.queued_with(&orchestrator, Mailbox::coalesce(), async |orchestrator, _, _| {
             orchestrator.shut_down().await;
@@ -296,6 +339,8 @@ fn serve_turns(orchestrator: &Arc<Orchestrator<Bus>>, ports: &OrchestratorPorts)
     ports
         .answer
         .serve_with(orchestrator, async |orchestrator, answer, _| orchestrator.answer(answer).await)?;
+    let asked = Arc::clone(orchestrator);
+    ports.questions.serve(move |of, _| std::future::ready(Ok(asked.questions(&of))))?;
     ports.status.serve_with(orchestrator, async |orchestrator, id, _| orchestrator.status(&id).await)
 }
 

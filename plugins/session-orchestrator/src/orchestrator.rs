@@ -146,6 +146,7 @@ impl<E: Edges> Orchestrator<E> {
         };
         if known.status != Status::Closed || aborted_turn {
             self.edges.update(update).await?;
+            self.edges.say_closed(conversation_id);
         }
         Ok(Closed { conversation_id: conversation_id.clone(), aborted_turn })
     }

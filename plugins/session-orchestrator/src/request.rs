@@ -6,7 +6,7 @@
 use transom_agent::message::Message;
 use transom_agent::provider::{ModelRequest, ReasoningEffort};
 use transom_agent::tool::ToolDefinition;
-use transom_plugin_api::{List, Maybe, Shared, Text};
+use transom_plugin_api::{Json, List, Map, Maybe, Shared, Text};
 
 /// What all requests of a turn begin with.
 #[derive(Clone, Debug)]
@@ -65,6 +65,8 @@ impl Prefix {
             max_tokens: Maybe::None,
             temperature: Maybe::None,
             conversation_id: self.conversation_id.clone(),
+            headers: Map::new(),
+            extra_body: Json::default(),
         }
     }
 }

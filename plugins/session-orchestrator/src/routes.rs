@@ -71,6 +71,10 @@ pub(crate) fn register<E: Edges>(
         async move { reply(&orchestrator.answer(answer::read(&request)?).await?) }
     })?;
     let shared = Arc::clone(orchestrator);
+    routes.serve_named("GET /questions", answer::about_list(), move |request, _| {
+        std::future::ready(answer::of_query(&request).and_then(|of| reply(&shared.questions(&of))))
+    })?;
+    let shared = Arc::clone(orchestrator);
     routes.serve_named("PUT /conversations/:id/model", choices::about_model(), move |request, _| {
         let orchestrator = Arc::clone(&shared);
         async move { reply(&choices::model(&orchestrator, &request).await?) }

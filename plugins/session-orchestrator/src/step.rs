@@ -26,6 +26,10 @@ pub(crate) struct Step {
     calls: Vec<Call>,
     /// How far each of the calls has come.
     stages: Vec<Stage>,
+    /// What a person has chosen, by the call it is about.
+    choices: Vec<(usize, Text)>,
+    /// Whether the log says that its calls may have run after a person was asked.
+    gone_on: bool,
     usage: Option<Usage>,
     outcome: Option<Outcome>,
     closed: bool,
@@ -42,6 +46,11 @@ impl StepIds {
     /// The fact that the request is made again.
     pub(crate) fn retry(&self, attempt: u32) -> Text {
         format!("{}/{}r{attempt}", self.turn_id, self.number).into()
+    }
+
+    /// The fact that the turn goes on which had waited for a person.
+    pub(crate) fn gone_on(&self) -> Text {
+        format!("{}/{}g", self.turn_id, self.number).into()
     }
 
     /// A question about the call of that index.
@@ -115,6 +124,8 @@ impl Step {
             sheet: Sheet::default(),
             calls: Vec::new(),
             stages: Vec::new(),
+            choices: Vec::new(),
+            gone_on: false,
             usage: None,
             outcome: None,
             closed: false,
@@ -286,6 +297,34 @@ impl Step {
     /// Where a call stands; 0 as long as it has no position.
     pub(crate) fn position_of(&self, call: &Call) -> i64 {
         self.sheet.position_of(|chunk| call_id(chunk) == Some(&call.id)).unwrap_or_default()
+    }
+
+    /// Says what a call is given instead of what the model wrote.
+    pub(crate) fn change_input(&mut self, index: usize, input: Json) {
+        let call = &mut self.calls[index];
+        call.input = input.clone();
+        let changed = Chunk::InputChanged { tool_call_id: call.id.clone(), input };
+        self.sheet.push(Part::Facts, changed);
+    }
+
+    /// Says that the log knows that its calls may have run.
+    pub(crate) const fn has_gone_on(&mut self) {
+        self.gone_on = true;
+    }
+
+    /// Whether a person was asked, and the log does not say yet that the turn goes on.
+    pub(crate) const fn waits(&self) -> bool {
+        self.closed && !self.gone_on
+    }
+
+    /// Says what a person has chosen who was asked about a call.
+    pub(crate) fn chose(&mut self, index: usize, choice: Text) {
+        self.choices.push((index, choice));
+    }
+
+    /// What a person has chosen who was asked about a call.
+    pub(crate) fn choice_of(&self, index: usize) -> Option<&Text> {
+        self.choices.iter().find(|(of, _)| *of == index).map(|(_, choice)| choice)
     }
 
     /// Takes in the answer to a call; the first one counts.

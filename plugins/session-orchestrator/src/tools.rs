@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use transom_agent::tool::{ToolCall, ToolDefinition, ToolOutput};
+use transom_agent::tool::{ToolCall, ToolDefinition, ToolOutput, ToolRan};
 use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{CallError, CallErrorKind, Text};
 
@@ -109,13 +109,36 @@ impl<'a, E: Edges> Batch<'a, E> {
             let began_at = edges.now_ms();
             claim.tool_began(&call.id, position);
             let _printing = Printing { claim, call: &call.id };
+            let ran = ToolRan {
+                conversation_id: request.conversation_id.clone(),
+                turn_id: request.turn_id.clone(),
+                cwd: cwd.clone(),
+                tool_call_id: call.id.clone(),
+                tool_name: call.name.clone(),
+                input: request.input.clone(),
+                output: ToolOutput::ok(""),
+                duration_ms: 0,
+            };
             let outcome = edges.run_tool(&call.name, request, timeout).await;
             let output = outcome.unwrap_or_else(|error| failed(&call.name, &error, timeout));
-            Answer {
-                content: output.content,
-                is_error: output.is_error,
-                duration_ms: Some(between(began_at, edges.now_ms())),
-            }
+            let duration_ms = between(began_at, edges.now_ms());
+            let output = filtered(edges, ToolRan { output, duration_ms, ..ran }).await;
+            Answer { content: output.content, is_error: output.is_error, duration_ms: Some(duration_ms) }
+        }
+    }
+}
+
+/// What a tool has answered, as plugins leave it.
+async fn filtered<E: Edges>(edges: &E, ran: ToolRan) -> ToolOutput {
+    if !edges.are_answers_filtered() {
+        return ran.output;
+    }
+    let name = ran.tool_name.clone();
+    match edges.filter_ran(ran).await {
+        Ok(ran) => ran.output,
+        Err(error) => {
+            tracing::warn!("what the tool `{name}` has answered is withheld: {error}");
+            ToolOutput::error(format!("the answer of the tool `{name}` is withheld: {}", error.message))
         }
     }
 }

@@ -1,5 +1,7 @@
 //! One turn: supervised, so that it ends exactly once, whatever happens in it.
 
+#[cfg(test)]
+mod asked_tests;
 mod calls;
 #[cfg(test)]
 mod durable_tests;
@@ -11,6 +13,9 @@ mod gate_tests;
 mod head_start;
 #[cfg(test)]
 mod head_start_tests;
+mod hold;
+#[cfg(test)]
+mod hook_tests;
 pub(crate) mod keep;
 mod leave;
 mod limit;

@@ -5,8 +5,9 @@
 
 use serde_json::{Map, Value};
 use transom_agent::event::Cursor;
+use transom_agent::question::AnswerQuestion;
 use transom_agent::queue::{Enqueue, Requeue};
-use transom_agent::turn::{AnswerQuestion, StartTurn};
+use transom_agent::turn::StartTurn;
 use transom_entrance::json;
 use transom_plugin_api::{Json, Maybe, Text};
 

@@ -4,9 +4,10 @@ use std::task::{Context, Poll};
 
 use transom_agent::conversation::Conversation;
 use transom_agent::event::AgentEvent;
+use transom_agent::question::{AnswerQuestion, Answered};
 use transom_agent::queue::{Enqueue, Enqueued, Requeue, Requeued};
 use transom_agent::reach::Verb;
-use transom_agent::turn::{AnswerQuestion, Answered, StartTurn, Stopped, TurnStarted, Watch};
+use transom_agent::turn::{StartTurn, Stopped, TurnStarted, Watch};
 use transom_plugin_api::{CallError, Caller, ItemStream, Json, StreamCaller, Text};
 
 use crate::conversations::{Conversations, Frames};

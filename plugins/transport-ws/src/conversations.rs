@@ -5,8 +5,9 @@ use std::task::{Context, Poll};
 
 use transom_agent::conversation::Conversation;
 use transom_agent::event::AgentEvent;
+use transom_agent::question::{AnswerQuestion, Answered};
 use transom_agent::queue::{Enqueue, Enqueued, Requeue, Requeued};
-use transom_agent::turn::{AnswerQuestion, Answered, StartTurn, Stopped, TurnStarted, Watch};
+use transom_agent::turn::{StartTurn, Stopped, TurnStarted, Watch};
 use transom_plugin_api::{CallError, Json, Text};
 
 /// What a call answers.

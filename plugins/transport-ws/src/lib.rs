@@ -72,12 +72,11 @@ use std::time::Duration;
 use transom_agent::compaction::{COMPACTED, Compacted};
 use transom_agent::conversation::{CHANGED, Conversation, FIND, OPENED, Opened};
 use transom_agent::event::AgentEvent;
+use transom_agent::question::{ANSWER, AnswerQuestion, Answered};
 use transom_agent::queue::{ENQUEUE, Enqueue, Enqueued, REQUEUE, Requeue, Requeued};
 use transom_agent::reach::{Verb, WS_OPERATION};
 use transom_agent::stream::{ENDED, StreamEnd, StreamEnded};
-use transom_agent::turn::{
-    ANSWER, AnswerQuestion, Answered, START, STOP, StartTurn, Stopped, TurnStarted, WATCH, Watch,
-};
+use transom_agent::turn::{START, STOP, StartTurn, Stopped, TurnStarted, WATCH, Watch};
 use transom_entrance::{Origins, Times, address, start_up};
 use transom_plugin_api::hosting::{self, Figures, Listening, Ready, Stopping};
 use transom_plugin_api::{

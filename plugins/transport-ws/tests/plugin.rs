@@ -12,10 +12,9 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{WebSocketStream, client_async};
 use transom_agent::conversation::{CHANGED, Conversation, OPENED, Opened, Status};
 use transom_agent::event::{AgentEventKind, Place};
+use transom_agent::question::{ANSWER, AnswerQuestion, Answered};
 use transom_agent::reach::{Verb, WS_OPERATION};
-use transom_agent::turn::{
-    ANSWER, AnswerQuestion, Answered, START, STOP, StartTurn, Stopped, TurnStarted, WATCH, Watch,
-};
+use transom_agent::turn::{START, STOP, StartTurn, Stopped, TurnStarted, WATCH, Watch};
 use transom_plugin_api::hosting::LISTENING;
 use transom_plugin_api::{CallError, CallErrorKind, Json, Text};
 use transom_testkit::{Stand, both_ways, contract_check, json};

@@ -3,7 +3,7 @@
 use transom_agent::message::{Message, Role};
 use transom_agent::provider::{ModelAsked, ModelRequest, ReasoningEffort};
 use transom_agent::tool::ToolDefinition;
-use transom_plugin_api::{Json, List, Maybe, Shared};
+use transom_plugin_api::{Json, List, Map, Maybe, Shared};
 
 use super::*;
 
@@ -38,6 +38,8 @@ fn asked(ids: &[&str]) -> ModelAsked {
             max_tokens: Maybe::None,
             temperature: Maybe::None,
             conversation_id: "c".into(),
+            headers: Map::new(),
+            extra_body: Json::default(),
         },
     }
 }

@@ -24,7 +24,7 @@ fn chunk(word: &str) -> Chunk {
             step_id: Maybe::Some("turn#0".into()),
             duration_ms: Maybe::None,
         },
-        "fact" => Chunk::Answer { question_id: rest.into(), choice: "yes".into() },
+        "fact" => Chunk::Answer { question_id: rest.into(), choice: "yes".into(), is_overdue: false },
         other => panic!("`{other}` is no kind of chunk"),
     }
 }

@@ -62,6 +62,7 @@ const fn bounds_something(chunk: &Chunk) -> bool {
             | Chunk::TurnEnd { .. }
             | Chunk::Question { .. }
             | Chunk::Answer { .. }
+            | Chunk::GoneOn { .. }
             | Chunk::Repaired { .. }
             | Chunk::Setting { .. }
             | Chunk::Forked { .. }

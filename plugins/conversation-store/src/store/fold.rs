@@ -137,9 +137,23 @@ impl<'a> Fold<'a> {
                 self.known.turn = None;
                 self.ended.push(word_of(&record.reason));
             }
-            (Chunk::Question { question_id, .. }, Some(turn)) => self.ask(turn, question_id, true)?,
-            (Chunk::Answer { question_id, .. }, Some(turn)) => self.ask(turn, question_id, false)?,
-            (Chunk::Repaired { generation, .. }, _) => self.known.generation = *generation,
+            (Chunk::Question { question_id, .. }, Some(turn)) => {
+                turns::ask(connection, turn, question_id, true)?;
+                self.park(turn, true)?;
+            }
+            // A turn whose questions are all answered is parked until somebody goes on with it.
+            (Chunk::Answer { question_id, .. }, Some(turn)) => {
+                turns::ask(connection, turn, question_id, false)?;
+                if sabotaged("lose-the-answered-turn") {
+                    self.park(turn, false)?;
+                }
+            }
+            (Chunk::GoneOn { .. }, Some(turn)) => self.park(turn, false)?,
+            (Chunk::Repaired { generation, .. }, turn) => {
+                self.known.generation = *generation;
+                // Unless its end follows, somebody has to go on with it.
+                turn.map_or(Ok(()), |turn| self.park(turn, true))?;
+            }
             (Chunk::Setting { name, value }, _) => {
                 if let Ok(Some(setting)) = Setting::read(name, value) {
                     self.set(setting, now)?;
@@ -155,9 +169,9 @@ impl<'a> Fold<'a> {
         Ok(())
     }
 
-    fn ask(&mut self, turn: i64, question_id: &str, open: bool) -> Result<(), Failure> {
-        let parked = turns::ask(self.connection, turn, question_id, open)?;
-        if let (Some(parked), Some((_, state))) = (parked, &mut self.known.turn) {
+    fn park(&mut self, turn: i64, parked: bool) -> Result<(), Failure> {
+        let is_there = turns::park(self.connection, turn, parked)?;
+        if let (true, Some((_, state))) = (is_there, &mut self.known.turn) {
             *state = if parked { TurnState::Parked } else { TurnState::Running };
         }
         Ok(())

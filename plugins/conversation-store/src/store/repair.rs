@@ -5,7 +5,8 @@ mod drafted;
 use std::collections::HashSet;
 
 use rusqlite::Connection;
-use transom_agent::log::{Entry, LostTurn, ParkedTurn};
+use transom_agent::conversation::Conversation;
+use transom_agent::log::{DraftPiece, Entry, LostTurn, ParkedTurn};
 use transom_agent::message::{Chunk, Message, Role};
 use transom_agent::turn::{EndReason, TurnRecord};
 use transom_plugin_api::sabotage::sabotaged;
@@ -47,8 +48,10 @@ impl Write for RepairWrite {
         let up_to = running.last().map(|turn| turn.conversation);
         let mut lost = Vec::new();
         for turn in running.into_iter().filter(|turn| !self.alive.contains(&turn.turn_id)) {
-            match alone(connection, || lose(connection, &turn, self.now, changed)) {
-                Ok(conversation) => lost.push(LostTurn { turn_id: turn.turn_id, conversation }),
+            match alone(connection, || mend(connection, &turn, self.now, changed)) {
+                Ok(Some(conversation)) => lost.push(LostTurn { turn_id: turn.turn_id, conversation }),
+                // It is parked now, and told with the others that are.
+                Ok(None) => {}
                 Err(failure) if failure.is_passing() => return Err(failure),
                 Err(failure) => {
                     let (turn, error) = (&turn.turn_id, CallError::from(failure));
@@ -114,13 +117,14 @@ pub(crate) fn parked(connection: &Connection) -> rusqlite::Result<List<ParkedTur
     connection.prepare_cached(sql)?.query_map((), turn)?.collect()
 }
 
-/// Ends a turn as lost, with everything that was drafted of it.
-fn lose(
+/// Puts everything into the log that was drafted of a turn, answers its calls, and ends it as lost: the conversation as it is now.
+/// One that had just gone on, after a person had answered, is parked instead, so that it goes on: `None`.
+fn mend(
     connection: &Connection,
     turn: &Running,
     now: i64,
     changed: &mut Changed,
-) -> Result<transom_agent::conversation::Conversation, Failure> {
+) -> Result<Option<Conversation>, Failure> {
     let known = conversations::numbered(connection, turn.conversation)?;
     let known = known.ok_or_else(|| CallError::failed("a conversation went away while it was repaired"))?;
     let mut pieces = drafts::of_turn(connection, turn.conversation, turn.number)?;
@@ -128,6 +132,7 @@ fn lose(
         pieces.pop();
     }
     let stored = stored_chunks(connection, turn)?;
+    let goes_on = has_just_gone_on(&stored, &pieces) && !sabotaged("lose-the-turn-that-went-on");
     let drafted = drafted(pieces, &stored, &turn.turn_id, known.latest_position);
     let record = record_of(connection, turn, &stored, &drafted, now)?;
     let last = match drafted.last {
@@ -145,7 +150,8 @@ fn lose(
         connection.execute_batch("COMMIT; BEGIN IMMEDIATE; SAVEPOINT one_of_many")?;
     }
     let repaired = Chunk::Repaired { generation, position: last.0, offset: last.1 };
-    for (chunk, is_shown) in [(repaired, false), (Chunk::TurnEnd { record }, true)] {
+    let end = (!goes_on).then_some((Chunk::TurnEnd { record }, true));
+    for (chunk, is_shown) in [(repaired, false)].into_iter().chain(end) {
         let name = if is_shown { "end" } else { "repaired" };
         let id = log::unused_id(connection, turn.conversation, &format!("{}-{name}", turn.turn_id))?;
         let message = Message { id: id.into(), role: Role::System, chunks: List::from([chunk]) };
@@ -155,7 +161,18 @@ fn lose(
         fold.apply(&EncodedEntry::of(entry)?, now)?;
     }
     ends::count_turns(connection, fold.ended(), now)?;
-    fold.finish(changed)
+    let conversation = fold.finish(changed)?;
+    Ok((!goes_on).then_some(conversation))
+}
+
+/// Whether a turn has gone on after it had waited for a person, and its model has said nothing since: what comes next follows from
+/// the log.
+fn has_just_gone_on(stored: &[Chunk], pieces: &[DraftPiece]) -> bool {
+    let last = stored.iter().rev().find(|chunk| {
+        matches!(chunk, Chunk::GoneOn { .. } | Chunk::StepComplete { .. } | Chunk::TurnStart { .. })
+    });
+    let is_silent = pieces.iter().all(|piece| piece.role != Role::Assistant);
+    is_silent && matches!(last, Some(Chunk::GoneOn { .. }))
 }
 
 fn stored_chunks(connection: &Connection, turn: &Running) -> Result<Vec<Chunk>, Failure> {

@@ -89,18 +89,17 @@ pub(crate) fn end(
     Err(CallError::conflict(format!("turn `{turn}` does not run, so it cannot end")).into())
 }
 
-/// Puts down a question of a turn, which is parked from now on, or takes one back, and the turn runs again when there is
-/// none left. A turn that has ended asks nothing. Answers whether the turn is parked now; `None` when it has ended.
+/// Puts down a question of a turn, or takes one back. A turn that has ended asks nothing.
 pub(crate) fn ask(
     connection: &Connection,
     number: i64,
     question_id: &str,
     open: bool,
-) -> Result<Option<bool>, Failure> {
+) -> Result<(), Failure> {
     let sql = "SELECT questions FROM turns WHERE number = ?1 AND state IN ('running', 'parked')";
     let stored: Option<Option<String>> =
         connection.prepare_cached(sql)?.query_row([number], |row| row.get(0)).optional()?;
-    let Some(stored) = stored else { return Ok(None) };
+    let Some(stored) = stored else { return Ok(()) };
     let mut questions: Vec<String> = match stored {
         Some(stored) => serde_json::from_str(&stored).map_err(CallError::from)?,
         None => Vec::new(),
@@ -109,12 +108,18 @@ pub(crate) fn ask(
     if open {
         questions.push(question_id.to_owned());
     }
-    let parked = !questions.is_empty();
+    let questions = (!questions.is_empty()).then(|| serde_json::to_string(&questions));
+    let questions = questions.transpose().map_err(CallError::from)?;
+    let sql = "UPDATE turns SET questions = ?2 WHERE number = ?1";
+    connection.prepare_cached(sql)?.execute((number, questions))?;
+    Ok(())
+}
+
+/// Parks a turn, or has it run again; whether it has not ended yet.
+pub(crate) fn park(connection: &Connection, number: i64, parked: bool) -> rusqlite::Result<bool> {
     let state = if parked { "parked" } else { "running" };
-    let questions = parked.then(|| serde_json::to_string(&questions)).transpose().map_err(CallError::from)?;
-    let sql = "UPDATE turns SET state = ?2, questions = ?3 WHERE number = ?1";
-    connection.prepare_cached(sql)?.execute((number, state, questions))?;
-    Ok(Some(parked))
+    let sql = "UPDATE turns SET state = ?2 WHERE number = ?1 AND state IN ('running', 'parked')";
+    Ok(connection.prepare_cached(sql)?.execute((number, state))? > 0)
 }
 
 /// Says of all turns of a conversation that they were copied: they ended elsewhere, and are counted there.

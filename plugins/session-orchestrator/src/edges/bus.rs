@@ -4,16 +4,22 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use transom_agent::conversation::{Conversation, Opened, Update};
+use transom_agent::conversation::{Begun, Conversation, Opened, Update};
 use transom_agent::log::{
     Append, Appended, Chunks, Draft, History, HistoryOf, Located, MessageOf, Read, Repair, Repaired,
 };
+use transom_agent::notice::Notice;
 use transom_agent::provider::{
-    ModelAnswered, ModelAsked, ModelInfo, ModelRequest, ProviderEvent, SlotRequest, SlotState,
+    ModelAnswered, ModelAsked, ModelInfo, ModelRequest, OutgoingRequest, ProviderEvent, SlotRequest,
+    SlotState,
 };
+use transom_agent::question::{OpenQuestion, QuestionAnswered};
 use transom_agent::queue::{Delivered, Steering};
-use transom_agent::tool::{ToolAssembly, ToolCall, ToolDefinition, ToolGate, ToolOutput};
-use transom_agent::turn::{StepCompleted, SystemPrompt, TurnInput, TurnSettled, TurnStalled, TurnStarted};
+use transom_agent::tool::{ToolAssembly, ToolCall, ToolDefinition, ToolGate, ToolOutput, ToolRan};
+use transom_agent::turn::{
+    ModelChoice, StepCompleted, StepStarted, SystemPrompt, TurnEnding, TurnInput, TurnSettled, TurnStalled,
+    TurnStarted,
+};
 use transom_plugin_api::hosting::PluginState;
 use transom_plugin_api::{CallError, CallErrorKind, Contract, Host, ItemStream, Provided, Text};
 
@@ -158,6 +164,34 @@ impl Edges for Bus {
         self.ports.input.apply(input).await
     }
 
+    async fn filter_model(&self, choice: ModelChoice) -> Result<ModelChoice, CallError> {
+        self.ports.model_choice.apply(choice).await
+    }
+
+    fn are_requests_filtered(&self) -> bool {
+        self.ports.request.is_linked()
+    }
+
+    async fn filter_request(&self, request: OutgoingRequest) -> Result<OutgoingRequest, CallError> {
+        self.ports.request.apply(request).await
+    }
+
+    fn are_answers_filtered(&self) -> bool {
+        self.ports.ran.is_linked()
+    }
+
+    async fn filter_ran(&self, ran: ToolRan) -> Result<ToolRan, CallError> {
+        self.ports.ran.apply(ran).await
+    }
+
+    fn are_ends_filtered(&self) -> bool {
+        self.ports.ending.is_linked()
+    }
+
+    async fn filter_ending(&self, ending: TurnEnding) -> Result<TurnEnding, CallError> {
+        self.ports.ending.apply(ending).await
+    }
+
     async fn filter_tools(&self, tools: ToolAssembly) -> Result<ToolAssembly, CallError> {
         self.ports.tools.apply(tools).await
     }
@@ -178,6 +212,26 @@ impl Edges for Bus {
         self.ports.opened.emit(opened);
     }
 
+    fn say_begun(&self, begun: &Begun) {
+        self.ports.begun.emit(begun);
+    }
+
+    fn say_closed(&self, conversation_id: &Text) {
+        self.ports.closed.emit(conversation_id);
+    }
+
+    fn say_question_asked(&self, question: &OpenQuestion) {
+        self.ports.question_asked.emit(question);
+    }
+
+    fn say_question_answered(&self, answered: &QuestionAnswered) {
+        self.ports.question_answered.emit(answered);
+    }
+
+    fn say_notice(&self, notice: &Notice) {
+        self.ports.notice.emit(notice);
+    }
+
     fn say_started(&self, started: &TurnStarted) {
         self.ports.started.emit(started);
     }
@@ -188,6 +242,10 @@ impl Edges for Bus {
 
     fn say_answered(&self, answered: &ModelAnswered) {
         self.ports.answered.emit(answered);
+    }
+
+    fn say_step_started(&self, started: &StepStarted) {
+        self.ports.step_started.emit(started);
     }
 
     fn say_step_completed(&self, completed: &StepCompleted) {

@@ -14,16 +14,22 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::Notify;
-use transom_agent::conversation::{Conversation, Opened, Status};
+use transom_agent::conversation::{Begun, Conversation, Opened, Status};
 use transom_agent::log::{Append, Draft, StoredChunk};
 use transom_agent::message::{Chunk, Message};
+use transom_agent::notice::Notice;
 use transom_agent::provider::{
-    FailureClass, FinishReason, ModelAnswered, ModelAsked, ModelRequest, ProviderEvent, SlotState, Usage,
+    FailureClass, FinishReason, ModelAnswered, ModelAsked, ModelRequest, OutgoingRequest, ProviderEvent,
+    SlotState, Usage,
 };
+use transom_agent::question::{OpenQuestion, QuestionAnswered};
 use transom_agent::queue::Steering;
-use transom_agent::tool::{ToolCall, ToolDefinition, ToolGate, ToolOutput};
-use transom_agent::turn::{StepCompleted, TurnInput, TurnRecord, TurnSettled, TurnStalled, TurnStarted};
-use transom_plugin_api::{CallError, Json, Maybe, Text};
+use transom_agent::tool::{ToolCall, ToolDefinition, ToolGate, ToolOutput, ToolRan};
+use transom_agent::turn::{
+    ModelChoice, StepCompleted, StepStarted, TurnEnding, TurnInput, TurnRecord, TurnSettled, TurnStalled,
+    TurnStarted,
+};
+use transom_plugin_api::{CallError, Json, List, Maybe, Text};
 
 use self::clock::Clock;
 use self::store::Store;
@@ -118,11 +124,21 @@ pub(crate) struct World {
     /// While it is set the store keeps no choice.
     pub(crate) choices_wait: AtomicBool,
     pub(crate) input_filter: Mutex<Option<Filter<TurnInput>>>,
+    pub(crate) model_filter: Mutex<Option<Filter<ModelChoice>>>,
+    pub(crate) request_filter: Mutex<Option<Filter<OutgoingRequest>>>,
     pub(crate) gate: Mutex<Option<Filter<ToolGate>>>,
+    pub(crate) ran_filter: Mutex<Option<Filter<ToolRan>>>,
+    pub(crate) ending_filter: Mutex<Option<Filter<TurnEnding>>>,
     pub(crate) steering: Mutex<VecDeque<Steering>>,
     pub(crate) delivered: Mutex<Vec<Text>>,
     pub(crate) opened: Mutex<Vec<Opened>>,
+    pub(crate) begun: Mutex<Vec<Begun>>,
+    pub(crate) closed: Mutex<Vec<Text>>,
+    pub(crate) questions_asked: Mutex<Vec<OpenQuestion>>,
+    pub(crate) questions_answered: Mutex<Vec<QuestionAnswered>>,
+    pub(crate) notices: Mutex<Vec<Notice>>,
     pub(crate) started: Mutex<Vec<TurnStarted>>,
+    pub(crate) steps_started: Mutex<Vec<StepStarted>>,
     pub(crate) stalled: Mutex<Vec<TurnStalled>>,
     pub(crate) settled: Mutex<Vec<TurnSettled>>,
     pub(crate) asked_models: Mutex<Vec<ModelAsked>>,
@@ -158,7 +174,7 @@ impl World {
             description: format!("does {name}").into(),
             parameters: Json::default(),
             concurrency_safe,
-            effects: Maybe::None,
+            effects: Maybe::Some(List::new()),
         };
         let run: Run = Arc::new(move |call| Box::pin(run(call)));
         self.tools.lock().unwrap().insert(name.to_owned(), (definition, run));

@@ -7,7 +7,7 @@ use transom_agent::conversation::{Conversation, Update};
 use transom_agent::log::MessageOf;
 use transom_agent::provider::ReasoningEffort;
 use transom_agent::refusal::check_conversation_id;
-use transom_agent::turn::{StartTurn, TurnInput, TurnStarted, TurnState};
+use transom_agent::turn::{ModelChoice, StartTurn, TurnInput, TurnStarted, TurnState};
 use transom_agent::workspace::DEFAULT_WORKSPACE;
 use transom_plugin_api::{CallError, CallErrorKind, Maybe, Text};
 
@@ -85,9 +85,14 @@ impl<E: Edges> Orchestrator<E> {
             reasoning_effort: request.reasoning_effort.as_ref(),
             workspace_id: request.workspace_id.as_deref(),
         };
-        let terms = self.terms(wishes, stored, now_ms).await?;
+        let terms = self.terms(&request.conversation_id, wishes, stored, now_ms).await?;
         let chosen = chosen(&request, stored, &terms.model, &terms.cwd);
-        let input = TurnInput { conversation_id: request.conversation_id.clone(), text: request.text };
+        let input = TurnInput {
+            conversation_id: request.conversation_id.clone(),
+            text: request.text,
+            cwd: terms.cwd.clone(),
+            is_first: known.as_ref().is_none_or(|known| known.latest_position == 0),
+        };
         let text = self.edges.filter_input(input).await?.text;
         if text.trim().is_empty() {
             return Err(CallError::new(CallErrorKind::Refused, "a filter left nothing of the message"));
@@ -105,6 +110,7 @@ impl<E: Edges> Orchestrator<E> {
     /// When a turn cannot begin with that.
     pub(super) async fn terms(
         &self,
+        conversation_id: &Text,
         wishes: Wishes<'_>,
         known: Option<&Conversation>,
         now_ms: i64,
@@ -117,6 +123,15 @@ impl<E: Edges> Orchestrator<E> {
         };
         let model = admission::choose_model(of_model, &served)?;
         let cwd = self.choose_folder(wishes, known).await?;
+        let choice = ModelChoice {
+            conversation_id: conversation_id.clone(),
+            cwd: cwd.clone(),
+            model,
+            before: known.map_or(Maybe::None, |known| known.model.clone()),
+            is_asked_for: wishes.model.is_some(),
+        };
+        let model = self.edges.filter_model(choice).await?.model;
+        admission::check_model(&model, &served)?;
         let stored_effort = || known.and_then(|known| known.reasoning_effort.as_ref());
         let reasoning_effort = wishes.reasoning_effort.or_else(stored_effort).cloned().unwrap_or_default();
         Ok(Terms { model, cwd, reasoning_effort, accepted_at: now_ms })
@@ -131,7 +146,7 @@ impl<E: Edges> Orchestrator<E> {
         let mut known = self.known(id).await?;
         if turn_in(known.as_ref()) == Some(&TurnState::Running) {
             // Whatever ran it is gone.
-            self.repair_once().await?;
+            let _ = self.repair_once().await?;
             known = self.known(id).await?;
         }
         match known.as_ref().and_then(|known| known.turn.as_ref()) {

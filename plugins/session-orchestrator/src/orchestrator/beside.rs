@@ -67,7 +67,7 @@ impl<E: Edges> Orchestrator<E> {
         let known = self.edges.find(&ask.conversation_id).await?;
         self.check_idle(&ask, &known)?;
         let now_ms = self.edges.now_ms();
-        let terms = self.terms(Wishes::default(), Some(&known), now_ms).await?;
+        let terms = self.terms(&ask.conversation_id, Wishes::default(), Some(&known), now_ms).await?;
         let inquiry = Inquiry {
             conversation_id: ask.conversation_id.clone(),
             model: terms.model.clone(),
@@ -93,7 +93,7 @@ impl<E: Edges> Orchestrator<E> {
             let id = &ask.conversation_id;
             return Err(CallError::invalid_input(format!("nothing was said in conversation `{id}` yet")));
         }
-        inquiry.ask(&self.edges, room, prefix.beside(&messages, ask.max_tokens))
+        inquiry.ask(&self.edges, room, prefix.beside(&messages, ask.max_tokens)).await
     }
 
     fn check_idle(&self, ask: &AskBeside, known: &Conversation) -> Result<(), CallError> {

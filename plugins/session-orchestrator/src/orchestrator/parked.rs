@@ -1,26 +1,39 @@
 //! Turns that wait for a person: they go on when everything is answered, or end when they are stopped.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 use transom_agent::conversation::Conversation;
 use transom_agent::event::AgentEventKind;
+use transom_agent::log::ParkedTurn;
 use transom_agent::log::{Append, Entry};
 use transom_agent::message::{Chunk, Message, Role};
+use transom_agent::question::{
+    AnswerQuestion, Answered, OpenQuestion, OpenQuestions, QuestionAnswered, QuestionsOf,
+};
 use transom_agent::refusal::{check_conversation_id, shown};
-use transom_agent::turn::{AnswerQuestion, Answered, TurnState};
+use transom_agent::turn::TurnState;
+use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{CallError, CallErrorKind, List, Maybe, Text};
 
 use super::Orchestrator;
 use crate::admission;
 use crate::edges::Edges;
 use crate::hub::{Claim, Places};
+use crate::step::between;
 use crate::turn::{Parked, Turn, is_unclear, read_parked, turn_of_question};
 
 /// How long to wait before an answer is stored again.
 const PAUSE: Duration = Duration::from_secs(2);
 
 type Told = oneshot::Sender<Result<Answered, CallError>>;
+
+/// An answer, and whether it only counts because nobody has given another in time.
+struct Choice {
+    request: AnswerQuestion,
+    is_overdue: bool,
+}
 
 /// A parked turn in somebody's hands.
 struct Held {
@@ -32,8 +45,13 @@ impl<E: Edges> Orchestrator<E> {
     /// Answers a question of a parked turn, which goes on when it was the last one.
     ///
     /// # Errors
-    /// See [`ANSWER`](transom_agent::turn::ANSWER).
+    /// See [`ANSWER`](transom_agent::question::ANSWER).
     pub(crate) async fn answer(&self, request: AnswerQuestion) -> Result<Answered, CallError> {
+        self.answer_as(request, false).await
+    }
+
+    /// The same, also for the answer that counts because nobody has answered in time.
+    async fn answer_as(&self, request: AnswerQuestion, is_overdue: bool) -> Result<Answered, CallError> {
         check_conversation_id("conversationId", &request.conversation_id)?;
         self.until_repaired().await?;
         let unknown = || not_asked(&request.question_id);
@@ -52,7 +70,7 @@ impl<E: Edges> Orchestrator<E> {
         }
         let (told, answer) = oneshot::channel();
         let turn = self.turn(held.claim, held.parked.terms());
-        self.edges.spawn(turn.take_answer(held.parked, request, told));
+        self.edges.spawn(turn.take_answer(held.parked, Choice { request, is_overdue }, told));
         answer.await.map_err(|_| CallError::unavailable("the answer was broken off by the host"))?
     }
 
@@ -74,6 +92,80 @@ impl<E: Edges> Orchestrator<E> {
         let progress = held.parked.progress(self.edges.now_ms());
         self.edges.spawn(turn.go_on(progress, None));
         Ok(true)
+    }
+
+    /// Goes on with the parked turns whose questions are all answered, and knows the questions of the others.
+    pub(super) async fn look_after_parked(self: &Arc<Self>, parked: &[ParkedTurn]) {
+        for ParkedTurn { turn_id, conversation_id } in parked {
+            let read = match read_parked(&*self.edges, conversation_id, turn_id).await {
+                Ok(read) => read,
+                Err(error) => {
+                    tracing::error!("what turn `{turn_id}` waits for is not known: {error}");
+                    continue;
+                }
+            };
+            if read.open() == 0 && !sabotaged("leave-the-answered-turn-parked") {
+                let (this, turn_id) = (Arc::clone(self), turn_id.clone());
+                let conversation_id = conversation_id.clone();
+                self.edges.spawn(async move { this.go_on_with(&conversation_id, &turn_id).await });
+            } else {
+                let asked = read.open_questions(conversation_id);
+                asked.into_iter().for_each(|question| self.common.questions.ask(question));
+            }
+        }
+    }
+
+    /// Goes on with a parked turn whose questions are all answered.
+    async fn go_on_with(&self, conversation_id: &Text, turn_id: &Text) {
+        match self.hold(conversation_id, turn_id).await {
+            Ok(Some(Held { claim, parked })) if parked.open() == 0 => {
+                let turn = self.turn(claim, parked.terms());
+                let progress = parked.progress(self.edges.now_ms());
+                turn.go_on(progress, None).await;
+            }
+            Ok(_) => {}
+            Err(error) => tracing::error!("turn `{turn_id}` cannot go on: {error}"),
+        }
+    }
+
+    /// The questions that wait for a person.
+    pub(crate) fn questions(&self, of: &QuestionsOf) -> OpenQuestions {
+        OpenQuestions { questions: self.common.questions.list(of.conversation_id.as_deref()).into() }
+    }
+
+    /// Answers for those who do not answer in time, for as long as the plugin lives.
+    pub(super) async fn keep_time(&self) {
+        loop {
+            let Some((by, question)) = self.common.questions.next_due() else {
+                self.common.questions.changed().await;
+                continue;
+            };
+            let left = between(self.edges.now_ms(), by);
+            tokio::select! {
+                biased;
+                () = self.common.questions.changed() => continue,
+                () = self.edges.sleep_aside(Duration::from_millis(left)) => {}
+            }
+            self.answer_overdue(question).await;
+        }
+    }
+
+    async fn answer_overdue(&self, question: OpenQuestion) {
+        let OpenQuestion { conversation_id, question_id, choices, .. } = question;
+        let Some(choice) = choices.last().cloned() else { return };
+        let request = AnswerQuestion {
+            conversation_id: conversation_id.clone(),
+            question_id: question_id.clone(),
+            choice,
+        };
+        match self.answer_as(request, true).await {
+            Err(error) if is_unclear(error.kind) || error.kind == CallErrorKind::Unavailable => {
+                tracing::warn!("question `{question_id}` is overdue and cannot be closed yet: {error}");
+                self.edges.sleep_aside(PAUSE).await;
+            }
+            // Answered, or asked no more.
+            _ => self.common.questions.close(&conversation_id, &question_id),
+        }
     }
 
     /// Takes a parked turn into our hands; `None` when it does not wait any more.
@@ -119,7 +211,7 @@ fn is_parked(known: &Conversation, turn_id: &str) -> bool {
 /// What an answer comes to without being stored; `None` when it is to be.
 ///
 /// # Errors
-/// See [`ANSWER`](transom_agent::turn::ANSWER).
+/// See [`ANSWER`](transom_agent::question::ANSWER).
 fn judge(parked: &Parked, request: &AnswerQuestion) -> Result<Option<Answered>, CallError> {
     let AnswerQuestion { question_id, choice, .. } = request;
     let question = parked.question(question_id).ok_or_else(|| not_asked(question_id))?;
@@ -142,10 +234,11 @@ fn judge(parked: &Parked, request: &AnswerQuestion) -> Result<Option<Answered>, 
 
 impl<E: Edges> Turn<E> {
     /// Stores and shows an answer, and tells `told`; goes on when nothing is left to be asked.
-    async fn take_answer(self, mut parked: Parked, request: AnswerQuestion, told: Told) {
+    async fn take_answer(self, mut parked: Parked, choice: Choice, told: Told) {
         let at = self.claim.fresh();
-        let AnswerQuestion { conversation_id, question_id, choice } = request;
-        let chunk = Chunk::Answer { question_id: question_id.clone(), choice: choice.clone() };
+        let Choice { request: AnswerQuestion { conversation_id, question_id, choice }, is_overdue } = choice;
+        let asked = parked.open_questions(&conversation_id);
+        let chunk = Chunk::Answer { question_id: question_id.clone(), choice: choice.clone(), is_overdue };
         let id = format!("{question_id}a").into();
         let entry = Entry {
             message: Message { id, role: Role::System, chunks: List::from([chunk]) },
@@ -159,10 +252,15 @@ impl<E: Edges> Turn<E> {
             tell(told, Err(error));
             return;
         }
-        self.claim
-            .show_at(at, AgentEventKind::Answer { question_id: question_id.clone(), choice: choice.clone() });
+        let shown =
+            AgentEventKind::Answer { question_id: question_id.clone(), choice: choice.clone(), is_overdue };
+        self.claim.show_at(at, shown);
         self.claim.logged(at.position);
-        parked.answered(&question_id, &choice);
+        parked.answered(&question_id, &choice, is_overdue);
+        self.common.questions.close(self.claim.conversation_id(), &question_id);
+        if let Some(question) = asked.into_iter().find(|question| question.question_id == question_id) {
+            self.edges.say_question_answered(&QuestionAnswered { question, choice, is_overdue });
+        }
         let open = parked.open();
         if open > 0 {
             self.claim.park();

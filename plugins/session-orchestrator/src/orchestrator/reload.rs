@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use transom_agent::log::Repair;
+use transom_agent::log::{ParkedTurn, Repair};
 use transom_plugin_api::sabotage::sabotaged;
-use transom_plugin_api::{CallError, Text};
+use transom_plugin_api::{CallError, List, Text};
 
 use super::Orchestrator;
 use crate::edges::Edges;
@@ -23,7 +23,10 @@ impl<E: Edges> Orchestrator<E> {
     pub(crate) fn begin(self: &Arc<Self>, handed: Handed) {
         self.adopt(handed.turns);
         let orchestrator = Arc::clone(self);
-        self.edges.spawn(async move { orchestrator.repair().await });
+        self.edges.spawn(async move {
+            orchestrator.repair().await;
+            orchestrator.keep_time().await;
+        });
     }
 
     fn adopt(&self, turns: impl IntoIterator<Item = HandedTurn>) {
@@ -44,17 +47,25 @@ impl<E: Edges> Orchestrator<E> {
     }
 
     /// Puts in order what the last run has left, as often as it takes.
-    async fn repair(&self) {
+    async fn repair(self: &Arc<Self>) {
         let mut pause = FIRST_PAUSE;
-        while let Err(error) = self.repair_once().await {
-            tracing::warn!("turns that the last run has left cannot be ended yet: {error}");
+        let parked = loop {
+            match self.repair_once().await {
+                Ok(parked) => break parked,
+                Err(error) => {
+                    tracing::warn!("turns that the last run has left cannot be ended yet: {error}");
+                }
+            }
             self.edges.sleep(pause).await;
             pause = LAST_PAUSE.min(pause * 2);
-        }
+        };
         self.repaired.send_replace(true);
+        self.look_after_parked(&parked).await;
     }
 
-    pub(super) async fn repair_once(&self) -> Result<(), CallError> {
+    /// Has the store put in order what nobody runs any more; answers which turns wait for a person, or for somebody who goes on
+    /// with them.
+    pub(super) async fn repair_once(&self) -> Result<List<ParkedTurn>, CallError> {
         let alive: Vec<Text> = self.hub.turns();
         let repaired = self.edges.repair(Repair { alive: alive.into() }).await?;
         for lost in &repaired.lost {
@@ -64,7 +75,7 @@ impl<E: Edges> Orchestrator<E> {
                 lost.conversation.id
             );
         }
-        Ok(())
+        Ok(repaired.parked)
     }
 
     /// Waits until no turn runs, at most `patience`; with none left it stops them and waits until they are sealed. Then
@@ -95,7 +106,7 @@ impl<E: Edges> Orchestrator<E> {
     ///
     /// # Errors
     /// `Conflict` while the end of a turn cannot be stored: it can only be ended here.
-    pub(crate) async fn hand_over(&self) -> Result<Handed, CallError> {
+    pub(crate) async fn hand_over(self: &Arc<Self>) -> Result<Handed, CallError> {
         if sabotaged("reload-under-turns") {
             return Ok(Handed::default());
         }
@@ -128,7 +139,7 @@ impl<E: Edges> Orchestrator<E> {
 
 /// The halt to which turns are brought; dropped before it is over, it lets them go on.
 struct Halt<'a, E: Edges> {
-    orchestrator: &'a Orchestrator<E>,
+    orchestrator: &'a Arc<Orchestrator<E>>,
     is_over: bool,
 }
 
@@ -138,6 +149,14 @@ impl<E: Edges> Drop for Halt<'_, E> {
             let left = self.orchestrator.common.suspended.close();
             self.orchestrator.hub.resume_all();
             self.orchestrator.adopt(left);
+            let orchestrator = Arc::clone(self.orchestrator);
+            // Some of them had just been answered, and wait in the log for whoever comes next.
+            self.orchestrator.edges.spawn(async move {
+                match orchestrator.repair_once().await {
+                    Ok(parked) => orchestrator.look_after_parked(&parked).await,
+                    Err(error) => tracing::warn!("turns that wait for nobody cannot go on yet: {error}"),
+                }
+            });
         }
     }
 }

@@ -1,8 +1,9 @@
-//! The body of `POST /conversations/:id/answer`.
+//! The body of `POST /conversations/:id/answer`, and the query of `GET /questions`.
 
 use serde_json::json;
+use transom_agent::body::check_query;
+use transom_agent::question::{AnswerQuestion, QuestionsOf};
 use transom_agent::reach::{HttpRequest, HttpRoute};
-use transom_agent::turn::AnswerQuestion;
 use transom_plugin_api::{CallError, Text};
 
 use super::chat::{refused, text_of};
@@ -71,4 +72,23 @@ mod tests {
             assert_eq!(read(body), Err(problem.to_owned()));
         }
     }
+}
+
+/// What the listing says of itself.
+pub(super) fn about_list() -> HttpRoute {
+    let query = json!({
+        "type": "object",
+        "properties": { "conversationId": { "type": "string", "description": "only those of this conversation" } },
+        "additionalProperties": false,
+    });
+    HttpRoute { query: query.into(), ..HttpRoute::new("the questions that wait for a person") }
+}
+
+/// Reads the query of the listing.
+///
+/// # Errors
+/// `InvalidInput` with a key that is not known.
+pub(super) fn of_query(request: &HttpRequest) -> Result<QuestionsOf, CallError> {
+    check_query(&request.query, &["conversationId"])?;
+    Ok(QuestionsOf { conversation_id: request.query.get("conversationId").cloned().into() })
 }

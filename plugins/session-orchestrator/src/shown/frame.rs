@@ -50,15 +50,19 @@ pub(crate) fn of(chunk: Chunk) -> Option<AgentEventKind> {
         Chunk::ProviderRetry { attempt, delay_ms, message, code, .. } => {
             AgentEventKind::ProviderRetry { attempt, delay_ms, message, code }
         }
-        Chunk::Question { question_id, tool_call_id, text, choices } => {
-            AgentEventKind::Question { question_id, tool_call_id, text, choices }
+        Chunk::Question { question_id, tool_call_id, text, choices, allowing, answer_by } => {
+            AgentEventKind::Question { question_id, tool_call_id, text, choices, allowing, answer_by }
         }
-        Chunk::Answer { question_id, choice } => AgentEventKind::Answer { question_id, choice },
+        Chunk::Answer { question_id, choice, is_overdue } => {
+            AgentEventKind::Answer { question_id, choice, is_overdue }
+        }
+        Chunk::InputChanged { tool_call_id, input } => AgentEventKind::InputChanged { tool_call_id, input },
         Chunk::Unknown(unknown) => return relay::frame(&unknown),
         Chunk::TurnEnd { .. }
         | Chunk::Repaired { .. }
         | Chunk::Setting { .. }
         | Chunk::Compacted { .. }
+        | Chunk::GoneOn { .. }
         | Chunk::Forked { .. } => return None,
     };
     Some(frame)

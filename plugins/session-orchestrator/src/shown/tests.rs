@@ -131,17 +131,21 @@ fn every_fact_is_read_again_byte_for_byte() {
                 tool_call_id: Maybe::None,
                 text: "may it?".into(),
                 choices: choices.clone(),
+                allowing: 1,
+                answer_by: Maybe::Some(7),
             },
             AgentEventKind::Question {
                 question_id: "q".into(),
                 tool_call_id: Maybe::None,
                 text: "may it?".into(),
                 choices,
+                allowing: 1,
+                answer_by: Maybe::Some(7),
             },
         ),
         (
-            Chunk::Answer { question_id: "q".into(), choice: "yes".into() },
-            AgentEventKind::Answer { question_id: "q".into(), choice: "yes".into() },
+            Chunk::Answer { question_id: "q".into(), choice: "yes".into(), is_overdue: true },
+            AgentEventKind::Answer { question_id: "q".into(), choice: "yes".into(), is_overdue: true },
         ),
         (
             Chunk::TurnEnd { record: record.clone() },

@@ -4,7 +4,7 @@ use std::future::{Future, pending};
 use std::pin::Pin;
 use std::time::Duration;
 
-use transom_agent::turn::StepCompleted;
+use transom_agent::turn::{StepCompleted, StepStarted};
 
 use super::Turn;
 use super::keep::Keeper;
@@ -59,7 +59,17 @@ impl<E: Edges> Turn<E> {
         self.steer(progress).await
     }
 
-    fn say_completed(&self, progress: &Progress) {
+    /// Says that a step begins.
+    pub(super) fn say_step_started(&self, progress: &Progress) {
+        self.edges.say_step_started(&StepStarted {
+            conversation_id: self.claim.conversation_id().clone(),
+            turn_id: self.claim.turn_id().clone(),
+            step: progress.steps,
+            model: self.terms.model.clone(),
+        });
+    }
+
+    pub(super) fn say_completed(&self, progress: &Progress) {
         self.edges.say_step_completed(&StepCompleted {
             conversation_id: self.claim.conversation_id().clone(),
             turn_id: self.claim.turn_id().clone(),

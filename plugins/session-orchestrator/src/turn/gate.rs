@@ -1,8 +1,11 @@
 //! Whether the calls of a step may run: other plugins say so, and a person where they want one to be asked.
 
 use transom_agent::message::Chunk;
-use transom_agent::tool::{GatedCall, ToolDefinition, ToolGate, Verdict};
-use transom_plugin_api::{List, Maybe, Provided};
+use transom_agent::notice::{Notice, kind};
+use transom_agent::question::OpenQuestion;
+use transom_agent::tool::{Effect, GatedCall, ToolDefinition, ToolGate, Verdict};
+use transom_plugin_api::sabotage::sabotaged;
+use transom_plugin_api::{CallError, List, Maybe, Provided, Text};
 
 use super::Turn;
 use super::calls::interrupted;
@@ -13,37 +16,130 @@ use crate::request::Prefix;
 use crate::sheet::Part;
 use crate::step::{Answer, Call, Failure, Step};
 
+/// What a call is answered that nobody has allowed.
+const NOBODY: &str = "it may not run: nobody said that it may";
+
 impl<E: Edges> Turn<E> {
     /// Asks others about the calls of the step under way. What is denied is answered with the reason; what a person is to
     /// be asked about parks the turn. How the turn goes on, unless the other calls are to run now.
     pub(super) async fn gate(&self, prefix: &Prefix, progress: &mut Progress) -> Option<Flow> {
         let step = progress.step.as_mut()?;
-        let is_offered = |call: &&Call| prefix.tools().iter().any(|tool| tool.name == call.name);
-        let served = self.edges.tools();
-        let gated = |call: &Call| gated(call, served.iter().find(|tool| tool.name == call.name));
-        let calls: List<GatedCall> = step.calls().iter().filter(is_offered).map(gated).collect();
-        if calls.is_empty() {
-            return None;
-        }
-        let gate = ToolGate {
-            conversation_id: self.claim.conversation_id().clone(),
-            turn_id: self.claim.turn_id().clone(),
-            cwd: self.terms.cwd.clone(),
-            calls: calls.clone(),
-        };
+        let gate = self.gate_of(prefix, step, false)?;
+        let asked = gate.calls.clone();
         let Some(decided) = self.claim.stop().unless_suspended(self.edges.filter_gate(gate)).await else {
             step.answer_rest(interrupted);
             return Some(self.store_step(progress).await.err().unwrap_or(Flow::Suspended));
         };
-        match decided {
-            Ok(gate) => apply(step, &calls, &gate.calls),
+        self.take_decision(step, &asked, decided, false);
+        let is_asked = step.sheet().chunks(Part::Questions).next().is_some();
+        if is_asked {
+            return Some(self.park(progress).await);
+        }
+        // What a call is given has to be known before it runs.
+        let is_changed =
+            step.sheet().chunks(Part::Facts).any(|fact| matches!(fact, Chunk::InputChanged { .. }));
+        let error = if is_changed { self.keep(step).await.err() } else { None };
+        error.map(|error| {
+            fail(progress, Failure::of_store("what the calls are given could not be kept", &error))
+        })
+    }
+
+    /// Asks others about the calls of a step once more that a person was asked about. How the turn goes on, unless those that are
+    /// left are to run now.
+    pub(super) async fn gate_again(&self, prefix: &Prefix, progress: &mut Progress) -> Option<Flow> {
+        let step = progress.step.as_mut()?;
+        let gate =
+            self.gate_of(prefix, step, true).filter(|_| !sabotaged("run-what-is-forbidden-meanwhile"))?;
+        let asked = gate.calls.clone();
+        // The log says that everything is answered: another generation finds it there.
+        let Some(decided) = self.claim.stop().unless_suspended(self.edges.filter_gate(gate)).await else {
+            return Some(Flow::Parked);
+        };
+        self.take_decision(step, &asked, decided, true);
+        None
+    }
+
+    /// What others are asked about a step; `None` when there is nothing to ask.
+    fn gate_of(&self, prefix: &Prefix, step: &Step, again: bool) -> Option<ToolGate> {
+        let served = self.edges.tools();
+        let is_offered = |call: &Call| prefix.tools().iter().any(|tool| tool.name == call.name);
+        let left = step.calls().iter().enumerate();
+        let left = left.filter(|(index, call)| is_offered(call) && !step.is_answered(*index));
+        let calls: List<GatedCall> = left
+            .map(|(index, call)| {
+                let tool = served.iter().find(|tool| tool.name == call.name);
+                let mut gated = gated(call, tool, step.choice_of(index));
+                if !again && !self.edges.is_gated() && self.settings.ask_when_unguarded {
+                    gated.verdict = unguarded(&gated);
+                }
+                gated
+            })
+            .collect();
+        (!calls.is_empty()).then(|| ToolGate {
+            conversation_id: self.claim.conversation_id().clone(),
+            turn_id: self.claim.turn_id().clone(),
+            cwd: self.terms.cwd.clone(),
+            calls,
+            again,
+        })
+    }
+
+    fn take_decision(
+        &self,
+        step: &mut Step,
+        asked: &[GatedCall],
+        decided: Result<ToolGate, CallError>,
+        again: bool,
+    ) {
+        let decided = match decided {
+            Ok(gate) => gate.calls,
             Err(error) => {
                 tracing::warn!("no tool of turn `{}` may run: {error}", self.claim.turn_id());
                 step.answer_rest(|_| Answer::instead(format!("it may not run: {}", error.message)));
+                return;
+            }
+        };
+        for index in 0..step.calls().len() {
+            let id = &step.calls()[index].id;
+            let Some(before) = asked.iter().find(|asked| asked.tool_call_id == *id) else { continue };
+            let decision = decided.iter().find(|decided| decided.tool_call_id == *id);
+            match (decision, again) {
+                (None, _) => step.answer(index, Answer::instead(NOBODY)),
+                (Some(decision), false) => self.apply(step, index, before, decision),
+                (Some(decision), true) => apply_again(step, index, before, decision),
             }
         }
-        let is_asked = step.sheet().chunks(Part::Questions).next().is_some();
-        if is_asked { Some(self.park(progress).await) } else { None }
+    }
+
+    /// Does with a call what was decided.
+    fn apply(&self, step: &mut Step, index: usize, before: &GatedCall, decision: &GatedCall) {
+        let is_changed = decision.input != before.input && !sabotaged("run-what-the-model-wrote");
+        match &decision.verdict {
+            Verdict::Allow {} if is_changed => step.change_input(index, decision.input.clone()),
+            Verdict::Allow {} => {}
+            Verdict::Deny { reason } => {
+                step.answer(index, Answer::instead(format!("it may not run: {reason}")));
+            }
+            Verdict::Ask { text, choices, allowing, answer_within_ms } if !choices.is_empty() => {
+                if is_changed {
+                    step.change_input(index, decision.input.clone());
+                }
+                let most = u32::try_from(choices.len()).unwrap_or(u32::MAX);
+                let now_ms = self.edges.now_ms();
+                let by = |within: u64| now_ms.saturating_add(i64::try_from(within).unwrap_or(i64::MAX));
+                let question = Chunk::Question {
+                    question_id: step.ids().question(index),
+                    tool_call_id: Maybe::Some(before.tool_call_id.clone()),
+                    text: text.clone(),
+                    choices: choices.clone(),
+                    allowing: (*allowing).clamp(1, most),
+                    answer_by: answer_within_ms.into_option().map(by).into(),
+                };
+                step.sheet().push(Part::Questions, question);
+            }
+            // What is decided in a way that is not known here is not allowed.
+            Verdict::Ask { .. } | Verdict::Unknown(_) => step.answer(index, Answer::instead(NOBODY)),
+        }
     }
 
     /// Makes everything of the step durable with what a person is asked, and shows it.
@@ -58,11 +154,57 @@ impl<E: Edges> Turn<E> {
         if let Some(position) = step.sheet().last_position() {
             self.claim.logged(position);
         }
+        self.tell_questions(step);
         Flow::Parked
+    }
+
+    /// Says what is asked, now that it is durable.
+    fn tell_questions(&self, step: &mut Step) {
+        let calls = step.calls().to_vec();
+        let asked =
+            step.sheet().chunks(Part::Questions).filter_map(|chunk| self.open_question(chunk, &calls));
+        for question in asked.collect::<Vec<_>>() {
+            self.edges.say_question_asked(&question);
+            self.edges.say_notice(&Notice {
+                kind: kind::QUESTION.into(),
+                conversation_id: Maybe::Some(question.conversation_id.clone()),
+                title: "a turn waits for an answer".into(),
+                text: question.text.clone(),
+            });
+            self.common.questions.ask(question);
+        }
+    }
+
+    fn open_question(&self, chunk: &Chunk, calls: &[Call]) -> Option<OpenQuestion> {
+        open_question(self.claim.conversation_id(), self.claim.turn_id(), chunk, calls)
     }
 }
 
-fn gated(call: &Call, served: Option<&Provided<ToolDefinition>>) -> GatedCall {
+/// A question as others are told of it; `None` for what is none.
+pub(super) fn open_question(
+    conversation_id: &Text,
+    turn_id: &Text,
+    chunk: &Chunk,
+    calls: &[Call],
+) -> Option<OpenQuestion> {
+    let Chunk::Question { question_id, tool_call_id, text, choices, allowing, answer_by } = chunk else {
+        return None;
+    };
+    let call = calls.iter().find(|call| tool_call_id.as_ref() == Some(&call.id));
+    Some(OpenQuestion {
+        conversation_id: conversation_id.clone(),
+        turn_id: turn_id.clone(),
+        question_id: question_id.clone(),
+        tool_call_id: tool_call_id.clone(),
+        tool_name: call.map(|call| call.name.clone()).into(),
+        text: text.clone(),
+        choices: choices.clone(),
+        allowing: (*allowing).max(1),
+        answer_by: *answer_by,
+    })
+}
+
+fn gated(call: &Call, served: Option<&Provided<ToolDefinition>>, answered: Option<&Text>) -> GatedCall {
     GatedCall {
         tool_call_id: call.id.clone(),
         tool_name: call.name.clone(),
@@ -70,36 +212,34 @@ fn gated(call: &Call, served: Option<&Provided<ToolDefinition>>) -> GatedCall {
         verdict: Verdict::Allow {},
         plugin: served.map(|tool| tool.plugin.clone()).unwrap_or_default(),
         effects: served.map_or(Maybe::None, |tool| tool.about.effects.clone()),
-        answered: Maybe::None,
+        answered: answered.cloned().into(),
     }
 }
 
-/// Does with each call what was decided.
-fn apply(step: &mut Step, asked: &[GatedCall], decided: &[GatedCall]) {
-    let calls = step.calls().to_vec();
-    for (index, call) in calls.iter().enumerate() {
-        if !asked.iter().any(|asked| asked.tool_call_id == call.id) {
-            continue;
-        }
-        let decision = decided.iter().find(|decided| decided.tool_call_id == call.id);
-        match decision.map(|decided| &decided.verdict) {
-            Some(Verdict::Allow {}) => {}
-            Some(Verdict::Deny { reason }) => {
-                step.answer(index, Answer::instead(format!("it may not run: {reason}")));
-            }
-            Some(Verdict::Ask { text, choices, .. }) if !choices.is_empty() => {
-                let question = Chunk::Question {
-                    question_id: step.ids().question(index),
-                    tool_call_id: Maybe::Some(call.id.clone()),
-                    text: text.clone(),
-                    choices: choices.clone(),
-                };
-                step.sheet().push(Part::Questions, question);
-            }
-            // What is left out, or decided in a way that is not known here, is not allowed.
-            Some(Verdict::Ask { .. } | Verdict::Unknown(_)) | None => {
-                step.answer(index, Answer::instead("it may not run: nobody said that it may"));
-            }
-        }
+/// What becomes of a call where no plugin has a say in it.
+fn unguarded(call: &GatedCall) -> Verdict {
+    if !Effect::any_acts(call.effects.as_deref()) {
+        return Verdict::Allow {};
     }
+    Verdict::Ask {
+        text: format!("May the tool `{}` run? Nothing guards this host.", call.tool_name).into(),
+        choices: List::from(["Allow".into(), "Deny".into()]),
+        allowing: 1,
+        answer_within_ms: Maybe::None,
+    }
+}
+
+/// Does with a call what was decided behind a person's answer: what that person has seen runs, or nothing.
+fn apply_again(step: &mut Step, index: usize, before: &GatedCall, decision: &GatedCall) {
+    let why = match &decision.verdict {
+        _ if decision.input != before.input => "it may not run: it was changed after a person had been asked",
+        Verdict::Allow {} => return,
+        // That person has answered.
+        Verdict::Ask { .. } if before.answered.is_some() => return,
+        Verdict::Deny { reason } => {
+            return step.answer(index, Answer::instead(format!("it may not run: {reason}")));
+        }
+        Verdict::Ask { .. } | Verdict::Unknown(_) => NOBODY,
+    };
+    step.answer(index, Answer::instead(why));
 }

@@ -6,8 +6,9 @@ use transom_agent::conversation::Status;
 use transom_agent::event::AgentEventKind;
 use transom_agent::message::Chunk;
 use transom_agent::provider::FinishReason;
+use transom_agent::question::{AnswerQuestion, Answered};
 use transom_agent::tool::{ToolGate, ToolOutput, Verdict};
-use transom_agent::turn::{AnswerQuestion, Answered, EndReason, TurnState};
+use transom_agent::turn::{EndReason, TurnState};
 use transom_plugin_api::{CallError, CallErrorKind, List, Maybe};
 
 use crate::edges::fake::scene::{Scene, eventually, next, rest, scene, types, until};

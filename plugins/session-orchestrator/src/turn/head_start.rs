@@ -76,7 +76,7 @@ impl<E: Edges> HeadStart<E> {
             let Some(messages) = messages.filter(|_| !stop.is_suspended()) else { return (prefix, None) };
             let Some(room) = inquiry.room_now(&**prefixes.edges()).await else { return (prefix, None) };
             // One that cannot be asked is told when it is asked again.
-            let Ok(stream) = inquiry.ask(prefixes.edges(), room, prefix.request(&messages)) else {
+            let Ok(stream) = inquiry.ask(prefixes.edges(), room, prefix.request(&messages)).await else {
                 return (prefix, None);
             };
             let mut asked = Asked::now(stream, prefixes.edges().now_ms());

@@ -46,6 +46,7 @@ impl<E: Edges> Turn<E> {
             usage: progress.usage,
             last_usage: progress.last_usage.into(),
             words: progress.words.clone().into(),
+            held: progress.held,
             attempts: progress.retries.attempts,
             waited_ms: u64::try_from(progress.retries.waited.as_millis()).unwrap_or(u64::MAX),
             retry_at: progress.retries.due_at.filter(|_| !sabotaged("forget-the-wait")).into(),
@@ -77,6 +78,7 @@ impl HandedTurn {
             usage: self.usage,
             last_usage: self.last_usage.into_option(),
             words: self.words.clone().into_vec(),
+            held: self.held,
             retries: Retries {
                 attempts: self.attempts,
                 waited: Duration::from_millis(self.waited_ms),

@@ -141,7 +141,8 @@ impl<E: Edges> Turn<E> {
             None => prefix.request(messages),
             Some(limit) => prefix.last_request(messages, limit.line()),
         };
-        Some(match inquiry.ask(&self.edges, room, request) {
+        let asked = self.claim.stop().unless_suspended(inquiry.ask(&self.edges, room, request)).await?;
+        Some(match asked {
             Ok(stream) => Some(Asked::now(stream, now_ms)),
             Err(error) => {
                 step.take(Some(Err(error)), now_ms);

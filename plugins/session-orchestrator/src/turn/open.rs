@@ -1,7 +1,7 @@
 //! The beginning of a turn: what the person said is durable before anybody sees it.
 
 use tokio::sync::oneshot;
-use transom_agent::conversation::{Conversation, Update};
+use transom_agent::conversation::{Begun, Conversation, Status, Update};
 use transom_agent::event::{AgentEventKind, Place};
 use transom_agent::log::{Append, Entry};
 use transom_agent::message::{Chunk, Message, Role};
@@ -79,6 +79,7 @@ impl<E: Edges> Turn<E> {
         let started = self.started();
         // Who asked may have gone away; the turn goes on all the same.
         let _ = accepted.send(Ok(started.clone()));
+        self.say_begun(opening.known.as_ref());
         self.edges.say_started(&started);
         let mut progress = Progress::from_now(self.terms.accepted_at);
         progress.past = Some(past);
@@ -165,6 +166,20 @@ impl<E: Edges> Turn<E> {
             Err(error) => {
                 tracing::warn!("conversation `{}` was not updated: {error}", self.claim.conversation_id());
             }
+        }
+    }
+
+    /// Says that somebody begins to work in a conversation where nothing was said before, or that was put away.
+    fn say_begun(&self, known: Option<&Conversation>) {
+        let was_closed = known.is_some_and(|known| known.status == Status::Closed);
+        let is_new = known.is_none_or(|known| known.latest_position == 0);
+        if is_new || was_closed {
+            self.edges.say_begun(&Begun {
+                conversation_id: self.claim.conversation_id().clone(),
+                cwd: self.terms.cwd.clone(),
+                model: self.terms.model.clone(),
+                was_closed,
+            });
         }
     }
 

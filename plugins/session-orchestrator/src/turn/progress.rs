@@ -20,6 +20,8 @@ pub(crate) struct Progress {
     pub(super) last_usage: Option<Usage>,
     /// The words of each step that had some.
     pub(super) words: Vec<Text>,
+    /// How often a plugin has held it back from its end.
+    pub(super) held: u32,
     /// Requests that failed and were made again, of the step under way.
     pub(super) retries: Retries,
     /// The step under way, until all of it is in the log.
@@ -82,11 +84,20 @@ impl Progress {
 
     /// The class of what went wrong, if anything did.
     pub(super) fn failure_class(&self) -> Option<Text> {
+        self.what_failed().map(|failure| failure.code.clone())
+    }
+
+    /// What went wrong, for a person, if anything did.
+    pub(super) fn complaint(&self) -> Option<Text> {
+        self.what_failed().map(|failure| failure.message.clone())
+    }
+
+    fn what_failed(&self) -> Option<&Failure> {
         let of_step = self.step.as_ref().and_then(|step| match step.outcome() {
             Some(Outcome::Failed(failure)) => Some(failure),
             _ => None,
         });
-        self.failure.as_ref().or(of_step).map(|failure| failure.code.clone())
+        self.failure.as_ref().or(of_step)
     }
 
     /// How full the model's window is.

@@ -3,13 +3,19 @@
 use transom_agent::log::{MessageOf, Read, StoredChunk};
 use transom_agent::message::{Chunk, Role};
 use transom_agent::provider::{ReasoningEffort, Usage};
+use transom_agent::question::OpenQuestion;
+use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{CallError, List, Maybe, Text};
 
 use super::Terms;
+use super::gate::open_question;
 use super::progress::Progress;
 use crate::edges::Edges;
 use crate::ending::add_usage;
 use crate::step::{Answer, Call, Step};
+
+/// What the model reads of a call that may have been under way when the host ended.
+const MAY_HAVE_RUN: &str = "the host ended while this may have run; it may have had effects";
 
 /// Chunks that are read at a time.
 const PAGE: u32 = 500;
@@ -28,6 +34,8 @@ pub(crate) struct Parked {
     /// The calls of that step, each with whether its answer is in the log.
     calls: Vec<(Call, bool)>,
     questions: Vec<Question>,
+    /// Whether calls of that step may have run after their questions were answered.
+    has_gone_on: bool,
     /// The last position in the log.
     pub(crate) position: i64,
 }
@@ -38,7 +46,13 @@ pub(crate) struct Question {
     pub(crate) id: Text,
     tool_call_id: Maybe<Text>,
     pub(crate) choices: List<Text>,
+    /// How many of the choices let the call run.
+    allowing: usize,
     pub(crate) answer: Option<Text>,
+    /// Whether that is what counts because nobody has answered in time.
+    is_overdue: bool,
+    /// As it stands in the log.
+    chunk: Chunk,
 }
 
 /// The turn that a question belongs to: its id begins with the turn's.
@@ -96,6 +110,7 @@ impl Parked {
             step: 0,
             calls: Vec::new(),
             questions: Vec::new(),
+            has_gone_on: false,
             position: 0,
         }
     }
@@ -128,18 +143,26 @@ impl Parked {
                 let calls = self.calls.iter_mut().filter(|(call, _)| call.id == *tool_call_id);
                 calls.for_each(|(_, answered)| *answered = true);
             }
-            Chunk::Question { question_id, tool_call_id, choices, .. } => self.questions.push(Question {
-                id: question_id.clone(),
-                tool_call_id: tool_call_id.clone(),
-                choices: choices.clone(),
-                answer: None,
-            }),
-            Chunk::Answer { question_id, choice } => {
-                let question = self.questions.iter_mut().find(|question| question.id == *question_id);
-                if let Some(question) = question {
-                    question.answer = Some(choice.clone());
-                }
+            Chunk::InputChanged { tool_call_id, input } => {
+                let calls = self.calls.iter_mut().filter(|(call, _)| call.id == *tool_call_id);
+                calls.for_each(|(call, _)| call.input = input.clone());
             }
+            Chunk::Question { question_id, tool_call_id, choices, allowing, .. } => {
+                self.has_gone_on = false;
+                self.questions.push(Question {
+                    id: question_id.clone(),
+                    tool_call_id: tool_call_id.clone(),
+                    choices: choices.clone(),
+                    allowing: usize::try_from(*allowing).unwrap_or(usize::MAX).max(1),
+                    answer: None,
+                    is_overdue: false,
+                    chunk: stored.chunk.clone(),
+                });
+            }
+            Chunk::Answer { question_id, choice, is_overdue } => {
+                self.answered(question_id, choice, *is_overdue);
+            }
+            Chunk::GoneOn { .. } => self.has_gone_on = true,
             _ => {}
         }
     }
@@ -161,10 +184,19 @@ impl Parked {
     }
 
     /// Takes in an answer that is in the log now.
-    pub(crate) fn answered(&mut self, id: &str, choice: &Text) {
+    pub(crate) fn answered(&mut self, id: &str, choice: &Text, is_overdue: bool) {
         if let Some(question) = self.questions.iter_mut().find(|question| question.id == id) {
             question.answer = Some(choice.clone());
+            question.is_overdue = is_overdue;
         }
+    }
+
+    /// Questions without an answer, as others are told of them.
+    pub(crate) fn open_questions(&self, conversation_id: &Text) -> Vec<OpenQuestion> {
+        let calls: Vec<Call> = self.calls.iter().map(|(call, _)| call.clone()).collect();
+        let open = self.questions.iter().filter(|question| question.answer.is_none());
+        open.filter_map(|question| open_question(conversation_id, &self.turn_id, &question.chunk, &calls))
+            .collect()
     }
 
     /// Questions without an answer.
@@ -180,9 +212,14 @@ impl Parked {
         for (index, (call, answered)) in self.calls.iter().enumerate() {
             if *answered {
                 step.answered_before(index);
-            } else if let Some(refusal) = self.refusal(call) {
-                step.answer(index, refusal);
+            } else if self.has_gone_on && !sabotaged("run-it-again-after-a-crash") {
+                step.answer(index, Answer::instead(MAY_HAVE_RUN));
+            } else if let Some(question) = self.question_about(call) {
+                question.decide(&mut step, index);
             }
+        }
+        if self.has_gone_on {
+            step.has_gone_on();
         }
         Progress {
             steps: self.step + 1,
@@ -194,13 +231,27 @@ impl Parked {
         }
     }
 
-    /// What the model reads of a call that a person does not let run.
-    fn refusal(&self, call: &Call) -> Option<Answer> {
+    /// What was asked about a call, and is answered. A call of an earlier step may have had the same id: the latest counts.
+    fn question_about(&self, call: &Call) -> Option<&Question> {
         let about = |question: &&Question| question.tool_call_id.as_ref() == Some(&call.id);
-        // A call of an earlier step may have had the same id: the latest counts.
-        let question = self.questions.iter().rev().find(about)?;
-        let choice = question.answer.as_ref()?;
-        (question.choices.first() != Some(choice))
-            .then(|| Answer::instead(format!("a person was asked whether this may run, and chose: {choice}")))
+        self.questions.iter().rev().find(about).filter(|question| question.answer.is_some())
+    }
+}
+
+impl Question {
+    /// Tells a step what a person has chosen: the call may run, or is answered with the refusal.
+    fn decide(&self, step: &mut Step, index: usize) {
+        let Some(choice) = &self.answer else { return };
+        let place = self.choices.iter().position(|other| other == choice);
+        if place.is_some_and(|place| place < self.allowing) {
+            return step.chose(index, choice.clone());
+        }
+        step.answer(
+            index,
+            Answer::instead(match self.is_overdue {
+                true => "nobody has answered in time whether this may run".to_owned(),
+                false => format!("a person was asked whether this may run, and chose: {choice}"),
+            }),
+        );
     }
 }

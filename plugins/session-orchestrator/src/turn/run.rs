@@ -1,9 +1,10 @@
 //! The work of a turn: step by step, until it ends, waits for a person, or leaves itself to another generation.
 
 use transom_agent::log::HistoryOf;
-use transom_agent::message::Message;
+use transom_agent::message::{Chunk, Message, Role};
 use transom_agent::turn::{Awaited, EndReason};
-use transom_plugin_api::{CallError, CallErrorKind, Maybe};
+use transom_plugin_api::sabotage::sabotaged;
+use transom_plugin_api::{CallError, CallErrorKind, List, Maybe};
 
 use super::head_start::{Asked, HeadStart};
 use super::limit::Limit;
@@ -13,7 +14,7 @@ use crate::edges::Edges;
 use crate::ending::{Next, after_model};
 use crate::histories::Past;
 use crate::request::Prefix;
-use crate::step::{Answer, Failure};
+use crate::step::{Answer, Failure, Step};
 
 /// How the work of a turn is over.
 #[derive(Debug)]
@@ -73,12 +74,14 @@ impl<E: Edges> Turn<E> {
     /// Works until the turn is over; what came of it is in `progress`.
     async fn work(&self, progress: &mut Progress, head_start: Option<HeadStart<E>>) -> Flow {
         let stop = self.claim.stop();
+        // One that waits is found in the log by the next generation.
+        let waits = progress.step.as_ref().is_some_and(Step::waits);
+        let left = || if waits { Flow::Parked } else { Flow::Suspended };
         let Some((prefix, mut asked)) = stop.unless_suspended(self.prefix(head_start)).await else {
-            return Flow::Suspended;
+            return left();
         };
-        // One that has waited for a person, who has answered.
         if progress.step.is_some()
-            && let Some(flow) = self.run_calls(&mut self.running(&prefix), progress).await
+            && let Some(flow) = self.go_on_answered(&prefix, progress).await
         {
             return flow;
         }
@@ -102,6 +105,35 @@ impl<E: Edges> Turn<E> {
         }
     }
 
+    /// Runs what a person was asked about, who has answered: it was so when that was asked, and has to be so now. How the turn goes
+    /// on, unless it is with a further step.
+    async fn go_on_answered(&self, prefix: &Prefix, progress: &mut Progress) -> Option<Flow> {
+        let step = progress.step.as_ref()?;
+        if step.waits() {
+            if let Some(flow) = self.gate_again(prefix, progress).await {
+                return Some(flow);
+            }
+            if let Err(error) = self.store_gone_on(progress.step.as_mut()?).await {
+                let failure = Failure::of_store("that the turn goes on could not be stored", &error);
+                return Some(fail(progress, failure));
+            }
+        }
+        self.run_calls(&mut self.running(prefix), progress).await
+    }
+
+    /// Makes durable that the calls of a step may run from now on, so that none of them runs twice.
+    async fn store_gone_on(&self, step: &mut Step) -> Result<(), CallError> {
+        let chunk = Chunk::GoneOn { step_id: step.id().clone() };
+        let message = Message { id: step.ids().gone_on(), role: Role::System, chunks: List::from([chunk]) };
+        let append = self.append_of(vec![self.entry(message, List::new())]);
+        if sabotaged("run-before-it-is-known") {
+            return Ok(());
+        }
+        self.append(append).await?;
+        step.has_gone_on();
+        Ok(())
+    }
+
     /// One request and the tools it asks for; how the turn goes on, unless it is with a further step.
     async fn run_step(
         &self,
@@ -112,6 +144,7 @@ impl<E: Edges> Turn<E> {
         let limit = Limit::reached(&self.settings, progress);
         let asked_at = asked.as_ref().map_or_else(|| self.edges.now_ms(), |asked| asked.at);
         progress.begin_step(self.claim.turn_id(), asked_at);
+        self.say_step_started(progress);
         let mut running = self.running(prefix);
         if self.ask_model(prefix, limit, asked, &mut running, progress).await.is_none() {
             return Some(self.suspend_step(&mut running, progress).await);
@@ -124,6 +157,7 @@ impl<E: Edges> Turn<E> {
                 Some(limit.end(progress))
             }
             (Next::End(EndReason::Stop), Some(limit)) => Some(limit.end(progress)),
+            (Next::End(EndReason::Stop), None) => self.end_or_go_on(progress).await,
             (Next::End(reason), _) => Some(Flow::End(reason)),
             (Next::RunTools, None) => {
                 if let Err(error) = self.keep(step).await {

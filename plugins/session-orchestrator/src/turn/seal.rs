@@ -6,9 +6,10 @@ use std::time::Duration;
 use transom_agent::event::{AgentEventKind, Place};
 use transom_agent::log::{Append, Appended, Entry};
 use transom_agent::message::{Chunk, Message, Role};
+use transom_agent::notice::{Notice, kind};
 use transom_agent::turn::{EndReason, TurnRecord, TurnSettled};
 use transom_plugin_api::sabotage::sabotaged;
-use transom_plugin_api::{CallErrorKind, List, Text};
+use transom_plugin_api::{CallErrorKind, List, Maybe, Text};
 
 use super::Turn;
 use super::progress::Progress;
@@ -29,6 +30,7 @@ impl<E: Edges> Turn<E> {
     /// stops meanwhile leaves it to the next one to end the turn.
     pub(super) async fn seal(mut self, mut progress: Progress, reason: EndReason) {
         let error_class = if reason == EndReason::Error { progress.failure_class() } else { None };
+        let complaint = progress.complaint();
         let mut step = progress.step.take();
         if let Some(step) = &mut step {
             self.close_step(step);
@@ -57,7 +59,16 @@ impl<E: Edges> Turn<E> {
         }
         self.claim.seal(self.edges.now_ms());
         self.common.ended.fetch_add(1, Ordering::Relaxed);
+        self.common.questions.close_all(self.claim.conversation_id(), self.claim.turn_id());
         let conversation_id = self.claim.conversation_id().clone();
+        if let Some(text) = complaint.filter(|_| record.reason == EndReason::Error) {
+            self.edges.say_notice(&Notice {
+                kind: kind::TURN_FAILED.into(),
+                conversation_id: Maybe::Some(conversation_id.clone()),
+                title: "a turn has failed".into(),
+                text,
+            });
+        }
         self.edges.say_settled(&TurnSettled { conversation_id, answer: progress.answer(), record });
     }
 

@@ -9,8 +9,9 @@ use tokio::sync::{Mutex as Turnstile, Semaphore};
 use tokio::time::timeout;
 use transom_agent::conversation::Conversation;
 use transom_agent::event::{AgentEvent, AgentEventKind, Place};
+use transom_agent::question::{AnswerQuestion, Answered};
 use transom_agent::queue::{Enqueue, Enqueued, Queue, Requeue, Requeued};
-use transom_agent::turn::{AnswerQuestion, Answered, StartTurn, Stopped, TurnStarted, Watch};
+use transom_agent::turn::{StartTurn, Stopped, TurnStarted, Watch};
 use transom_plugin_api::{CallError, CallErrorKind, Json, List, Maybe, Text};
 
 use super::{BOUND, conversation};

@@ -76,8 +76,10 @@ async fn only_a_turn_that_runs_has_drafts() {
     store.append(of_entries("c", [entry("q", Role::System, "t", 3, [question("1")])])).await.expect("asked");
     refused("c", "t").await;
     store.append(of_entries("c", [entry("a", Role::System, "t", 4, [answer("1")])])).await.expect("answered");
-    store.draft(draft_of_text("c", "t", 5, "x")).await.expect("it runs again");
-    store.append(ending("c", "t", 5, EndReason::Stop)).await.expect("it ends");
+    refused("c", "t").await;
+    store.append(of_entries("c", [entry("g", Role::System, "t", 5, [gone_on("t#0")])])).await.expect("noted");
+    store.draft(draft_of_text("c", "t", 6, "x")).await.expect("it runs again");
+    store.append(ending("c", "t", 6, EndReason::Stop)).await.expect("it ends");
     refused("c", "t").await;
 }
 

@@ -67,7 +67,7 @@ impl World {
 
     /// One step of a conversation. Refusals are expected of some; anything but a refusal is not.
     async fn step(&mut self, id: &str) {
-        let outcome = match self.chance.below(17) {
+        let outcome = match self.chance.below(18) {
             0..=2 => self.begin(id).await,
             3..=4 => self.say(id).await,
             5..=6 => self.draft(id).await,
@@ -78,6 +78,7 @@ impl World {
             12 => self.fork(id).await,
             13 => self.delete(id).await,
             14..=15 => self.sum_up(id).await,
+            16 => self.go_on(id).await,
             _ => self.repair().await,
         };
         if let Err(error) = outcome {
@@ -161,6 +162,12 @@ impl World {
         let question = self.chance.one_of(&["1", "2", "3"]);
         let answered = entry(&message, Role::System, &turn, position, [answer(question)]);
         self.store.append(of_entries(id, [answered])).await.map(|_| ())
+    }
+
+    async fn go_on(&mut self, id: &str) -> Result<(), CallError> {
+        let (position, turn, message) = (self.next_position(id).await, self.running(id), self.message(id));
+        let gone_on = entry(&message, Role::System, &turn, position, [gone_on("t#0")]);
+        self.store.append(of_entries(id, [gone_on])).await.map(|_| ())
     }
 
     async fn end(&mut self, id: &str) -> Result<(), CallError> {

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use transom_agent::conversation::Status;
-use transom_agent::turn::EndReason;
+use transom_agent::turn::{EndReason, TurnState};
 
 use super::scripts::*;
 use super::surviving::crash;
@@ -112,6 +112,63 @@ async fn turns_that_are_alive_or_parked_stay_as_they_are() {
     assert_eq!([store.find("alive").await, store.find("parked").await], before);
     let again = store.repair(alive()).await.expect("repaired");
     assert_eq!((again.lost.len(), again.parked.len()), (0, 1), "a second repair finds nothing");
+    assert_well(&store).await;
+}
+
+/// A turn whose one call a person was asked about, and which has gone on.
+async fn gone_on_turn(store: &Store, conversation: &str) {
+    store.append(beginning(conversation, "t", 1)).await.expect("it begins");
+    let said = entry("a", Role::Assistant, "t", 3, [call("1"), call("2")]);
+    let facts = entry("f", Role::System, "t", 5, [step_complete("t#0")]);
+    let asked = entry("q", Role::System, "t", 6, [question("1")]);
+    store.append(of_entries(conversation, [said, facts, asked])).await.expect("asked");
+    store
+        .append(of_entries(conversation, [entry("qa", Role::System, "t", 7, [answer("1")])]))
+        .await
+        .expect("answered");
+    store
+        .append(of_entries(conversation, [entry("g", Role::System, "t", 8, [gone_on("t#0")])]))
+        .await
+        .expect("noted");
+}
+
+#[tokio::test]
+async fn a_turn_that_had_just_gone_on_is_left_to_go_on_with_every_call_answered() {
+    let folder = folder();
+    let store = open(folder.path());
+    gone_on_turn(&store, "c").await;
+    let answered = piece("r", Role::Tool, 9, 0, result("2"));
+    store.draft(draft("c", "t", [answered])).await.expect("drafted");
+    let repaired = store.repair(Repair::default()).await.expect("repaired");
+    assert_eq!((repaired.lost.len(), repaired.parked.len()), (0, 1), "{repaired:?}");
+    let known = store.find("c").await.expect("is there");
+    assert_eq!(
+        (known.turn.into_option().map(|turn| turn.state), known.generation),
+        (Some(TurnState::Parked), 1)
+    );
+    assert_eq!(shown(&store, "c", 9).await, ["9 result 2 false", "10 result 1 true"]);
+    assert_sound(&store, "c").await;
+    let again = store.repair(Repair::default()).await.expect("repaired");
+    assert_eq!((again.lost.len(), again.parked.len()), (0, 1), "a second repair finds nothing");
+    assert_well(&store).await;
+}
+
+#[tokio::test]
+async fn a_turn_whose_model_has_spoken_since_it_went_on_is_lost() {
+    let folder = folder();
+    let store = open(folder.path());
+    for (conversation, piece) in [
+        ("c", piece("b", Role::Assistant, 9, 0, text("so"))),
+        ("d", piece("b", Role::Assistant, 9, 0, call("3"))),
+    ] {
+        gone_on_turn(&store, conversation).await;
+        store.draft(draft(conversation, "t", [piece])).await.expect("drafted");
+    }
+    gone_on_turn(&store, "e").await;
+    let next = entry("f1", Role::System, "t", 9, [step_complete("t#1")]);
+    store.append(of_entries("e", [next])).await.expect("appended");
+    let repaired = store.repair(Repair::default()).await.expect("repaired");
+    assert_eq!((repaired.lost.len(), repaired.parked.len()), (3, 0), "{repaired:?}");
     assert_well(&store).await;
 }
 

@@ -57,11 +57,22 @@ pub(super) fn result(id: &str) -> Chunk {
 
 pub(super) fn question(id: &str) -> Chunk {
     let choices = ["yes", "no"].map(Text::from).into();
-    Chunk::Question { question_id: id.into(), tool_call_id: Maybe::None, text: "may it?".into(), choices }
+    Chunk::Question {
+        question_id: id.into(),
+        tool_call_id: Maybe::None,
+        text: "may it?".into(),
+        choices,
+        allowing: 1,
+        answer_by: Maybe::None,
+    }
 }
 
 pub(super) fn answer(id: &str) -> Chunk {
-    Chunk::Answer { question_id: id.into(), choice: "yes".into() }
+    Chunk::Answer { question_id: id.into(), choice: "yes".into(), is_overdue: false }
+}
+
+pub(super) fn gone_on(step: &str) -> Chunk {
+    Chunk::GoneOn { step_id: step.into() }
 }
 
 pub(super) fn usage(step: &str, input_tokens: u64) -> Chunk {

@@ -96,7 +96,7 @@ async fn closed_stays_closed_when_a_turn_ends_and_gives_way_when_one_begins() {
 }
 
 #[tokio::test]
-async fn a_turn_with_open_questions_is_parked_until_each_is_answered() {
+async fn a_turn_that_asks_is_parked_until_each_question_is_answered_and_it_goes_on() {
     let folder = folder();
     let store = open(folder.path());
     store.append(beginning("c", "t", 1)).await.expect("it begins");
@@ -113,10 +113,13 @@ async fn a_turn_with_open_questions_is_parked_until_each_is_answered() {
     assert_eq!(error.kind, CallErrorKind::Conflict);
     assert_eq!(state("a1", 5, [answer("1")]).await, Some(TurnState::Parked));
     assert_eq!(state("a2", 6, [answer("1")]).await, Some(TurnState::Parked), "once is enough");
-    assert_eq!(state("a3", 7, [answer("2")]).await, Some(TurnState::Running));
+    assert_eq!(state("a3", 7, [answer("2")]).await, Some(TurnState::Parked), "nobody goes on with it yet");
     assert_sound(&store, "c").await;
-    store.append(ending("c", "t", 8, EndReason::Stop)).await.expect("it ends");
-    assert_eq!(state("q2", 11, [question("3")]).await, None, "who has ended asks nothing");
+    assert_eq!(state("g", 8, [gone_on("t#0")]).await, Some(TurnState::Running));
+    assert_sound(&store, "c").await;
+    store.append(ending("c", "t", 9, EndReason::Stop)).await.expect("it ends");
+    assert_eq!(state("q2", 12, [question("3")]).await, None, "who has ended asks nothing");
+    assert_eq!(state("g2", 13, [gone_on("t#1")]).await, None, "nor does it go on");
     assert_sound(&store, "c").await;
 }
 

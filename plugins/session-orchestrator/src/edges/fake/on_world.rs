@@ -1,25 +1,40 @@
 //! What a [`World`] answers.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use transom_agent::conversation::{Conversation, Opened, Update};
+use transom_agent::conversation::{Begun, Conversation, Opened, Update};
 use transom_agent::log::{
     Append, Appended, Chunks, Draft, History, HistoryOf, Located, MessageOf, Read, Repair, Repaired,
 };
-use transom_agent::provider::{ModelAnswered, ModelAsked, ModelInfo, ModelRequest, SlotRequest};
+use transom_agent::notice::Notice;
+use transom_agent::provider::{
+    ModelAnswered, ModelAsked, ModelInfo, ModelRequest, OutgoingRequest, SlotRequest,
+};
+use transom_agent::question::{OpenQuestion, QuestionAnswered};
 use transom_agent::queue::{Delivered, Steering};
-use transom_agent::tool::{ToolAssembly, ToolCall, ToolDefinition, ToolGate, ToolOutput};
-use transom_agent::turn::{StepCompleted, SystemPrompt, TurnInput, TurnSettled, TurnStalled, TurnStarted};
+use transom_agent::tool::{ToolAssembly, ToolCall, ToolDefinition, ToolGate, ToolOutput, ToolRan};
+use transom_agent::turn::{
+    ModelChoice, StepCompleted, StepStarted, SystemPrompt, TurnEnding, TurnInput, TurnSettled, TurnStalled,
+    TurnStarted,
+};
 use transom_plugin_api::{CallError, List, Provided, Text};
 
-use super::{AtWork, Fake, FakeModel, FakeSlot, Outcomes};
+use super::{AtWork, Fake, FakeModel, FakeSlot, Filter, Outcomes};
 use crate::edges::Edges;
 
 fn outcome(of: &Outcomes) -> Result<(), CallError> {
     of.lock().unwrap().pop_front().unwrap_or(Ok(()))
+}
+
+async fn filtered<T: Clone>(by: &Mutex<Option<Filter<T>>>, value: T) -> Result<T, CallError> {
+    let filtered = by.lock().unwrap().as_ref().map(|filter| filter(value.clone()));
+    match filtered {
+        Some(filtered) => filtered.await,
+        None => Ok(value),
+    }
 }
 
 impl Edges for Fake {
@@ -168,11 +183,35 @@ impl Edges for Fake {
     }
 
     async fn filter_input(&self, input: TurnInput) -> Result<TurnInput, CallError> {
-        let filtered = self.0.input_filter.lock().unwrap().as_ref().map(|filter| filter(input.clone()));
-        match filtered {
-            Some(filtered) => filtered.await,
-            None => Ok(input),
-        }
+        filtered(&self.0.input_filter, input).await
+    }
+
+    async fn filter_model(&self, choice: ModelChoice) -> Result<ModelChoice, CallError> {
+        filtered(&self.0.model_filter, choice).await
+    }
+
+    fn are_requests_filtered(&self) -> bool {
+        self.0.request_filter.lock().unwrap().is_some()
+    }
+
+    async fn filter_request(&self, request: OutgoingRequest) -> Result<OutgoingRequest, CallError> {
+        filtered(&self.0.request_filter, request).await
+    }
+
+    fn are_answers_filtered(&self) -> bool {
+        self.0.ran_filter.lock().unwrap().is_some()
+    }
+
+    async fn filter_ran(&self, ran: ToolRan) -> Result<ToolRan, CallError> {
+        filtered(&self.0.ran_filter, ran).await
+    }
+
+    fn are_ends_filtered(&self) -> bool {
+        self.0.ending_filter.lock().unwrap().is_some()
+    }
+
+    async fn filter_ending(&self, ending: TurnEnding) -> Result<TurnEnding, CallError> {
+        filtered(&self.0.ending_filter, ending).await
     }
 
     async fn filter_tools(&self, mut tools: ToolAssembly) -> Result<ToolAssembly, CallError> {
@@ -191,15 +230,31 @@ impl Edges for Fake {
     }
 
     async fn filter_gate(&self, gate: ToolGate) -> Result<ToolGate, CallError> {
-        let filtered = self.0.gate.lock().unwrap().as_ref().map(|filter| filter(gate.clone()));
-        match filtered {
-            Some(filtered) => filtered.await,
-            None => Ok(gate),
-        }
+        filtered(&self.0.gate, gate).await
     }
 
     fn say_opened(&self, opened: &Opened) {
         self.0.opened.lock().unwrap().push(opened.clone());
+    }
+
+    fn say_begun(&self, begun: &Begun) {
+        self.0.begun.lock().unwrap().push(begun.clone());
+    }
+
+    fn say_closed(&self, conversation_id: &Text) {
+        self.0.closed.lock().unwrap().push(conversation_id.clone());
+    }
+
+    fn say_question_asked(&self, question: &OpenQuestion) {
+        self.0.questions_asked.lock().unwrap().push(question.clone());
+    }
+
+    fn say_question_answered(&self, answered: &QuestionAnswered) {
+        self.0.questions_answered.lock().unwrap().push(answered.clone());
+    }
+
+    fn say_notice(&self, notice: &Notice) {
+        self.0.notices.lock().unwrap().push(notice.clone());
     }
 
     fn say_started(&self, started: &TurnStarted) {
@@ -212,6 +267,10 @@ impl Edges for Fake {
 
     fn say_answered(&self, answered: &ModelAnswered) {
         self.0.answered.lock().unwrap().push(answered.clone());
+    }
+
+    fn say_step_started(&self, started: &StepStarted) {
+        self.0.steps_started.lock().unwrap().push(started.clone());
     }
 
     fn say_step_completed(&self, completed: &StepCompleted) {

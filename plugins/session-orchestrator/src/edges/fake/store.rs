@@ -32,13 +32,12 @@ pub(crate) struct Log {
     pub(crate) conversation: Conversation,
     pub(crate) chunks: Vec<StoredChunk>,
     pub(crate) drafts: Vec<DraftPiece>,
-    open_questions: Vec<Text>,
 }
 
 impl Log {
     fn new(id: &Text) -> Self {
         let conversation = conversation(id);
-        Self { conversation, chunks: Vec::new(), drafts: Vec::new(), open_questions: Vec::new() }
+        Self { conversation, chunks: Vec::new(), drafts: Vec::new() }
     }
 
     fn message(&self, id: &str) -> List<Chunk> {
@@ -132,17 +131,28 @@ impl Log {
                     known.status = Status::Idle;
                 }
                 known.turn = Maybe::None;
-                self.open_questions.clear();
             }
-            Chunk::Question { question_id, .. } => self.open_questions.push(question_id.clone()),
-            Chunk::Answer { question_id, .. } => self.open_questions.retain(|open| open != question_id),
+            Chunk::Question { .. } => self.state(TurnState::Parked),
+            Chunk::GoneOn { .. } => self.state(TurnState::Running),
             _ => {}
         }
-        if let Maybe::Some(turn) = &mut self.conversation.turn {
-            let parked = !self.open_questions.is_empty();
-            turn.state = if parked { TurnState::Parked } else { TurnState::Running };
-        }
         Ok(())
+    }
+
+    fn state(&mut self, state: TurnState) {
+        if let Maybe::Some(turn) = &mut self.conversation.turn {
+            turn.state = state;
+        }
+    }
+
+    /// Whether a turn has gone on after it had waited for a person, and its model has said nothing since.
+    fn has_just_gone_on(&self, turn_id: &Text) -> bool {
+        let of_turn = self.chunks.iter().rev().filter(|stored| stored.turn_id.as_ref() == Some(turn_id));
+        let last = of_turn.map(|stored| &stored.chunk).find(|chunk| {
+            matches!(chunk, Chunk::GoneOn { .. } | Chunk::StepComplete { .. } | Chunk::TurnStart { .. })
+        });
+        let is_silent = self.drafts.iter().all(|piece| piece.role != Role::Assistant);
+        is_silent && matches!(last, Some(Chunk::GoneOn { .. }))
     }
 
     fn check_positions(&self, entries: &[Entry]) -> Result<i64, CallError> {
@@ -164,7 +174,8 @@ impl Log {
         Ok(taken.last().copied().unwrap_or(floor))
     }
 
-    fn lose(&mut self, turn_id: &Text, now_ms: i64) {
+    /// What was drafted is in the log, and calls without an answer have one.
+    fn mend(&mut self, turn_id: &Text, now_ms: i64) {
         for piece in std::mem::take(&mut self.drafts) {
             let seq = self.conversation.latest_seq + 1;
             self.conversation.latest_seq = seq;
@@ -179,6 +190,24 @@ impl Log {
                 chunk: piece.chunk,
             });
         }
+        let results: Vec<Text> = self.chunks.iter().filter_map(|stored| result_of(&stored.chunk)).collect();
+        for stored in self.chunks.clone() {
+            let Chunk::ToolCall { tool_call_id, tool_name, step_id, .. } = stored.chunk else { continue };
+            if !results.contains(&tool_call_id) {
+                let id = format!("{turn_id}-lost-{tool_call_id}").into();
+                let answer = interrupted(tool_call_id, tool_name, step_id);
+                let message = Message { id, role: Role::Tool, chunks: List::from([answer]) };
+                let at = self.conversation.latest_position + 1;
+                let turn_id = Maybe::Some(turn_id.clone());
+                self.append(Entry { message, turn_id, positions: List::from([at]) }, now_ms).unwrap();
+                self.conversation.latest_position = at;
+            }
+        }
+        self.conversation.generation += 1;
+    }
+
+    fn lose(&mut self, turn_id: &Text, now_ms: i64) {
+        self.mend(turn_id, now_ms);
         let record = TurnRecord {
             turn_id: turn_id.clone(),
             model: "".into(),
@@ -196,7 +225,6 @@ impl Log {
         let turn_id = Maybe::Some(turn_id.clone());
         self.append(Entry { message, turn_id, positions: List::from([at]) }, now_ms).unwrap();
         self.conversation.latest_position = at + 1;
-        self.conversation.generation += 1;
     }
 }
 
@@ -207,6 +235,15 @@ impl Store {
 
     fn known(&self, id: &str) -> Result<&Log, CallError> {
         self.logs.get(id).ok_or_else(|| CallError::not_found(format!("there is no conversation `{id}`")))
+    }
+
+    /// Puts a chunk behind all that is in a log, as if it had just been stored.
+    pub(crate) fn put(&mut self, id: &str, stored: StoredChunk) {
+        let log = self.log(&id.into());
+        log.conversation.latest_seq += 1;
+        log.conversation.latest_position = stored.position.unwrap_or(log.conversation.latest_position);
+        let seq = log.conversation.latest_seq;
+        log.chunks.push(StoredChunk { seq, ..stored });
     }
 
     pub(crate) fn find(&self, id: &str) -> Result<Conversation, CallError> {
@@ -304,12 +341,35 @@ impl Store {
             let conversation_id = log.conversation.id.clone();
             if state == TurnState::Parked {
                 parked.push(ParkedTurn { turn_id, conversation_id });
-            } else if !repair.alive.contains(&turn_id) {
+            } else if repair.alive.contains(&turn_id) {
+            } else if log.has_just_gone_on(&turn_id) {
+                log.mend(&turn_id, now_ms);
+                log.state(TurnState::Parked);
+                parked.push(ParkedTurn { turn_id, conversation_id });
+            } else {
                 log.lose(&turn_id, now_ms);
                 lost.push(LostTurn { turn_id, conversation: log.conversation.clone() });
             }
         }
         Repaired { lost, parked }
+    }
+}
+
+fn result_of(chunk: &Chunk) -> Option<Text> {
+    match chunk {
+        Chunk::ToolResult { tool_call_id, .. } => Some(tool_call_id.clone()),
+        _ => None,
+    }
+}
+
+fn interrupted(tool_call_id: Text, tool_name: Text, step_id: Maybe<Text>) -> Chunk {
+    Chunk::ToolResult {
+        tool_call_id,
+        tool_name,
+        content: "interrupted".into(),
+        is_error: true,
+        step_id,
+        duration_ms: Maybe::None,
     }
 }
 
@@ -333,14 +393,7 @@ fn answered(messages: Vec<Message>) -> List<Message> {
                 _ => whole.push(Message {
                     id: format!("repaired-{tool_call_id}").into(),
                     role: Role::Tool,
-                    chunks: List::from([Chunk::ToolResult {
-                        tool_call_id,
-                        tool_name,
-                        content: "interrupted".into(),
-                        is_error: true,
-                        step_id,
-                        duration_ms: Maybe::None,
-                    }]),
+                    chunks: List::from([interrupted(tool_call_id, tool_name, step_id)]),
                 }),
             }
         }

@@ -260,7 +260,8 @@ async fn turn_with_a_question(session: &mut Session) {
 
 async fn answer_to_the_question(session: &mut Session) {
     session.append(of_entries("b", [entry("q-told", Role::System, "q", 6, [answer("may")])])).await;
-    session.draft(draft("b", "q", [piece("r6", Role::Tool, 7, 0, result("6"))])).await;
-    session.append(of_entries("b", [entry("r6", Role::Tool, "q", 7, [result("6")])])).await;
-    session.append(ending("b", "q", 8, EndReason::Stop)).await;
+    session.append(of_entries("b", [entry("q-goes-on", Role::System, "q", 7, [gone_on("q#0")])])).await;
+    session.draft(draft("b", "q", [piece("r6", Role::Tool, 8, 0, result("6"))])).await;
+    session.append(of_entries("b", [entry("r6", Role::Tool, "q", 8, [result("6")])])).await;
+    session.append(ending("b", "q", 9, EndReason::Stop)).await;
 }
