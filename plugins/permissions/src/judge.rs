@@ -1,0 +1,70 @@
+//! What becomes of a call: the stricter of two rules counts, and where none speaks of it, what it would do.
+
+use std::path::Path;
+
+use crate::act::Act;
+use crate::rule::Decision;
+use crate::ruleset::{Meant, RuleSet, Tool};
+
+/// What the rules say of a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Judgement {
+    pub(crate) decision: Decision,
+    /// The rule that says so, where one does.
+    pub(crate) rule: Option<String>,
+}
+
+/// Rules, and the folder in which their relative paths begin.
+pub(crate) type Layer<'a> = (&'a RuleSet, &'a Path);
+
+/// A call, as it is judged.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Judged<'a> {
+    pub(crate) tool: Tool<'a>,
+    pub(crate) acts: &'a [Act],
+    /// The folder the turn works in.
+    pub(crate) cwd: &'a Path,
+}
+
+/// Judges a call. `otherwise` is what becomes of one that may change something and that no rule speaks of.
+pub(crate) fn judge(layers: &[Layer<'_>], call: Judged<'_>, otherwise: Decision) -> Judgement {
+    let touches = |decision| touched(layers, call, decision);
+    let denied = touches(Decision::Deny);
+    if let Meant::By(rule) = denied {
+        return Judgement { decision: Decision::Deny, rule: Some(rule) };
+    }
+    let asked = touches(Decision::Ask);
+    if let Meant::By(rule) = asked {
+        return Judgement { decision: Decision::Ask, rule: Some(rule) };
+    }
+    // A rule that may forbid it is not passed over because nobody can tell.
+    if denied == Meant::Perhaps || asked == Meant::Perhaps {
+        return Judgement { decision: otherwise.max(Decision::Ask), rule: None };
+    }
+    if call.acts.is_empty() || call.acts.iter().all(|act| is_allowed(layers, call, act)) {
+        return Judgement { decision: Decision::Allow, rule: None };
+    }
+    Judgement { decision: otherwise, rule: None }
+}
+
+fn touched(layers: &[Layer<'_>], call: Judged<'_>, decision: Decision) -> Meant {
+    let mut meant = Meant::No;
+    for (rules, base) in layers {
+        match rules.touches(decision, call.tool, call.acts, base) {
+            by @ Meant::By(_) => return by,
+            Meant::Perhaps => meant = Meant::Perhaps,
+            Meant::No => {}
+        }
+    }
+    meant
+}
+
+fn is_allowed(layers: &[Layer<'_>], call: Judged<'_>, act: &Act) -> bool {
+    // What is below the folder of the turn may be read: the model is there to work on it.
+    let is_harmless = matches!(act, Act::Path { writes: false, place: Some(place), .. } if place.is_below(call.cwd));
+    is_harmless || layers.iter().any(|(rules, base)| rules.covers(Decision::Allow, call.tool, act, base))
+}
+
+
+#[cfg(test)]
+mod tests;

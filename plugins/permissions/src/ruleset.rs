@@ -1,0 +1,237 @@
+//! [`RuleSet`]: many rules, so that what they say of a call is found at once, however many there are.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use globset::{GlobMatcher, GlobSet, GlobSetBuilder};
+use transom_plugin_api::CallError;
+
+use crate::act::{Act, Place};
+use crate::command_line::without_folder;
+use crate::rule::{Decision, Rule};
+
+/// A tool, as rules know it: rules that a person's answer has made are for the plugin that had the tool then.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tool<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) plugin: &'a str,
+}
+
+/// A rule with what becomes of the calls it means, and for which plugin's tools, where that matters.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry<'a> {
+    pub(crate) decision: Decision,
+    pub(crate) rule: &'a Rule,
+    pub(crate) plugin: Option<&'a str>,
+}
+
+/// Whether a rule means a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Meant {
+    No,
+    /// It may: nobody can tell what the call does.
+    Perhaps,
+    /// By this rule.
+    By(String),
+}
+
+/// Rules that hold at the same place, ready to be asked.
+#[derive(Debug, Default)]
+pub(crate) struct RuleSet {
+    decisions: [Rules; 3],
+}
+
+/// Those of one decision.
+#[derive(Debug, Default)]
+struct Rules {
+    exact: HashMap<String, Vec<OfTool>>,
+    globbed: Vec<(GlobMatcher, OfTool)>,
+}
+
+/// Those of one tool, or of one pattern of tools.
+#[derive(Debug)]
+struct OfTool {
+    plugin: Option<String>,
+    /// One without a pattern means every call.
+    whole: Option<String>,
+    /// The rules with a pattern, in the order of the sets.
+    rules: Vec<String>,
+    /// Patterns that begin where the rules hold, those that begin at the root, and all as patterns of commands; each knows of its
+    /// patterns which rules they are.
+    relative: Patterns,
+    absolute: Patterns,
+    commands: Patterns,
+}
+
+#[derive(Debug, Default)]
+struct Patterns {
+    set: GlobSet,
+    rules: Vec<usize>,
+}
+
+impl RuleSet {
+    /// Makes rules ready.
+    ///
+    /// # Errors
+    /// When one of them cannot be meant.
+    pub(crate) fn new<'a>(entries: impl IntoIterator<Item = Entry<'a>>) -> Result<Self, CallError> {
+        let mut sorted: [HashMap<(&str, Option<&str>), Vec<&Rule>>; 3] = Default::default();
+        for Entry { decision, rule, plugin } in entries {
+            sorted[decision as usize].entry((&rule.tool, plugin)).or_default().push(rule);
+        }
+        let [allow, ask, deny] = sorted;
+        Ok(Self { decisions: [Rules::new(allow)?, Rules::new(ask)?, Rules::new(deny)?] })
+    }
+
+    /// Whether a rule of that decision means some of what a call does.
+    pub(crate) fn touches(&self, decision: Decision, tool: Tool<'_>, acts: &[Act], base: &Path) -> Meant {
+        let mut meant = Meant::No;
+        for of_tool in self.decisions[decision as usize].of(tool) {
+            match of_tool.touches(acts, base) {
+                by @ Meant::By(_) => return by,
+                Meant::Perhaps => meant = Meant::Perhaps,
+                Meant::No => {}
+            }
+        }
+        meant
+    }
+
+    /// Whether rules of that decision mean all of one thing that a call does.
+    pub(crate) fn covers(&self, decision: Decision, tool: Tool<'_>, act: &Act, base: &Path) -> bool {
+        self.decisions[decision as usize].of(tool).any(|of_tool| of_tool.covers(act, base))
+    }
+
+}
+
+impl Rules {
+    fn new(sorted: HashMap<(&str, Option<&str>), Vec<&Rule>>) -> Result<Self, CallError> {
+        let mut rules = Self::default();
+        for ((tool, plugin), of_tool) in sorted {
+            let Some(first) = of_tool.first() else { continue };
+            let (is_of_many, tools) = (first.is_of_many_tools(), first.tools()?);
+            let of_tool = OfTool::new(plugin, &of_tool)?;
+            if is_of_many {
+                rules.globbed.push((tools.compile_matcher(), of_tool));
+            } else {
+                rules.exact.entry(tool.to_owned()).or_default().push(of_tool);
+            }
+        }
+        Ok(rules)
+    }
+
+    fn of<'a>(&'a self, tool: Tool<'a>) -> impl Iterator<Item = &'a OfTool> {
+        let exact = self.exact.get(tool.name).into_iter().flatten();
+        let globbed = self.globbed.iter().filter(move |(names, _)| names.is_match(tool.name)).map(|(_, of)| of);
+        exact.chain(globbed).filter(move |of| of.plugin.as_deref().is_none_or(|plugin| plugin == tool.plugin))
+    }
+}
+
+impl OfTool {
+    fn new(plugin: Option<&str>, rules: &[&Rule]) -> Result<Self, CallError> {
+        let whole = rules.iter().find(|rule| rule.pattern.is_none()).map(ToString::to_string);
+        let (mut relative, mut absolute, mut commands) = <(Drawer, Drawer, Drawer)>::default();
+        let mut names = Vec::new();
+        for rule in rules {
+            let Some(pattern) = &rule.pattern else { continue };
+            let place = names.len();
+            names.push(rule.to_string());
+            let paths = if pattern.starts_with('/') { &mut absolute } else { &mut relative };
+            paths.push(rule.paths(pattern)?, place);
+            commands.push(rule.commands(pattern)?, place);
+            // A program with nothing behind it is one with anything behind it, too.
+            if let Some(alone) = pattern.strip_suffix(" *") {
+                commands.push(rule.commands(alone)?, place);
+            }
+        }
+        Ok(Self {
+            plugin: plugin.map(str::to_owned),
+            whole,
+            rules: names,
+            relative: relative.close()?,
+            absolute: absolute.close()?,
+            commands: commands.close()?,
+        })
+    }
+
+    fn touches(&self, acts: &[Act], base: &Path) -> Meant {
+        if let Some(whole) = &self.whole {
+            return Meant::By(whole.clone());
+        }
+        let mut meant = Meant::No;
+        for act in acts.iter().filter(|_| !self.rules.is_empty()) {
+            let found = match act {
+                Act::Path { place: Some(place), .. } => {
+                    [&place.written, &place.resolved].into_iter().find_map(|path| self.of_path(path, base))
+                }
+                Act::Command { plain: Some(commands), .. } => {
+                    commands.iter().find_map(|command| self.of_command(command))
+                }
+                Act::Reach { .. } => None,
+                Act::Path { place: None, .. } | Act::Command { plain: None, .. } | Act::Unknown => {
+                    meant = Meant::Perhaps;
+                    None
+                }
+            };
+            if let Some(rule) = found {
+                return Meant::By(rule.to_owned());
+            }
+        }
+        meant
+    }
+
+    fn covers(&self, act: &Act, base: &Path) -> bool {
+        if self.whole.is_some() {
+            return true;
+        }
+        match act {
+            Act::Path { place: Some(Place { written, resolved }), .. } => {
+                self.of_path(written, base).is_some() && self.of_path(resolved, base).is_some()
+            }
+            Act::Command { plain: Some(commands), .. } => {
+                !commands.is_empty() && commands.iter().all(|command| self.commands.first(command).is_some())
+            }
+            _ => false,
+        }
+    }
+
+    fn of_path(&self, path: &Path, base: &Path) -> Option<&str> {
+        let relative = path.strip_prefix(base).ok().and_then(|inside| self.relative.first(inside));
+        relative.or_else(|| self.absolute.first(path)).map(|place| self.rules[place].as_str())
+    }
+
+    /// A rule that means a program means it in whatever folder it is.
+    fn of_command(&self, command: &str) -> Option<&str> {
+        let found = self.commands.first(command).or_else(|| self.commands.first(without_folder(command)));
+        found.map(|place| self.rules[place].as_str())
+    }
+}
+
+impl Patterns {
+    /// The rule of a pattern that something matches.
+    fn first(&self, path: impl AsRef<Path>) -> Option<usize> {
+        if self.rules.is_empty() {
+            return None;
+        }
+        self.set.matches(path).first().map(|place| self.rules[*place])
+    }
+}
+
+/// Patterns that are gathered.
+#[derive(Default)]
+struct Drawer {
+    builder: GlobSetBuilder,
+    rules: Vec<usize>,
+}
+
+impl Drawer {
+    fn push(&mut self, glob: globset::Glob, rule: usize) {
+        self.builder.add(glob);
+        self.rules.push(rule);
+    }
+
+    fn close(self) -> Result<Patterns, CallError> {
+        let set = self.builder.build();
+        let set = set.map_err(|error| CallError::invalid_input(format!("the rules are too much together: {error}")))?;
+        Ok(Patterns { set, rules: self.rules })
+    }
+}
