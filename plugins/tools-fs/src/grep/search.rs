@@ -6,6 +6,7 @@ use std::path::Path;
 use grep_matcher::LineTerminator;
 use grep_regex::RegexMatcher;
 use grep_searcher::{BinaryDetection, Searcher, SearcherBuilder};
+use transom_plugin_api::sabotage::sabotaged;
 
 use super::report::{Report, Wanted};
 use crate::desk::Gone;
@@ -106,7 +107,7 @@ struct Attended<'a, R> {
 
 impl<R: Read> Read for Attended<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if (self.gone)() {
+        if (self.gone)() && !sabotaged("search-for-nobody") {
             return Err(io::Error::other("nobody waits for it"));
         }
         self.text.read(buffer)

@@ -197,9 +197,9 @@ fn rules_that_cannot_be_read_are_told_and_do_not_count() {
     fs::write(scene.outside("rules"), "*\n").expect("written");
     scene.link("b/.gitignore", scene.outside("rules"));
     let (found, gaps) = walked(&scene, "", Choice::default());
-    // Four bytes are left of the bound, which is enough for the rules of `sub` and no more.
+    // Two bytes are left of the bound, which is enough for the rules of `sub` and no more.
     assert_eq!(found, ["b", "b/c", "sub"]);
-    let told = "files with rules such as `.gitignore` that do not count, unreadable or beyond 65536 bytes of rules: 1";
+    let told = "files with rules such as `.gitignore` that do not count, unreadable or beyond 32768 bytes of rules: 1";
     assert_eq!(gaps, [told]);
     let scene = scene.with("sub/.gitignore", "*.bin\n");
     let (found, gaps) = walked(&scene, "", Choice::default());
