@@ -12,7 +12,7 @@
 //! | [`cache`] | what keeps providers from reading from their caches, and what keeps it in there |
 //! | [`credential`] | accounts at the services behind models |
 //! | [`tool`] | tools: their definitions, and their running |
-//! | [`todo`] | what a model means to do |
+//! | [`todo`](mod@todo) | what a model means to do |
 //! | [`queue`] | messages that wait for a turn |
 //! | [`workspace`] | conversations that belong together |
 //! | [`stream`] | streams of frames to viewers, and how they ended |
