@@ -126,7 +126,7 @@ fn a_table_that_is_not_the_plugins_is_told_and_written_anew() {
     assert!(written.ends_with("<!-- /points -->\nend\n") && !written.contains("old"), "{written}");
     assert_eq!(compared(&written, &plugin), (Vec::new(), written.clone()));
     assert_eq!(compared(&written.replace("262,144", "262,145"), &plugin), (vec![wrong[0].clone()], written));
-    let (wrong, _) = compared("It serves `read_file`, `list_dir`, `write_file`.\n", &plugin);
+    let (wrong, _) = compared("It serves `glob`, `grep`, `read_file`, `list_dir`, `write_file`.\n", &plugin);
     assert_eq!(wrong[0], "it has no lines\n<!-- settings -->\n<!-- /settings -->\n");
     assert_eq!(
         wrong[1..],

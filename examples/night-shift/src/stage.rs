@@ -9,7 +9,7 @@ use tokio::process::Command;
 use crate::options::Options;
 
 /// Each bundled plugin, what it is granted, and its settings.
-const BUNDLED: [(&str, &str, &str); 18] = [
+const BUNDLED: [(&str, &str, &str); 19] = [
     ("cache-explainer", "", ""),
     ("cache-warming", "", ""),
     ("compaction", "", ""),
@@ -24,6 +24,7 @@ const BUNDLED: [(&str, &str, &str); 18] = [
     ("session-orchestrator", "", ""),
     ("skills", "fs", ""),
     ("system-prompt", "fs process", ""),
+    ("todo", "", ""),
     ("tools-fs", "fs", "write = true"),
     ("transport-http", "net", ""),
     ("transport-ws", "net", ""),

@@ -15,7 +15,7 @@ use crate::provider::Provider;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The bundled plugins that a turn can do without.
-pub(crate) const FURTHER: [&str; 11] = [
+pub(crate) const FURTHER: [&str; 12] = [
     "cache-explainer",
     "cache-warming",
     "compaction",
@@ -25,6 +25,7 @@ pub(crate) const FURTHER: [&str; 11] = [
     "provider-scripted",
     "skills",
     "system-prompt",
+    "todo",
     "transport-ws",
     "trust",
 ];

@@ -103,7 +103,7 @@ async fn check_requests(endpoint: &mut Endpoint, result: &str) {
     assert_eq!(first["messages"], json!(opening));
     let tools = first["tools"].as_array().expect("a list").iter();
     let tools: Vec<&str> = tools.filter_map(|tool| tool["function"]["name"].as_str()).collect();
-    assert_eq!(tools, ["list_dir", "read_file"]);
+    assert_eq!(tools, ["glob", "grep", "list_dir", "read_file"]);
     let second = endpoint.request().await.body;
     let messages = second["messages"].as_array().expect("a list");
     assert_eq!(messages[..2], opening);

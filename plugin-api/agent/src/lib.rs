@@ -13,6 +13,7 @@
 //! | [`cache`] | what keeps providers from reading from their caches, and what keeps it in there |
 //! | [`credential`] | accounts at the services behind models |
 //! | [`tool`] | tools: their definitions, and their running |
+//! | [`todo`](mod@todo) | what a model means to do |
 //! | [`queue`] | messages that wait for a turn |
 //! | [`workspace`] | conversations that belong together |
 //! | [`notice`] | what a person should hear of who looks elsewhere |
@@ -54,6 +55,8 @@
 //! | [`provider::FACTS`] | service | the model catalogue answers |
 //! | [`credential::CREDENTIALS`] | service | who keeps credentials answers, for whoever calls |
 //! | [`credential::CREDENTIALS_CHANGED`] | event | who keeps credentials says |
+//! | [`todo::TODOS`] | service | who keeps todos answers |
+//! | [`todo::TODOS_CHANGED`] | event | who keeps todos says |
 //! | [`trust::TRUST`] | service | who keeps what the operator trusts answers |
 //! | [`trust::TRUST_ASKED`], [`trust::TRUST_CHANGED`] | event | who keeps what the operator trusts says |
 //! | [`log`]`::APPEND`, `DRAFT`, `REPAIR`, `HISTORY`, `READ`, `LOCATE`, `DOCTOR` | service | the conversation store answers |
@@ -221,6 +224,7 @@ pub mod reach;
 pub mod refusal;
 pub mod storage;
 pub mod stream;
+pub mod todo;
 pub mod tool;
 pub mod trust;
 pub mod turn;

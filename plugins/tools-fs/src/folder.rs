@@ -6,10 +6,11 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, File, Metadata, OpenOptions, OpenOptionsExt};
+use transom_plugin_api::sabotage::sabotaged;
 
 use crate::problem::Problem;
 
@@ -25,6 +26,13 @@ struct Found {
     /// Leads there from the folder's handle.
     path: PathBuf,
     metadata: Metadata,
+}
+
+/// Where a search begins: something that exists, by the path that leads there from the folder's handle without a symlink.
+#[derive(Debug)]
+pub(crate) struct Start {
+    pub(crate) path: PathBuf,
+    pub(crate) is_folder: bool,
 }
 
 /// A regular file, opened for reading.
@@ -60,14 +68,33 @@ impl Folder {
         let found = self.find(asked)?;
         // Looked at before it is opened, because opening a device may set something off …
         regular(asked, &found.metadata)?;
-        let mut options = OpenOptions::new();
-        options.read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY);
-        let unreadable = |error| Problem::at(asked, "read", &error);
-        let file = self.dir.open_with(&found.path, &options).map_err(unreadable)?;
+        let open = open_without_waiting(&self.dir, &found.path)
+            .map_err(|error| Problem::at(asked, "read", &error))?;
         // … and again once it is open, because it may have been replaced in between.
-        let metadata = file.metadata().map_err(unreadable)?;
-        regular(asked, &metadata)?;
-        Ok(OpenFile { file, metadata })
+        regular(asked, &open.metadata)?;
+        Ok(open)
+    }
+
+    /// Where a search of what is asked for begins.
+    pub(crate) fn start(&self, asked: &str) -> Result<Start, Problem> {
+        let found = self.find(asked)?;
+        let real =
+            self.dir.canonicalize(&found.path).map_err(|error| Problem::at(asked, "located", &error))?;
+        let path = real.components().filter(|part| matches!(part, Component::Normal(_))).collect();
+        Ok(Start { path, is_folder: found.metadata.is_dir() })
+    }
+
+    /// Opens a folder that a walk has found.
+    pub(crate) fn dir_at(&self, path: &Path) -> io::Result<Dir> {
+        if sabotaged("search-by-path") {
+            return Dir::open_ambient_dir(self.path.join(path), ambient_authority());
+        }
+        self.dir.open_dir(or_here(path))
+    }
+
+    /// Opens a regular file that a walk has found.
+    pub(crate) fn file_at(&self, path: &Path) -> io::Result<OpenFile> {
+        regular_file(&self.dir, path)
     }
 
     /// Opens a folder for listing.
@@ -173,6 +200,24 @@ impl Folder {
             "`{asked}` leads out of `{folder}`, the folder this turn works in; stay inside it"
         ))
     }
+}
+
+/// Opens what stands in `dir` at `path` if it is a regular file, and no symlink to one.
+pub(crate) fn regular_file(dir: &Dir, path: &Path) -> io::Result<OpenFile> {
+    let other = || io::Error::other("it is no regular file");
+    if !dir.symlink_metadata(path)?.is_file() {
+        return Err(other());
+    }
+    let open = open_without_waiting(dir, path)?;
+    if open.metadata.is_file() { Ok(open) } else { Err(other()) }
+}
+
+fn open_without_waiting(dir: &Dir, path: &Path) -> io::Result<OpenFile> {
+    let mut options = OpenOptions::new();
+    options.read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY);
+    let file = dir.open_with(path, &options)?;
+    let metadata = file.metadata()?;
+    Ok(OpenFile { file, metadata })
 }
 
 fn regular(asked: &str, metadata: &Metadata) -> Result<(), Problem> {

@@ -1,22 +1,28 @@
-//! Tools that read and change files below the folder a turn works in.
+//! Tools that read, find, search and change files below the folder a turn works in.
 //!
-//! Hears nothing; says nothing; serves [`TOOL`] as `read_file`, `list_dir` and, when the operator allows it,
+//! Hears nothing; says nothing; serves [`TOOL`] as `read_file`, `list_dir`, `glob`, `grep` and, when the operator allows it,
 //! `write_file` and `edit_file`; links [`COMPACTING`], to tell which files a conversation has used. Does not leave the turn's folder, run anything, or watch for changes.
 
 mod arguments;
 mod carried;
 mod desk;
 mod edit_file;
+mod excerpt;
 mod folder;
+mod glob;
+mod grep;
 mod lines;
 mod list_dir;
+mod name_pattern;
 mod problem;
 mod read_file;
 mod replace;
+mod rules;
 #[cfg(test)]
 mod scene;
 mod substitution;
 mod tool;
+mod walk;
 mod write_file;
 
 use transom_agent::compaction::{COMPACTING, Draft};
@@ -54,7 +60,7 @@ pub struct FileTools {
 /// The points it touches.
 #[derive(Ports)]
 pub struct FileToolsPorts {
-    #[serves(TOOL, names = ["edit_file", "list_dir", "read_file", "write_file"])]
+    #[serves(TOOL, names = ["edit_file", "glob", "grep", "list_dir", "read_file", "write_file"])]
     tools: Server<ToolCall, ToolOutput, ToolDefinition>,
     #[links(COMPACTING)]
     compacting: Link<Draft>,
@@ -64,12 +70,13 @@ impl Plugin for FileTools {
     type Ports = FileToolsPorts;
 
     async fn start(self, ports: FileToolsPorts, host: Host) -> Result<(), StartError> {
-        let limits =
-            Limits { answer_bytes: self.max_bytes as usize, file_bytes: self.max_file_bytes as usize };
+        let limits = Limits::new(self.max_bytes as usize, self.max_file_bytes as usize);
         ports.compacting.link(|draft, _| std::future::ready(Ok(carried::add_files(draft))))?;
         let readers = Desk::with_seats(host.clone(), READERS);
         serve(&ports.tools, &readers, limits, read_file::definition(), read_file::run)?;
         serve(&ports.tools, &readers, limits, list_dir::definition(), list_dir::run)?;
+        serve(&ports.tools, &readers, limits, glob::definition(), glob::run)?;
+        serve(&ports.tools, &readers, limits, grep::definition(), grep::run)?;
         if self.write {
             // One seat: turns of other conversations may change the same file.
             let writer = Desk::with_seats(host, 1);

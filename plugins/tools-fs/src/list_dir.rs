@@ -85,7 +85,7 @@ fn shown(entry: &DirEntry) -> String {
 }
 
 /// A name with a line feed in it must not look like two names.
-fn one_line(name: &OsStr) -> String {
+pub(crate) fn one_line(name: &OsStr) -> String {
     let name = name.to_string_lossy();
     if name.chars().any(char::is_control) { format!("{name:?}") } else { name.into_owned() }
 }

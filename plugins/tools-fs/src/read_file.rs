@@ -64,7 +64,8 @@ pub(crate) fn run(mut arguments: Arguments, job: &Job<'_>) -> Result<String, Pro
     Ok(answer(&path, shown))
 }
 
-fn head(file: &mut File) -> std::io::Result<Vec<u8>> {
+/// The first bytes of a file.
+pub(crate) fn head(file: &mut File) -> std::io::Result<Vec<u8>> {
     let mut head = Vec::with_capacity(HEAD_BYTES);
     file.take(HEAD_BYTES as u64).read_to_end(&mut head)?;
     Ok(head)

@@ -26,7 +26,7 @@ impl Scene {
         let outside = kept.path().canonicalize().expect("it exists");
         fs::create_dir(outside.join("work")).expect("made");
         fs::write(outside.join("secret.txt"), SECRET).expect("written");
-        Self { _kept: kept, outside, limits: Limits { answer_bytes: 100_000, file_bytes: 100_000 } }
+        Self { _kept: kept, outside, limits: Limits::new(100_000, 100_000) }
     }
 
     pub(crate) fn outside(&self, path: &str) -> PathBuf {

@@ -14,6 +14,19 @@ pub(crate) struct Limits {
     pub(crate) answer_bytes: usize,
     /// Bytes of a file that is written or edited.
     pub(crate) file_bytes: usize,
+    /// Names that one search visits.
+    pub(crate) visits: usize,
+    /// Bytes of a file that are searched.
+    pub(crate) searched_bytes: u64,
+    /// Bytes of a line that is searched.
+    pub(crate) line_bytes: usize,
+}
+
+impl Limits {
+    /// What the operator says of answers and of files that are written; what is searched is the same everywhere.
+    pub(crate) fn new(answer_bytes: usize, file_bytes: usize) -> Self {
+        Self { answer_bytes, file_bytes, visits: 200_000, searched_bytes: 64 << 20, line_bytes: 4 << 20 }
+    }
 }
 
 /// One call, as the code behind a tool sees it.

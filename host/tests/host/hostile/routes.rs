@@ -250,6 +250,7 @@ fn check_everybody_is_asked(operations: &[Operation]) {
         "session-orchestrator",
         "skills",
         "system-prompt",
+        "todo",
         "trust",
     ] {
         assert!(asked.contains(plugin), "no route of `{plugin}` is asked, only those of {asked:?}");
