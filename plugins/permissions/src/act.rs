@@ -153,9 +153,9 @@ mod tests {
     fn a_path_below_the_folder_is_below_it_whether_it_is_there_or_not() {
         let (_folder, cwd) = folder();
         fs::write(cwd.join("a"), "").unwrap();
-        for given in ["a", "./a", "b/c", "b/../c", "/../", "."] {
+        for given in ["a", "./a", "b/c", "."] {
             let place = reads(json!(given), &cwd);
-            assert_eq!(place.is_some_and(|place| place.is_below(&cwd)), given != "/../", "{given}");
+            assert!(place.is_some_and(|place| place.is_below(&cwd)), "{given}");
         }
         assert_eq!(reads(Value::Null, &cwd).map(|place| place.resolved), Some(cwd.clone()));
     }
@@ -168,7 +168,17 @@ mod tests {
         symlink(&out, cwd.join("link")).unwrap();
         symlink(&cwd, out.join("back")).unwrap();
         symlink(out.join("new"), cwd.join("dangling")).unwrap();
-        for given in ["../out/x", "link/x", "link", "link/../x", "/etc/passwd", "/proc/self/cwd/../x", "/proc/self/root/etc", "dangling", "b/../../out"] {
+        for given in [
+            "../out/x",
+            "link/x",
+            "link",
+            "link/../x",
+            "/etc/passwd",
+            "/proc/self/cwd/../x",
+            "/proc/self/root/etc",
+            "dangling",
+            "b/../../out",
+        ] {
             let is_below = reads(json!(given), &cwd).is_some_and(|place| place.is_below(&cwd));
             assert!(!is_below, "{given}");
         }
@@ -182,6 +192,8 @@ mod tests {
         assert_eq!(acts, [Act::Unknown, Act::Unknown]);
         assert_eq!(Act::all(None, &json!({}), Path::new("/")), [Act::Unknown]);
         assert!(Act::all(Some(&[]), &json!({}), Path::new("/")).is_empty());
-        assert_eq!(reads(json!("a\0b"), Path::new("/")), None);
+        for given in ["a\0b", "nowhere/../a", "/../"] {
+            assert_eq!(reads(json!(given), Path::new("/nowhere")), None, "{given:?}");
+        }
     }
 }

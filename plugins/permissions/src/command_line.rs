@@ -44,7 +44,8 @@ fn parts(line: &str) -> Option<Vec<&str>> {
             (None, '|' | '&') => {
                 let is_double = characters.next_if(|(_, next)| *next == character).is_some();
                 // Alone it has the command run beside what follows; behind a bar it takes the errors along.
-                if !is_double && (character == '&' || characters.peek().is_some_and(|(_, next)| *next == '&')) {
+                if !is_double && (character == '&' || characters.peek().is_some_and(|(_, next)| *next == '&'))
+                {
                     return None;
                 }
                 parts.push(&line[begin..at]);
@@ -81,16 +82,49 @@ mod tests {
             ("/bin/rm x", &["/bin/rm x"]),
             ("", &[]),
         ] {
-            assert_eq!(commands(line).as_deref(), Some(&expected.iter().map(|c| (*c).to_owned()).collect::<Vec<_>>()[..]), "{line}");
+            assert_eq!(
+                commands(line).as_deref(),
+                Some(&expected.iter().map(|c| (*c).to_owned()).collect::<Vec<_>>()[..]),
+                "{line}"
+            );
         }
     }
 
     #[test]
     fn whatever_a_shell_does_more_than_run_words_is_not_plain() {
         for line in [
-            "echo $HOME", "echo $(id)", "echo `id`", "a > b", "a < b", "a >> b", "(a)", "{ a; }", "a & b", "a &", "a |& b", "a\\ b",
-            "ls *", "ls ?", "ls [a]", "ls ~", "! a", "a # b", "echo \"$(id)\"", "echo \"`id`\"", "echo \"a\\\"b\"", "a 'b", "a \"b",
-            "A=1 b", "'a b' c", "a\0b", "a\rb", "a\x1b[2J", "<(a)", "a=b", "\"\" x", "cat <<E",
+            "echo $HOME",
+            "echo $(id)",
+            "echo `id`",
+            "a > b",
+            "a < b",
+            "a >> b",
+            "(a)",
+            "{ a; }",
+            "a & b",
+            "a &",
+            "a |& b",
+            "a\\ b",
+            "ls *",
+            "ls ?",
+            "ls [a]",
+            "ls ~",
+            "! a",
+            "a # b",
+            "echo \"$(id)\"",
+            "echo \"`id`\"",
+            "echo \"a\\\"b\"",
+            "a 'b",
+            "a \"b",
+            "A=1 b",
+            "'a b' c",
+            "a\0b",
+            "a\rb",
+            "a\x1b[2J",
+            "<(a)",
+            "a=b",
+            "\"\" x",
+            "cat <<E",
         ] {
             assert_eq!(commands(line), None, "{line}");
         }

@@ -61,10 +61,10 @@ fn touched(layers: &[Layer<'_>], call: Judged<'_>, decision: Decision) -> Meant 
 
 fn is_allowed(layers: &[Layer<'_>], call: Judged<'_>, act: &Act) -> bool {
     // What is below the folder of the turn may be read: the model is there to work on it.
-    let is_harmless = matches!(act, Act::Path { writes: false, place: Some(place), .. } if place.is_below(call.cwd));
+    let is_harmless =
+        matches!(act, Act::Path { writes: false, place: Some(place), .. } if place.is_below(call.cwd));
     is_harmless || layers.iter().any(|(rules, base)| rules.covers(Decision::Allow, call.tool, act, base))
 }
-
 
 #[cfg(test)]
 mod tests;

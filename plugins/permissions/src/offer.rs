@@ -58,12 +58,12 @@ impl Asked<'_> {
     fn told(&self, act: &Act) -> String {
         match act {
             Act::Path { writes, given, .. } => {
-                format!("{} `{}`", if *writes { "write" } else { "read" }, shown(given, SHOWN))
+                format!("{} `{}`", if *writes { "write" } else { "read" }, legible(given))
             }
-            Act::Command { given, .. } => format!("run `{}`", shown(given, SHOWN)),
-            Act::Reach { whom } => format!("ask `{}` with {}", shown(whom, SHORT), shown(self.input, SHOWN)),
+            Act::Command { given, .. } => format!("run `{}`", legible(given)),
+            Act::Reach { whom } => format!("ask `{}` with {}", shown(whom, SHORT), legible(self.input)),
             Act::Unknown => {
-                format!("of the plugin `{}` do what it does with {}", self.plugin, shown(self.input, SHOWN))
+                format!("of the plugin `{}` do what it does with {}", self.plugin, legible(self.input))
             }
         }
     }
@@ -71,7 +71,8 @@ impl Asked<'_> {
     /// The choices that are remembered, in the order in which they are offered; none where no rule could mean the call.
     pub(crate) fn remembered(&self) -> Vec<Remembered> {
         let Some(rules) = self.rules() else { return Vec::new() };
-        let named: Vec<String> = rules.iter().map(|rule| format!("`{}`", shown(&rule.to_string(), SHORT))).collect();
+        let named: Vec<String> =
+            rules.iter().map(|rule| format!("`{}`", shown(&rule.to_string(), SHORT))).collect();
         let named = named.join(", ");
         let cwd = shown(&self.cwd.to_string_lossy(), SHORT);
         [
@@ -104,7 +105,9 @@ impl Asked<'_> {
     /// The patterns that mean one thing that a call does; `None` for what nobody can tell.
     fn patterns(&self, act: &Act) -> Option<Vec<Option<String>>> {
         match act {
-            Act::Path { place: Some(place), .. } if place.is_below(self.cwd) => Some(vec![Some("**".to_owned())]),
+            Act::Path { place: Some(place), .. } if place.is_below(self.cwd) => {
+                Some(vec![Some("**".to_owned())])
+            }
             Act::Path { place: Some(place), .. } if place.written == place.resolved => {
                 Some(vec![Some(literal(place.resolved.to_str()?))])
             }
@@ -117,6 +120,22 @@ impl Asked<'_> {
     }
 }
 
+/// What a model has written, as a person reads it: its beginning, and what no line should hold escaped, such as line ends and
+/// characters that turn the order of others around.
+fn legible(text: &str) -> String {
+    let mut legible = String::new();
+    for character in text.chars().take(SHOWN) {
+        match character {
+            '"' | '\'' | '\\' => legible.push(character),
+            other => legible.extend(other.escape_debug()),
+        }
+    }
+    match text.chars().count().saturating_sub(SHOWN) {
+        0 => legible,
+        more => format!("{legible}… ({more} characters more)"),
+    }
+}
+
 /// The pattern of commands like this one: the same program with the same verb, whatever comes behind it, or this one alone. `None`
 /// where something in it would stand for something else in a pattern.
 fn like(command: &str) -> Option<String> {
@@ -125,7 +144,10 @@ fn like(command: &str) -> Option<String> {
     }
     let mut words = command.split(' ');
     let (program, verb) = (words.next()?, words.next());
-    let is_verb = |word: &str| word.starts_with(|c: char| c.is_ascii_lowercase()) && word.chars().all(|c| c.is_ascii_lowercase() || c == '-');
+    let is_verb = |word: &str| {
+        word.starts_with(|c: char| c.is_ascii_lowercase())
+            && word.chars().all(|c| c.is_ascii_lowercase() || c == '-')
+    };
     match verb {
         // A folder in front of a program may hold another one tomorrow.
         Some(verb) if is_verb(verb) && HAVE_VERBS.contains(&program) => Some(format!("{program} {verb} *")),
@@ -134,8 +156,10 @@ fn like(command: &str) -> Option<String> {
 }
 
 /// Programs whose second word is what they do, and does not run whatever the third one says.
-const HAVE_VERBS: [&str; 14] =
-    ["apt", "brew", "cargo", "docker", "dotnet", "gh", "git", "go", "gradle", "kubectl", "mvn", "npm", "pnpm", "yarn"];
+const HAVE_VERBS: [&str; 14] = [
+    "apt", "brew", "cargo", "docker", "dotnet", "gh", "git", "go", "gradle", "kubectl", "mvn", "npm", "pnpm",
+    "yarn",
+];
 
 /// A path as a pattern that means it alone.
 fn literal(path: &str) -> String {
@@ -175,7 +199,8 @@ mod tests {
         let remembered = asked.remembered();
         // What is remembered means the call that was asked about.
         if let [first, ..] = &remembered[..] {
-            let entries = first.rules.iter().map(|rule| Entry { decision: Remembered::DECISION, rule, plugin: None });
+            let entries =
+                first.rules.iter().map(|rule| Entry { decision: Remembered::DECISION, rule, plugin: None });
             let rules = RuleSet::new(entries).unwrap();
             let tool = Tool { name: tool, plugin: "p" };
             let judged = judge(&[(&rules, &cwd)], Judged { tool, acts: &acts, cwd: &cwd }, Decision::Ask);
@@ -188,7 +213,12 @@ mod tests {
     #[test]
     fn a_person_is_told_what_a_call_would_do_and_where() {
         for (tool, input, expected) in [
-            ("run_shell", json!({"command": "ls\nrm x"}), "May `run_shell` run `ls\\nrm x`, in `CWD`?"),
+            (
+                "run_shell",
+                json!({"command": "ls\nrm \"x\""}),
+                "May `run_shell` run `ls\\nrm \"x\"`, in `CWD`?",
+            ),
+            ("run_shell", json!({"command": "a\u{202e}b"}), "May `run_shell` run `a\\u{202e}b`, in `CWD`?"),
             ("write_file", json!({"path": "a"}), "May `write_file` write `a`, in `CWD`?"),
             ("files__get", json!({"id": 1}), "May `files__get` ask `files` with {\"id\":1}, in `CWD`?"),
             ("x", json!({"id": 1}), "May `x` of the plugin `p` do what it does with {\"id\":1}, in `CWD`?"),

@@ -25,7 +25,10 @@ impl Decision {
 
     /// The decision that a word stands for.
     pub(crate) fn of_word(word: &str) -> Option<Self> {
-        Self::WORDS.iter().zip([Self::Allow, Self::Ask, Self::Deny]).find_map(|(known, decision)| (*known == word).then_some(decision))
+        Self::WORDS
+            .iter()
+            .zip([Self::Allow, Self::Ask, Self::Deny])
+            .find_map(|(known, decision)| (*known == word).then_some(decision))
     }
 
     pub(crate) const fn word(self) -> &'static str {
@@ -111,7 +114,9 @@ impl FromStr for Rule {
         };
         let is_of_name = |c: char| c.is_ascii_alphanumeric() || "_-.:*?".contains(c);
         if tool.is_empty() || !tool.chars().all(is_of_name) {
-            return Err(refused("expected the name of a tool, such as `run_shell` or `run_shell(cargo test *)`"));
+            return Err(refused(
+                "expected the name of a tool, such as `run_shell` or `run_shell(cargo test *)`",
+            ));
         }
         if pattern.is_some_and(|pattern| pattern.trim().is_empty()) {
             return Err(refused("has nothing in its brackets; leave them out to mean every call"));
@@ -154,7 +159,14 @@ mod tests {
 
     #[test]
     fn a_rule_is_read_as_it_is_written() {
-        for text in ["read_file", "run_shell(cargo test *)", "*(**/.env)", "files__*", "run_shell(echo (a))", "x([ab]*)"] {
+        for text in [
+            "read_file",
+            "run_shell(cargo test *)",
+            "*(**/.env)",
+            "files__*",
+            "run_shell(echo (a))",
+            "x([ab]*)",
+        ] {
             assert_eq!(text.parse::<Rule>().unwrap().to_string(), text);
         }
     }

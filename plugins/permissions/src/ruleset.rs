@@ -100,7 +100,6 @@ impl RuleSet {
     pub(crate) fn covers(&self, decision: Decision, tool: Tool<'_>, act: &Act, base: &Path) -> bool {
         self.decisions[decision as usize].of(tool).any(|of_tool| of_tool.covers(act, base))
     }
-
 }
 
 impl Rules {
@@ -121,7 +120,8 @@ impl Rules {
 
     fn of<'a>(&'a self, tool: Tool<'a>) -> impl Iterator<Item = &'a OfTool> {
         let exact = self.exact.get(tool.name).into_iter().flatten();
-        let globbed = self.globbed.iter().filter(move |(names, _)| names.is_match(tool.name)).map(|(_, of)| of);
+        let globbed =
+            self.globbed.iter().filter(move |(names, _)| names.is_match(tool.name)).map(|(_, of)| of);
         exact.chain(globbed).filter(move |of| of.plugin.as_deref().is_none_or(|plugin| plugin == tool.plugin))
     }
 }
@@ -129,7 +129,7 @@ impl Rules {
 impl OfTool {
     fn new(plugin: Option<&str>, rules: &[&Rule]) -> Result<Self, CallError> {
         let whole = rules.iter().find(|rule| rule.pattern.is_none()).map(ToString::to_string);
-        let (mut relative, mut absolute, mut commands) = <(Drawer, Drawer, Drawer)>::default();
+        let (mut relative, mut absolute, mut commands) = (Drawer::new(), Drawer::new(), Drawer::new());
         let mut names = Vec::new();
         for rule in rules {
             let Some(pattern) = &rule.pattern else { continue };
@@ -217,13 +217,16 @@ impl Patterns {
 }
 
 /// Patterns that are gathered.
-#[derive(Default)]
 struct Drawer {
     builder: GlobSetBuilder,
     rules: Vec<usize>,
 }
 
 impl Drawer {
+    fn new() -> Self {
+        Self { builder: GlobSetBuilder::new(), rules: Vec::new() }
+    }
+
     fn push(&mut self, glob: globset::Glob, rule: usize) {
         self.builder.add(glob);
         self.rules.push(rule);
@@ -231,7 +234,8 @@ impl Drawer {
 
     fn close(self) -> Result<Patterns, CallError> {
         let set = self.builder.build();
-        let set = set.map_err(|error| CallError::invalid_input(format!("the rules are too much together: {error}")))?;
+        let set = set
+            .map_err(|error| CallError::invalid_input(format!("the rules are too much together: {error}")))?;
         Ok(Patterns { set, rules: self.rules })
     }
 }

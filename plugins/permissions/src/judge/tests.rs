@@ -171,6 +171,9 @@ fn attack_a_symlink_out_of_the_tree_is_not_what_a_rule_for_the_tree_allows() {
 #[test]
 fn attack_dots_lead_out_of_no_rule() {
     let folder = Folder::new();
+    for made in ["src/b", ".git"] {
+        std::fs::create_dir_all(folder.cwd().join(made)).unwrap();
+    }
     let lines = ["allow write_file(src/**)", "deny write_file(.git/**)"];
     for (path, expected) in [
         ("src/a", Allow),
@@ -182,11 +185,9 @@ fn attack_dots_lead_out_of_no_rule() {
         ("../src/a", Ask),
         ("src/../../etc/passwd", Ask),
         ("/etc/../etc/passwd", Ask),
+        ("src/nowhere/../../.git/config", Ask),
     ] {
-        let judged = folder.writes(&lines, path);
-        // What is not there yet and has dots in it leads nowhere that is known.
-        let is_unclear = path.contains("b/..") && judged == Ask;
-        assert!(judged == expected || is_unclear, "{path}: {judged:?}");
+        assert_eq!(folder.writes(&lines, path), expected, "{path}");
     }
 }
 
@@ -213,7 +214,10 @@ fn attack_a_renamed_tool_is_not_the_one_that_a_rule_of_a_person_is_for() {
     assert_eq!(judged(WRITE), Allow);
     assert_eq!(judged(Tool { plugin: "stranger", ..WRITE }), Ask);
     assert_eq!(judged(Tool { name: "write_file2", plugin: "tools-fs" }), Ask);
-    assert_eq!(folder.judged(&["allow write_file"], Tool { name: "evil__write_file", plugin: "mcp" }, json!({})), Ask);
+    assert_eq!(
+        folder.judged(&["allow write_file"], Tool { name: "evil__write_file", plugin: "mcp" }, json!({})),
+        Ask
+    );
 }
 
 #[test]
