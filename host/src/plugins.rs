@@ -8,6 +8,7 @@ use transom_conversation_store as _;
 use transom_credentials as _;
 use transom_message_queue as _;
 use transom_model_catalogue as _;
+use transom_permissions as _;
 use transom_provider_anthropic as _;
 use transom_provider_openai as _;
 use transom_provider_scripted as _;
@@ -30,6 +31,7 @@ pub(crate) const BUNDLED: &[&str] = &[
     "credentials",
     "message-queue",
     "model-catalogue",
+    "permissions",
     "provider-anthropic",
     "provider-openai",
     "provider-scripted",

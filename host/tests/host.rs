@@ -1,6 +1,7 @@
 //! The promises of a running host, tested from outside: over HTTP, signals, files and exit codes.
 
 mod host {
+    mod asking;
     mod attach;
     mod bad_input;
     mod chat;

@@ -9,7 +9,7 @@ use tokio::process::Command;
 use crate::options::Options;
 
 /// Each bundled plugin, what it is granted, and its settings.
-const BUNDLED: [(&str, &str, &str); 19] = [
+const BUNDLED: [(&str, &str, &str); 20] = [
     ("cache-explainer", "", ""),
     ("cache-warming", "", ""),
     ("compaction", "", ""),
@@ -18,6 +18,7 @@ const BUNDLED: [(&str, &str, &str); 19] = [
     ("credentials", "", ""),
     ("message-queue", "", ""),
     ("model-catalogue", "", ""),
+    ("permissions", "fs", "allow = [\"*\"]"),
     ("provider-anthropic", "net", "list_models = false"),
     ("provider-openai", "net", "list_models = false"),
     ("provider-scripted", "", "pace_ms = 2"),

@@ -15,13 +15,14 @@ use crate::provider::Provider;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The bundled plugins that a turn can do without.
-pub(crate) const FURTHER: [&str; 12] = [
+pub(crate) const FURTHER: [&str; 13] = [
     "cache-explainer",
     "cache-warming",
     "compaction",
     "concurrency",
     "credentials",
     "model-catalogue",
+    "permissions",
     "provider-scripted",
     "skills",
     "system-prompt",
@@ -36,7 +37,7 @@ const NEEDED: [&str; 4] = ["conversation-store", "message-queue", "tools-fs", "t
 /// What a plugin asks its operator for.
 fn capabilities(plugin: &str) -> &'static [&'static str] {
     match plugin {
-        "skills" | "tools-fs" | "trust" => &["fs"],
+        "permissions" | "skills" | "tools-fs" | "trust" => &["fs"],
         "system-prompt" => &["fs", "process"],
         "provider-openai" | "transport-http" | "transport-ws" => &["net"],
         _ => &[],

@@ -12,6 +12,8 @@ pub(crate) struct Judgement {
     pub(crate) decision: Decision,
     /// The rule that says so, where one does.
     pub(crate) rule: Option<String>,
+    /// Whether a rule that allows it would be all it takes.
+    pub(crate) is_open: bool,
 }
 
 /// Rules, and the folder in which their relative paths begin.
@@ -31,20 +33,20 @@ pub(crate) fn judge(layers: &[Layer<'_>], call: Judged<'_>, otherwise: Decision)
     let touches = |decision| touched(layers, call, decision);
     let denied = touches(Decision::Deny);
     if let Meant::By(rule) = denied {
-        return Judgement { decision: Decision::Deny, rule: Some(rule) };
+        return Judgement { decision: Decision::Deny, rule: Some(rule), is_open: false };
     }
     let asked = touches(Decision::Ask);
     if let Meant::By(rule) = asked {
-        return Judgement { decision: Decision::Ask, rule: Some(rule) };
+        return Judgement { decision: Decision::Ask, rule: Some(rule), is_open: false };
     }
     // A rule that may forbid it is not passed over because nobody can tell.
     if denied == Meant::Perhaps || asked == Meant::Perhaps {
-        return Judgement { decision: otherwise.max(Decision::Ask), rule: None };
+        return Judgement { decision: otherwise.max(Decision::Ask), rule: None, is_open: false };
     }
     if call.acts.is_empty() || call.acts.iter().all(|act| is_allowed(layers, call, act)) {
-        return Judgement { decision: Decision::Allow, rule: None };
+        return Judgement { decision: Decision::Allow, rule: None, is_open: true };
     }
-    Judgement { decision: otherwise, rule: None }
+    Judgement { decision: otherwise, rule: None, is_open: true }
 }
 
 fn touched(layers: &[Layer<'_>], call: Judged<'_>, decision: Decision) -> Meant {

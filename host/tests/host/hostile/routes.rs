@@ -247,6 +247,7 @@ fn check_everybody_is_asked(operations: &[Operation]) {
         "credentials",
         "message-queue",
         "model-catalogue",
+        "permissions",
         "session-orchestrator",
         "skills",
         "system-prompt",

@@ -68,7 +68,7 @@ pub(crate) fn granted(plugin: &str) -> &'static str {
         "provider-anthropic" | "provider-openai" | "transport-http" | "transport-ws" => {
             "capabilities = [\"net\"]\n"
         }
-        "skills" | "tools-fs" | "trust" => "capabilities = [\"fs\"]\n",
+        "permissions" | "skills" | "tools-fs" | "trust" => "capabilities = [\"fs\"]\n",
         "system-prompt" => "capabilities = [\"fs\", \"process\"]\n",
         _ => "",
     }

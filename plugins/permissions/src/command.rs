@@ -1,0 +1,143 @@
+//! `transom permissions`: the same from a terminal.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use serde_json::Value;
+use transom_agent::command::{Manual, Words, conversation, failed, printed, refused};
+use transom_agent::reach::{CliCall, CliOutcome, Verb};
+use transom_agent::refusal::shown;
+use transom_plugin_api::{CallError, Json, Server, StartError};
+
+use crate::office::{Office, Wish};
+use crate::rule::Decision;
+
+const MANUAL: Manual = Manual {
+    help: "Say which calls of tools may run; without words, list the rules
+
+Usage: transom permissions [OPTIONS]
+       transom permissions [OPTIONS] allow|ask|deny RULE
+       transom permissions forget ID
+       transom permissions --folder FOLDER check TOOL [INPUT]
+
+RULE is the name of a tool, or a name with a pattern of a path or a command. Of two rules that mean the same call the
+stricter one counts: deny, then ask, then allow.
+
+Options:
+  --folder FOLDER    Only for turns that work in this folder or below it; relative paths begin there
+  --conversation ID  Only for this conversation
+  --json             Print JSON for programs instead of text for people
+
+Examples:
+  transom permissions allow \"run_shell(cargo test *)\" --folder \"$PWD\"
+  transom permissions deny \"*(**/.env)\"
+  transom permissions --folder \"$PWD\" check run_shell '{\"command\": \"cargo test\"}'
+",
+    words: &["WHAT", "RULE", "INPUT"],
+    flags: &[],
+    options: &["--folder", "--conversation"],
+};
+
+/// Puts the command on the bus.
+pub(crate) fn register(
+    office: &Arc<Office>,
+    commands: &Server<CliCall, CliOutcome, Verb>,
+) -> Result<(), StartError> {
+    let about = Verb { summary: "says which calls of tools may run".into(), input: Json::default() };
+    commands.serve_named_with("permissions", about, office, async |office, call, _| {
+        Ok(match MANUAL.read_given(&call) {
+            Ok(words) => run(&office, &words, call.json).await.unwrap_or_else(|error| failed(&error)),
+            Err(instead) => instead,
+        })
+    })
+}
+
+async fn run(office: &Office, words: &Words, json: bool) -> Result<CliOutcome, CallError> {
+    let folder = words.value("--folder");
+    let meant = match words.value("--conversation") {
+        Some(given) => Some(conversation(&office.ports.list, given).await?.id),
+        None => None,
+    };
+    let conversation = meant.as_deref();
+    let (what, rule) = (words.word(0), words.word(1));
+    let (answer, text) = match (what, Decision::of_word(what)) {
+        ("", _) => {
+            let rules = office.list(folder, conversation).await?;
+            let text = listed(&rules);
+            (rules, text)
+        }
+        (_, Some(_)) | ("forget" | "check", _) if rule.is_empty() => {
+            return Ok(refused(&format!("a word is missing behind `{what}`\n\n{}", MANUAL.help)));
+        }
+        (_, Some(decision)) => {
+            let kept = office.add(Wish { decision, rule, folder, conversation }).await?;
+            (kept.told(), format!("{}  {} {}\n", kept.id(), decision.word(), kept.rule))
+        }
+        ("forget", _) => {
+            office.forget(rule).await?;
+            (serde_json::json!({ "forgotten": rule }), "it is forgotten\n".to_owned())
+        }
+        ("check", _) => {
+            let Some(folder) = folder else {
+                return Ok(refused("`--folder` is missing: where would it run?"));
+            };
+            let judged = office.check(rule, input(words.word(2))?, folder, conversation).await?;
+            let text = checked(&judged);
+            (judged, text)
+        }
+        _ => {
+            let what = shown(what, 40);
+            return Ok(refused(&format!(
+                "`{what}` is none of `allow`, `ask`, `deny`, `forget` and `check`\n\n{}",
+                MANUAL.help
+            )));
+        }
+    };
+    Ok(printed(if json { format!("{answer}\n") } else { text }))
+}
+
+fn input(given: &str) -> Result<Value, CallError> {
+    if given.is_empty() {
+        return Ok(serde_json::json!({}));
+    }
+    serde_json::from_str(given)
+        .map_err(|error| CallError::invalid_input(format!("INPUT is no JSON: {error}")))
+}
+
+fn checked(judged: &Value) -> String {
+    let text = |name: &str| judged[name].as_str().map(|text| shown(text, usize::MAX));
+    match (text("decision").as_deref(), text("rule"), judged["question"].as_str()) {
+        (Some(decision), Some(rule), _) => format!("{decision}, by the rule `{rule}`\n"),
+        (Some(decision), None, Some(question)) => format!("{decision}: {question}\n"),
+        (decision, ..) => format!("{}\n", decision.unwrap_or_default()),
+    }
+}
+
+fn listed(told: &Value) -> String {
+    let mut text = String::new();
+    let text_of = |rule: &Value, name: &str| rule[name].as_str().unwrap_or_default().to_owned();
+    let rules = |name: &str| told[name].as_array().cloned().unwrap_or_default();
+    for rule in rules("settings") {
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            text,
+            "{:12}  {:5}  {}",
+            "(settings)",
+            text_of(&rule, "decision"),
+            text_of(&rule, "rule")
+        );
+    }
+    for rule in rules("rules") {
+        let place = [text_of(&rule, "folder"), text_of(&rule, "conversationId")].concat();
+        let place = if place.is_empty() { place } else { format!("  in {place}") };
+        let (id, decision) = (text_of(&rule, "id"), text_of(&rule, "decision"));
+        let _ = writeln!(text, "{id:12}  {decision:5}  {}{place}", text_of(&rule, "rule"));
+    }
+    let otherwise = match told["otherwise"].as_str() {
+        Some("allow") => "what may change something runs, unless a rule says otherwise",
+        Some("deny") => "what may change something does not run, unless a rule allows it",
+        _ => "a person is asked about what may change something, unless a rule says otherwise",
+    };
+    let _ = writeln!(text, "{otherwise}");
+    text
+}
