@@ -20,9 +20,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use transom_plugin_api::abi::guard::install_panic_hook;
 use transom_plugin_api::sabotage::sabotaged;
 
-use crate::command::conversation::{
-    answer, attach, delete, fork, list, queue, read, send, show, state, told, word,
-};
+use crate::command::conversation::{attach, delete, fork, list, queue, read, send, show, state, told, word};
 use crate::command::{
     backup, brought, chat, check, dev, doctor, explain, graph, inspect, lock, log, models, new, plugins,
     reload, status, up, workspaces,
@@ -131,8 +129,6 @@ enum Command {
     /// Put a conversation away until somebody sends it a message; its turn is stopped
     #[command(after_help = "Example:\n  transom close 1e1d")]
     Close(state::Arguments),
-    /// Answer a question that a turn waits for, or list those that are open
-    Answer(answer::Arguments),
     /// Delete a conversation, after asking
     Delete(delete::Arguments),
     /// Copy a conversation up to the end of a turn
@@ -201,7 +197,6 @@ pub fn main(bundled: &[&str]) -> ExitCode {
             Command::Open(one) => told(&common, state::run(&common, &one, state::Deed::Open).await),
             Command::Stop(one) => told(&common, state::run(&common, &one, state::Deed::Stop).await),
             Command::Close(one) => told(&common, state::run(&common, &one, state::Deed::Close).await),
-            Command::Answer(arguments) => told(&common, answer::run(&common, &arguments).await),
             Command::Delete(arguments) => told(&common, delete::run(&common, &arguments).await),
             Command::Fork(arguments) => told(&common, fork::run(&common, &arguments).await),
             Command::Workspaces => told(&common, workspaces::run(&common).await),

@@ -211,7 +211,7 @@ impl Asked {
         let folder = self.folder(common);
         let (patience, span) = (Some(HOST_IS_BACK_WITHIN), Span::Turn(None));
         let mut events = Events::of(client.clone(), folder, patience, id.clone(), span, frames, None);
-        let mut view = View::of_answer(common, arguments.show_reasoning);
+        let mut view = View::of_answer(common, arguments.show_reasoning).asking(client);
         let outcome = tokio::select! {
             // From before the first word on.
             biased;

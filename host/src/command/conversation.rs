@@ -1,6 +1,6 @@
 //! What the commands over conversations share: the host they ask, and what they say when that fails.
 
-pub(crate) mod answer;
+pub(super) mod asked;
 pub(crate) mod attach;
 pub(crate) mod delete;
 pub(crate) mod fork;

@@ -125,7 +125,8 @@ async fn of_two_answers_at_once_the_first_counts() {
         let mut chat = host.client.chat(&json!({ "conversationId": id, "message": writes(&id) })).await;
         chat.until("question").await;
         let asked = question(&host.client, &id).await;
-        let both = tokio::join!(answer(&host.client, &asked, "Allow once"), answer(&host.client, &asked, "Deny"));
+        let both =
+            tokio::join!(answer(&host.client, &asked, "Allow once"), answer(&host.client, &asked, "Deny"));
         let mut codes = [both.0.0, both.1.0];
         codes.sort_unstable();
         assert_eq!(codes, [200, 409], "{both:?}");

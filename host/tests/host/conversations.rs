@@ -60,7 +60,7 @@ async fn without_a_host_there_is_nothing_to_ask() {
 #[tokio::test]
 async fn what_is_no_id_is_refused_before_anybody_is_asked() {
     let scene = Scene::new(Manner::Linked);
-    for command in ["show", "read", "attach", "queue", "open", "stop", "close", "answer", "delete", "fork"] {
+    for command in ["show", "read", "attach", "queue", "open", "stop", "close", "delete", "fork"] {
         let told = complaint(scene.run(&[command, "a/../b"]).await, 2);
         assert!(told.contains("expected 1 to 128 of"), "{told}");
     }

@@ -50,7 +50,7 @@ pub(crate) async fn run(common: &Common, arguments: &Arguments) -> Result<u8, Fa
     let latest = latest_of(&known);
     let after = arguments.from.or_else(|| (!runs).then_some(latest));
     let frames = host.client.events(&id, None, after).await?;
-    let mut view = View::of_everything(common, arguments.show_reasoning, after);
+    let mut view = View::of_everything(common, arguments.show_reasoning, after).asking(&host.client);
     if !common.json && !runs {
         let line = format!("nothing runs in {id}; waiting for what comes");
         // Behind what was missed, when there is something.

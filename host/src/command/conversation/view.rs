@@ -3,8 +3,9 @@
 use serde_json::Value;
 use transom_agent::event::Cursor;
 
+use super::asked::Asked;
 use super::taken_back::Standing;
-use crate::client::{Events, Next};
+use crate::client::{Client, Events, Next};
 use crate::program::{Common, DONE, FAILED};
 use crate::terminal::{aside, complain, counted, now, print, shown};
 
@@ -18,17 +19,33 @@ pub(crate) struct View<'a> {
     standing: Standing,
     /// What is said once everything up to a place was shown.
     at: Option<(Cursor, String)>,
+    /// Whoever may answer questions here.
+    asked: Option<Asked>,
 }
 
 impl<'a> View<'a> {
     /// The answer to somebody who has asked.
     pub(crate) fn of_answer(common: &'a Common, reasoning: bool) -> Self {
-        Self { common, reasoning, whole: false, in_line: false, standing: Standing::default(), at: None }
+        Self {
+            common,
+            reasoning,
+            whole: false,
+            in_line: false,
+            standing: Standing::default(),
+            at: None,
+            asked: None,
+        }
     }
 
     /// Everything, for somebody who looks on and has seen what stands up to a cursor.
     pub(crate) fn of_everything(common: &'a Common, reasoning: bool, after: Option<Cursor>) -> Self {
         Self { whole: true, standing: Standing::after(after), ..Self::of_answer(common, reasoning) }
+    }
+
+    /// Has questions answered by whoever sits in front of it, where somebody does.
+    pub(crate) fn asking(mut self, client: &Client) -> Self {
+        self.asked = (!self.common.json).then(|| Asked::at_terminal(client)).flatten();
+        self
     }
 
     /// Has something said once everything up to that place was shown.
@@ -40,8 +57,22 @@ impl<'a> View<'a> {
     pub(crate) async fn follow(&mut self, events: &mut Events) -> Result<u8, String> {
         let mut code = FAILED;
         loop {
-            match events.next().await? {
+            let next = match &mut self.asked {
+                None => events.next().await?,
+                Some(asked) => tokio::select! {
+                    biased;
+                    next = events.next() => next?,
+                    told = asked.answered() => {
+                        self.remark(&told);
+                        continue;
+                    }
+                },
+            };
+            match next {
                 Next::Frame(frame) => {
+                    if let Some(asked) = &mut self.asked {
+                        asked.take(&frame);
+                    }
                     if frame["type"] == "done" {
                         code = if frame["reason"] == "stop" { DONE } else { FAILED };
                     }
@@ -158,16 +189,15 @@ fn has_reached(frame: &Value, place: Cursor) -> bool {
     frame["type"] == "snapshot-required" || reached >= (u64::from(place.generation), place.position)
 }
 
-/// A question, its answers and how one of them is given. `again` makes a command line of words for this host.
-pub(super) fn question(of: &Value, again: impl Fn(&str) -> String) -> String {
-    let text = |key: &str| shown(of[key].as_str().unwrap_or_default());
-    let mut told = format!("{} ({})", text("text"), text("questionId"));
-    let id = of["conversationId"].as_str().unwrap_or("ID");
-    for choice in of["choices"].as_array().into_iter().flatten().filter_map(Value::as_str) {
-        let command = format!("answer {id} {} {}", word(&text("questionId")), word(&shown(choice)));
-        told += &format!("\n  {}: {}", shown(choice), again(&command));
+/// A question, its choices by their numbers, and how it is answered elsewhere. `again` makes a command line of words for this host.
+fn question(of: &Value, again: impl Fn(&str) -> String) -> String {
+    let mut told = shown(of["text"].as_str().unwrap_or_default());
+    let choices = of["choices"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    for (number, choice) in (1..).zip(choices) {
+        told += &format!("\n  {number}  {}", shown(choice));
     }
-    told
+    let id = of["conversationId"].as_str().unwrap_or("ID");
+    told + &format!("\nanswer with: {}", again(&format!("answer {id} NUMBER")))
 }
 
 /// A word as a shell reads it.
@@ -254,7 +284,7 @@ mod tests {
     fn a_question_says_how_it_is_answered() {
         check(
             json!({"type":"question","conversationId":"c","questionId":"q1","text":"Sure?","choices":["yes","not now"]}),
-            "aside Sure? (q1)\n  yes: transom answer c q1 yes\n  not now: transom answer c q1 'not now'",
+            "aside Sure?\n  1  yes\n  2  not now\nanswer with: transom answer c NUMBER",
         );
     }
 

@@ -45,42 +45,6 @@ async fn a_conversation_is_opened_and_closed() {
 }
 
 #[tokio::test]
-async fn open_questions_are_listed_and_answered() {
-    let scene = Scene::new(Manner::Linked);
-    let chunk = |seq: u64, chunk: Value| json!({ "seq": seq, "role": "system", "chunk": chunk });
-    let question = |id: &str| json!({ "type": "question", "questionId": id, "text": "May it write?", "choices": ["yes", "not now"] });
-    let newer = json!({ "chunks": [
-        chunk(7, question("q-2")), chunk(8, json!({ "type": "answer", "questionId": "q-2", "choice": "yes" })),
-    ] });
-    let older = json!({ "chunks": [
-        chunk(4, question("q-0")), chunk(5, json!({ "type": "turn-start" })), chunk(6, question("q-1")),
-    ] });
-    let answers = [
-        (200, newer),
-        (200, older),
-        (200, json!({ "open": 0 })),
-        (200, json!({ "open": 1 })),
-        (409, json!({ "error": "it was answered otherwise" })),
-    ];
-    let mut stage = stage(&scene, answers).await;
-    let listed = scene.run(&["answer", "c"]).await.output;
-    assert_eq!(stage.request().await.0, "GET /conversations/c?limit=100");
-    assert_eq!(stage.request().await.0, "GET /conversations/c?limit=100&beforeSeq=7");
-    assert!(listed.starts_with("May it write? (q-1)\n  yes: transom answer c q-1 yes --data "), "{listed}");
-    assert!(listed.contains("\n  not now: transom answer c q-1 'not now' --data "), "{listed}");
-    assert!(!listed.contains("q-0") && !listed.contains("q-2"), "{listed}");
-
-    assert_eq!(scene.run(&["answer", "c", "q-1", "not now"]).await.output, "answered; the turn goes on\n");
-    let (line, body) = stage.request().await;
-    assert_eq!(line, "POST /conversations/c/answer");
-    assert_eq!(body, json!({ "questionId": "q-1", "choice": "not now" }));
-    assert_eq!(scene.run(&["answer", "c", "q-1", "yes"]).await.output, "answered; 1 question still open\n");
-    let told = complaint(scene.run(&["answer", "c", "q-1", "no"]).await, 2);
-    assert!(told.contains("it was answered otherwise"), "{told}");
-    assert_eq!(scene.run(&["answer", "c", "q-1"]).await.code, Some(2), "a choice is missing");
-}
-
-#[tokio::test]
 async fn a_busy_conversation_is_told_with_what_can_be_done() {
     let scene = Scene::new(Manner::Linked);
     let busy = || (409, json!({ "error": "conversation `c` is active already", "turnId": "t" }));
