@@ -14,6 +14,7 @@ use transom_provider_scripted as _;
 use transom_session_orchestrator as _;
 use transom_skills as _;
 use transom_system_prompt as _;
+use transom_tool_shell as _;
 use transom_tools_fs as _;
 use transom_transport_http as _;
 use transom_transport_ws as _;
@@ -35,6 +36,7 @@ pub(crate) const BUNDLED: &[&str] = &[
     "session-orchestrator",
     "skills",
     "system-prompt",
+    "tool-shell",
     "tools-fs",
     "transport-http",
     "transport-ws",
