@@ -26,7 +26,9 @@ const LAST: usize = 1 << 20;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stop {
     /// It took too long.
-    Over,
+    Over = 1,
+    /// The tool is about to end.
+    Closing = 2,
     /// Nobody waits for it any more.
     Unwanted,
 }
@@ -70,7 +72,7 @@ enum Source {
 pub(crate) struct Course<'a> {
     keeping: Keeping,
     streams: [Option<PipeReader>; 2],
-    /// Says one byte when the time is over, and ends when nobody waits any more.
+    /// Says in one byte why the command is to end, and ends itself when nobody waits any more.
     bell: Option<PipeReader>,
     shell: PathBuf,
     grace: Duration,
@@ -207,7 +209,8 @@ impl<'a> Course<'a> {
         let mut rung = [0];
         // It is heard once. Whoever has gone when the time was over is not told less than otherwise.
         let stop = match self.bell.take().map(|mut bell| bell.read(&mut rung)) {
-            Some(Ok(1)) => Stop::Over,
+            Some(Ok(1)) if rung == [Stop::Over as u8] => Stop::Over,
+            Some(Ok(1)) => Stop::Closing,
             _ => Stop::Unwanted,
         };
         if stop == Stop::Unwanted && sabotaged("run-on-after-a-dropped-call") {

@@ -9,13 +9,22 @@ use transom_plugin_api::sabotage::sabotaged;
 pub(crate) struct Ending {
     /// The shell's wait status, when it is known.
     pub(crate) status: Option<i32>,
-    /// The time that it had, where that was not enough.
-    pub(crate) over: Option<Duration>,
+    /// Why it was ended, where it did not end by itself.
+    pub(crate) cut: Option<Cut>,
     /// Whether something was still running when the shell had ended by itself.
     pub(crate) left: bool,
     /// Whether something could not be ended.
     pub(crate) is_stubborn: bool,
     pub(crate) took: Duration,
+}
+
+/// Why a command was ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cut {
+    /// It took longer than this.
+    At(Duration),
+    /// The tool is not there any more.
+    WithTheTool,
 }
 
 /// What a wait status says.
@@ -28,7 +37,7 @@ enum End {
 impl Ending {
     /// Whether the model is told of a failure.
     pub(crate) fn is_error(&self) -> bool {
-        self.over.is_some() || self.status.map(end_of) != Some(End::Code(0))
+        self.cut.is_some() || self.status.map(end_of) != Some(End::Code(0))
     }
 
     /// The lines behind the output, the last of them without its end. `most` is the longest time that can be asked for.
@@ -40,10 +49,13 @@ impl Ending {
         if self.is_stubborn {
             told += "[something that it started could not be ended, and may be running still]\n";
         }
-        let how = match (self.over, self.status.map(end_of)) {
-            (Some(limit), _) => {
+        let how = match (self.cut, self.status.map(end_of)) {
+            (Some(Cut::At(limit)), _) => {
                 let most = most.as_millis();
                 format!("stopped after its limit of {} (`timeoutMs` may be up to {most})", seconds(limit))
+            }
+            (Some(Cut::WithTheTool), _) => {
+                "stopped, because this tool is being stopped or replaced".to_owned()
             }
             _ if sabotaged("hide-the-exit-code") => "ended".to_owned(),
             (None, Some(End::Code(code))) => format!("exit code {code}"),
@@ -86,7 +98,7 @@ mod tests {
 
     const WELL: Ending = Ending {
         status: Some(0),
-        over: None,
+        cut: None,
         left: false,
         is_stubborn: false,
         took: Duration::from_millis(1_234),
@@ -118,7 +130,7 @@ mod tests {
 
     #[test]
     fn a_limit_that_was_reached_is_told_with_the_one_there_could_be() {
-        let over = Ending { over: Some(Duration::from_millis(1_500)), ..WELL };
+        let over = Ending { cut: Some(Cut::At(Duration::from_millis(1_500))), ..WELL };
         assert!(over.is_error(), "even where the shell ended well when it was asked to");
         assert_eq!(told(over), "stopped after its limit of 1.5 s (`timeoutMs` may be up to 3600000) · 1.2 s");
     }

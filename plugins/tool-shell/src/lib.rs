@@ -15,6 +15,7 @@ mod keeper;
 mod keeping;
 mod live;
 mod output;
+mod shift;
 mod spill;
 mod stray;
 mod stream;
@@ -28,8 +29,12 @@ use transom_plugin_api::prelude::*;
 
 use crate::environment::Allowed;
 use crate::keeping::Program;
+use crate::shift::Shift;
 use crate::spill::Shelf;
 use crate::tool::{Place, Times, Tool};
+
+/// How long a command that was killed may take to be answered for.
+const LAST: Duration = Duration::from_secs(1);
 
 /// What an operator may set.
 ///
@@ -79,12 +84,32 @@ impl Plugin for Shell {
     type Ports = ShellPorts;
 
     async fn start(self, ports: ShellPorts, host: Host) -> Result<(), StartError> {
-        let place = self.place(&host)?;
-        let (definition, tool) = (tool::definition(&place), Tool::new(host, ports.printed, place));
-        ports
-            .tools
-            .serve_named(&definition.name.clone(), definition, move |call, _| tool.clone().answer(call))
+        let (place, shift) = (self.place(&host)?, Shift::begin());
+        end_with_the_plugin(&host, &shift, place.times.kill_after);
+        let (definition, tool) = (tool::definition(&place), Tool::new(host, ports.printed, place, shift));
+        let name = definition.name.clone();
+        ports.tools.serve_named(&name, definition, move |call, _| tool.clone().answer(call))
     }
+}
+
+/// Ends what runs when the plugin ends: in a reload as late as it may, so that what is short comes to its end, and its caller hears
+/// of it.
+fn end_with_the_plugin(host: &Host, shift: &Shift, kill_after: Duration) {
+    let (drained, waiting) = (shift.clone(), host.clone());
+    host.on_drain(move |patience| {
+        let (shift, host) = (drained.clone(), waiting.clone());
+        async move {
+            let may_take = patience.saturating_sub(kill_after + LAST);
+            if host.within(may_take, shift.until_idle()).await.is_none() {
+                shift.end();
+            }
+        }
+    });
+    let stopped = shift.clone();
+    host.on_stop(async move {
+        stopped.end();
+        stopped.until_idle().await;
+    });
 }
 
 impl Shell {

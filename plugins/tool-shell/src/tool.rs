@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use tokio::sync::Semaphore;
 use transom_agent::tool::{Effect, ToolCall, ToolDefinition, ToolOutput, ToolPrinted};
 use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{CallError, Emitter, Host, List, Maybe};
@@ -15,14 +14,12 @@ use uuid::Uuid;
 
 use crate::arguments::Request;
 use crate::course::{Course, Outcome, Stop};
-use crate::ending::Ending;
+use crate::ending::{Cut, Ending};
 use crate::environment::Allowed;
 use crate::keeping::{Order, Program};
 use crate::output::{Output, Show};
+use crate::shift::Shift;
 use crate::spill::{Shelf, Spill};
-
-/// Commands that run at the same time; further ones wait.
-const SEATS: usize = 64;
 
 /// How long what a shell has left running may take to end by itself: what it wrote last is on its way.
 const GRACE: Duration = Duration::from_millis(250);
@@ -90,12 +87,12 @@ pub(crate) struct Tool {
     host: Host,
     printed: Emitter<ToolPrinted>,
     place: Arc<Place>,
-    seats: Arc<Semaphore>,
+    shift: Shift,
 }
 
 impl Tool {
-    pub(crate) fn new(host: Host, printed: Emitter<ToolPrinted>, place: Place) -> Self {
-        Self { host, printed, place: Arc::new(place), seats: Arc::new(Semaphore::new(SEATS)) }
+    pub(crate) fn new(host: Host, printed: Emitter<ToolPrinted>, place: Place, shift: Shift) -> Self {
+        Self { host, printed, place: Arc::new(place), shift }
     }
 
     /// Runs what a call asks for. Dropped, it ends it, which goes on behind it.
@@ -105,7 +102,7 @@ impl Tool {
             Err(problem) => return Ok(ToolOutput::error(problem)),
         };
         let limit = request.limit;
-        let seat = Arc::clone(&self.seats).acquire_owned().await.expect("nobody closes the seats");
+        let seat = self.shift.seat().await;
         let (hearer, mut bell) = match std::io::pipe() {
             Ok(pipe) => pipe,
             Err(error) => return Ok(ToolOutput::error(format!("commands cannot be run: {error}"))),
@@ -117,12 +114,15 @@ impl Tool {
             answer
         };
         let mut answer = pin!(self.host.blocking(work));
-        if let Some(answer) = self.host.within(limit, &mut answer).await {
-            return answer;
-        }
-        if !sabotaged("run-without-end") {
+        let stop = tokio::select! {
+            biased;
+            answer = &mut answer => return answer,
+            () = self.host.sleep(limit) => Stop::Over,
+            () = self.shift.until_over() => Stop::Closing,
+        };
+        if stop != Stop::Over || !sabotaged("run-without-end") {
             // It has room for one byte, and whoever has stopped reading is about to answer.
-            let _ = bell.write_all(&[1]);
+            let _ = bell.write_all(&[stop as u8]);
         }
         answer.await
     }
@@ -166,8 +166,8 @@ impl Place {
 
     fn told(&self, text: String, outcome: &Outcome, limit: Duration, took: Duration) -> ToolOutput {
         let Outcome { status, stop, left, is_stubborn } = *outcome;
-        let ending =
-            Ending { status, over: (stop == Some(Stop::Over)).then_some(limit), left, is_stubborn, took };
+        let cut = stop.map(|stop| if stop == Stop::Over { Cut::At(limit) } else { Cut::WithTheTool });
+        let ending = Ending { status, cut, left, is_stubborn, took };
         let content = text + &ending.told(self.times.most);
         if ending.is_error() { ToolOutput::error(content) } else { ToolOutput::ok(content) }
     }

@@ -1,5 +1,7 @@
 //! The plugin from outside, linked and as a file: what it offers, says and answers, and that nothing of it keeps running.
 
+use std::time::Duration;
+
 use transom_agent::tool::{Effect, PRINTED, TOOL, ToolCall, ToolOutput};
 use transom_plugin_api::{CallError, List, Maybe};
 use transom_testkit::{Stand, both_ways, contract_check, json};
@@ -163,18 +165,47 @@ fn a_call_that_is_dropped_takes_everything_along() {
 }
 
 #[test]
+fn a_plugin_that_is_replaced_lets_commands_end_as_long_as_it_may() {
+    both_ways(async |stand| {
+        let settings = json!({"kill_after_ms": 100});
+        let stand = stand.plugin::<Shell>(settings.clone());
+        stand.start().await.expect("it starts");
+        let (sleep, ready, go) = (own_sleep(4), stand.root().join("ready"), stand.root().join("go"));
+        let calls =
+            ["while ! [ -e go ]; do sleep 0.01; done", &format!("trap '' TERM; : >ready; {sleep}; {sleep}")]
+                .map(|command| {
+                    let (caller, call) = (stand.caller(TOOL), call_of(&stand, json!({"command": command})));
+                    tokio::spawn(async move { caller.call_named("run_shell", call).await })
+                });
+        stand.until(|| ready.exists() && is_running(&sleep)).await;
+        std::fs::write(go, "").expect("written");
+        stand.reload::<Shell>(settings, Duration::from_millis(1_500)).await.expect("nothing is cut off");
+        let [short, long] = calls;
+        let short = short.await.expect("no panic").expect("it answers");
+        assert_eq!(without_time(&short.content), "exit code 0");
+        let long = long.await.expect("no panic").expect("it answers");
+        assert_eq!(without_time(&long.content), "stopped, because this tool is being stopped or replaced");
+        assert!(!is_running(&sleep));
+        let new = answer(&stand, json!({"command": "echo new"}), false).await;
+        assert_eq!(without_time(&new), "new\nexit code 0");
+        stand.stop().await;
+    });
+}
+
+#[test]
 fn a_plugin_that_is_stopped_leaves_nothing_running() {
     both_ways(async |stand| {
         let stand = stand.plugin::<Shell>(json!({"kill_after_ms": 100}));
         stand.start().await.expect("it starts");
-        let (sleep, ready) = (own_sleep(4), stand.root().join("ready"));
+        let (sleep, ready) = (own_sleep(5), stand.root().join("ready"));
         let input = json!({"command": format!("trap '' TERM; : >ready; {sleep}; {sleep}")});
         let (caller, call) = (stand.caller(TOOL), call_of(&stand, input));
         let calling = tokio::spawn(async move { caller.call_named("run_shell", call).await });
         stand.until(|| ready.exists() && is_running(&sleep)).await;
-        stand.stop().await;
+        // Half of it is for calls to end by themselves.
+        stand.kernel().stop(Duration::from_secs(1)).await;
         assert!(!is_running(&sleep));
-        calling.await.expect("it ends").expect_err("it has no answer");
+        calling.abort();
     });
 }
 
