@@ -1,6 +1,5 @@
 //! [`Course`]: a command from its beginning until nothing of it is left.
 
-use std::fmt;
 use std::io::{ErrorKind, PipeReader, Read};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
@@ -128,15 +127,7 @@ impl<'a> Course<'a> {
             self.go_on(Instant::now());
         }
         self.keeping.end();
-        for stream in Stream::BOTH {
-            let mut left = LAST;
-            while let Some(count @ 1..) = self.read(stream, &mut piece) {
-                left = left.saturating_sub(count);
-                if left == 0 {
-                    break;
-                }
-            }
-        }
+        Stream::BOTH.into_iter().for_each(|stream| self.read_last(stream, &mut piece));
         Ok(self.outcome)
     }
 
@@ -184,6 +175,13 @@ impl<'a> Course<'a> {
             Err(_) => self.streams[stream as usize] = None,
         }
         None
+    }
+
+    fn read_last(&mut self, stream: Stream, piece: &mut [u8]) {
+        let mut left = LAST;
+        while let Some(count) = self.read(stream, piece).filter(|_| left > 0) {
+            left = left.saturating_sub(count);
+        }
     }
 
     fn hear_keeper(&mut self) -> Result<(), String> {
@@ -263,15 +261,6 @@ impl Stage {
             Self::Lingering(end) | Self::Asked(end) | Self::Killed(end) => Some(*end),
             Self::Running | Self::Over => None,
         }
-    }
-}
-
-impl fmt::Debug for Course<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Course")
-            .field("stage", &self.stage)
-            .field("outcome", &self.outcome)
-            .finish_non_exhaustive()
     }
 }
 

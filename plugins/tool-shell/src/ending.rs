@@ -80,7 +80,11 @@ fn seconds(time: Duration) -> String {
         return format!("{} ms", time.as_millis());
     }
     let tenths = time.as_millis() / 100;
-    if tenths % 10 == 0 { format!("{} s", tenths / 10) } else { format!("{}.{} s", tenths / 10, tenths % 10) }
+    if tenths.is_multiple_of(10) {
+        format!("{} s", tenths / 10)
+    } else {
+        format!("{}.{} s", tenths / 10, tenths % 10)
+    }
 }
 
 fn signal(number: i32) -> String {

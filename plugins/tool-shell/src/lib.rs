@@ -26,6 +26,7 @@ use std::time::{Duration, SystemTime};
 
 use transom_agent::tool::{PRINTED, TOOL, ToolCall, ToolDefinition, ToolOutput, ToolPrinted};
 use transom_plugin_api::prelude::*;
+use transom_plugin_api::sabotage::sabotaged;
 
 use crate::environment::Allowed;
 use crate::keeping::Program;
@@ -100,7 +101,8 @@ fn end_with_the_plugin(host: &Host, shift: &Shift, kill_after: Duration) {
         let (shift, host) = (drained.clone(), waiting.clone());
         async move {
             let may_take = patience.saturating_sub(kill_after + LAST);
-            if host.within(may_take, shift.until_idle()).await.is_none() {
+            let is_idle = host.within(may_take, shift.until_idle()).await.is_some();
+            if !is_idle && !sabotaged("cut-commands-off") {
                 shift.end();
             }
         }
