@@ -214,10 +214,13 @@ impl<'a> Course<'a> {
         if stop == Stop::Unwanted && sabotaged("run-on-after-a-dropped-call") {
             return;
         }
-        if matches!(self.stage, Stage::Running | Stage::Lingering(_)) {
-            self.outcome.stop = Some(stop);
-            self.ask();
+        match self.stage {
+            Stage::Running => self.outcome.stop = Some(stop),
+            // The command itself came to its end in time.
+            Stage::Lingering(_) => self.outcome.left = true,
+            _ => return,
         }
+        self.ask();
     }
 
     /// Does what its time has come for.

@@ -3,7 +3,7 @@
 use std::io::{PipeReader, Write};
 use std::path::PathBuf;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -107,7 +107,9 @@ impl Tool {
             Ok(pipe) => pipe,
             Err(error) => return Ok(ToolOutput::error(format!("commands cannot be run: {error}"))),
         };
-        let (place, show) = (Arc::clone(&self.place), self.show(&call));
+        // Goes with whoever waits for the answer: behind it nothing more may be shown.
+        let asking = Arc::new(());
+        let (place, show) = (Arc::clone(&self.place), self.show(&call, Arc::downgrade(&asking)));
         let work = move || {
             let answer = place.run(request, &call, hearer, show);
             drop(seat);
@@ -127,16 +129,19 @@ impl Tool {
         answer.await
     }
 
-    fn show(&self, call: &ToolCall) -> Show {
+    /// What shows viewers something, as long as somebody asks.
+    fn show(&self, call: &ToolCall, asked: Weak<()>) -> Show {
         let printed = self.printed.clone();
         let (conversation_id, tool_call_id) = (call.conversation_id.clone(), call.tool_call_id.clone());
         Box::new(move |stream, text| {
-            printed.emit(&ToolPrinted {
-                conversation_id: conversation_id.clone(),
-                tool_call_id: tool_call_id.clone(),
-                data: text.into(),
-                stream: stream.name().into(),
-            });
+            if asked.strong_count() > 0 {
+                printed.emit(&ToolPrinted {
+                    conversation_id: conversation_id.clone(),
+                    tool_call_id: tool_call_id.clone(),
+                    data: text.into(),
+                    stream: stream.name().into(),
+                });
+            }
         })
     }
 }
