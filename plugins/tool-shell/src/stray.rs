@@ -14,17 +14,19 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(2);
 
+/// Looks at which nobody is found before nobody is there: a process that is just becoming another program has no environment
+/// for a moment.
+const VAIN_LOOKS: u32 = 5;
+
 /// Ends every process of this run that can be found, and waits until none is.
 pub(crate) fn end(run: &str) {
-    let until = Instant::now() + PATIENCE;
-    loop {
+    let (until, mut vain) = (Instant::now() + PATIENCE, 0);
+    while vain < VAIN_LOOKS && Instant::now() < until {
         let found = of(run);
-        for process in &found {
+        vain = if found.is_empty() { vain + 1 } else { 0 };
+        for process in found {
             // One that has gone meanwhile needs no end.
-            let _ = kill_process(*process, Signal::KILL);
-        }
-        if found.is_empty() || Instant::now() > until {
-            return;
+            let _ = kill_process(process, Signal::KILL);
         }
         std::thread::sleep(PAUSE);
     }
@@ -55,6 +57,10 @@ mod tests {
             |run: &str| Command::new("sleep").arg("60").env(MARKER, run).spawn().expect("`sleep` runs");
         let name = format!("stray-{}", std::process::id());
         let (mut ours, mut other) = (sleeper(&name), sleeper(&format!("{name}-other")));
+        while of(&name).is_empty() {
+            // It is becoming `sleep`.
+            std::thread::yield_now();
+        }
         end(&name);
         assert!(!ours.wait().expect("it was started").success());
         assert!(other.try_wait().expect("it was started").is_none());

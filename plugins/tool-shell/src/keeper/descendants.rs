@@ -1,6 +1,6 @@
 //! Who is below a process, by `/proc`.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::fs;
 
 /// Every process below `ancestor`, as far as the system shows them. They are read one after the other, so one that is made
@@ -21,18 +21,19 @@ fn parent_in(stat: &str) -> Option<u32> {
     stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(1)?.parse().ok()
 }
 
-fn below(ancestor: u32, parents: &HashMap<u32, u32>) -> Vec<u32> {
-    let mut found = HashSet::from([ancestor]);
-    loop {
-        let before = found.len();
-        let children = parents.iter().filter(|(_, parent)| found.contains(parent)).map(|(child, _)| *child);
-        let children: Vec<u32> = children.collect();
-        found.extend(children);
-        if found.len() == before {
-            found.remove(&ancestor);
-            return found.into_iter().collect();
-        }
+/// Parents before their children, so that a shell hears of its end before that of what it waits for, and does not tell of it.
+fn below(ancestor: u32, parents: &BTreeMap<u32, u32>) -> Vec<u32> {
+    let mut children: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+    for (child, parent) in parents.iter().filter(|(child, _)| **child != ancestor) {
+        children.entry(*parent).or_default().push(*child);
     }
+    let (mut found, mut next) = (vec![ancestor], 0);
+    while let Some(parent) = found.get(next) {
+        // Taken out, so that a ring comes to its end.
+        found.extend(children.remove(parent).unwrap_or_default());
+        next += 1;
+    }
+    found.split_off(1)
 }
 
 #[cfg(test)]
@@ -47,17 +48,16 @@ mod tests {
     }
 
     #[test]
-    fn everybody_below_is_found_at_any_depth_and_nobody_else() {
-        let parents = HashMap::from([(2, 1), (3, 1), (4, 2), (5, 4), (6, 5), (7, 3), (1, 0)]);
-        let mut found = below(2, &parents);
-        found.sort_unstable();
-        assert_eq!(found, [4, 5, 6]);
+    fn everybody_below_is_found_at_any_depth_behind_its_parent_and_nobody_else() {
+        let parents =
+            BTreeMap::from([(20, 1), (3, 1), (40, 20), (5, 40), (60, 5), (6, 5), (7, 3), (8, 20), (1, 0)]);
+        assert_eq!(below(20, &parents), [8, 40, 5, 6, 60]);
         assert_eq!(below(6, &parents), [0; 0]);
     }
 
     #[test]
     fn a_table_that_was_read_amid_changes_and_has_a_ring_comes_to_an_end() {
-        let found = below(2, &HashMap::from([(2, 3), (3, 2)]));
+        let found = below(2, &BTreeMap::from([(2, 3), (3, 2)]));
         assert_eq!(found, [3]);
     }
 
