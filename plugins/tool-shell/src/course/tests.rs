@@ -52,7 +52,7 @@ impl Scene {
     }
 
     fn run_order(&self, order: &Order, bell: PipeReader) -> Result<Seen, String> {
-        let shelf = Shelf::at(self.folder.path().join("output"), 1 << 30).expect("a shelf");
+        let shelf = Shelf::at(self.folder.path().join("output"), 2 << 30).expect("a shelf");
         let shown = Arc::new(Mutex::new(Vec::new()));
         let shows = Arc::clone(&shown);
         let show =
@@ -328,7 +328,7 @@ fn a_flood_is_kept_in_part_and_written_as_a_whole() {
     flood(8 << 20);
 }
 
-/// `cargo test -p transom-tool-shell --release -- --ignored a_gigabyte` takes a second or two, and a gigabyte of disk.
+/// `cargo test -p transom-tool-shell -- --ignored a_gigabyte` takes some seconds, and a gigabyte of disk.
 #[test]
 #[ignore = "it writes a gigabyte"]
 fn a_gigabyte_is_kept_in_part_and_written_as_a_whole() {
