@@ -13,8 +13,6 @@ use crate::keeping::{Keeping, Order, Program, Said};
 use crate::output::Output;
 use crate::stream::Stream;
 
-/// How long what was killed may take to be gone.
-const PATIENCE: Duration = Duration::from_secs(5);
 /// Bytes that are read at once, which is what a pipe holds.
 const PIECE: usize = 64 << 10;
 /// Bytes of a stream that are read when nothing of the command is left: what is in its pipe, and no more, should somebody else
@@ -76,6 +74,7 @@ pub(crate) struct Course<'a> {
     shell: PathBuf,
     grace: Duration,
     kill_after: Duration,
+    patience: Duration,
     output: &'a mut Output,
     stage: Stage,
     outcome: Outcome,
@@ -103,6 +102,7 @@ impl<'a> Course<'a> {
             streams,
             bell,
             kill_after: order.kill_after,
+            patience: order.patience,
             output,
             stage: Stage::Running,
             outcome,
@@ -242,7 +242,7 @@ impl<'a> Course<'a> {
                 if !sabotaged("ask-and-never-kill") {
                     self.keeping.kill();
                 }
-                self.stage = Stage::Killed(now + PATIENCE);
+                self.stage = Stage::Killed(now + self.patience);
             }
             Stage::Killed(_) => {
                 self.outcome.is_stubborn = true;

@@ -60,6 +60,8 @@ pub(crate) struct Order {
     pub(crate) grace: Duration,
     /// Between SIGTERM and SIGKILL.
     pub(crate) kill_after: Duration,
+    /// How long what was killed may take to be gone.
+    pub(crate) patience: Duration,
 }
 
 /// What the keeper says.

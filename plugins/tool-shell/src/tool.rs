@@ -24,6 +24,9 @@ use crate::spill::{Shelf, Spill};
 /// How long what a shell has left running may take to end by itself: what it wrote last is on its way.
 const GRACE: Duration = Duration::from_millis(250);
 
+/// How long what was killed may take to be gone.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// How long commands may take.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Times {
@@ -157,6 +160,7 @@ impl Place {
             run: Uuid::new_v4().to_string(),
             grace: GRACE,
             kill_after: self.times.kill_after,
+            patience: PATIENCE,
         };
         let spill = Spill::on(self.shelf.clone(), order.run.clone());
         let mut output = Output::new(self.most, spill, show);

@@ -21,6 +21,7 @@ struct Scene {
     folder: tempfile::TempDir,
     grace: Duration,
     kill_after: Duration,
+    patience: Duration,
     most: usize,
 }
 
@@ -36,7 +37,7 @@ impl Scene {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let grace = Duration::from_millis(100);
-        Self { folder, grace, kill_after: Duration::from_millis(200), most: 10_000 }
+        Self { folder, grace, kill_after: Duration::from_millis(200), patience: BOUND, most: 10_000 }
     }
 
     fn order(&self, command: &str) -> Order {
@@ -48,6 +49,7 @@ impl Scene {
             run: uuid::Uuid::new_v4().to_string(),
             grace: self.grace,
             kill_after: self.kill_after,
+            patience: self.patience,
         }
     }
 
@@ -158,11 +160,11 @@ fn a_shell_that_a_signal_ends_is_told_so() {
 }
 
 #[test]
-fn a_command_works_in_its_folder_without_input() {
+fn a_command_works_in_its_folder_without_input_and_terminal() {
     let scene = Scene::new();
-    let seen = scene.run("pwd -P; cat; readlink /proc/self/fd/0");
+    let seen = scene.run("pwd -P; cat; readlink /proc/self/fd/0; (: </dev/tty) 2>/dev/null || echo none");
     let folder = scene.folder.path().canonicalize().expect("it is there");
-    seen.check(EXITED, &format!("{}\n/dev/null\n", folder.display()));
+    seen.check(EXITED, &format!("{}\n/dev/null\nnone\n", folder.display()));
 }
 
 #[test]
@@ -291,6 +293,14 @@ fn a_command_that_ends_its_keeper_is_ended_itself() {
         Scene::new().run(&format!("echo before; (setsid sleep {sleep} &); kill -KILL $PPID; sleep {sleep}"));
     assert_eq!((seen.outcome.status, seen.text.as_str()), (None, "before\n"));
     assert!(!is_running(&sleep));
+}
+
+#[test]
+fn a_command_that_stops_its_keeper_is_ended_itself_and_that_is_told() {
+    let (mut scene, sleep) = (Scene::new(), own_sleep());
+    scene.patience = Duration::from_millis(100);
+    let seen = scene.run_until_ready(&format!("kill -STOP $PPID; : >ready; sleep {sleep}"), ring);
+    assert!(seen.outcome.is_stubborn && !is_running(&sleep), "{:?}", seen.outcome);
 }
 
 #[test]
