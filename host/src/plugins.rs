@@ -16,6 +16,7 @@ use transom_session_orchestrator as _;
 use transom_skills as _;
 use transom_system_prompt as _;
 use transom_todo as _;
+use transom_tool_shell as _;
 use transom_tools_fs as _;
 use transom_transport_http as _;
 use transom_transport_ws as _;
@@ -39,6 +40,7 @@ pub(crate) const BUNDLED: &[&str] = &[
     "skills",
     "system-prompt",
     "todo",
+    "tool-shell",
     "tools-fs",
     "transport-http",
     "transport-ws",

@@ -9,7 +9,7 @@ use tokio::process::Command;
 use crate::options::Options;
 
 /// Each bundled plugin, what it is granted, and its settings.
-const BUNDLED: [(&str, &str, &str); 20] = [
+const BUNDLED: [(&str, &str, &str); 21] = [
     ("cache-explainer", "", ""),
     ("cache-warming", "", ""),
     ("compaction", "", ""),
@@ -26,6 +26,7 @@ const BUNDLED: [(&str, &str, &str); 20] = [
     ("skills", "fs", ""),
     ("system-prompt", "fs process", ""),
     ("todo", "", ""),
+    ("tool-shell", "fs process", ""),
     ("tools-fs", "fs", "write = true"),
     ("transport-http", "net", ""),
     ("transport-ws", "net", ""),

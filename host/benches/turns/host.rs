@@ -15,7 +15,7 @@ use crate::provider::Provider;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The bundled plugins that a turn can do without.
-pub(crate) const FURTHER: [&str; 13] = [
+pub(crate) const FURTHER: [&str; 14] = [
     "cache-explainer",
     "cache-warming",
     "compaction",
@@ -27,6 +27,7 @@ pub(crate) const FURTHER: [&str; 13] = [
     "skills",
     "system-prompt",
     "todo",
+    "tool-shell",
     "transport-ws",
     "trust",
 ];
@@ -38,7 +39,7 @@ const NEEDED: [&str; 4] = ["conversation-store", "message-queue", "tools-fs", "t
 fn capabilities(plugin: &str) -> &'static [&'static str] {
     match plugin {
         "permissions" | "skills" | "tools-fs" | "trust" => &["fs"],
-        "system-prompt" => &["fs", "process"],
+        "system-prompt" | "tool-shell" => &["fs", "process"],
         "provider-openai" | "transport-http" | "transport-ws" => &["net"],
         _ => &[],
     }

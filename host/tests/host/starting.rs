@@ -50,6 +50,7 @@ async fn without_a_manifest_the_bundled_plugins_run_and_a_model_answers_offline(
         "permissions",
         "system-prompt",
         "todo",
+        "tool-shell",
         "trust",
     ];
     let mut expected = scene.plugins().chain(quiet).collect::<Vec<_>>();

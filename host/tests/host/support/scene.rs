@@ -69,7 +69,7 @@ pub(crate) fn granted(plugin: &str) -> &'static str {
             "capabilities = [\"net\"]\n"
         }
         "permissions" | "skills" | "tools-fs" | "trust" => "capabilities = [\"fs\"]\n",
-        "system-prompt" => "capabilities = [\"fs\", \"process\"]\n",
+        "system-prompt" | "tool-shell" => "capabilities = [\"fs\", \"process\"]\n",
         _ => "",
     }
 }
