@@ -4,6 +4,8 @@
 //! Then it is known which programs run with which words, and a rule can speak of them. Anything else is not, however harmless:
 //! rules that allow are never held against it.
 
+use transom_plugin_api::sabotage::sabotaged;
+
 /// Characters that a shell may do something with, wherever they stand outside of single quotes. Those that stand for names of files
 /// are among them: which words a program gets depends on what somebody has put into a folder then.
 const MAGIC: [char; 18] =
@@ -51,7 +53,7 @@ fn parts(line: &str) -> Option<Vec<&str>> {
                 parts.push(&line[begin..at]);
                 begin = at + 1 + usize::from(is_double);
             }
-            (None, _) if MAGIC.contains(&character) => return None,
+            (None, _) if MAGIC.contains(&character) && !sabotaged("take-magic-for-words") => return None,
             (None, _) if character.is_control() && character != '\t' => return None,
             (None, _) => {}
         }

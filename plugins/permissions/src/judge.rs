@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use transom_plugin_api::sabotage::sabotaged;
+
 use crate::act::Act;
 use crate::rule::Decision;
 use crate::ruleset::{Meant, RuleSet, Tool};
@@ -32,15 +34,18 @@ pub(crate) struct Judged<'a> {
 pub(crate) fn judge(layers: &[Layer<'_>], call: Judged<'_>, otherwise: Decision) -> Judgement {
     let touches = |decision| touched(layers, call, decision);
     let denied = touches(Decision::Deny);
-    if let Meant::By(rule) = denied {
-        return Judgement { decision: Decision::Deny, rule: Some(rule), is_open: false };
+    if let Meant::By(rule) = &denied
+        && !sabotaged("let-the-lenient-rule-count")
+    {
+        return Judgement { decision: Decision::Deny, rule: Some(rule.clone()), is_open: false };
     }
     let asked = touches(Decision::Ask);
     if let Meant::By(rule) = asked {
         return Judgement { decision: Decision::Ask, rule: Some(rule), is_open: false };
     }
     // A rule that may forbid it is not passed over because nobody can tell.
-    if denied == Meant::Perhaps || asked == Meant::Perhaps {
+    let is_unclear = denied == Meant::Perhaps || asked == Meant::Perhaps;
+    if is_unclear && !sabotaged("pass-over-what-nobody-can-tell") {
         return Judgement { decision: otherwise.max(Decision::Ask), rule: None, is_open: false };
     }
     if call.acts.is_empty() || call.acts.iter().all(|act| is_allowed(layers, call, act)) {

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use globset::{GlobMatcher, GlobSet, GlobSetBuilder};
 use transom_plugin_api::CallError;
+use transom_plugin_api::sabotage::sabotaged;
 
 use crate::act::{Act, Place};
 use crate::command_line::without_folder;
@@ -122,7 +123,8 @@ impl Rules {
         let exact = self.exact.get(tool.name).into_iter().flatten();
         let globbed =
             self.globbed.iter().filter(move |(names, _)| names.is_match(tool.name)).map(|(_, of)| of);
-        exact.chain(globbed).filter(move |of| of.plugin.as_deref().is_none_or(|plugin| plugin == tool.plugin))
+        let is_of = move |of: &&OfTool| of.plugin.as_deref().is_none_or(|plugin| plugin == tool.plugin);
+        exact.chain(globbed).filter(move |of| is_of(of) || sabotaged("take-any-plugin-s-tool"))
     }
 }
 
@@ -185,7 +187,8 @@ impl OfTool {
         }
         match act {
             Act::Path { place: Some(Place { written, resolved }), .. } => {
-                self.of_path(written, base).is_some() && self.of_path(resolved, base).is_some()
+                let is_meant = |path: &Path| self.of_path(path, base).is_some();
+                is_meant(written) && (is_meant(resolved) || sabotaged("allow-what-a-link-leads-to"))
             }
             Act::Command { plain: Some(commands), .. } => {
                 !commands.is_empty() && commands.iter().all(|command| self.commands.first(command).is_some())

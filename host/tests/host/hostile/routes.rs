@@ -93,6 +93,8 @@ impl Operation {
             "PUT /concurrency/limits/{provider}" => json!({ "limit": 2 }),
             "PUT /conversations/{id}/compact-percent" => json!({ "threshold": 70 }),
             "PUT /conversations/{id}/reasoning-effort" => json!({ "reasoningEffort": "low" }),
+            "PUT /permissions" => json!({ "decision": "ask", "rule": "run_shell(ls *)" }),
+            "POST /permissions/check" => json!({ "tool": "read_file", "folder": "/" }),
             "PUT /system-prompt" => json!({ "template": "You are in [prompt:cwd]." }),
             "PUT /trust" => json!({ "folder": "/", "trusted": false }),
             "PUT /workspaces/{id}/default-cwd" => json!({ "defaultCwd": null }),

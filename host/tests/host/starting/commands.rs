@@ -56,7 +56,8 @@ async fn a_command_that_a_plugin_brings_runs_in_the_host_that_runs() {
     assert_eq!((listed.code, listed.errors.as_str()), (Some(0), ""));
     assert_eq!(
         listed.output,
-        "transom compact  sums up a conversation (`compaction`)\n\
+        "transom answer   answers what turns ask, or lists what they ask (`session-orchestrator`)\n\
+         transom compact  sums up a conversation (`compaction`)\n\
          transom skills   shows, activates and lets go of skills (`skills`)\n"
     );
     host.client.turn("ship", "hello").await;

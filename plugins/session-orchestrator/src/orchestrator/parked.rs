@@ -63,7 +63,12 @@ impl<E: Edges> Orchestrator<E> {
         if let Some(answered) = judge(&parked, &request)? {
             return Ok(answered);
         }
-        let Some(held) = self.hold(&request.conversation_id, turn_id).await? else { return Err(unknown()) };
+        let Some(held) = self.hold(&request.conversation_id, turn_id).await? else {
+            // It waits no more: somebody else has answered meanwhile, or stopped it.
+            let parked =
+                read_parked(&*self.edges, &request.conversation_id, turn_id).await.map_err(or_unknown)?;
+            return judge(&parked, &request)?.ok_or_else(unknown);
+        };
         // Somebody else may have answered before the turn was in our hands.
         if let Some(answered) = judge(&held.parked, &request)? {
             return Ok(answered);
@@ -86,6 +91,7 @@ impl<E: Edges> Orchestrator<E> {
         let Some(held) = self.hold(&known.id, &turn.turn_id).await? else {
             return Ok(self.hub.stop(&known.id));
         };
+        self.common.questions.close_all(&known.id, &turn.turn_id);
         // It is stopped before it goes on.
         self.hub.stop(&known.id);
         let turn = self.turn(held.claim, held.parked.terms());

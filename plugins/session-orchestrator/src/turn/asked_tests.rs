@@ -273,3 +273,25 @@ async fn a_stopped_turn_asks_nothing_any_more() {
     assert_eq!(scene.orchestrator.questions(&QuestionsOf::default()).questions, List::new());
     assert!(scene.world.questions_answered.lock().unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn a_call_that_may_have_run_is_never_run_again_whatever_the_store_has_made_of_it() {
+    let scene = judged(scene(), |call, _| call.verdict = ask(Maybe::None));
+    let (_viewer, question) = waiting(&scene).await;
+    let before = scene.world.store.lock().unwrap().clone();
+    answer(&scene, &question, "once").await.unwrap();
+    eventually(|| !scene.world.records().is_empty()).await;
+    let log = scene.world.log();
+    let facts =
+        log.into_iter().filter(|stored| matches!(stored.chunk, Chunk::Answer { .. } | Chunk::GoneOn { .. }));
+    let mut store = before;
+    facts.for_each(|stored| store.put("c", stored));
+    *scene.world.store.lock().unwrap() = store;
+    scene.world.ran.lock().unwrap().clear();
+    scene.world.script([finishes(FinishReason::Stop)]);
+    let next = Scene::in_world(Arc::clone(&scene.world), "{}");
+    next.begin(Handed::default()).await;
+    eventually(|| !next.world.records().is_empty()).await;
+    assert_eq!(ran(&next), 0);
+    assert_eq!(results(&next), ["the host ended while this may have run; it may have had effects"]);
+}
