@@ -15,7 +15,7 @@ use transom_plugin_api::Host;
 use transom_plugin_api::sabotage::sabotaged;
 
 use crate::answer;
-use crate::connection::{Connection, Phase};
+use crate::connection::{Connection, Line, Phase};
 use crate::ear::{Calls, Listening};
 use crate::session::short;
 
@@ -44,17 +44,18 @@ impl Connection {
             Value::Null => JsonObject::new(),
             _ => return Err("was not asked: the input of its tools is an object".to_owned()),
         };
-        let peer = self.peer().await?;
+        let line = self.line().await?;
         let request = CallToolRequestParams::new(tool.to_owned()).with_arguments(arguments);
         let request = ClientRequest::CallToolRequest(CallToolRequest::new(request));
-        let sent = self.send(&peer, request, call).await.map_err(|error| self.problem(&error))?;
-        let request = Some((peer, sent.id.clone()));
+        let sent = self.send(&line.peer, request, call).await;
+        let sent = sent.map_err(|error| self.problem(&line, &error))?;
+        let request = Some((line.peer.clone(), sent.id.clone()));
         let (host, calls, token) =
             (self.host().clone(), Arc::clone(&self.calls), sent.progress_token.clone());
         let mut waiting = Waiting { host, calls, token, request };
         let answer = sent.await_response().await;
         waiting.request = None;
-        match answer.map_err(|error| self.problem(&error))? {
+        match answer.map_err(|error| self.problem(&line, &error))? {
             ServerResult::CallToolResult(result) => Ok(answer::output(&result)),
             ServerResult::EmptyResult(_) => Ok(ToolOutput::ok("")),
             _ => Err("answered something that is no answer of a tool".to_owned()),
@@ -62,11 +63,11 @@ impl Connection {
     }
 
     /// Who is asked, as soon as the server is ready.
-    async fn peer(&self) -> Result<Peer<RoleClient>, String> {
+    async fn line(&self) -> Result<Line, String> {
         self.past(|phase| matches!(phase, Phase::Connecting { .. })).await;
         let state = self.state();
-        match (state.peer, state.error) {
-            (Some(peer), _) => Ok(peer),
+        match (state.line, state.error) {
+            (Some(line), _) => Ok(line),
             (None, Some(error)) => Err(format!("is not there: {error}; it is tried again soon")),
             (None, None) => Err("is not there any more".to_owned()),
         }
@@ -85,7 +86,7 @@ impl Connection {
     }
 
     /// What went wrong, for a model. Where nothing gets through any more the server is started anew.
-    fn problem(&self, error: &ServiceError) -> String {
+    fn problem(&self, line: &Line, error: &ServiceError) -> String {
         let told =
             |error: &dyn std::error::Error| short(&self.definition.without_secrets(&error.to_string()));
         match error {
@@ -93,11 +94,11 @@ impl Connection {
                 format!("refused: {}", short(&self.definition.without_secrets(&error.message)))
             }
             ServiceError::TransportClosed => {
-                self.is_broken();
+                line.is_broken();
                 "went away in the middle of the call".to_owned()
             }
             ServiceError::TransportSend(error) => {
-                self.is_broken();
+                line.is_broken();
                 format!("could not be reached: {}", told(error))
             }
             error => format!("could not be asked: {}", told(error)),

@@ -63,13 +63,27 @@ pub(crate) struct Connection {
     wanted: watch::Sender<bool>,
     listed: Arc<Notify>,
     again: Notify,
-    broken: Notify,
+}
+
+/// A server that can be called.
+#[derive(Clone, Debug)]
+pub(crate) struct Line {
+    pub(crate) peer: Peer<RoleClient>,
+    /// Of this session alone, so that what is said of one does not end the next.
+    broken: Arc<Notify>,
+}
+
+impl Line {
+    /// Says that calls do not get through any more.
+    pub(crate) fn is_broken(&self) {
+        self.broken.notify_one();
+    }
 }
 
 /// What is told of it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct State {
-    pub(crate) peer: Option<Peer<RoleClient>>,
+    pub(crate) line: Option<Line>,
     pub(crate) tools: Arc<Vec<Offered>>,
     pub(crate) problems: Vec<String>,
     /// Why it is not there, while it is not.
@@ -113,7 +127,6 @@ impl Connection {
             wanted: watch::Sender::new(true),
             listed: Arc::default(),
             again: Notify::new(),
-            broken: Notify::new(),
         });
         if first != Phase::Disabled {
             drop(host.spawn(Arc::clone(&connection).run()));
@@ -154,11 +167,6 @@ impl Connection {
         self.again.notify_one();
     }
 
-    /// Says that calls do not get through any more.
-    pub(crate) fn is_broken(&self) {
-        self.broken.notify_one();
-    }
-
     /// Ends it, soon.
     pub(crate) fn stop(&self) {
         self.wanted.send_replace(false);
@@ -183,15 +191,18 @@ impl Connection {
             };
             let error = match opened {
                 Err(error) => error,
-                Ok(mut session) => match self.attend(&mut session, &mut wanted).await {
+                Ok((mut session, line)) => match self.attend(&mut session, &line, &mut wanted).await {
                     End::Broken => session.post_mortem(self.host()).await,
-                    end => {
+                    End::Again => {
                         self.leave(Phase::Connecting { first: false });
                         session.close(self.host()).await;
-                        match end {
-                            End::Stop => break,
-                            _ => continue,
-                        }
+                        continue;
+                    }
+                    End::Stop => {
+                        self.company.registry.put(&self, &[]);
+                        self.lock().line = None;
+                        session.close(self.host()).await;
+                        break;
                     }
                 },
             };
@@ -210,7 +221,7 @@ impl Connection {
     }
 
     /// Starts it once.
-    async fn open(self: &Arc<Self>) -> Result<Session, String> {
+    async fn open(self: &Arc<Self>) -> Result<(Session, Line), String> {
         self.lock().starts += 1;
         let ear = Ear { calls: Arc::clone(&self.calls), listed: Arc::clone(&self.listed) };
         let opening = Opening {
@@ -223,28 +234,33 @@ impl Connection {
         };
         let (session, tools) = opening.open().await?;
         self.take(&tools);
+        let line = Line { peer: session.peer.clone(), broken: Arc::default() };
         {
             let mut state = self.lock();
-            (state.peer, state.error, state.retry_at) = (Some(session.peer.clone()), None, None);
+            (state.line, state.error, state.retry_at) = (Some(line.clone()), None, None);
             state.failures = 0;
         }
         self.phase.send_replace(Phase::Ready);
-        Ok(session)
+        Ok((session, line))
     }
 
     /// Stays with a session until it is over, or not wanted any more.
-    async fn attend(self: &Arc<Self>, session: &mut Session, wanted: &mut watch::Receiver<bool>) -> End {
-        let peer = session.peer.clone();
+    async fn attend(
+        self: &Arc<Self>,
+        session: &mut Session,
+        line: &Line,
+        wanted: &mut watch::Receiver<bool>,
+    ) -> End {
         loop {
             tokio::select! {
                 _ = wanted.wait_for(|is| !is) => return End::Stop,
                 () = self.again.notified() => return End::Again,
-                () = self.broken.notified() => return End::Broken,
+                () = line.broken.notified() => return End::Broken,
                 () = session.over() => return End::Broken,
                 () = self.listed.notified() => {}
             }
             let listed = tokio::select! {
-                listed = self.host().within(self.definition.terms.start, list(&peer)) => listed,
+                listed = self.host().within(self.definition.terms.start, list(&line.peer)) => listed,
                 _ = wanted.wait_for(|is| !is) => return End::Stop,
                 () = session.over() => return End::Broken,
             };
@@ -272,7 +288,7 @@ impl Connection {
         let failures = {
             let mut state = self.lock();
             state.failures = state.failures.saturating_add(1);
-            (state.peer, state.error) = (None, Some(error.clone()));
+            (state.line, state.error) = (None, Some(error.clone()));
             state.retry_at = i64::try_from(wait.as_millis()).ok().map(|wait| self.host().now_ms() + wait);
             state.failures
         };
@@ -289,7 +305,7 @@ impl Connection {
     }
 
     fn leave(&self, phase: Phase) {
-        self.lock().peer = None;
+        self.lock().line = None;
         self.phase.send_replace(phase);
     }
 }

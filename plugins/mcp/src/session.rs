@@ -13,6 +13,7 @@ use rmcp::service::{
 use rmcp::transport::async_rw::AsyncRwTransport;
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe::Receiver;
+use tokio::sync::oneshot;
 use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{Background, Host};
 
@@ -55,15 +56,19 @@ pub(crate) struct Session {
 /// A process, and the one who listens to its errors.
 struct Running {
     process: Process,
-    _errors: Listener,
+    errors: Listener,
 }
 
 /// Listens until it is dropped: what has left a server's group may hold the pipe open for ever.
-struct Listener(Background);
+struct Listener {
+    background: Background,
+    /// Comes when all is heard.
+    heard: oneshot::Receiver<()>,
+}
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        self.0.cancel();
+        self.background.cancel();
     }
 }
 
@@ -107,8 +112,8 @@ impl Opening<'_> {
                 let mut process =
                     started.map_err(|error| format!("`{program}` cannot be started: {error}"))?;
                 let pipes = process.pipes().map_err(|error| format!("it has no pipes: {error}"))?;
-                let errors = self.host.spawn(keep(pipes.errors, Arc::clone(self.tail)));
-                let running = Running { process, _errors: Listener(errors) };
+                let running =
+                    Running { process, errors: Listener::of(pipes.errors, Arc::clone(self.tail), self.host) };
                 let lines = Lines::of(pipes.output, Arc::clone(self.tail), Arc::clone(&reason));
                 let transport =
                     AsyncRwTransport::new_client(lines, pipes.input).with_max_line_length(LONGEST_LINE + 1);
@@ -124,10 +129,27 @@ impl Opening<'_> {
     }
 }
 
+impl Listener {
+    /// Keeps the end of what a server writes to its standard error.
+    fn of(mut pipe: Receiver, tail: Arc<Tail>, host: &Host) -> Self {
+        let (all, heard) = oneshot::channel();
+        let background = host.spawn(async move {
+            let mut piece = [0; 4 << 10];
+            while let Ok(bytes @ 1..) = pipe.read(&mut piece).await {
+                tail.push(&piece[..bytes]);
+            }
+            drop(all);
+        });
+        Self { background, heard }
+    }
+}
+
 impl Running {
     /// How it has ended by itself, when it has.
-    async fn end_of(self, host: &Host) -> Option<String> {
+    async fn end_of(mut self, host: &Host) -> Option<String> {
         host.within(TO_END, self.process.ended()).await?.ok()?;
+        // Its last words may say why.
+        host.within(TO_END, &mut self.errors.heard).await;
         self.kill().await
     }
 
@@ -211,14 +233,6 @@ pub(crate) async fn list(peer: &Peer<RoleClient>) -> Result<Vec<Tool>, String> {
         }
     }
     Ok(tools)
-}
-
-/// Keeps the end of what a server writes to its standard error.
-async fn keep(mut errors: Receiver, tail: Arc<Tail>) {
-    let mut piece = [0; 4 << 10];
-    while let Ok(bytes @ 1..) = errors.read(&mut piece).await {
-        tail.push(&piece[..bytes]);
-    }
 }
 
 fn told(error: &ClientInitializeError) -> String {

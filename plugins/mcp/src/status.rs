@@ -39,7 +39,7 @@ pub(crate) fn told(server: &Connection) -> Value {
     add("problems", Some(state.problems).filter(|problems| !problems.is_empty()).map(Value::from));
     let said = server.definition.without_secrets(&server.tail.text());
     add("printed", Some(said).filter(|said| !said.is_empty()).map(Value::from));
-    let info = state.peer.and_then(|peer| peer.peer_info());
+    let info = state.line.and_then(|line| line.peer.peer_info());
     let version = info.as_ref().map(|info| info.protocol_version.as_str().to_owned());
     add("protocol", version.map(Value::from));
     let calls_itself = info.as_ref().and_then(|info| info.server_info.as_ref());
