@@ -17,7 +17,7 @@ use transom_plugin_api::sabotage::sabotaged;
 use crate::answer;
 use crate::connection::{Connection, Line, Phase};
 use crate::ear::{Calls, Listening};
-use crate::session::short;
+use crate::session::{chain, short};
 
 /// How long it may take to tell a server that nobody waits for an answer any more.
 const TO_CANCEL: Duration = Duration::from_secs(5);
@@ -87,21 +87,18 @@ impl Connection {
 
     /// What went wrong, for a model. Where nothing gets through any more the server is started anew.
     fn problem(&self, line: &Line, error: &ServiceError) -> String {
-        let told =
-            |error: &dyn std::error::Error| short(&self.definition.without_secrets(&error.to_string()));
+        let shown = |text: &str| short(&self.definition.without_secrets(text));
         match error {
-            ServiceError::McpError(error) => {
-                format!("refused: {}", short(&self.definition.without_secrets(&error.message)))
-            }
+            ServiceError::McpError(error) => format!("refused: {}", shown(&error.message)),
             ServiceError::TransportClosed => {
                 line.is_broken();
                 "went away in the middle of the call".to_owned()
             }
             ServiceError::TransportSend(error) => {
                 line.is_broken();
-                format!("could not be reached: {}", told(error))
+                format!("could not be reached: {}", shown(&chain(error.error.as_ref())))
             }
-            error => format!("could not be asked: {}", told(error)),
+            error => format!("could not be asked: {}", shown(&chain(error))),
         }
     }
 }

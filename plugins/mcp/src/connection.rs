@@ -266,7 +266,9 @@ impl Connection {
             };
             match listed {
                 Some(Ok(tools)) => self.take(&tools),
-                Some(Err(error)) => self.lock().problems = vec![self.definition.without_secrets(&error)],
+                Some(Err(error)) => {
+                    self.lock().problems = vec![short(&self.definition.without_secrets(&error))];
+                }
                 None => self.lock().problems = vec!["it did not list its tools in time".to_owned()],
             }
         }

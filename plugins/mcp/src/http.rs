@@ -1,5 +1,7 @@
 //! Servers over HTTP: the client, and what a connection of it may bear.
 
+mod discreet;
+
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -14,6 +16,7 @@ use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::BuilderVerifierExt;
 use transom_plugin_api::Secret;
 
+use self::discreet::Discreet;
 use crate::lines::LONGEST_LINE;
 
 /// Calls of one server that are made at the same time; further ones wait.
@@ -24,13 +27,13 @@ pub(crate) fn transport(
     url: &Url,
     headers: &BTreeMap<String, Secret>,
     connect: Duration,
-) -> Result<StreamableHttpClientTransport<Client>, String> {
+) -> Result<StreamableHttpClientTransport<Discreet>, String> {
     let settings = StreamableHttpClientTransportConfig::with_uri(url.as_str())
         .custom_headers(custom(headers)?)
         .max_concurrent_requests(SIDE_BY_SIDE)
         .max_sse_event_size(LONGEST_LINE)
         .max_json_response_size(LONGEST_LINE);
-    Ok(StreamableHttpClientTransport::with_client(client(url, connect)?, settings))
+    Ok(StreamableHttpClientTransport::with_client(Discreet(client(url, connect)?), settings))
 }
 
 fn custom(headers: &BTreeMap<String, Secret>) -> Result<HashMap<HeaderName, HeaderValue>, String> {

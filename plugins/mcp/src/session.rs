@@ -224,8 +224,7 @@ pub(crate) async fn list(peer: &Peer<RoleClient>) -> Result<Vec<Tool>, String> {
             break;
         }
         let page = peer.list_tools(Some(PaginatedRequestParams::default().with_cursor(cursor))).await;
-        let page =
-            page.map_err(|error| format!("it does not list its tools: {}", short(&error.to_string())))?;
+        let page = page.map_err(|error| format!("it does not list its tools: {}", chain(&error)))?;
         tools.extend(page.tools);
         cursor = page.next_cursor;
         if cursor.is_none() {
@@ -238,13 +237,16 @@ pub(crate) async fn list(peer: &Peer<RoleClient>) -> Result<Vec<Tool>, String> {
 fn told(error: &ClientInitializeError) -> String {
     match error {
         ClientInitializeError::ConnectionClosed(_) => "it closed its output before it was ready".to_owned(),
-        ClientInitializeError::JsonRpcError(error) => format!("it refused: {}", short(&error.message)),
-        error => short(&format!("it cannot be spoken to: {}", chain(error))),
+        ClientInitializeError::JsonRpcError(error) => format!("it refused: {}", error.message),
+        ClientInitializeError::TransportError { error, .. } => {
+            format!("it cannot be reached: {}", chain(error.error.as_ref()))
+        }
+        error => format!("it cannot be spoken to: {}", chain(error)),
     }
 }
 
 /// What went wrong, and why.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let (mut told, mut cause) = (error.to_string(), error.source());
     while let Some(inner) = cause {
         let inner_told = inner.to_string();

@@ -5,6 +5,8 @@
 mod attacks;
 #[path = "plugin/folders.rs"]
 mod folders;
+#[path = "plugin/http.rs"]
+mod http;
 #[path = "plugin/server.rs"]
 mod server;
 #[path = "plugin/world.rs"]

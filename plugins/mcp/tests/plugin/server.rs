@@ -1,5 +1,7 @@
 //! A real server, written with the same library as real ones: run by the test program itself, which is started again for it.
 
+#![expect(deprecated, reason = "servers log in the old way")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -117,7 +119,6 @@ impl Tools {
         }
     }
 
-    #[expect(deprecated, reason = "servers log in this way")]
     async fn work(&self, context: &RequestContext<RoleServer>) -> Result<String, String> {
         let token = context.meta.get_progress_token().expect("a client asks for progress");
         let progress = ProgressNotificationParam::new(token, 1.0).with_total(2.0).with_message("half");
