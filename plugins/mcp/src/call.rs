@@ -55,6 +55,7 @@ impl Connection {
         let mut waiting = Waiting { host, calls, token, request };
         let answer = sent.await_response().await;
         waiting.request = None;
+        self.calls.settled(self.host()).await;
         match answer.map_err(|error| self.problem(&line, &error))? {
             ServerResult::CallToolResult(result) => Ok(answer::output(&result)),
             ServerResult::EmptyResult(_) => Ok(ToolOutput::ok("")),

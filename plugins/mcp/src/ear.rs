@@ -9,20 +9,26 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use rmcp::ClientHandler;
 use rmcp::model::{
-    ClientCapabilities, ClientConfig, Implementation, LoggingMessageNotificationParam,
-    ProgressNotificationParam, ProgressToken, ProtocolVersion,
+    ClientCapabilities, ClientConfig, ClientJsonRpcMessage, Implementation, LoggingMessageNotificationParam,
+    ProgressNotificationParam, ProgressToken, ProtocolVersion, ServerJsonRpcMessage, ServerNotification,
 };
 use rmcp::service::{NotificationContext, RoleClient};
-use tokio::sync::{Mutex, Notify};
+use rmcp::transport::Transport;
+use tokio::sync::{Mutex, Notify, watch};
 use transom_agent::tool::{ToolCall, ToolPrinted};
-use transom_plugin_api::{Emitter, Text};
+use transom_plugin_api::{Emitter, Host, Text};
 
 /// Bytes of one message, and of all messages of a call, that are printed.
 const LONGEST: usize = 4 << 10;
 const MOST: usize = 64 << 10;
+
+/// How long an answer waits for what came before it.
+const TO_SETTLE: Duration = Duration::from_millis(100);
 
 /// Hears one connection.
 #[derive(Clone, Debug)]
@@ -37,6 +43,8 @@ pub(crate) struct Calls {
     printed: Emitter<ToolPrinted>,
     // Held while a call is sent, so that none of its progress comes before it is known.
     pub(crate) under_way: Mutex<HashMap<ProgressToken, Listening>>,
+    received: AtomicU64,
+    handled: watch::Sender<u64>,
 }
 
 /// Who is told how a call goes on.
@@ -69,7 +77,55 @@ impl Listening {
 
 impl Calls {
     pub(crate) fn new(printed: Emitter<ToolPrinted>) -> Self {
-        Self { printed, under_way: Mutex::default() }
+        let (under_way, received) = (Mutex::default(), AtomicU64::new(0));
+        Self { printed, under_way, received, handled: watch::Sender::new(0) }
+    }
+
+    /// Waits until what has come so far is printed, which is a matter of turns: an answer may overtake what came before it.
+    pub(crate) async fn settled(&self, host: &Host) {
+        let received = self.received.load(Ordering::SeqCst);
+        let mut handled = self.handled.subscribe();
+        let settled =
+            host.within(TO_SETTLE, handled.wait_for(|handled| *handled >= received)).await.is_some();
+        if !settled {
+            self.handled.send_modify(|handled| *handled = received.max(*handled));
+        }
+    }
+
+    fn handle(&self) {
+        self.handled.send_modify(|handled| *handled += 1);
+    }
+}
+
+/// A transport that counts what will be printed, in the order in which it comes.
+pub(crate) struct Counted<T> {
+    pub(crate) inner: T,
+    pub(crate) calls: Arc<Calls>,
+}
+
+impl<T: Transport<RoleClient>> Transport<RoleClient> for Counted<T> {
+    type Error = T::Error;
+
+    fn send(
+        &mut self,
+        message: ClientJsonRpcMessage,
+    ) -> impl Future<Output = Result<(), Self::Error>> + Send + 'static {
+        self.inner.send(message)
+    }
+
+    async fn receive(&mut self) -> Option<ServerJsonRpcMessage> {
+        let message = self.inner.receive().await?;
+        if let ServerJsonRpcMessage::Notification(told) = &message
+            && let ServerNotification::ProgressNotification(_)
+            | ServerNotification::LoggingMessageNotification(_) = told.notification
+        {
+            self.calls.received.fetch_add(1, Ordering::SeqCst);
+        }
+        Some(message)
+    }
+
+    async fn close(&mut self) -> Result<(), Self::Error> {
+        self.inner.close().await
     }
 }
 
@@ -89,6 +145,8 @@ impl ClientHandler for Ear {
         if let Some(call) = under_way.get_mut(&progress.progress_token) {
             call.print(&self.calls.printed, &told(&progress));
         }
+        drop(under_way);
+        self.calls.handle();
     }
 
     /// Whose call a message belongs to is not told: it is shown to all of them.
@@ -101,6 +159,7 @@ impl ClientHandler for Ear {
         for call in self.calls.under_way.lock().await.values_mut() {
             call.print(&self.calls.printed, &line);
         }
+        self.calls.handle();
     }
 }
 

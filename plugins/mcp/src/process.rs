@@ -6,6 +6,7 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -13,6 +14,9 @@ use tokio::net::unix::pipe::{Receiver, Sender};
 use transom_plugin_api::sabotage::sabotaged;
 
 use crate::warden::{Warden, Watched};
+
+/// How long one waits where one may not for long.
+const TO_GO: Timespec = Timespec { tv_sec: 0, tv_nsec: 500_000_000 };
 
 /// How a server is started.
 #[derive(Clone, Debug)]
@@ -53,7 +57,8 @@ impl Process {
         match pidfd_open(group, PidfdFlags::NONBLOCK) {
             Ok(descriptor) => Ok(Self { child: Some(child), group, descriptor, watched }),
             Err(error) => {
-                end(&mut child, group);
+                kill(group);
+                child.wait()?;
                 Err(error.into())
             }
         }
@@ -92,10 +97,13 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        let Some(mut child) = self.child.take() else { return };
+        kill(self.group);
+        let mut watched = [PollFd::new(&self.descriptor, PollFlags::IN)];
+        // What was killed goes at once, unless the kernel itself holds it: then it is left to whoever waits for the host.
+        let _ = poll(&mut watched, Some(&TO_GO));
         drop(self.watched.take());
-        if let Some(mut child) = self.child.take() {
-            end(&mut child, self.group);
-        }
+        let _ = child.try_wait();
     }
 }
 
@@ -103,17 +111,6 @@ impl Drop for Process {
 fn kill(group: Pid) {
     if !sabotaged("leave-servers-running") {
         let _ = kill_process_group(group, Signal::KILL);
-    }
-}
-
-/// What was killed goes at once, unless the kernel itself holds it: then it is left to whoever waits for the host.
-fn end(child: &mut Child, group: Pid) {
-    kill(group);
-    for _ in 0..1_000 {
-        match child.try_wait() {
-            Ok(None) => std::thread::yield_now(),
-            _ => return,
-        }
     }
 }
 

@@ -122,7 +122,7 @@ fn a_server_over_http_that_goes_away_is_found_again() {
 
 #[test]
 fn a_server_over_http_that_refuses_hangs_or_leads_elsewhere_fails_and_no_token_gets_out() {
-    both_ways(async |stand| {
+    both_ways_paused(async |stand| {
         let led = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&led);
         let elsewhere = Serving::new(Router::new().fallback(any(async move || {
@@ -148,7 +148,10 @@ fn a_server_over_http_that_refuses_hangs_or_leads_elsewhere_fails_and_no_token_g
         let servers = json!({"lead": one("lead"), "refuse": one("refuse"), "html": one("html"),
             "hang": one("hang"), "gone": at(gone)});
         let stand = World::default().start(stand, json!({"servers": servers, "wait_ms": 0})).await;
-        for name in ["lead", "refuse", "html", "hang", "gone"] {
+        for name in ["lead", "refuse", "html", "gone", "hang"] {
+            if name == "hang" {
+                stand.advance(Duration::from_secs(1)).await;
+            }
             let told = until(&stand, name, |one| one["error"].is_string()).await;
             let error = told["error"].as_str().expect("text");
             assert!(!error.contains("t0ken") && !error.contains("in-the-query"), "{name}: {error}");
@@ -162,15 +165,20 @@ fn a_server_over_http_that_refuses_hangs_or_leads_elsewhere_fails_and_no_token_g
 
 #[test]
 fn an_answer_over_http_that_never_ends_ends_the_call_alone() {
-    both_ways(async |stand| {
+    both_ways_paused(async |stand| {
         let serving = Serving::new(real());
         let address = serving.address;
         let mut web = at(address);
         web["timeout_s"] = 1.into();
-        let stand = with(stand, json!({"web": web})).await;
-        tools(&stand).await;
+        let settings = json!({"servers": {"web": web}, "wait_ms": 0});
+        let stand = World::default().start(stand, settings).await;
+        until_it_is(&stand, "web", "ready").await;
         let (began, cancelled) = (stand.root().join("began"), stand.root().join("cancelled"));
-        let answer = call(&stand, "web__hang", json!({"began": began, "cancelled": cancelled})).await;
+        let hanging = call(&stand, "web__hang", json!({"began": began, "cancelled": cancelled}));
+        let (answer, ()) = tokio::join!(hanging, async {
+            stand.until(|| began.exists()).await;
+            stand.advance(Duration::from_secs(1)).await;
+        });
         assert_eq!(answer.content, "the server `web` did not answer within 1 s");
         stand.until(|| cancelled.exists()).await;
         assert_eq!(call(&stand, "web__echo", json!({"text": "x"})).await.content, "web: x");
