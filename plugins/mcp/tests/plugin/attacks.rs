@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use transom_testkit::{both_ways, both_ways_paused};
+use transom_testkit::{Stand, both_ways, both_ways_paused};
 
 use crate::world::{
     World, call, call_in, get, is_running, names, read, script, server, tools, until, until_gone,
@@ -79,6 +79,19 @@ fn a_server_that_crashes_in_the_middle_of_a_call_is_told_and_comes_back() {
     });
 }
 
+/// Lets time pass until a server is tried again, and no longer: what it does then takes none. Gives how much passed.
+async fn advance_until_started(stand: &Stand, name: &str) -> Duration {
+    const STEP: Duration = Duration::from_millis(100);
+    let before = until_it_is(stand, name, "failed").await["starts"].clone();
+    let mut passed = Duration::ZERO;
+    while until(stand, name, |_| true).await["starts"] == before {
+        assert!(passed < Duration::from_mins(2), "it is not tried again");
+        stand.advance(STEP).await;
+        passed += STEP;
+    }
+    passed
+}
+
 #[test]
 fn a_server_that_fails_again_and_again_is_tried_less_and_less_and_its_tools_go() {
     both_ways_paused(async |stand| {
@@ -92,17 +105,22 @@ fn a_server_that_fails_again_and_again_is_tried_less_and_less_and_its_tools_go()
         until_it_is(&stand, "real", "ready").await;
         std::fs::write(&go, "").expect("written");
         call(&stand, "real__crash", json!({})).await;
-        for (starts, wait) in [(1, 1), (2, 2), (3, 4)] {
+        for starts in 1..4 {
             let told = until(&stand, "real", |one| one["state"] == "failed" && one["starts"] == starts).await;
             let offered = tools(&stand).await.len();
             assert_eq!(offered > 0, starts < 3, "behind start {starts}: {told}");
-            stand.advance(Duration::from_secs(wait)).await;
+            let waited = advance_until_started(&stand, "real").await;
+            let whole = Duration::from_secs(1 << (starts - 1));
+            assert!(
+                waited <= whole + Duration::from_millis(100) && waited >= whole.mul_f64(0.7),
+                "{waited:?} behind start {starts}"
+            );
         }
         let told = until(&stand, "real", |one| one["state"] == "failed" && one["starts"] == 4).await;
         assert_eq!(told["error"], "it ended with code 4");
         assert!(told["printed"].as_str().expect("text").ends_with("oh no\n"));
         std::fs::remove_file(&go).expect("removed");
-        stand.advance(Duration::from_secs(8)).await;
+        advance_until_started(&stand, "real").await;
         until_it_is(&stand, "real", "ready").await;
         assert!(names(&tools(&stand).await).contains(&"real__echo"));
         stand.stop().await;
