@@ -16,7 +16,7 @@ use transom_plugin_api::sabotage::sabotaged;
 
 use crate::answer;
 use crate::connection::{Connection, Line, Phase};
-use crate::ear::{Calls, Listening};
+use crate::ear::Calls;
 use crate::session::{chain, short};
 
 /// How long it may take to tell a server that nobody waits for an answer any more.
@@ -55,7 +55,6 @@ impl Connection {
         let mut waiting = Waiting { host, calls, token, request };
         let answer = sent.await_response().await;
         waiting.request = None;
-        self.calls.settled(self.host()).await;
         match answer.map_err(|error| self.problem(&line, &error))? {
             ServerResult::CallToolResult(result) => Ok(answer::output(&result)),
             ServerResult::EmptyResult(_) => Ok(ToolOutput::ok("")),
@@ -80,9 +79,8 @@ impl Connection {
         request: ClientRequest,
         call: &ToolCall,
     ) -> Result<RequestHandle<RoleClient>, ServiceError> {
-        let mut under_way = self.calls.under_way.lock().await;
         let sent = peer.send_cancellable_request(request, PeerRequestOptions::no_options()).await?;
-        under_way.insert(sent.progress_token.clone(), Listening::of(call));
+        self.calls.begin(&sent.progress_token, call);
         Ok(sent)
     }
 
@@ -114,11 +112,12 @@ struct Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        let (host, calls, token) = (self.host.clone(), Arc::clone(&self.calls), self.token.clone());
-        let request = self.request.take().filter(|_| !sabotaged("let-servers-go-on"));
+        self.calls.end(&self.token);
+        let Some((peer, id)) = self.request.take().filter(|_| !sabotaged("let-servers-go-on")) else {
+            return;
+        };
+        let host = self.host.clone();
         drop(self.host.spawn(async move {
-            calls.under_way.lock().await.remove(&token);
-            let Some((peer, id)) = request else { return };
             let reason = Some("nobody waits for the answer any more".to_owned());
             let cancelled = CancelledNotification::new(CancelledNotificationParam::new(Some(id), reason));
             host.within(TO_CANCEL, peer.send_notification(cancelled.into())).await;

@@ -8,11 +8,12 @@ use rmcp::RoleClient;
 use rmcp::service::Peer;
 use tokio::sync::{Notify, watch};
 use transom_agent::tool::ToolPrinted;
+use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{Emitter, Host};
 
 use crate::backoff::Backoff;
 use crate::definition::Definition;
-use crate::ear::{Calls, Ear};
+use crate::ear::{Calls, Ear, Lists};
 use crate::offer::{Offered, offered};
 use crate::registry::Registry;
 use crate::session::{Opening, Session, list, short};
@@ -61,7 +62,7 @@ pub(crate) struct Connection {
     state: Mutex<State>,
     phase: watch::Sender<Phase>,
     wanted: watch::Sender<bool>,
-    listed: Arc<Notify>,
+    lists: Arc<Lists>,
     again: Notify,
 }
 
@@ -125,7 +126,7 @@ impl Connection {
             state: Mutex::default(),
             phase: watch::Sender::new(first),
             wanted: watch::Sender::new(true),
-            listed: Arc::default(),
+            lists: Arc::default(),
             again: Notify::new(),
         });
         if first != Phase::Disabled {
@@ -206,6 +207,10 @@ impl Connection {
                     }
                 },
             };
+            if sabotaged("give-up-on-servers") {
+                self.fail(&error, Duration::ZERO);
+                std::future::pending::<()>().await;
+            }
             let lasted = self.host().now_ms().saturating_sub(began_at);
             let wait = backoff.next(Duration::from_millis(lasted.try_into().unwrap_or(0)));
             self.fail(&error, wait);
@@ -223,7 +228,8 @@ impl Connection {
     /// Starts it once.
     async fn open(self: &Arc<Self>) -> Result<(Session, Line), String> {
         self.lock().starts += 1;
-        let ear = Ear { calls: Arc::clone(&self.calls), listed: Arc::clone(&self.listed) };
+        self.lists.begin();
+        let ear = Ear { calls: Arc::clone(&self.calls), lists: Arc::clone(&self.lists) };
         let opening = Opening {
             host: self.host(),
             definition: &self.definition,
@@ -257,7 +263,7 @@ impl Connection {
                 () = self.again.notified() => return End::Again,
                 () = line.broken.notified() => return End::Broken,
                 () = session.over() => return End::Broken,
-                () = self.listed.notified() => {}
+                () = self.lists.changed() => {}
             }
             let listed = tokio::select! {
                 listed = self.host().within(self.definition.terms.start, list(&line.peer)) => listed,

@@ -1,4 +1,4 @@
-//! [`Ear`]: what a server says by itself: that its tools are others, and how a call goes on.
+//! [`Ear`] and [`Heard`]: what a server says by itself: that its tools are others, and how a call goes on.
 //!
 //! What a server asks for is not offered: it is told so at once.
 
@@ -7,60 +7,78 @@
     reason = "servers log in the old way for as long as there are versions of the protocol that have it"
 )]
 
-use std::collections::HashMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rmcp::ClientHandler;
 use rmcp::model::{
-    ClientCapabilities, ClientConfig, ClientJsonRpcMessage, Implementation, LoggingMessageNotificationParam,
-    ProgressNotificationParam, ProgressToken, ProtocolVersion, ServerJsonRpcMessage, ServerNotification,
+    ClientCapabilities, ClientConfig, ClientJsonRpcMessage, Implementation, ProgressNotificationParam,
+    ProgressToken, ProtocolVersion, ServerJsonRpcMessage, ServerNotification,
 };
 use rmcp::service::{NotificationContext, RoleClient};
 use rmcp::transport::Transport;
-use tokio::sync::{Mutex, Notify, watch};
+use serde_json::Value;
+use tokio::sync::Notify;
 use transom_agent::tool::{ToolCall, ToolPrinted};
-use transom_plugin_api::{Emitter, Host, Text};
+use transom_plugin_api::{Emitter, Text};
 
 /// Bytes of one message, and of all messages of a call, that are printed.
 const LONGEST: usize = 4 << 10;
 const MOST: usize = 64 << 10;
+/// Messages that are kept of calls that are not known yet.
+const EARLY: usize = 32;
 
-/// How long an answer waits for what came before it.
-const TO_SETTLE: Duration = Duration::from_millis(100);
-
-/// Hears one connection.
+/// Hears that a connection's tools are others.
 #[derive(Clone, Debug)]
 pub(crate) struct Ear {
     pub(crate) calls: Arc<Calls>,
-    pub(crate) listed: Arc<Notify>,
+    pub(crate) lists: Arc<Lists>,
 }
 
-/// The calls that are under way at a server, by what their progress is told under.
+/// Whether a server's list of tools is another than was taken last.
+#[derive(Debug, Default)]
+pub(crate) struct Lists {
+    changed: Notify,
+    is_waiting: AtomicBool,
+}
+
+impl Lists {
+    /// Nothing is waited for: a session begins.
+    pub(crate) fn begin(&self) {
+        self.is_waiting.store(false, Ordering::SeqCst);
+    }
+
+    /// Waits until it is.
+    pub(crate) async fn changed(&self) {
+        self.changed.notified().await;
+        self.is_waiting.store(false, Ordering::SeqCst);
+    }
+}
+
+/// The calls that are under way at a server.
 #[derive(Debug)]
 pub(crate) struct Calls {
     printed: Emitter<ToolPrinted>,
-    // Held while a call is sent, so that none of its progress comes before it is known.
-    pub(crate) under_way: Mutex<HashMap<ProgressToken, Listening>>,
-    received: AtomicU64,
-    handled: watch::Sender<u64>,
+    under_way: Mutex<UnderWay>,
+}
+
+/// By what their progress is told under; and what came before it was known whose it is.
+#[derive(Debug, Default)]
+struct UnderWay {
+    calls: HashMap<ProgressToken, Listening>,
+    early: VecDeque<(ProgressToken, String)>,
 }
 
 /// Who is told how a call goes on.
 #[derive(Clone, Debug)]
-pub(crate) struct Listening {
+struct Listening {
     conversation_id: Text,
     tool_call_id: Text,
     printed: usize,
 }
 
 impl Listening {
-    pub(crate) fn of(call: &ToolCall) -> Self {
-        let (conversation_id, tool_call_id) = (call.conversation_id.clone(), call.tool_call_id.clone());
-        Self { conversation_id, tool_call_id, printed: 0 }
-    }
-
     fn print(&mut self, emitter: &Emitter<ToolPrinted>, line: &str) {
         let line = &line[..line.floor_char_boundary(LONGEST)];
         self.printed += line.len() + 1;
@@ -77,33 +95,58 @@ impl Listening {
 
 impl Calls {
     pub(crate) fn new(printed: Emitter<ToolPrinted>) -> Self {
-        let (under_way, received) = (Mutex::default(), AtomicU64::new(0));
-        Self { printed, under_way, received, handled: watch::Sender::new(0) }
+        Self { printed, under_way: Mutex::default() }
     }
 
-    /// Waits until what has come so far is printed, which is a matter of turns: an answer may overtake what came before it.
-    pub(crate) async fn settled(&self, host: &Host) {
-        let received = self.received.load(Ordering::SeqCst);
-        let mut handled = self.handled.subscribe();
-        let settled =
-            host.within(TO_SETTLE, handled.wait_for(|handled| *handled >= received)).await.is_some();
-        if !settled {
-            self.handled.send_modify(|handled| *handled = received.max(*handled));
+    fn under_way(&self) -> MutexGuard<'_, UnderWay> {
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A call was sent; what came for it meanwhile is printed.
+    pub(crate) fn begin(&self, token: &ProgressToken, call: &ToolCall) {
+        let (conversation_id, tool_call_id) = (call.conversation_id.clone(), call.tool_call_id.clone());
+        let mut listening = Listening { conversation_id, tool_call_id, printed: 0 };
+        let mut under_way = self.under_way();
+        under_way.early.iter().filter(|(of, _)| of == token).for_each(|(_, line)| {
+            listening.print(&self.printed, line);
+        });
+        under_way.early.retain(|(of, _)| of != token);
+        under_way.calls.insert(token.clone(), listening);
+    }
+
+    /// It is over.
+    pub(crate) fn end(&self, token: &ProgressToken) {
+        self.under_way().calls.remove(token);
+    }
+
+    fn progress(&self, progress: &ProgressNotificationParam) {
+        let mut under_way = self.under_way();
+        match under_way.calls.get_mut(&progress.progress_token) {
+            Some(call) => call.print(&self.printed, &told(progress)),
+            None => {
+                if under_way.early.len() == EARLY {
+                    under_way.early.pop_front();
+                }
+                under_way.early.push_back((progress.progress_token.clone(), told(progress)));
+            }
         }
     }
 
-    fn handle(&self) {
-        self.handled.send_modify(|handled| *handled += 1);
+    /// Whose call a message belongs to is not told: it is shown to all of them.
+    fn logged(&self, message: &Value) {
+        let line = message.as_str().map_or_else(|| message.to_string(), str::to_owned);
+        self.under_way().calls.values_mut().for_each(|call| call.print(&self.printed, &line));
     }
 }
 
-/// A transport that counts what will be printed, in the order in which it comes.
-pub(crate) struct Counted<T> {
+/// A transport whose notifications are heard in the order in which they come, before what comes behind them. Only what the library
+/// has to know, too, gets to it.
+pub(crate) struct Heard<T> {
     pub(crate) inner: T,
-    pub(crate) calls: Arc<Calls>,
+    pub(crate) ear: Ear,
 }
 
-impl<T: Transport<RoleClient>> Transport<RoleClient> for Counted<T> {
+impl<T: Transport<RoleClient>> Transport<RoleClient> for Heard<T> {
     type Error = T::Error;
 
     fn send(
@@ -114,18 +157,35 @@ impl<T: Transport<RoleClient>> Transport<RoleClient> for Counted<T> {
     }
 
     async fn receive(&mut self) -> Option<ServerJsonRpcMessage> {
-        let message = self.inner.receive().await?;
-        if let ServerJsonRpcMessage::Notification(told) = &message
-            && let ServerNotification::ProgressNotification(_)
-            | ServerNotification::LoggingMessageNotification(_) = told.notification
-        {
-            self.calls.received.fetch_add(1, Ordering::SeqCst);
+        loop {
+            let message = self.inner.receive().await?;
+            match &message {
+                ServerJsonRpcMessage::Notification(said) if !self.ear.passes_on(&said.notification) => {}
+                _ => return Some(message),
+            }
         }
-        Some(message)
     }
 
     async fn close(&mut self) -> Result<(), Self::Error> {
         self.inner.close().await
+    }
+}
+
+impl Ear {
+    /// Hears something, and tells whether the library has to know of it.
+    fn passes_on(&self, said: &ServerNotification) -> bool {
+        match said {
+            ServerNotification::ProgressNotification(progress) => self.calls.progress(&progress.params),
+            ServerNotification::LoggingMessageNotification(message) => {
+                self.calls.logged(&message.params.data)
+            }
+            // Of many that nobody has looked at yet one is enough.
+            ServerNotification::ToolListChangedNotification(_) => {
+                return !self.lists.is_waiting.swap(true, Ordering::SeqCst);
+            }
+            _ => {}
+        }
+        false
     }
 }
 
@@ -137,29 +197,7 @@ impl ClientHandler for Ear {
     }
 
     async fn on_tool_list_changed(&self, _: NotificationContext<RoleClient>) {
-        self.listed.notify_one();
-    }
-
-    async fn on_progress(&self, progress: ProgressNotificationParam, _: NotificationContext<RoleClient>) {
-        let mut under_way = self.calls.under_way.lock().await;
-        if let Some(call) = under_way.get_mut(&progress.progress_token) {
-            call.print(&self.calls.printed, &told(&progress));
-        }
-        drop(under_way);
-        self.calls.handle();
-    }
-
-    /// Whose call a message belongs to is not told: it is shown to all of them.
-    async fn on_logging_message(
-        &self,
-        message: LoggingMessageNotificationParam,
-        _: NotificationContext<RoleClient>,
-    ) {
-        let line = message.data.as_str().map_or_else(|| message.data.to_string(), str::to_owned);
-        for call in self.calls.under_way.lock().await.values_mut() {
-            call.print(&self.calls.printed, &line);
-        }
-        self.calls.handle();
+        self.lists.changed.notify_one();
     }
 }
 

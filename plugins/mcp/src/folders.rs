@@ -158,8 +158,9 @@ impl Folders {
     /// The servers of a file that are used, and why others are not.
     fn wanted(&self, bytes: &[u8]) -> (Vec<Definition>, Vec<String>) {
         let (found, mut problems) = servers(bytes);
-        let (taken, wanted): (Vec<_>, Vec<_>) =
-            found.into_iter().partition(|one| self.taken.contains(&one.name));
+        let (taken, wanted): (Vec<_>, Vec<_>) = found
+            .into_iter()
+            .partition(|one| self.taken.contains(&one.name) && !sabotaged("let-folders-win"));
         problems.extend(taken.iter().map(|one| {
             format!("server `{}` of `{NAME}` is not used: the operator has one of that name", one.name)
         }));

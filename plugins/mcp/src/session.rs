@@ -18,7 +18,7 @@ use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{Background, Host};
 
 use crate::definition::{Definition, Reach};
-use crate::ear::{Counted, Ear};
+use crate::ear::{Ear, Heard};
 use crate::environment::passed;
 use crate::http;
 use crate::lines::{LONGEST_LINE, Lines, Reason};
@@ -93,7 +93,7 @@ impl Opening<'_> {
         match &self.definition.reach {
             Reach::Http { url, headers } => {
                 let transport = http::transport(url, headers, self.definition.terms.start)?;
-                let transport = Counted { inner: transport, calls: Arc::clone(&self.ear.calls) };
+                let transport = Heard { inner: transport, ear: self.ear.clone() };
                 let running = serve_client(self.ear, transport).await.map_err(|error| told(&error))?;
                 Session::of(running, None, reason)
             }
@@ -118,7 +118,7 @@ impl Opening<'_> {
                 let lines = Lines::of(pipes.output, Arc::clone(self.tail), Arc::clone(&reason));
                 let transport =
                     AsyncRwTransport::new_client(lines, pipes.input).with_max_line_length(LONGEST_LINE + 1);
-                let transport = Counted { inner: transport, calls: Arc::clone(&self.ear.calls) };
+                let transport = Heard { inner: transport, ear: self.ear.clone() };
                 match serve_client(self.ear, transport).await {
                     Ok(service) => Session::of(service, Some(running), reason),
                     Err(error) => Err(match reason.get() {

@@ -98,7 +98,7 @@ mod tests {
     /// A process that leads a group, and a pipe that is closed when it has ended.
     fn group() -> (Child, std::process::ChildStdout) {
         let mut command = Command::new("sleep");
-        let mut child = command.arg("1000").stdout(Stdio::piped()).process_group(0).spawn().expect("started");
+        let mut child = command.arg("100").stdout(Stdio::piped()).process_group(0).spawn().expect("started");
         let output = child.stdout.take().expect("it is piped");
         (child, output)
     }

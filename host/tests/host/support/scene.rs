@@ -69,6 +69,7 @@ pub(crate) fn granted(plugin: &str) -> &'static str {
             "capabilities = [\"net\"]\n"
         }
         "skills" | "tools-fs" | "trust" => "capabilities = [\"fs\"]\n",
+        "mcp" => "capabilities = [\"fs\", \"net\", \"process\"]\n",
         "system-prompt" => "capabilities = [\"fs\", \"process\"]\n",
         _ => "",
     }

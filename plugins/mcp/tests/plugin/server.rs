@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ErrorData, ListToolsResult,
-    LoggingLevel, LoggingMessageNotificationParam, PaginatedRequestParams, ProgressNotificationParam,
-    ServerCapabilities, ServerConfig, Tool,
+    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, CreateMessageRequestParams,
+    ErrorData, ListToolsResult, LoggingLevel, LoggingMessageNotificationParam, PaginatedRequestParams,
+    ProgressNotificationParam, Role, SamplingMessage, ServerCapabilities, ServerConfig, Tool,
 };
-use rmcp::service::{RequestContext, RoleServer};
+use rmcp::service::{RequestContext, RoleServer, ServiceError};
 use rmcp::{ServerHandler, ServiceExt};
 use serde_json::{Value, json};
 use tokio::runtime::Builder;
@@ -68,6 +68,7 @@ impl Tools {
             "work",
             "fail",
             "flood",
+            "ask",
             "peek",
         ];
         if self.has_grown.load(Ordering::SeqCst) {
@@ -113,6 +114,7 @@ impl Tools {
                 context.peer.notify_tool_list_changed().await.expect("told");
                 Ok("grown".to_owned())
             }
+            "ask" => Ok(ask(context).await),
             "work" => self.work(context).await,
             "fail" => Err("it did not work".to_owned()),
             other => Ok(format!("{} is {other}", self.name)),
@@ -127,6 +129,15 @@ impl Tools {
         context.peer.notify_logging_message(message).await.expect("told");
         Ok("worked".to_owned())
     }
+}
+
+/// What becomes of what a server may ask a client for.
+async fn ask(context: &RequestContext<RoleServer>) -> String {
+    let told = |answer: Result<String, ServiceError>| answer.unwrap_or_else(|_| "refused".to_owned());
+    let roots = context.peer.list_roots().await.map(|roots| format!("{} roots", roots.roots.len()));
+    let messages = vec![SamplingMessage::new(Role::User, "hello")];
+    let sampled = context.peer.create_message(CreateMessageRequestParams::new(messages, 10)).await;
+    format!("{}, {}", told(roots), told(sampled.map(|_| "a message".to_owned())))
 }
 
 impl ServerHandler for Tools {
