@@ -79,8 +79,9 @@ impl Connection {
         request: ClientRequest,
         call: &ToolCall,
     ) -> Result<RequestHandle<RoleClient>, ServiceError> {
+        let sending = self.calls.send(call);
         let sent = peer.send_cancellable_request(request, PeerRequestOptions::no_options()).await?;
-        self.calls.begin(&sent.progress_token, call);
+        sending.sent(&sent.progress_token);
         Ok(sent)
     }
 

@@ -67,7 +67,17 @@ pub(crate) struct Calls {
 #[derive(Debug, Default)]
 struct UnderWay {
     calls: HashMap<ProgressToken, Listening>,
+    /// Calls that are being sent: what they are told under is not known yet.
+    sending: Vec<Listening>,
     early: VecDeque<(ProgressToken, String)>,
+}
+
+impl UnderWay {
+    /// A call that was being sent.
+    fn take(&mut self, call: &(Text, Text)) -> Option<Listening> {
+        let is_it = |one: &Listening| (&one.conversation_id, &one.tool_call_id) == (&call.0, &call.1);
+        self.sending.iter().position(is_it).map(|at| self.sending.swap_remove(at))
+    }
 }
 
 /// Who is told how a call goes on.
@@ -102,11 +112,18 @@ impl Calls {
         self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A call was sent; what came for it meanwhile is printed.
-    pub(crate) fn begin(&self, token: &ProgressToken, call: &ToolCall) {
+    /// A call is about to be sent.
+    pub(crate) fn send(self: &Arc<Self>, call: &ToolCall) -> Sending {
         let (conversation_id, tool_call_id) = (call.conversation_id.clone(), call.tool_call_id.clone());
-        let mut listening = Listening { conversation_id, tool_call_id, printed: 0 };
+        let call = (conversation_id.clone(), tool_call_id.clone());
+        self.under_way().sending.push(Listening { conversation_id, tool_call_id, printed: 0 });
+        Sending { calls: Arc::clone(self), call }
+    }
+
+    /// It was sent; what came for it meanwhile is printed.
+    fn begin(&self, token: &ProgressToken, call: &(Text, Text)) {
         let mut under_way = self.under_way();
+        let Some(mut listening) = under_way.take(call) else { return };
         under_way.early.iter().filter(|(of, _)| of == token).for_each(|(_, line)| {
             listening.print(&self.printed, line);
         });
@@ -135,7 +152,27 @@ impl Calls {
     /// Whose call a message belongs to is not told: it is shown to all of them.
     fn logged(&self, message: &Value) {
         let line = message.as_str().map_or_else(|| message.to_string(), str::to_owned);
-        self.under_way().calls.values_mut().for_each(|call| call.print(&self.printed, &line));
+        let UnderWay { calls, sending, .. } = &mut *self.under_way();
+        calls.values_mut().chain(sending).for_each(|call| call.print(&self.printed, &line));
+    }
+}
+
+/// A call that is being sent. Dropped, it is not any more.
+pub(crate) struct Sending {
+    calls: Arc<Calls>,
+    call: (Text, Text),
+}
+
+impl Sending {
+    /// What is told of it comes under this from now on.
+    pub(crate) fn sent(self, token: &ProgressToken) {
+        self.calls.begin(token, &self.call);
+    }
+}
+
+impl Drop for Sending {
+    fn drop(&mut self) {
+        self.calls.under_way().take(&self.call);
     }
 }
 
