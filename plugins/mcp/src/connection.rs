@@ -1,6 +1,7 @@
 //! [`Connection`]: one server, from its first start to its end: it is started, watched, and started again when it fails.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -64,6 +65,7 @@ pub(crate) struct Connection {
     wanted: watch::Sender<bool>,
     lists: Arc<Lists>,
     again: Notify,
+    was_waited_for: AtomicBool,
 }
 
 /// A server that can be called.
@@ -128,6 +130,7 @@ impl Connection {
             wanted: watch::Sender::new(true),
             lists: Arc::default(),
             again: Notify::new(),
+            was_waited_for: AtomicBool::new(false),
         });
         if first != Phase::Disabled {
             drop(host.spawn(Arc::clone(&connection).run()));
@@ -161,6 +164,11 @@ impl Connection {
         let mut phase = self.phase.subscribe();
         // The sender is in here.
         phase.wait_for(|phase| !passes(*phase)).await.map_or(Phase::Stopped, |phase| *phase)
+    }
+
+    /// Whether the turn that asks waits for it: the first one that does.
+    pub(crate) fn claims_its_wait(&self) -> bool {
+        !self.was_waited_for.swap(true, Ordering::SeqCst)
     }
 
     /// Has it started anew, also where it would have to wait.

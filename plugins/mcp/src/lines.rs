@@ -184,7 +184,7 @@ mod tests {
     async fn a_flood_of_anything_ends_the_connection() {
         let (_, _, reason, tail) = read(tokio::io::repeat(b'y')).await;
         let told = "it wrote more than 65536 bytes that are no messages to its standard output";
-        assert_eq!((reason.expect("told").as_str(), tail.len()), (told, 4_096));
+        assert_eq!((reason.expect("told").as_str(), tail.as_str()), (told, ""));
         let line = format!("{{{}}}\n", "x".repeat(4_000));
         let (_, _, reason, _) = read(Repeated(line.into_bytes())).await;
         assert_eq!(reason.expect("told"), "it wrote more than 67108864 bytes within 10 s");

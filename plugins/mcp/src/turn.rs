@@ -60,14 +60,16 @@ impl Servers {
         ToolAssembly { tools: merged(&assembly.tools, &known, offered), ..assembly }
     }
 
-    /// Waits for those that are being started for the first time.
+    /// Waits for those that are being started for the first time, once for each.
     async fn wait_for(&self, servers: &[Arc<Connection>], limit: Duration) {
         let is_new = |phase| phase == Phase::Connecting { first: true };
-        if limit.is_zero() || !servers.iter().any(|one| is_new(one.phase())) {
+        if limit.is_zero() {
             return;
         }
+        let is_due = |one: &&Arc<Connection>| is_new(one.phase()) && one.claims_its_wait();
+        let news: Vec<Arc<Connection>> = servers.iter().filter(is_due).cloned().collect();
         let waiting = async {
-            for one in servers {
+            for one in &news {
                 one.past(is_new).await;
             }
         };

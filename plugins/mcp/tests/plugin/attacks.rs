@@ -48,8 +48,10 @@ fn a_turn_waits_for_a_server_that_is_slow_to_start_and_no_longer_than_it_is_to()
         let stand = World::default().start(stand, settings).await;
         let (first, ()) = tokio::join!(tools(&stand), stand.advance(Duration::from_secs(2)));
         assert!(first.is_empty(), "{first:?}");
-        let (second, ()) = tokio::join!(tools(&stand), async { std::fs::write(&go, "").expect("written") });
-        assert!(names(&second).contains(&"slow__echo"), "{second:?}");
+        assert!(tools(&stand).await.is_empty(), "no second turn waits for it");
+        std::fs::write(&go, "").expect("written");
+        until_it_is(&stand, "slow", "ready").await;
+        assert!(names(&tools(&stand).await).contains(&"slow__echo"));
         stand.stop().await;
     });
 }
