@@ -6,6 +6,7 @@ use transom_compaction as _;
 use transom_concurrency as _;
 use transom_conversation_store as _;
 use transom_credentials as _;
+use transom_mcp as _;
 use transom_message_queue as _;
 use transom_model_catalogue as _;
 use transom_permissions as _;
@@ -30,6 +31,7 @@ pub(crate) const BUNDLED: &[&str] = &[
     "concurrency",
     "conversation-store",
     "credentials",
+    "mcp",
     "message-queue",
     "model-catalogue",
     "permissions",

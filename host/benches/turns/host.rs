@@ -15,12 +15,13 @@ use crate::provider::Provider;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The bundled plugins that a turn can do without.
-pub(crate) const FURTHER: [&str; 14] = [
+pub(crate) const FURTHER: [&str; 15] = [
     "cache-explainer",
     "cache-warming",
     "compaction",
     "concurrency",
     "credentials",
+    "mcp",
     "model-catalogue",
     "permissions",
     "provider-scripted",
@@ -39,6 +40,7 @@ const NEEDED: [&str; 4] = ["conversation-store", "message-queue", "tools-fs", "t
 fn capabilities(plugin: &str) -> &'static [&'static str] {
     match plugin {
         "permissions" | "skills" | "tools-fs" | "trust" => &["fs"],
+        "mcp" => &["fs", "net", "process"],
         "system-prompt" | "tool-shell" => &["fs", "process"],
         "provider-openai" | "transport-http" | "transport-ws" => &["net"],
         _ => &[],

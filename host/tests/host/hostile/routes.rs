@@ -247,6 +247,7 @@ fn check_everybody_is_asked(operations: &[Operation]) {
         "concurrency",
         "conversation-store",
         "credentials",
+        "mcp",
         "message-queue",
         "model-catalogue",
         "permissions",

@@ -68,6 +68,7 @@ pub(crate) fn granted(plugin: &str) -> &'static str {
         "provider-anthropic" | "provider-openai" | "transport-http" | "transport-ws" => {
             "capabilities = [\"net\"]\n"
         }
+        "mcp" => "capabilities = [\"fs\", \"net\", \"process\"]\n",
         "permissions" | "skills" | "tools-fs" | "trust" => "capabilities = [\"fs\"]\n",
         "system-prompt" | "tool-shell" => "capabilities = [\"fs\", \"process\"]\n",
         _ => "",

@@ -1,0 +1,130 @@
+//! How servers are told: as JSON for clients and programs, as lines for people. Without what may be secret.
+
+use std::fmt::Write;
+
+use serde_json::{Value, json};
+use transom_agent::refusal::shown;
+
+use crate::connection::{Connection, Phase};
+use crate::folder_file::NAME;
+use crate::folders::Standing;
+
+/// Characters of an error on a line.
+const SHOWN: usize = 160;
+
+/// A server, as JSON.
+pub(crate) fn told(server: &Connection) -> Value {
+    let state = server.state();
+    let tools: Vec<Value> = state
+        .tools
+        .iter()
+        .map(|one| json!({"name": one.definition.name.as_str(), "tool": one.tool}))
+        .collect();
+    let mut told = json!({
+        "name": server.name(),
+        "state": word(server.phase()),
+        "source": if server.folder.is_some() { NAME } else { "settings" },
+        "reachedBy": server.definition.shown(),
+        "tools": tools,
+        "starts": state.starts,
+    });
+    let mut add = |key: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            told[key] = value;
+        }
+    };
+    add("folder", server.folder.as_deref().map(Value::from));
+    add("error", state.error.map(Value::from));
+    add("retryAt", state.retry_at.map(Value::from));
+    add("problems", Some(state.problems).filter(|problems| !problems.is_empty()).map(Value::from));
+    let said = server.definition.without_secrets(&server.tail.text());
+    add("printed", Some(said).filter(|said| !said.is_empty()).map(Value::from));
+    let info = state.line.and_then(|line| line.peer.peer_info());
+    let version = info.as_ref().map(|info| info.protocol_version.as_str().to_owned());
+    add("protocol", version.map(Value::from));
+    let calls_itself = info.as_ref().and_then(|info| info.server_info.as_ref());
+    add("callsItself", calls_itself.map(|one| shown(&format!("{} {}", one.name, one.version), SHOWN).into()));
+    told
+}
+
+/// Where a folder's file stands, as JSON.
+pub(crate) fn told_of_file(standing: &Standing) -> Value {
+    match standing {
+        Standing::Missing => json!({"name": NAME, "state": "missing"}),
+        Standing::Unfit(reason) => json!({"name": NAME, "state": "unfit", "reason": reason}),
+        Standing::Untrusted => json!({"name": NAME, "state": "untrusted"}),
+        Standing::Refused => json!({"name": NAME, "state": "refused"}),
+        Standing::Used { sha256, problems } => {
+            json!({"name": NAME, "state": "used", "sha256": sha256, "problems": problems})
+        }
+    }
+}
+
+fn word(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Connecting { .. } => "connecting",
+        Phase::Ready => "ready",
+        Phase::Failed => "failed",
+        Phase::Disabled => "disabled",
+        Phase::Stopped => "stopped",
+    }
+}
+
+/// Servers as [`told`], for a person.
+pub(crate) fn printed(servers: &[Value]) -> String {
+    if servers.is_empty() {
+        return "there are no servers\n".to_owned();
+    }
+    let mut text = String::new();
+    for server in servers {
+        let word = |key: &str| server[key].as_str().unwrap_or_default().to_owned();
+        let tools = server["tools"].as_array().map_or(0, Vec::len);
+        let place = server["folder"].as_str().map(|folder| format!("  in {folder}")).unwrap_or_default();
+        line(
+            &mut text,
+            &format!(
+                "{:<24} {:<10} {tools:>4} tools  {}{place}",
+                word("name"),
+                word("state"),
+                shown(&word("reachedBy"), 60)
+            ),
+        );
+        for key in ["error", "problems"] {
+            let told = match &server[key] {
+                Value::String(told) => vec![told.clone()],
+                Value::Array(all) => all.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+                _ => Vec::new(),
+            };
+            told.iter().for_each(|told| line(&mut text, &format!("  ! {}", shown(told, SHOWN))));
+        }
+        if server["state"] == "failed"
+            && let Some(last) = word("printed").lines().rfind(|last| !last.trim().is_empty())
+        {
+            line(&mut text, &format!("  > {}", shown(last, SHOWN)));
+        }
+    }
+    text
+}
+
+fn line(text: &mut String, line: &str) {
+    writeln!(text, "{}", line.trim_end()).expect("a string takes everything");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers_are_told_one_a_line_with_what_is_wrong_below() {
+        let servers = [
+            json!({"name": "files", "state": "ready", "reachedBy": "npx", "tools": [{}, {}]}),
+            json!({"name": "web", "state": "failed", "reachedBy": "https://x", "tools": [], "folder": "/work",
+                "error": "it ended with code 1", "printed": "one\nno key\n\n"}),
+        ];
+        let expected = "files                    ready         2 tools  npx\n\
+                        web                      failed        0 tools  https://x  in /work\n  \
+                        ! it ended with code 1\n  > no key\n";
+        assert_eq!(printed(&servers), expected);
+        assert_eq!(printed(&[]), "there are no servers\n");
+    }
+}
