@@ -83,9 +83,15 @@ fn forbidden() -> Vec<String> {
     halves.iter().map(|(left, right)| format!("{left}{right}")).collect()
 }
 
+/// Whether a mark stands in a line, and is not the beginning of a longer name, such as that of a constant.
+fn has_mark(line: &str, mark: &str) -> bool {
+    let goes_on = |rest: &str| rest.starts_with(|c: char| c.is_ascii_uppercase());
+    let ends_in_letter = mark.ends_with(|c: char| c.is_ascii_uppercase());
+    line.match_indices(mark).any(|(at, _)| !(ends_in_letter && goes_on(&line[at + mark.len()..])))
+}
+
 fn marks_in(line: &str) -> Vec<String> {
-    let mut found: Vec<String> =
-        forbidden().into_iter().filter(|mark| line.contains(mark.as_str())).collect();
+    let mut found: Vec<String> = forbidden().into_iter().filter(|mark| has_mark(line, mark)).collect();
     let is_number =
         |rest: &str| rest.trim_start_matches([' ', '#']).starts_with(|c: char| c.is_ascii_digit());
     let lower = line.to_lowercase();
@@ -119,6 +125,8 @@ fn a_mark_is_found_where_there_is_one() {
         assert_eq!(marks_in(&line), ["the number of an issue"], "{line}");
     }
     assert_eq!(marks_in("a tissue of 12 issues, none numbered"), [""; 0]);
+    let name = ["TO", "DOS_CHANGED"].concat();
+    assert_eq!(marks_in(&format!("pub const {name}: u8 = 1;")), [""; 0]);
 }
 
 #[test]

@@ -195,7 +195,7 @@ fn attack_dots_lead_out_of_no_rule() {
 fn attack_proc_self_is_where_it_leads() {
     let folder = Folder::new();
     let lines = ["allow read_file(/proc/self/**)", "allow write_file(/proc/**)"];
-    for path in ["/proc/self/root/etc/passwd", "/proc/self/cwd/Cargo.toml"] {
+    for path in ["/proc/self/root", "/proc/self/cwd/Cargo.toml"] {
         assert_eq!(folder.judged(&lines, READ, json!({ "path": path })), Ask, "{path}");
         assert_eq!(folder.writes(&lines, path), Ask, "{path}");
     }
