@@ -100,8 +100,11 @@ impl Drop for Process {
         let Some(mut child) = self.child.take() else { return };
         kill(self.group);
         let mut watched = [PollFd::new(&self.descriptor, PollFlags::IN)];
-        // What was killed goes at once, unless the kernel itself holds it: then it is left to whoever waits for the host.
-        let _ = poll(&mut watched, Some(&TO_GO));
+        // What was killed goes at once, unless the kernel itself holds it: then it is left to whoever watches, and nobody waits for it.
+        if poll(&mut watched, Some(&TO_GO)) == Ok(0) {
+            std::mem::forget(self.watched.take());
+            return;
+        }
         drop(self.watched.take());
         let _ = child.try_wait();
     }

@@ -194,6 +194,21 @@ fn an_answer_that_is_too_long_is_cut_and_says_so() {
 }
 
 #[test]
+fn of_very_many_tools_as_many_are_offered_as_may_be() {
+    both_ways(async |stand| {
+        let mut many = server("many");
+        many["environment"]["TOOLS"] = "2000".into();
+        let stand = with(stand, json!({"many": many})).await;
+        let offered = tools(&stand).await;
+        assert_eq!(offered.len(), 500);
+        let told = get(&stand, "/mcp").await["servers"][0]["problems"].clone();
+        assert_eq!(told, json!(["it lists more than 500 tools; those behind them are left out"]));
+        assert_eq!(tools(&stand).await, offered);
+        stand.stop().await;
+    });
+}
+
+#[test]
 fn a_server_that_does_not_speak_the_protocol_fails_with_what_it_did() {
     both_ways(async |stand| {
         let version = r#"read -r line; echo '{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"1999-01-01","capabilities":{"tools":{}},"serverInfo":{"name":"x","version":"1"}}}'; sleep 1000"#;

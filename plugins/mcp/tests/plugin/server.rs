@@ -78,7 +78,13 @@ impl Tools {
             json!({"name": name, "description": format!("It is {name}."), "inputSchema": {"type": "object"},
                 "annotations": {"readOnlyHint": name == "peek"}})
         };
-        names.into_iter().map(|name| serde_json::from_value(tool(name)).expect("a tool")).collect()
+        let more = std::env::var("TOOLS").ok().and_then(|count| count.parse().ok()).unwrap_or(0);
+        let more: Vec<String> = (0..more).map(|number: usize| format!("tool_{number}")).collect();
+        names
+            .into_iter()
+            .chain(more.iter().map(String::as_str))
+            .map(|name| serde_json::from_value(tool(name)).expect("a tool"))
+            .collect()
     }
 
     async fn answer(
