@@ -16,6 +16,9 @@ use crate::folders::Folders;
 /// How long a turn may be held up from here, of the 5 s that the filter gives.
 const LONGEST: Duration = Duration::from_millis(4_500);
 
+/// How long it may take of that to look into the folder and to ask whether its file is trusted.
+const TO_ENTER: Duration = Duration::from_secs(3);
+
 /// All servers.
 pub(crate) struct Servers {
     pub(crate) company: Company,
@@ -49,7 +52,11 @@ impl Servers {
         let known = self.company.registry.served();
         let began_at = self.company.host.now_ms();
         let found = match &self.folders {
-            Some(folders) => folders.enter(&assembly.cwd).await,
+            // What could not be judged in time is not used.
+            Some(folders) => {
+                let entering = folders.enter(&assembly.cwd);
+                self.company.host.within(TO_ENTER, entering).await.unwrap_or_default()
+            }
             None => Vec::new(),
         };
         let here: Vec<_> = self.own.iter().cloned().chain(found).collect();

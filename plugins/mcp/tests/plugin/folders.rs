@@ -1,11 +1,14 @@
 //! The servers of working folders: nothing of them starts before they are trusted, and none is shared by accident.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use serde_json::json;
-use transom_agent::trust::{TRUST_CHANGED, TrustChanged};
+use transom_agent::trust::{TRUST, TRUST_CHANGED, TrustChanged};
 use transom_plugin_api::Maybe;
-use transom_testkit::both_ways;
+use transom_testkit::{both_ways, both_ways_paused};
 
 use crate::world::{
     World, call, call_in, cli, get, is_running, names, read, script, server, tools, tools_in, until_gone,
@@ -149,6 +152,29 @@ fn without_anybody_who_knows_what_is_trusted_nothing_of_a_folder_starts() {
         assert!(tools(&stand).await.is_empty());
         assert_eq!(get(&stand, "/mcp").await["servers"], json!([]));
         assert!(!marker.exists());
+        stand.stop().await;
+    });
+}
+
+#[test]
+fn who_does_not_say_whether_a_file_is_trusted_holds_up_no_turn_for_long() {
+    both_ways_paused(async |stand| {
+        let marker = stand.root().join("marker");
+        write_file(&stand.root(), &[("local", marked("local", &marker))]);
+        let stand = stand.plugin::<transom_mcp::Mcp>(json!({}));
+        let asked = Arc::new(AtomicBool::new(false));
+        let is_asked = Arc::clone(&asked);
+        stand.serve(TRUST, move |_, _| {
+            is_asked.store(true, Ordering::SeqCst);
+            std::future::pending()
+        });
+        stand.start().await.expect("it starts");
+        let (tools, ()) = tokio::join!(tools(&stand), async {
+            stand.until(|| asked.load(Ordering::SeqCst)).await;
+            stand.advance(Duration::from_secs(3)).await;
+        });
+        assert!(tools.is_empty() && !marker.exists());
+        assert!(stand.faults("mcp").is_empty(), "its link keeps its deadline");
         stand.stop().await;
     });
 }
