@@ -42,6 +42,9 @@ pub(crate) struct RuleSet {
     decisions: [Rules; 3],
 }
 
+/// Rules by the tool they name, and the plugin that is to have it.
+type ByTool<'a> = HashMap<(&'a str, Option<&'a str>), Vec<&'a Rule>>;
+
 /// Those of one decision.
 #[derive(Debug, Default)]
 struct Rules {
@@ -76,7 +79,7 @@ impl RuleSet {
     /// # Errors
     /// When one of them cannot be meant.
     pub(crate) fn new<'a>(entries: impl IntoIterator<Item = Entry<'a>>) -> Result<Self, CallError> {
-        let mut sorted: [HashMap<(&str, Option<&str>), Vec<&Rule>>; 3] = Default::default();
+        let mut sorted: [ByTool<'_>; 3] = Default::default();
         for Entry { decision, rule, plugin } in entries {
             sorted[decision as usize].entry((&rule.tool, plugin)).or_default().push(rule);
         }
@@ -104,7 +107,7 @@ impl RuleSet {
 }
 
 impl Rules {
-    fn new(sorted: HashMap<(&str, Option<&str>), Vec<&Rule>>) -> Result<Self, CallError> {
+    fn new(sorted: ByTool<'_>) -> Result<Self, CallError> {
         let mut rules = Self::default();
         for ((tool, plugin), of_tool) in sorted {
             let Some(first) = of_tool.first() else { continue };

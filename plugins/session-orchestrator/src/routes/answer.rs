@@ -40,6 +40,25 @@ pub(super) fn read(request: &HttpRequest) -> Result<AnswerQuestion, CallError> {
     })
 }
 
+/// What the listing says of itself.
+pub(super) fn about_list() -> HttpRoute {
+    let query = json!({
+        "type": "object",
+        "properties": { "conversationId": { "type": "string", "description": "only those of this conversation" } },
+        "additionalProperties": false,
+    });
+    HttpRoute { query: query.into(), ..HttpRoute::new("the questions that wait for a person") }
+}
+
+/// Reads the query of the listing.
+///
+/// # Errors
+/// `InvalidInput` with a key that is not known.
+pub(super) fn of_query(request: &HttpRequest) -> Result<QuestionsOf, CallError> {
+    check_query(&request.query, &["conversationId"])?;
+    Ok(QuestionsOf { conversation_id: request.query.get("conversationId").cloned().into() })
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::Value;
@@ -72,23 +91,4 @@ mod tests {
             assert_eq!(read(body), Err(problem.to_owned()));
         }
     }
-}
-
-/// What the listing says of itself.
-pub(super) fn about_list() -> HttpRoute {
-    let query = json!({
-        "type": "object",
-        "properties": { "conversationId": { "type": "string", "description": "only those of this conversation" } },
-        "additionalProperties": false,
-    });
-    HttpRoute { query: query.into(), ..HttpRoute::new("the questions that wait for a person") }
-}
-
-/// Reads the query of the listing.
-///
-/// # Errors
-/// `InvalidInput` with a key that is not known.
-pub(super) fn of_query(request: &HttpRequest) -> Result<QuestionsOf, CallError> {
-    check_query(&request.query, &["conversationId"])?;
-    Ok(QuestionsOf { conversation_id: request.query.get("conversationId").cloned().into() })
 }
