@@ -217,3 +217,6 @@ fn end_group(child: &mut Child) -> Option<ExitStatus> {
     }
     child.wait().ok()
 }
+
+#[cfg(test)]
+mod tests;
