@@ -136,6 +136,7 @@ impl Library {
         if sabotaged("hooks-trust-every-folder") {
             return Trust::Trusted;
         }
+        let sha256 = if sabotaged("hooks-forget-no-trust") { "0".repeat(64) } else { sha256 };
         let found = Found {
             folder: folder.into(),
             name: name.into(),

@@ -106,18 +106,23 @@ impl Course {
                 Ok(ready) => ready,
                 Err(error) => return Ended::NotRun(format!("it was lost sight of: {error}")),
             };
-            if ready.contains(&Ready::Bell) {
+            if ready.contains(&Ready::Bell) && !sabotaged("hooks-run-on-for-nobody") {
                 return Ended::Cut;
             }
             for ready in ready {
                 match ready {
-                    Ready::Input => self.feed(&mut input),
+                    Ready::Input => {
+                        let is_heard = self.feed(&mut input);
+                        if !is_heard && sabotaged("hooks-must-read") {
+                            return Ended::NotRun("it did not read what it is told".to_owned());
+                        }
+                    }
                     Ready::Output(which) => self.read(which, &mut piece),
                     Ready::End => last = Some(Instant::now() + GRACE),
                     Ready::Bell => {}
                 }
             }
-            if self.printed.iter().any(|printed| printed.len() > MOST) {
+            if self.printed.iter().any(|printed| printed.len() > MOST) && !sabotaged("hooks-may-flood") {
                 return Ended::Flooded(MOST);
             }
             let is_silent = self.outputs.iter().all(Option::is_none);
@@ -161,17 +166,21 @@ impl Course {
         Ok(ready.map(|((ready, ..), _)| *ready).collect())
     }
 
-    /// Writes as much of the input as there is room for. A hook that does not read it has not failed by that.
-    fn feed(&mut self, input: &mut &[u8]) {
-        let Some(pipe) = &mut self.input else { return };
+    /// Writes as much of the input as there is room for; whether it may be read yet. A hook that does not read it has not failed by that.
+    fn feed(&mut self, input: &mut &[u8]) -> bool {
+        let Some(pipe) = &mut self.input else { return true };
+        let mut is_heard = true;
         match pipe.write(input) {
             Ok(count) => *input = &input[count..],
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => return,
-            Err(_) => *input = &[],
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
+                return true;
+            }
+            Err(_) => (*input, is_heard) = (&[], false),
         }
         if input.is_empty() {
             self.input = None;
         }
+        is_heard
     }
 
     fn read(&mut self, which: usize, piece: &mut [u8]) {

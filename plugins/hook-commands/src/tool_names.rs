@@ -6,6 +6,7 @@
 use std::path::{Component, Path, PathBuf};
 
 use serde_json::{Map, Value};
+use transom_plugin_api::sabotage::sabotaged;
 
 /// How the values of a field go over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,6 +106,9 @@ fn told_value(value: &Value, form: Form, folder: &str) -> Value {
 
 /// The path from the root, without `.` and `..`, which a pattern of a hook would not see through.
 fn absolute(folder: &str, path: &str) -> String {
+    if sabotaged("hooks-see-paths-as-written") {
+        return Path::new(folder).join(path).to_string_lossy().into_owned();
+    }
     let mut whole = PathBuf::new();
     for part in Path::new(folder).join(path).components() {
         match part {
