@@ -63,6 +63,11 @@ impl Hooks {
         self.ask_those(&sources, &happening).await
     }
 
+    /// Whether a hook of these files is meant.
+    pub(crate) fn is_meant(&self, sources: &[Source], happening: &Happening<'_>) -> bool {
+        !meant(sources, happening).is_empty()
+    }
+
     /// What the hooks of these files say; nothing where none is meant.
     pub(crate) async fn ask_those(&self, sources: &[Source], happening: &Happening<'_>) -> Option<Answer> {
         let asked = meant(sources, happening);
@@ -103,6 +108,7 @@ impl Hooks {
                     input,
                     timeout: hook.timeout.unwrap_or(self.timeout),
                     until: happening.until,
+                    is_waited_for: happening.occasion.is_waited_for(),
                 };
                 let ended = self.runner.run(task).await;
                 tracing::debug!("hook `{command}` for `{}`: {ended:?}", happening.occasion.name());

@@ -63,6 +63,11 @@ impl Occasion {
         !matches!(self, Self::SessionStart | Self::PostCompact | Self::Notification | Self::SessionEnd)
     }
 
+    /// Whether a turn waits for what hooks say.
+    pub(crate) fn is_waited_for(self) -> bool {
+        !matches!(self, Self::PermissionRequest | Self::PostCompact | Self::Notification | Self::SessionEnd)
+    }
+
     /// Whether a model reads what a hook prints in words.
     pub(crate) fn reads_words(self) -> bool {
         matches!(self, Self::SessionStart | Self::UserPromptSubmit)

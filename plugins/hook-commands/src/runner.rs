@@ -12,8 +12,10 @@ use crate::decision::Ended;
 use crate::environment::Allowed;
 use crate::process::{self, Order};
 
-/// Hooks that run at the same time; further ones wait.
+/// Hooks that run at the same time for turns that wait; further ones wait.
 const SEATS: u32 = 16;
+/// The same for hooks for which nobody waits: they must not keep a turn from its own.
+const SIDE_SEATS: u32 = 8;
 /// Hooks of which is remembered how they ended last.
 const REMEMBERED: usize = 500;
 
@@ -38,6 +40,7 @@ pub(crate) struct Task {
     pub(crate) timeout: Duration,
     /// When nobody waits for it any more.
     pub(crate) until: Instant,
+    pub(crate) is_waited_for: bool,
 }
 
 /// Runs hooks.
@@ -45,14 +48,16 @@ pub(crate) struct Runner {
     host: Host,
     allowed: Allowed,
     seats: Arc<Semaphore>,
+    side_seats: Arc<Semaphore>,
     is_over: watch::Sender<bool>,
     outcomes: Mutex<BTreeMap<Key, Outcome>>,
 }
 
 impl Runner {
     pub(crate) fn new(host: Host, allowed: Allowed) -> Self {
-        let seats = Arc::new(Semaphore::new(SEATS as usize));
-        Self { host, allowed, seats, is_over: watch::Sender::new(false), outcomes: Mutex::default() }
+        let [seats, side_seats] = [SEATS, SIDE_SEATS].map(|count| Arc::new(Semaphore::new(count as usize)));
+        let is_over = watch::Sender::new(false);
+        Self { host, allowed, seats, side_seats, is_over, outcomes: Mutex::default() }
     }
 
     /// Runs a hook. Dropped, it ends it, which goes on behind it.
@@ -66,7 +71,8 @@ impl Runner {
     async fn try_run(&self, task: Task) -> Result<Ended, CallError> {
         let left = || task.until.saturating_duration_since(Instant::now());
         let whole = left();
-        let Some(seat) = self.host.within(whole, Arc::clone(&self.seats).acquire_owned()).await else {
+        let seats = if task.is_waited_for { &self.seats } else { &self.side_seats };
+        let Some(seat) = self.host.within(whole, Arc::clone(seats).acquire_owned()).await else {
             return Ok(Ended::Late(whole));
         };
         let seat = seat.map_err(CallError::unavailable)?;
@@ -132,6 +138,7 @@ impl Runner {
     /// Waits until no hook runs.
     pub(crate) async fn until_idle(&self) {
         let all = self.seats.acquire_many(SEATS).await;
-        drop(all);
+        let side = self.side_seats.acquire_many(SIDE_SEATS).await;
+        drop((all, side));
     }
 }

@@ -1,11 +1,15 @@
 //! The plugin from outside, linked and as a file: what hooks are told, what becomes of what they say, and that nothing else runs.
 
+#[path = "plugin/calls.rs"]
+mod calls;
 #[path = "plugin/failures.rs"]
 mod failures;
-#[path = "plugin/format.rs"]
-mod format;
+#[path = "plugin/questions.rs"]
+mod questions;
 #[path = "plugin/trusted.rs"]
 mod trusted;
+#[path = "plugin/turns.rs"]
+mod turns;
 #[path = "plugin/world.rs"]
 mod world;
 

@@ -1,13 +1,15 @@
 //! Hooks that fail: what guards forbids, the rest is passed over, and a person is told.
 
 use std::fs;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use transom_agent::notice::NOTICE;
 use transom_agent::tool::{GATE, Verdict};
+use transom_hook_commands::HookCommands;
 use transom_testkit::both_ways;
 
-use crate::world::{World, cwd, gate_of, one, prints};
+use crate::world::{World, cwd, denied, gate_of, one, prints};
 
 /// Ways to fail, each with a word of what is told.
 fn failures() -> Vec<(Value, &'static str)> {
@@ -126,9 +128,30 @@ fn a_hook_ends_with_the_call_that_waits_for_it_and_with_the_plugin() {
         let asking = tokio::spawn(async move { applier.apply(gate).await });
         world.stand.until(|| is_running(&second)).await;
         // Half of it is for calls to end by themselves.
-        world.stand.kernel().stop(std::time::Duration::from_secs(1)).await;
+        world.stand.kernel().stop(Duration::from_secs(1)).await;
         world.stand.until(|| !is_running(&second)).await;
         asking.abort();
+    });
+}
+
+#[test]
+fn a_plugin_that_is_replaced_lets_hooks_end_as_long_as_it_may() {
+    both_ways(async |stand| {
+        let file =
+            one("PreToolUse", "", ": >waits; while ! [ -e go ]; do sleep 0.01; done; echo seen >&2; exit 2");
+        let world = World::started(stand, &file).await;
+        let settings = json!({"file": world.own.path().join("hooks.json")});
+        let (applier, gate) = (world.stand.applier(GATE), gate_of(&world.stand, "run_shell", json!({})));
+        let asking = tokio::spawn(async move { applier.apply(gate).await });
+        world.stand.until(|| world.folder().join("waits").exists()).await;
+        let replaced = world.stand.reload::<HookCommands>(settings, Duration::from_secs(20));
+        let (replaced, ()) = tokio::join!(replaced, async {
+            fs::write(world.folder().join("go"), "").expect("written");
+        });
+        replaced.expect("nothing is cut off");
+        let gate = asking.await.expect("no panic").expect("it goes through");
+        assert_eq!(gate.calls[0].verdict, denied("seen"));
+        world.stand.stop().await;
     });
 }
 

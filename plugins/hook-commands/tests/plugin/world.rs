@@ -123,3 +123,15 @@ pub(crate) async fn said(stand: &Stand, id: &str, text: &str, is_first: bool) ->
 pub(crate) fn denied(reason: &str) -> Verdict {
     Verdict::Deny { reason: reason.into() }
 }
+
+/// What a hook prints that decides something about an event of its own.
+pub(crate) fn specific(event: &str, mut fields: Value) -> Value {
+    fields["hookEventName"] = json!(event);
+    json!({ "hookSpecificOutput": fields })
+}
+
+/// A command that decides so about a call.
+pub(crate) fn decides(decision: &str) -> String {
+    let fields = json!({"permissionDecision": decision, "permissionDecisionReason": "it says so"});
+    prints(&specific("PreToolUse", fields))
+}
