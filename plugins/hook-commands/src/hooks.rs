@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 use serde_json::{Map, Value, json};
 use tokio::sync::Semaphore;
 use transom_agent::notice::Notice;
+use transom_agent::refusal::shown;
 use transom_plugin_api::{CallContext, Host, Maybe, Text};
 
 use crate::HookPorts;
@@ -94,6 +95,11 @@ impl Hooks {
                     Heard::Failed(format!("cannot be used as hooks: {problem}")),
                 );
             }
+            Asked::Unfit(source, hook, problem) => {
+                let problem =
+                    format!("has the matcher `{}`, which is none: {problem}", shown(&hook.written, 60));
+                return (named(hook.action.word(), &source.name), Heard::Failed(problem));
+            }
             Asked::Hook(source, hook) => (source, hook),
         };
         match &hook.action {
@@ -111,7 +117,6 @@ impl Hooks {
                     is_waited_for: happening.occasion.is_waited_for(),
                 };
                 let ended = self.runner.run(task).await;
-                tracing::debug!("hook `{command}` for `{}`: {ended:?}", happening.occasion.name());
                 (named(command, &source.name), heard(happening.occasion, &ended))
             }
         }
@@ -172,6 +177,8 @@ pub(crate) fn until_unwaited() -> Instant {
 /// Who is asked.
 enum Asked<'a> {
     Hook(&'a Source, &'a Hook),
+    /// Nobody knows whom it is for.
+    Unfit(&'a Source, &'a Hook, String),
     Broken(&'a Source, &'a str),
 }
 
@@ -184,13 +191,12 @@ fn meant<'a>(sources: &'a [Source], happening: &Happening<'_>) -> Vec<Asked<'a>>
                 asked.push(Asked::Broken(source, problem));
             }
             (State::Used, Some(Ok(file))) => {
-                let is_meant = |hook: &&Hook| {
-                    hook.occasion == happening.occasion && hook.matcher.matches(&happening.names)
-                };
-                for hook in file.hooks.iter().filter(is_meant) {
+                for hook in file.hooks.iter().filter(|hook| hook.occasion == happening.occasion) {
                     let is_same = |there: &Asked<'_>| matches!(there, Asked::Hook(_, other) if other.action == hook.action);
-                    if !asked.iter().any(is_same) {
-                        asked.push(Asked::Hook(source, hook));
+                    match hook.matcher.matches(&happening.names) {
+                        Ok(true) if !asked.iter().any(is_same) => asked.push(Asked::Hook(source, hook)),
+                        Ok(_) => {}
+                        Err(problem) => asked.push(Asked::Unfit(source, hook, problem)),
                     }
                 }
             }

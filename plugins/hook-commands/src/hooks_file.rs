@@ -8,8 +8,10 @@ use transom_agent::refusal::shown;
 use crate::matcher::Matcher;
 use crate::occasion::Occasion;
 
-/// Hooks of a file.
+/// Hooks of a file, and groups of them.
 pub(crate) const MOST_HOOKS: usize = 200;
+/// Events without a place that are told.
+const MOST_UNSUPPORTED: usize = 20;
 /// Characters of what somebody wrote that a complaint shows.
 const SHOWN: usize = 60;
 
@@ -20,6 +22,7 @@ pub(crate) struct HooksFile {
     pub(crate) hooks: Vec<Hook>,
     /// Events that have no place here, by their names.
     pub(crate) unsupported: Vec<String>,
+    groups: usize,
 }
 
 /// One hook.
@@ -40,6 +43,15 @@ pub(crate) enum Action {
     Command(String),
     /// It is of a type that has no place here.
     Unsupported(String),
+}
+
+impl Action {
+    /// What it is known by: its command, or its type.
+    pub(crate) fn word(&self) -> &str {
+        match self {
+            Self::Command(word) | Self::Unsupported(word) => word,
+        }
+    }
 }
 
 impl HooksFile {
@@ -68,15 +80,19 @@ impl HooksFile {
 
     fn take(&mut self, event: &str, groups: &Value) -> Result<(), String> {
         let Some(occasion) = Occasion::named(event) else {
-            self.unsupported.push(shown(event, SHOWN));
+            if self.unsupported.len() < MOST_UNSUPPORTED {
+                self.unsupported.push(shown(event, SHOWN));
+            }
             return Ok(());
         };
         for group in list(groups, &format!("`{event}`"))? {
             let group = object(group, &format!("a group of `{event}`"))?;
             let written = matcher_of(group, event)?;
-            let matcher = Matcher::read(written).map_err(|problem| {
-                format!("the matcher `{}` of `{event}` is none: {problem}", shown(written, SHOWN))
-            })?;
+            let matcher = Matcher::read(written);
+            self.groups += 1;
+            if self.groups > MOST_HOOKS {
+                return Err(format!("it has more than {MOST_HOOKS} groups of hooks"));
+            }
             let hooks = group.get("hooks").ok_or_else(|| format!("a group of `{event}` has no `hooks`"))?;
             for hook in list(hooks, &format!("`hooks` of `{event}`"))? {
                 if self.hooks.len() >= MOST_HOOKS {
@@ -202,10 +218,6 @@ mod tests {
             (json!({"hooks": {"Stop": {}}}), "`Stop` is no list"),
             (json!({"hooks": {"Stop": [{}]}}), "a group of `Stop` has no `hooks`"),
             (json!({"hooks": {"Stop": [{"matcher": 1, "hooks": []}]}}), "a `matcher` of `Stop` is no text"),
-            (
-                json!({"hooks": {"PreToolUse": [{"matcher": "a(", "hooks": []}]}}),
-                "the matcher `a(` of `PreToolUse` is none: unclosed group",
-            ),
         ] {
             assert_eq!(read(&file).expect_err("refused"), told);
         }
@@ -235,5 +247,11 @@ mod tests {
         let many = |count| json!({"hooks": {"Stop": [{"hooks": vec![json!({"command": "x"}); count]}]}});
         assert_eq!(read(&many(MOST_HOOKS)).expect("it is read").hooks.len(), MOST_HOOKS);
         assert_eq!(read(&many(MOST_HOOKS + 1)).expect_err("refused"), "it has more than 200 hooks");
+        let groups = |count| json!({"hooks": {"Stop": vec![json!({"matcher": "a.", "hooks": []}); count]}});
+        assert!(read(&groups(MOST_HOOKS)).is_ok());
+        assert_eq!(
+            read(&groups(MOST_HOOKS + 1)).expect_err("refused"),
+            "it has more than 200 groups of hooks"
+        );
     }
 }

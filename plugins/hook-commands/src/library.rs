@@ -117,8 +117,7 @@ impl Library {
         };
         let sha256 = digest(&bytes);
         let read = self.read(&sha256, &bytes);
-        let asks_nothing =
-            read.as_ref().as_ref().is_ok_and(|file| file.hooks.is_empty() && file.unsupported.is_empty());
+        let asks_nothing = read.as_ref().as_ref().is_ok_and(|file| file.hooks.is_empty());
         let state = if asks_nothing {
             State::Empty
         } else {
@@ -152,8 +151,10 @@ impl Library {
             return Arc::clone(read);
         }
         let read = Arc::new(HooksFile::read(bytes));
-        for event in read.as_ref().as_ref().map(|file| file.unsupported.as_slice()).unwrap_or_default() {
-            tracing::warn!("hooks for `{event}` do not run: this event has no place here");
+        let unsupported =
+            read.as_ref().as_ref().map(|file| file.unsupported.join("`, `")).unwrap_or_default();
+        if !unsupported.is_empty() {
+            tracing::warn!("hooks for `{unsupported}` do not run: these events have no place here");
         }
         // To read one again is cheap.
         if known.len() >= REMEMBERED {

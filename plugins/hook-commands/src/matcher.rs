@@ -1,9 +1,11 @@
 //! [`Matcher`]: which tools, or other subjects of an event, a group of hooks is for.
 
+use std::sync::{Arc, OnceLock};
+
 use regex::{Regex, RegexBuilder};
 
 /// Bytes that a compiled expression may have.
-const LARGEST: usize = 1 << 20;
+const LARGEST: usize = 256 << 10;
 
 /// What stands in the field `matcher`.
 #[derive(Clone, Debug)]
@@ -13,40 +15,54 @@ pub(crate) enum Matcher {
     /// Names with `|` between them.
     Names(Vec<String>),
     /// Anything else: an expression that is looked for in the name.
-    Pattern(Regex),
+    Pattern(Arc<Pattern>),
+}
+
+/// An expression, which is compiled when it is asked for: the file in which it stands may not be trusted.
+#[derive(Debug)]
+pub(crate) struct Pattern {
+    written: String,
+    compiled: OnceLock<Result<Regex, String>>,
 }
 
 impl Matcher {
     /// Reads what was written.
-    ///
-    /// # Errors
-    /// Why it is neither a list of names nor an expression.
-    pub(crate) fn read(written: &str) -> Result<Self, String> {
+    pub(crate) fn read(written: &str) -> Self {
         let written = written.trim();
         if matches!(written, "" | "*") {
-            return Ok(Self::All);
+            return Self::All;
         }
         let is_plain = |character: char| character.is_alphanumeric() || "_-| ".contains(character);
         if written.chars().all(is_plain) {
             let names = written.split('|').map(str::trim).filter(|name| !name.is_empty());
-            return Ok(Self::Names(names.map(str::to_owned).collect()));
+            return Self::Names(names.map(str::to_owned).collect());
         }
-        let built = RegexBuilder::new(written).size_limit(LARGEST).build();
-        built.map(Self::Pattern).map_err(|error| {
-            let last = error.to_string().lines().last().unwrap_or_default().trim().to_owned();
-            last.strip_prefix("error: ").map_or(last.clone(), str::to_owned)
-        })
+        Self::Pattern(Arc::new(Pattern { written: written.to_owned(), compiled: OnceLock::new() }))
     }
 
     /// Whether it is for something that is called by these names. What has none is for everybody.
-    pub(crate) fn matches(&self, names: &[String]) -> bool {
+    ///
+    /// # Errors
+    /// Why it is no expression.
+    pub(crate) fn matches(&self, names: &[String]) -> Result<bool, String> {
         match self {
-            Self::All => true,
-            _ if names.is_empty() => true,
-            Self::Names(listed) => names.iter().any(|name| listed.contains(name)),
-            Self::Pattern(pattern) => names.iter().any(|name| pattern.is_match(name)),
+            Self::All => Ok(true),
+            _ if names.is_empty() => Ok(true),
+            Self::Names(listed) => Ok(names.iter().any(|name| listed.contains(name))),
+            Self::Pattern(pattern) => {
+                let compiled = pattern.compiled.get_or_init(|| compiled(&pattern.written)).as_ref();
+                compiled.map_err(String::clone).map(|regex| names.iter().any(|name| regex.is_match(name)))
+            }
         }
     }
+}
+
+fn compiled(written: &str) -> Result<Regex, String> {
+    RegexBuilder::new(written).size_limit(LARGEST).build().map_err(|error| {
+        let told = error.to_string();
+        let last = told.lines().last().unwrap_or_default().trim();
+        last.strip_prefix("error: ").unwrap_or(last).to_owned()
+    })
 }
 
 #[cfg(test)]
@@ -54,7 +70,7 @@ mod tests {
     use super::*;
 
     fn matches(written: &str, name: &str) -> bool {
-        Matcher::read(written).expect("it is a matcher").matches(&[name.to_owned()])
+        Matcher::read(written).matches(&[name.to_owned()]).expect("it is a matcher")
     }
 
     #[test]
@@ -62,7 +78,7 @@ mod tests {
         for written in ["", " ", "*"] {
             assert!(matches(written, "Bash"), "{written:?}");
         }
-        assert!(Matcher::read("Bash").expect("a name").matches(&[]), "what has no name is for everybody");
+        assert_eq!(Matcher::read("Bash").matches(&[]), Ok(true), "what has no name is for everybody");
     }
 
     #[test]
@@ -83,7 +99,8 @@ mod tests {
 
     #[test]
     fn what_is_no_expression_or_a_huge_one_is_refused_in_words() {
-        assert_eq!(Matcher::read("Edit(").expect_err("refused"), "unclosed group");
-        assert!(Matcher::read("(?:(?:a{1000}){1000}){10}").expect_err("refused").contains("size limit"));
+        let told = |written: &str| Matcher::read(written).matches(&["a".to_owned()]).expect_err("refused");
+        assert_eq!(told("Edit("), "unclosed group");
+        assert!(told("(?:(?:a{1000}){1000}){10}").contains("size limit"));
     }
 }

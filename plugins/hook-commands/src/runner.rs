@@ -109,6 +109,7 @@ impl Runner {
             Ended::NotRun(_) => "could not be run".to_owned(),
             Ended::Cut => "was ended with the plugin".to_owned(),
         };
+        tracing::debug!("a hook for `{}` ended: {how}", key.0);
         let mut outcomes = self.lock();
         if outcomes.len() >= REMEMBERED && !outcomes.contains_key(&key) {
             outcomes.clear();

@@ -29,6 +29,7 @@ fn failures() -> Vec<(Value, &'static str)> {
         (hook(&prints(&unknown)), "that nobody knows: `\\\"perhaps\\\"`"),
         (hook("printf '{\"decision\": \"bl'"), "printed no JSON"),
         (prompt, "is of the type `prompt`"),
+        (one("PreToolUse", "Bash(", "true"), "has the matcher `Bash(`, which is none: unclosed group"),
         (json!({"hooks": []}), "cannot be used as hooks: `hooks` is no object"),
     ]
 }

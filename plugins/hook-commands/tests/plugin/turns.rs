@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use transom_agent::compaction::{COMPACTED, COMPACTING, Compacted, Draft, Summary};
-use transom_agent::conversation::CLOSED;
+use transom_agent::conversation::{CLOSED, Conversation, FIND};
 use transom_agent::notice::{NOTICE, Notice};
 use transom_agent::turn::{ENDING, TurnEnding};
 use transom_plugin_api::{CallErrorKind, List, Maybe, Shared, Text};
@@ -80,6 +80,20 @@ async fn ended(world: &World, held: u32) -> Option<String> {
     };
     let ending = world.stand.applier(ENDING).apply(ending).await.expect("it goes through");
     ending.go_on.into_option().map(Into::into)
+}
+
+#[test]
+fn the_model_that_was_chosen_for_a_conversation_is_told_with_its_beginning() {
+    both_ways(async |stand| {
+        let world = World::started(stand, &one("SessionStart", "startup", &keeps("told"))).await;
+        world.stand.serve(FIND, |id: Text, _| {
+            let found = Conversation { model: Maybe::Some("a/one".into()), ..Conversation::new(id, 0) };
+            std::future::ready(Ok(found))
+        });
+        world.said("hello", true).await.expect("it is said");
+        assert_eq!(world.kept("told").await["model"], "a/one");
+        world.stand.stop().await;
+    });
 }
 
 #[test]
