@@ -1,3 +1,5 @@
+//! From an exit code and two outputs to a decision, as the documentation of the format tells it.
+
 use serde_json::json;
 
 use super::*;

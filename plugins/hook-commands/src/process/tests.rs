@@ -1,3 +1,5 @@
+//! Processes that hang, flood, crash, read nothing and leave others behind.
+
 use std::path::Path;
 
 use super::*;
