@@ -6,6 +6,7 @@ use transom_compaction as _;
 use transom_concurrency as _;
 use transom_conversation_store as _;
 use transom_credentials as _;
+use transom_hook_commands as _;
 use transom_mcp as _;
 use transom_message_queue as _;
 use transom_model_catalogue as _;
@@ -31,6 +32,7 @@ pub(crate) const BUNDLED: &[&str] = &[
     "concurrency",
     "conversation-store",
     "credentials",
+    "hook-commands",
     "mcp",
     "message-queue",
     "model-catalogue",

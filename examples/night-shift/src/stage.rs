@@ -9,13 +9,14 @@ use tokio::process::Command;
 use crate::options::Options;
 
 /// Each bundled plugin, what it is granted, and its settings.
-const BUNDLED: [(&str, &str, &str); 22] = [
+const BUNDLED: [(&str, &str, &str); 23] = [
     ("cache-explainer", "", ""),
     ("cache-warming", "", ""),
     ("compaction", "", ""),
     ("concurrency", "", ""),
     ("conversation-store", "", ""),
     ("credentials", "", ""),
+    ("hook-commands", "fs process", ""),
     ("mcp", "fs net process", ""),
     ("message-queue", "", ""),
     ("model-catalogue", "", ""),

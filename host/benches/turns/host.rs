@@ -15,12 +15,13 @@ use crate::provider::Provider;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The bundled plugins that a turn can do without.
-pub(crate) const FURTHER: [&str; 15] = [
+pub(crate) const FURTHER: [&str; 16] = [
     "cache-explainer",
     "cache-warming",
     "compaction",
     "concurrency",
     "credentials",
+    "hook-commands",
     "mcp",
     "model-catalogue",
     "permissions",
@@ -41,7 +42,7 @@ fn capabilities(plugin: &str) -> &'static [&'static str] {
     match plugin {
         "permissions" | "skills" | "tools-fs" | "trust" => &["fs"],
         "mcp" => &["fs", "net", "process"],
-        "system-prompt" | "tool-shell" => &["fs", "process"],
+        "hook-commands" | "system-prompt" | "tool-shell" => &["fs", "process"],
         "provider-openai" | "transport-http" | "transport-ws" => &["net"],
         _ => &[],
     }

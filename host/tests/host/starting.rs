@@ -46,6 +46,7 @@ async fn without_a_manifest_the_bundled_plugins_run_and_a_model_answers_offline(
         "compaction",
         "concurrency",
         "credentials",
+        "hook-commands",
         "mcp",
         "model-catalogue",
         "permissions",

@@ -70,7 +70,7 @@ pub(crate) fn granted(plugin: &str) -> &'static str {
         }
         "mcp" => "capabilities = [\"fs\", \"net\", \"process\"]\n",
         "permissions" | "skills" | "tools-fs" | "trust" => "capabilities = [\"fs\"]\n",
-        "system-prompt" | "tool-shell" => "capabilities = [\"fs\", \"process\"]\n",
+        "hook-commands" | "system-prompt" | "tool-shell" => "capabilities = [\"fs\", \"process\"]\n",
         _ => "",
     }
 }
