@@ -1,6 +1,7 @@
 //! What may be sent to a field: what its kind wants, and nothing else.
 
 use serde_json::Value;
+use transom_agent::conversation::is_conversation_id;
 use transom_agent::refusal::shown;
 use transom_agent::surface::{Field, SurfaceSpec};
 use transom_plugin_api::sabotage::sabotaged;
@@ -20,7 +21,8 @@ pub(crate) fn check(spec: &SurfaceSpec, action: &str, payload: &Json) -> Result<
     let of_it = |field: &&Field| field.action().is_some_and(|known| known == action);
     let Some(field) = spec.fields.iter().find(of_it) else {
         let has_others = spec.fields.iter().any(|field| matches!(field, Field::Unknown(_)));
-        return if has_others { Ok(()) } else { Err(unknown(spec, action)) };
+        let may_be_theirs = has_others && is_conversation_id(action);
+        return if may_be_theirs { Ok(()) } else { Err(unknown(spec, action)) };
     };
     let payload = payload.value();
     let Some(expected) = unmet(field, &payload) else { return Ok(()) };

@@ -130,11 +130,8 @@ impl Viewing {
     fn catalogue(&mut self) -> Option<Piece> {
         let entries = self.desk.catalogue();
         let told = Json::of(&entries).ok().map(|document| number_of(document.as_str()));
-        if told == self.told_catalogue
-            || (told.is_some()
-                && sabotaged("surface-tell-the-catalogue-once")
-                && self.told_catalogue.is_some())
-        {
+        let is_old = told == self.told_catalogue;
+        if is_old || (self.told_catalogue.is_some() && sabotaged("surface-tell-the-catalogue-once")) {
             return None;
         }
         self.told_catalogue = told;

@@ -9,7 +9,7 @@ use futures_util::StreamExt;
 use futures_util::future::{AbortHandle, abortable};
 use futures_util::stream::{FuturesUnordered, SplitStream};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -28,9 +28,11 @@ use crate::encoded::Encoder;
 use crate::end::{End, end_of};
 use crate::lanes::Lanes;
 use crate::outbox::Outbox;
-use crate::perform::{ToWatch, fail, perform, refuse};
+use crate::perform::{ToWatch, fail, perform, refuse, reply};
 use crate::pulse::{Metered, Pulse};
+use crate::push::push;
 use crate::said::Said;
+use crate::subscriptions::{Subject, Subscriptions, Wish};
 use crate::view::{Start, view};
 use crate::viewings::{Viewings, Why};
 use crate::wire::{self, Patience};
@@ -135,6 +137,8 @@ enum Done {
     Operation(Option<Text>, Option<ToWatch>),
     /// A view, by its number.
     View(Text, u64),
+    /// A subscription, by its number.
+    Subscription(Subject, u64),
     /// What nobody waits for.
     Other,
 }
@@ -154,6 +158,7 @@ struct Connection<'a, C> {
     running: FuturesUnordered<Running>,
     views: HashMap<Text, Viewed>,
     last_view: u64,
+    subscriptions: Subscriptions,
     /// Why it ends.
     why: Why,
 }
@@ -161,7 +166,8 @@ struct Connection<'a, C> {
 impl<'a, C: Conversations> Connection<'a, C> {
     fn new(shared: Arc<Shared<C>>, outbox: Arc<Outbox>, pulse: &'a Pulse, why: Why) -> Self {
         let (lanes, running, views) = (Lanes::default(), FuturesUnordered::new(), HashMap::new());
-        Self { shared, outbox, pulse, lanes, running, views, last_view: 0, why }
+        let subscriptions = Subscriptions::default();
+        Self { shared, outbox, pulse, lanes, running, views, last_view: 0, subscriptions, why }
     }
 
     /// Does what it is asked until one of the two leaves.
@@ -209,6 +215,7 @@ impl<'a, C: Conversations> Connection<'a, C> {
     /// Waits for the operations; what is watched goes on elsewhere.
     async fn finish(&mut self) {
         self.views.drain().for_each(|(_, viewed)| viewed.stop.abort());
+        self.subscriptions.end_all();
         while self.lanes.count() > 0 {
             match self.running.next().await {
                 Some(Done::Operation(lane, _)) => self.go_on(lane.as_ref()),
@@ -250,6 +257,11 @@ impl<'a, C: Conversations> Connection<'a, C> {
     }
 
     fn begin(&mut self, asked: Asked) {
+        if let Some((subject, wish)) = Subject::of(&asked)
+            && self.shared.far.has_subscription(&subject.name)
+        {
+            return self.change_subscription(asked, subject, wish);
+        }
         let refused = match &asked.operation {
             Operation::Subscribe(conversation, _) if !self.views.contains_key(conversation) => {
                 self.check_room(conversation).err()
@@ -276,6 +288,46 @@ impl<'a, C: Conversations> Connection<'a, C> {
         self.running.push(Box::pin(work.instrument(span)));
     }
 
+    /// Begins or ends a subscription. The operation has ended when that was told.
+    fn change_subscription(&mut self, asked: Asked, subject: Subject, wish: Wish) {
+        let outbox = self.outbox.clone();
+        let told = match wish {
+            Wish::End => {
+                self.subscriptions.end(&subject);
+                Ok(())
+            }
+            Wish::Begin if self.subscriptions.has(&subject) => Ok(()),
+            Wish::Begin => match self.subscriptions.check_room(&subject, self.shared.limits.subscriptions) {
+                Ok(()) => return self.subscribe(asked, subject),
+                refused => refused,
+            },
+        };
+        self.running.push(Box::pin(async move {
+            match told {
+                Ok(()) => reply(&outbox, &asked, serde_json::Value::Null).await,
+                Err(error) => fail(&outbox, &asked, &error).await,
+            }
+            Done::Operation(None, None)
+        }));
+    }
+
+    fn subscribe(&mut self, asked: Asked, subject: Subject) {
+        let (shared, outbox, of) = (self.shared.clone(), self.outbox.clone(), subject.clone());
+        let (stands, is_settled) = oneshot::channel();
+        let (pushing, stop) = abortable(async move { push(&shared.far, &outbox, &asked, &of, stands).await });
+        let number = self.subscriptions.begin(subject.clone(), stop);
+        self.running.push(Box::pin(async move {
+            // It makes no difference which of the two ended it.
+            let _ = pushing.await;
+            Done::Subscription(subject, number)
+        }));
+        self.running.push(Box::pin(async move {
+            // Dropped when it stands, and when it does not.
+            let _ = is_settled.await;
+            Done::Operation(None, None)
+        }));
+    }
+
     fn settle(&mut self, done: Done) {
         match done {
             Done::Operation(lane, began) => {
@@ -289,6 +341,7 @@ impl<'a, C: Conversations> Connection<'a, C> {
                     self.views.remove(&conversation);
                 }
             }
+            Done::Subscription(subject, number) => self.subscriptions.ended(&subject, number),
             Done::Other => {}
         }
     }
