@@ -1,5 +1,7 @@
 //! One connection: what it was asked, and what runs for it. Dropping it ends all of that.
 
+mod subscribing;
+
 use std::collections::HashMap;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -9,7 +11,7 @@ use futures_util::StreamExt;
 use futures_util::future::{AbortHandle, abortable};
 use futures_util::stream::{FuturesUnordered, SplitStream};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -28,11 +30,10 @@ use crate::encoded::Encoder;
 use crate::end::{End, end_of};
 use crate::lanes::Lanes;
 use crate::outbox::Outbox;
-use crate::perform::{ToWatch, fail, perform, refuse, reply};
+use crate::perform::{ToWatch, fail, perform, refuse};
 use crate::pulse::{Metered, Pulse};
-use crate::push::push;
 use crate::said::Said;
-use crate::subscriptions::{Subject, Subscriptions, Wish};
+use crate::subscriptions::{Subject, Subscriptions};
 use crate::view::{Start, view};
 use crate::viewings::{Viewings, Why};
 use crate::wire::{self, Patience};
@@ -286,46 +287,6 @@ impl<'a, C: Conversations> Connection<'a, C> {
             Done::Operation(lane, began)
         };
         self.running.push(Box::pin(work.instrument(span)));
-    }
-
-    /// Begins or ends a subscription. The operation has ended when that was told.
-    fn change_subscription(&mut self, asked: Asked, subject: Subject, wish: Wish) {
-        let outbox = self.outbox.clone();
-        let told = match wish {
-            Wish::End => {
-                self.subscriptions.end(&subject);
-                Ok(())
-            }
-            Wish::Begin if self.subscriptions.has(&subject) => Ok(()),
-            Wish::Begin => match self.subscriptions.check_room(&subject, self.shared.limits.subscriptions) {
-                Ok(()) => return self.subscribe(asked, subject),
-                refused => refused,
-            },
-        };
-        self.running.push(Box::pin(async move {
-            match told {
-                Ok(()) => reply(&outbox, &asked, serde_json::Value::Null).await,
-                Err(error) => fail(&outbox, &asked, &error).await,
-            }
-            Done::Operation(None, None)
-        }));
-    }
-
-    fn subscribe(&mut self, asked: Asked, subject: Subject) {
-        let (shared, outbox, of) = (self.shared.clone(), self.outbox.clone(), subject.clone());
-        let (stands, is_settled) = oneshot::channel();
-        let (pushing, stop) = abortable(async move { push(&shared.far, &outbox, &asked, &of, stands).await });
-        let number = self.subscriptions.begin(subject.clone(), stop);
-        self.running.push(Box::pin(async move {
-            // It makes no difference which of the two ended it.
-            let _ = pushing.await;
-            Done::Subscription(subject, number)
-        }));
-        self.running.push(Box::pin(async move {
-            // Dropped when it stands, and when it does not.
-            let _ = is_settled.await;
-            Done::Operation(None, None)
-        }));
     }
 
     fn settle(&mut self, done: Done) {

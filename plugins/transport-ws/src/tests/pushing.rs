@@ -144,19 +144,21 @@ async fn a_client_that_takes_nothing_lets_go_of_who_pushes_and_is_shown_the_late
 async fn one_subscription_too_many_is_refused_and_they_keep_nothing_else_from_being_done() {
     let served = Served::open();
     let mut client = served.client().await;
+    let mut streams = Vec::new();
     for number in 0..3 {
         client.say(&subscribe(json!({ "number": number }))).await;
         let (_, pushes) = served.fake().subscribed().await;
         pushes.send(push("tides.high", json!({}))).unwrap();
         client.json().await;
         client.json().await;
-        std::mem::forget(pushes);
+        streams.push(pushes);
     }
     let told = client.ask(subscribe(json!({ "number": 3 }))).await;
     assert_eq!(told["message"], "this connection has 3 subscriptions at plugins already: end one");
     client.ask(json!({ "type": "tides.unsubscribe", "number": 0, "id": 5 })).await;
     client.say(&subscribe(json!({ "number": 3 }))).await;
-    assert_eq!(served.fake().subscribed().await.0.value(), json!({ "number": 3 }));
+    let (input, _pushes) = served.fake().subscribed().await;
+    assert_eq!(input.value(), json!({ "number": 3 }));
     assert_eq!(client.ask(json!({ "type": "echo", "id": 6 })).await["type"], "reply");
     assert!(client.ask(json!({ "type": "x.subscribe" })).await["message"].is_string());
 }
