@@ -4,7 +4,9 @@
 //! A plugin that has a surface serves [`SURFACE`] and, where something can be done with it, [`SURFACE_ACTION`], under the
 //! surface's id; it says [`SURFACE_CHANGED`] when a surface shows something else than before.
 
-use transom_plugin_api::{Event, Json, List, Maybe, Service, Text, contract};
+use transom_plugin_api::{CallError, Event, Json, List, Maybe, Service, Text, contract};
+
+use crate::refusal::shown;
 
 /// Whether there is one of a surface, or one for each conversation.
 #[contract(grows)]
@@ -166,6 +168,20 @@ pub struct SurfaceOf {
     pub conversation_id: Maybe<Text>,
 }
 
+impl SurfaceOf {
+    /// The conversation, for a surface of which each has one.
+    ///
+    /// # Errors
+    /// `InvalidInput` when none is given.
+    pub fn conversation(&self) -> Result<&Text, CallError> {
+        given(&self.conversation_id)
+    }
+}
+
+fn given(conversation_id: &Maybe<Text>) -> Result<&Text, CallError> {
+    conversation_id.as_ref().ok_or_else(|| CallError::invalid_input("`conversationId` is missing"))
+}
+
 /// Tells what a surface shows; the name is its id: 1 to 128 of `A–Z a–z 0–9 - _ .`
 ///
 /// [`NotFound`](transom_plugin_api::CallErrorKind::NotFound) when there is no such conversation,
@@ -184,6 +200,22 @@ pub struct SurfaceAct {
     pub payload: Json,
     /// The conversation; absent where there is one surface for all.
     pub conversation_id: Maybe<Text>,
+}
+
+impl SurfaceAct {
+    /// The conversation, for a surface of which each has one.
+    ///
+    /// # Errors
+    /// `InvalidInput` when none is given.
+    pub fn conversation(&self) -> Result<&Text, CallError> {
+        given(&self.conversation_id)
+    }
+
+    /// That the surface has no such action.
+    #[must_use]
+    pub fn unknown(&self) -> CallError {
+        CallError::not_found(format!("there is no action `{}` here", shown(&self.action, 40)))
+    }
 }
 
 /// It was done. What the surface shows from now on is told as after any change.
