@@ -9,7 +9,7 @@ use tokio::process::Command;
 use crate::options::Options;
 
 /// Each bundled plugin, what it is granted, and its settings.
-const BUNDLED: [(&str, &str, &str); 19] = [
+const BUNDLED: [(&str, &str, &str); 20] = [
     ("cache-explainer", "", ""),
     ("cache-warming", "", ""),
     ("compaction", "", ""),
@@ -23,6 +23,7 @@ const BUNDLED: [(&str, &str, &str); 19] = [
     ("provider-scripted", "", "pace_ms = 2"),
     ("session-orchestrator", "", ""),
     ("skills", "fs", ""),
+    ("surface-registry", "", ""),
     ("system-prompt", "fs process", ""),
     ("todo", "", ""),
     ("tools-fs", "fs", "write = true"),

@@ -15,7 +15,7 @@ use crate::provider::Provider;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The bundled plugins that a turn can do without.
-pub(crate) const FURTHER: [&str; 12] = [
+pub(crate) const FURTHER: [&str; 13] = [
     "cache-explainer",
     "cache-warming",
     "compaction",
@@ -24,6 +24,7 @@ pub(crate) const FURTHER: [&str; 12] = [
     "model-catalogue",
     "provider-scripted",
     "skills",
+    "surface-registry",
     "system-prompt",
     "todo",
     "transport-ws",

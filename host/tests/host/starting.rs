@@ -47,6 +47,7 @@ async fn without_a_manifest_the_bundled_plugins_run_and_a_model_answers_offline(
         "concurrency",
         "credentials",
         "model-catalogue",
+        "surface-registry",
         "system-prompt",
         "todo",
         "trust",

@@ -13,7 +13,7 @@ use crate::queues::Queues;
 pub(crate) const ID: &str = "message-queue";
 
 /// Messages that are shown, the first ones: with two fields for each a surface holds them.
-const MOST_SHOWN: usize = 200;
+const MOST_SHOWN: usize = 150;
 /// Characters of a message that are shown.
 const MOST_CHARACTERS: usize = 200;
 /// In front of the id of the message that is to be taken out.
@@ -96,8 +96,8 @@ mod tests {
         };
         let queue = (0..MOST_MESSAGES).map(message).collect();
         let fields = drawn(&Queue { conversation_id: "c".into(), queue, held: true });
-        let more = Field::Stat { label: "And".into(), value: "800 more".into() };
-        assert_eq!((fields.len(), fields.last()), (402, Some(&more)));
+        let more = Field::Stat { label: "And".into(), value: "850 more".into() };
+        assert_eq!((fields.len(), fields.last()), (302, Some(&more)));
         let spec = Json::of(&about().showing(ID, fields)).unwrap();
         assert!(spec.as_str().len() <= 256 * 1024, "{}", spec.as_str().len());
     }

@@ -10,7 +10,7 @@ use transom_plugin_api::{CallError, Json};
 use crate::check::{is_within, range};
 
 /// Actions that are told where one is unknown.
-const MOST_TOLD: usize = 20;
+const MOST_TOLD: usize = 10;
 
 /// Checks that somebody may use a surface so. Where it has fields of kinds that are not known here, its plugin says what its
 /// actions are and take.

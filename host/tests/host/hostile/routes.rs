@@ -249,6 +249,7 @@ fn check_everybody_is_asked(operations: &[Operation]) {
         "model-catalogue",
         "session-orchestrator",
         "skills",
+        "surface-registry",
         "system-prompt",
         "todo",
         "trust",
