@@ -16,6 +16,7 @@ use transom_provider_openai as _;
 use transom_provider_scripted as _;
 use transom_session_orchestrator as _;
 use transom_skills as _;
+use transom_surface_registry as _;
 use transom_system_prompt as _;
 use transom_todo as _;
 use transom_tool_shell as _;
@@ -42,6 +43,7 @@ pub(crate) const BUNDLED: &[&str] = &[
     "provider-scripted",
     "session-orchestrator",
     "skills",
+    "surface-registry",
     "system-prompt",
     "todo",
     "tool-shell",

@@ -9,7 +9,7 @@ use tokio::process::Command;
 use crate::options::Options;
 
 /// Each bundled plugin, what it is granted, and its settings.
-const BUNDLED: [(&str, &str, &str); 23] = [
+const BUNDLED: [(&str, &str, &str); 24] = [
     ("cache-explainer", "", ""),
     ("cache-warming", "", ""),
     ("compaction", "", ""),
@@ -26,6 +26,7 @@ const BUNDLED: [(&str, &str, &str); 23] = [
     ("provider-scripted", "", "pace_ms = 2"),
     ("session-orchestrator", "", ""),
     ("skills", "fs", ""),
+    ("surface-registry", "", ""),
     ("system-prompt", "fs process", ""),
     ("todo", "", ""),
     ("tool-shell", "fs process", ""),

@@ -15,7 +15,7 @@ use crate::provider::Provider;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The bundled plugins that a turn can do without.
-pub(crate) const FURTHER: [&str; 16] = [
+pub(crate) const FURTHER: [&str; 17] = [
     "cache-explainer",
     "cache-warming",
     "compaction",
@@ -27,6 +27,7 @@ pub(crate) const FURTHER: [&str; 16] = [
     "permissions",
     "provider-scripted",
     "skills",
+    "surface-registry",
     "system-prompt",
     "todo",
     "tool-shell",

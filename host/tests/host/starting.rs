@@ -50,6 +50,7 @@ async fn without_a_manifest_the_bundled_plugins_run_and_a_model_answers_offline(
         "mcp",
         "model-catalogue",
         "permissions",
+        "surface-registry",
         "system-prompt",
         "todo",
         "tool-shell",

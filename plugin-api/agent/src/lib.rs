@@ -18,6 +18,7 @@
 //! | [`workspace`] | conversations that belong together |
 //! | [`notice`] | what a person should hear of who looks elsewhere |
 //! | [`stream`] | streams of frames to viewers, and how they ended |
+//! | [`surface`] | what plugins have to show, and what can be done with it |
 //! | [`storage`] | what a plugin has to remember |
 //! | [`reach`] | how a plugin is reached from outside: HTTP routes, WebSocket operations, CLI commands |
 //! | [`trust`] | what of a working folder may be used |
@@ -67,7 +68,10 @@
 //! | [`workspace`]`::WORKSPACES`, `WORKSPACE_FOLDER`, `WORKSPACE_UPDATE`, `WORKSPACE_DELETE` | service | the conversation store answers |
 //! | [`storage::STORAGE_WRITE`], [`storage::STORAGE_READ`] | service | the conversation store answers, for whoever calls |
 //! | [`queue`]`::ENQUEUE`, `QUEUE`, `REQUEUE`, `TAKE`, `DELIVERED` | service | the message queue answers |
+//! | [`surface::SURFACE`], [`surface::SURFACE_ACTION`] | named service | plugins answer, one name for each surface |
+//! | [`surface::SURFACE_CHANGED`] | event | plugins that have a surface say |
 //! | [`reach::HTTP_ROUTE`], [`reach::HTTP_STREAM`] | named service, named streaming service | plugins answer, one name for each route; transports call |
+//! | [`reach::WS_OPERATION`], [`reach::WS_SUBSCRIPTION`] | named service, named streaming service | plugins answer, one name for each; transports call |
 //!
 //! Enums that will get further variants [grow](macro@transom_plugin_api::contract#enums-that-grow): kinds of chunks, frames
 //! and events, classes, reasons, efforts and states. What a plugin does not know of them it passes on unchanged. Who speaks,
@@ -224,6 +228,7 @@ pub mod reach;
 pub mod refusal;
 pub mod storage;
 pub mod stream;
+pub mod surface;
 pub mod todo;
 pub mod tool;
 pub mod trust;

@@ -183,6 +183,27 @@ pub struct Verb {
 /// `ws/operation` · named service · 30 s · plugins answer, transports call
 pub const WS_OPERATION: Service<Json, Json, Verb> = Service::named("ws/operation");
 
+/// What is pushed to a client of WebSocket.
+#[contract]
+pub struct WsPush {
+    /// The message's `type`; it begins with the subscription's name and a dot, so that nobody can be taken for somebody else.
+    pub kind: Text,
+    /// The message's other fields: an object without `type`.
+    pub fields: Json,
+}
+
+/// Answers subscriptions over WebSocket with what is pushed; the name, such as `tides`, stands for two operations: `tides.subscribe`
+/// opens a stream with the message without `type` and `id`, and `tides.unsubscribe` with the same fields ends it. Nobody answers
+/// operations of these names at [`WS_OPERATION`] then.
+///
+/// The subscription is replied to when its first push is there, which follows; an error before it is told as that of an operation,
+/// one behind it likewise, and ends it. A second one with the same fields is replied to and changes nothing. A stream is polled only
+/// while its client takes what comes. One that its client does not take for a while, and one that ends by itself, as for a
+/// reload, is opened anew with the same fields: so what it pushes first is all there is to know, and not what is new.
+///
+/// `ws/subscription` · named streaming service · no deadline · plugins answer, transports call
+pub const WS_SUBSCRIPTION: StreamService<Json, WsPush, Verb> = StreamService::named("ws/subscription");
+
 /// A command line behind the command's name.
 #[contract]
 pub struct CliCall {

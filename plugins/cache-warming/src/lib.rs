@@ -4,9 +4,9 @@
 //! next turn before that ends, with a probe behind it and room for one token, so that what a person says next finds the rest of its
 //! prompt in the cache. Only for conversations that somebody has opted in; by hand for any.
 //!
-//! Hears [`STARTED`], [`SETTLED`], [`ANSWERED`], [`CHANGED`] and [`COMPACTED`]; says [`WARMED`]; answers [`WARM`]; asks models by
+//! Hears [`STARTED`], [`SETTLED`], [`ANSWERED`], [`CHANGED`] and [`COMPACTED`]; says [`WARMED`] and [`SURFACE_CHANGED`]; answers [`WARM`]; asks models by
 //! [`BESIDE`], and the conversation store for the rest. Serves `POST /chat/warm`, `GET` and `PUT /conversations/:id/cache-warming`,
-//! and the command `warm`.
+//! the command `warm` and the surface `cache-warming`.
 //! Does not know what a provider has in its cache: it believes what that tells. Adds nothing to a conversation.
 //!
 //! | file | subject |
@@ -18,7 +18,7 @@
 //! | `request` | one request |
 //! | `flights` | the requests that are under way |
 //! | `warmer` | timers, requests, storage: what becomes of the rules |
-//! | `choice`, `routes`, `command` | what somebody may choose, over HTTP and from a terminal |
+//! | `choice`, `routes`, `command`, `surface` | what somebody may choose, over HTTP, from a terminal and where clients draw it |
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that unwraps says where it failed"))]
 
@@ -32,6 +32,7 @@ mod record;
 mod request;
 mod routes;
 mod shelf;
+mod surface;
 mod warmer;
 
 use std::future::ready;
@@ -48,6 +49,10 @@ use transom_agent::reach::{
 use transom_agent::refusal::check_conversation_id;
 use transom_agent::storage::{
     STORAGE_READ, STORAGE_WRITE, StorageRead, StorageRows, StorageWrites, StorageWritten,
+};
+use transom_agent::surface::{
+    SURFACE, SURFACE_ACTION, SURFACE_CHANGED, SurfaceAbout, SurfaceAct, SurfaceActed, SurfaceChanged,
+    SurfaceOf, SurfaceSpec,
 };
 use transom_agent::turn::{AskBeside, BESIDE, SETTLED, STARTED, TurnSettled, TurnStarted};
 use transom_plugin_api::prelude::*;
@@ -93,6 +98,12 @@ pub struct CacheWarmingPorts {
     compacted: Listener<Compacted>,
     #[says(WARMED)]
     warmed: Emitter<Warmed>,
+    #[serves(SURFACE, names = ["cache-warming"])]
+    surface: Server<SurfaceOf, SurfaceSpec, SurfaceAbout>,
+    #[serves(SURFACE_ACTION, names = ["cache-warming"])]
+    act: Server<SurfaceAct, SurfaceActed, SurfaceAbout>,
+    #[says(SURFACE_CHANGED)]
+    surface_changed: Emitter<SurfaceChanged>,
     #[serves(WARM)]
     warm: Server<Text, Warmed>,
     #[calls(BESIDE)]
@@ -125,6 +136,7 @@ impl Plugin for CacheWarming {
         })?;
         command::register(&warmer, &ports.commands)?;
         routes::register(&warmer, &ports.routes)?;
+        surface::register(&warmer, &ports.surface, &ports.act)?;
         host.spawn(Arc::clone(&warmer).run());
         host.spawn(Arc::clone(&warmer).keep());
         host.spawn(Arc::clone(&warmer).restore());
@@ -159,15 +171,18 @@ fn listen(warmer: &Arc<Warmer>, ports: &CacheWarmingPorts) -> Result<(), StartEr
     ports.started.inline(move |turn, _| told.turn_started(&turn.conversation_id))?;
     let told = Arc::clone(warmer);
     ports.settled.inline(move |turn, _| {
-        told.change(|book, now_ms| book.turn_ended(&turn.conversation_id, now_ms));
+        told.change_of(&turn.conversation_id, |book, now_ms| book.turn_ended(&turn.conversation_id, now_ms));
     })?;
     let told = Arc::clone(warmer);
     ports.answered.inline(move |answered, _| told.answered(answered))?;
     let told = Arc::clone(warmer);
-    ports.changed.inline(move |known, _| told.change(|book, now_ms| book.changed(known, now_ms)))?;
+    ports
+        .changed
+        .inline(move |known, _| told.change_of(&known.id, |book, now_ms| book.changed(known, now_ms)))?;
     let told = Arc::clone(warmer);
     ports.compacted.inline(move |compacted, _| {
-        told.change(|book, now_ms| book.summed_up(&compacted.conversation_id, now_ms));
+        let id = &compacted.conversation_id;
+        told.change_of(id, |book, now_ms| book.summed_up(id, now_ms));
     })
 }
 

@@ -62,7 +62,7 @@ pub(crate) fn register(
 }
 
 /// A conversation, which has to be there.
-async fn known(warmer: &Warmer, id: &str) -> Result<Conversation, CallError> {
+pub(crate) async fn known(warmer: &Warmer, id: &str) -> Result<Conversation, CallError> {
     check_conversation_id("conversationId", id)?;
     warmer.find(&id.into()).await
 }

@@ -19,7 +19,7 @@ use crate::flights::{Aloft, Flights};
 use crate::gain::Terms;
 use crate::money::{believable, cache_percent, cost, expected_percent};
 use crate::request::{self, PURPOSE};
-use crate::{CacheWarming, CacheWarmingPorts};
+use crate::{CacheWarming, CacheWarmingPorts, surface};
 
 /// Prompts that are asked at the same time; further ones wait.
 const AT_ONCE: usize = 8;
@@ -109,9 +109,16 @@ impl Warmer {
         output
     }
 
+    /// Changes what is known of a conversation, and says that its surface shows something else.
+    pub(crate) fn change_of<T>(&self, id: &str, change: impl FnOnce(&mut Book, i64) -> T) -> T {
+        let output = self.change(change);
+        surface::say_change(&self.ports, id);
+        output
+    }
+
     /// A turn has begun.
     pub(crate) fn turn_started(&self, id: &str) {
-        self.change(|book, _| book.turn_started(id));
+        self.change_of(id, |book, _| book.turn_started(id));
         if !sabotaged("leave-timers-alone-in-turns") {
             self.flights.drop_of(id);
         }
@@ -120,7 +127,9 @@ impl Warmer {
     /// A request to a model is over.
     pub(crate) fn answered(&self, answered: &ModelAnswered) {
         match answered.purpose.as_str() {
-            purpose::TURN => self.change(|book, now_ms| book.turn_asked(answered, now_ms)),
+            purpose::TURN => {
+                self.change_of(&answered.conversation_id, |book, now_ms| book.turn_asked(answered, now_ms))
+            }
             PURPOSE => self.flights.answered(answered),
             _ => {}
         }
@@ -241,7 +250,7 @@ impl Warmer {
             Ok(asked) if is_leaving => Ok(warmed(id, asked, by_hand, None)),
             Ok(asked) => {
                 let next_at =
-                    self.change(|book, now_ms| book.asked(id, &asked, now_ms)).ok_or_else(dropped)?;
+                    self.change_of(id, |book, now_ms| book.asked(id, &asked, now_ms)).ok_or_else(dropped)?;
                 Ok(warmed(id, asked, by_hand, next_at))
             }
             Err(Unasked::Dropped) => Err(dropped()),
@@ -256,10 +265,10 @@ impl Warmer {
 
     fn fail(&self, id: &Text, error: &CallError) {
         if error.kind == CallErrorKind::NotFound {
-            return self.change(|book, _| book.forget(id));
+            return self.change_of(id, |book, _| book.forget(id));
         }
         let is_opted_in = self.book().entry(id).is_some();
-        let is_tried_again = self.change(|book, now_ms| book.failed(id, &error.message, now_ms));
+        let is_tried_again = self.change_of(id, |book, now_ms| book.failed(id, &error.message, now_ms));
         if is_opted_in {
             let then =
                 if is_tried_again { "it is tried again" } else { "it is tried again behind the next turn" };

@@ -4,6 +4,8 @@
 mod doors;
 #[path = "plugin/gain.rs"]
 mod gain;
+#[path = "plugin/surface.rs"]
+mod surface;
 #[path = "plugin/timers.rs"]
 mod timers;
 #[path = "plugin/trouble.rs"]

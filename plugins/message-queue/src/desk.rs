@@ -215,6 +215,9 @@ impl<E: Edges> Open<'_, E> {
         }
         changes.into_iter().for_each(|change| line.apply(change));
         self.line = Some(line);
+        if !sabotaged("queue-leave-the-surface-as-it-is") {
+            self.edges.changed(&self.desk.conversation_id);
+        }
         Ok(())
     }
 

@@ -30,6 +30,9 @@ pub(crate) trait Edges: Send + Sync + 'static {
     /// Waits until the host has started up.
     fn started_up(&self) -> impl Future<Output = ()> + Send;
 
+    /// Something else waits in a conversation than before.
+    fn changed(&self, conversation_id: &Text);
+
     /// Begins a turn.
     fn start(&self, start: StartTurn) -> impl Future<Output = Result<TurnStarted, CallError>> + Send;
     /// What is known about a conversation, if it is there.

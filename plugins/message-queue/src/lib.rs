@@ -1,7 +1,7 @@
 //! Keeps messages for conversations that are busy, and delivers them.
 //!
-//! Serves [`ENQUEUE`], [`QUEUE`], [`REQUEUE`], [`TAKE`] and [`DELIVERED`], and the same over HTTP; hears [`SETTLED`] and
-//! [`CHANGED`]; calls [`START`] to begin turns. Does not run turns, and keeps nothing but what waits.
+//! Serves [`ENQUEUE`], [`QUEUE`], [`REQUEUE`], [`TAKE`] and [`DELIVERED`], the same over HTTP, and the surface `message-queue`;
+//! says [`SURFACE_CHANGED`]; hears [`SETTLED`] and [`CHANGED`]; calls [`START`] to begin turns. Does not run turns, and keeps nothing but what waits.
 //!
 //! # What becomes of a message
 //!
@@ -39,6 +39,7 @@ mod line;
 mod queues;
 mod routes;
 mod rows;
+mod surface;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,6 +52,10 @@ use transom_agent::queue::{
 use transom_agent::reach::{HTTP_ROUTE, HttpReply, HttpRequest, HttpRoute};
 use transom_agent::storage::{
     STORAGE_READ, STORAGE_WRITE, StorageRead, StorageRows, StorageWrites, StorageWritten,
+};
+use transom_agent::surface::{
+    SURFACE, SURFACE_ACTION, SURFACE_CHANGED, SurfaceAbout, SurfaceAct, SurfaceActed, SurfaceChanged,
+    SurfaceOf, SurfaceSpec,
 };
 use transom_agent::turn::{SETTLED, START, StartTurn, TurnSettled, TurnStarted};
 use transom_plugin_api::hosting::{Ready, STARTED_UP};
@@ -84,6 +89,12 @@ pub struct MessageQueuePorts {
     take: Server<Text, Taken>,
     #[serves(DELIVERED)]
     delivered: Server<Delivered, Queue>,
+    #[serves(SURFACE, names = ["message-queue"])]
+    surface: Server<SurfaceOf, SurfaceSpec, SurfaceAbout>,
+    #[serves(SURFACE_ACTION, names = ["message-queue"])]
+    act: Server<SurfaceAct, SurfaceActed, SurfaceAbout>,
+    #[says(SURFACE_CHANGED)]
+    surface_changed: Emitter<SurfaceChanged>,
     #[hears(SETTLED)]
     settled: Listener<TurnSettled>,
     #[hears(CHANGED)]
@@ -119,6 +130,7 @@ impl Plugin for MessageQueue {
         serve(&queues, &ports)?;
         hear(&queues, &ports)?;
         routes::register(&queues, &ports.routes)?;
+        surface::register(&queues, &ports.surface, &ports.act)?;
         look_after_what_waits(&queues);
         Ok(())
     }

@@ -7,6 +7,7 @@ use tokio::task::yield_now;
 use transom_agent::conversation::CHANGED;
 use transom_agent::queue::{DELIVERED, Delivered, Delivery, ENQUEUE, QUEUE, REQUEUE, Requeue, TAKE};
 use transom_agent::reach::{HTTP_ROUTE, HttpRequest};
+use transom_agent::surface::{Field, SURFACE, SURFACE_ACTION, SURFACE_CHANGED, SurfaceAct, SurfaceOf};
 use transom_agent::turn::{EndReason, SETTLED};
 use transom_message_queue::MessageQueue;
 use transom_plugin_api::{CallErrorKind, Json, Maybe};
@@ -86,6 +87,40 @@ fn what_waits_outlives_a_restart_and_goes_when_everything_has_started() {
         let stand = started(stopped.stand(), &world).await;
         stand.until(|| world.said() == ["other", "a"]).await;
         assert_eq!(world.last_id(), sent.message_id);
+        stand.stop().await;
+    });
+}
+
+#[test]
+fn what_waits_is_a_surface_with_a_button_to_take_it_out() {
+    both_ways(async |stand| {
+        let world = World::default();
+        world.begin("other", "other").expect("none runs");
+        let stand = started(stand, &world).await;
+        let changed = stand.record(SURFACE_CHANGED);
+        stand.caller(ENQUEUE).call(message("hello", Delivery::Queue)).await.expect("it is taken");
+        assert_eq!(changed.all().last().expect("it is said").conversation_id.as_deref(), Some("c"));
+        let (show, act) = (stand.caller(SURFACE), stand.caller(SURFACE_ACTION));
+        let shown = async || {
+            let of = SurfaceOf { conversation_id: "c".into() };
+            show.call_named("message-queue", of).await.expect("it is there").fields
+        };
+        let fields = shown().await;
+        assert_eq!(fields[0], Field::Stat { label: "Waiting".into(), value: "1".into() });
+        assert_eq!(fields[1], Field::Stat { label: "1, behind the turn".into(), value: "hello".into() });
+        let press = async |action: &str| {
+            let (payload, conversation_id) = (Json::default(), "c".into());
+            let pressed = SurfaceAct { action: action.into(), payload, conversation_id };
+            act.call_named("message-queue", pressed).await.map(drop).map_err(|error| error.kind)
+        };
+        let action = fields[2].action().expect("it is a button");
+        let said = changed.all().len();
+        assert_eq!(press(action).await, Ok(()));
+        assert!(changed.all().len() > said);
+        assert_eq!(shown().await.len(), 1);
+        for action in [action.as_str(), "cancel.", "fly"] {
+            assert_eq!(press(action).await, Err(CallErrorKind::NotFound), "{action}");
+        }
         stand.stop().await;
     });
 }

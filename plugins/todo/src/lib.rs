@@ -1,7 +1,7 @@
 //! Lets models keep a list of what they have to do, for themselves and for who watches them.
 //!
-//! Serves the tool `todo_write`, [`TODOS`], `GET /conversations/:id/todos` and the command `todos`; says [`TODOS_CHANGED`]; links
-//! [`COMPACTING`], so that what is open outlives a summary. Does not tell models of the list by itself, and does not judge what
+//! Serves the tool `todo_write`, [`TODOS`], `GET /conversations/:id/todos`, the command `todos` and the surface `todo`; says
+//! [`TODOS_CHANGED`] and [`SURFACE_CHANGED`]; links [`COMPACTING`], so that what is open outlives a summary. Does not tell models of the list by itself, and does not judge what
 //! they make of it.
 //!
 //! | file | subject |
@@ -10,7 +10,7 @@
 //! | `rendering` | a list as it is read |
 //! | `shelf` | where lists are kept |
 //! | `carried` | what a summary carries of them |
-//! | `tool`, `routes`, `command` | the list for models, over HTTP and from a terminal |
+//! | `tool`, `routes`, `command`, `surface` | the list for models, over HTTP, from a terminal and for clients to draw |
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that unwraps says where it failed"))]
 
@@ -20,6 +20,7 @@ mod input;
 mod rendering;
 mod routes;
 mod shelf;
+mod surface;
 mod tool;
 
 use std::sync::Arc;
@@ -31,6 +32,9 @@ use transom_agent::reach::{
 };
 use transom_agent::storage::{
     STORAGE_READ, STORAGE_WRITE, StorageRead, StorageRows, StorageWrites, StorageWritten,
+};
+use transom_agent::surface::{
+    SURFACE, SURFACE_CHANGED, SurfaceAbout, SurfaceChanged, SurfaceOf, SurfaceSpec,
 };
 use transom_agent::todo::{TODOS, TODOS_CHANGED, TodoList};
 use transom_agent::tool::{TOOL, ToolCall, ToolDefinition, ToolOutput};
@@ -51,6 +55,10 @@ pub struct TodoPorts {
     todos: Server<Text, TodoList>,
     #[says(TODOS_CHANGED)]
     changed: Emitter<TodoList>,
+    #[serves(SURFACE, names = ["todo"])]
+    surface: Server<SurfaceOf, SurfaceSpec, SurfaceAbout>,
+    #[says(SURFACE_CHANGED)]
+    surface_changed: Emitter<SurfaceChanged>,
     #[links(COMPACTING)]
     compacting: Link<Draft>,
     #[calls(FIND)]
@@ -76,6 +84,7 @@ impl Plugin for TodoLists {
         ports
             .compacting
             .link_with(&shelf, async |shelf, draft, _| Ok(carried::add_open(&shelf, draft).await))?;
+        surface::register(&shelf, &ports.surface)?;
         tool::register(&shelf, &ports.tools)?;
         routes::register(&shelf, &ports.routes)?;
         command::register(&shelf, &ports.commands)

@@ -15,7 +15,7 @@ use transom_agent::todo::{Todo, TodoList};
 use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{CallError, Host, Json, List, Maybe, Text};
 
-use crate::TodoPorts;
+use crate::{TodoPorts, surface};
 
 /// Keeps lists.
 pub(crate) struct Shelf {
@@ -95,6 +95,7 @@ impl Shelf {
             self.ports.write.call(StorageWrites { writes }).await?;
         }
         self.ports.changed.emit(&list);
+        surface::say_change(&self.ports, &list.conversation_id);
         Ok(())
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json as value};
 use transom_agent::compaction::{COMPACTING, Draft};
 use transom_agent::reach::{CLI_COMMAND, CliCall, CliOutcome, HTTP_ROUTE, HttpRequest};
+use transom_agent::surface::{Field, SURFACE, SURFACE_CHANGED, SurfaceChanged, SurfaceOf};
 use transom_agent::todo::{TODOS, TODOS_CHANGED, Todo, TodoList, TodoStatus};
 use transom_agent::tool::{TOOL, ToolCall, ToolOutput};
 use transom_plugin_api::{CallError, CallErrorKind, List, Maybe, Shared, Text};
@@ -255,6 +256,37 @@ fn what_cannot_be_meant_is_refused_in_words() {
         }
         let help = command(&stand, &["--help"], false).await;
         assert!(help.code == 0 && help.output.contains("Example:"), "{help:?}");
+        stand.stop().await;
+    });
+}
+
+#[test]
+fn the_list_is_a_surface_that_says_when_it_shows_something_else() {
+    both_ways(async |stand| {
+        let stand = started(stand, &World::of(&["c"])).await;
+        let changed = stand.record(SURFACE_CHANGED);
+        write(&stand, "c", three()).await;
+        assert_eq!(changed.all(), [SurfaceChanged::of("todo", &"c".into())]);
+        let show = |id: Maybe<Text>| {
+            let show = stand.caller(SURFACE);
+            async move { show.call_named("todo", SurfaceOf { conversation_id: id }).await }
+        };
+        let spec = show("c".into()).await.expect("it is there");
+        assert_eq!(spec.fields[0], Field::Stat { label: "Done".into(), value: "1 of 3".into() });
+        let Field::Custom { renderer, payload } = &spec.fields[1] else { panic!("{:?}", spec.fields[1]) };
+        assert_eq!(
+            (renderer.as_str(), payload.value()),
+            (
+                "todo",
+                value!({"todos": [
+                    {"content": "look", "status": "completed"},
+                    {"content": "think", "status": "in-progress"},
+                    {"content": "act", "status": "pending"},
+                ]})
+            )
+        );
+        assert_eq!(show("nobody".into()).await.expect_err("nobody").kind, CallErrorKind::NotFound);
+        assert_eq!(show(Maybe::None).await.expect_err("whose").kind, CallErrorKind::InvalidInput);
         stand.stop().await;
     });
 }

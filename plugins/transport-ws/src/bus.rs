@@ -6,9 +6,9 @@ use transom_agent::conversation::Conversation;
 use transom_agent::event::AgentEvent;
 use transom_agent::question::{AnswerQuestion, Answered};
 use transom_agent::queue::{Enqueue, Enqueued, Requeue, Requeued};
-use transom_agent::reach::Verb;
+use transom_agent::reach::{Verb, WsPush};
 use transom_agent::turn::{StartTurn, Stopped, TurnStarted, Watch};
-use transom_plugin_api::{CallError, Caller, ItemStream, Json, StreamCaller, Text};
+use transom_plugin_api::{CallError, Caller, Contract, ItemStream, Json, StreamCaller, Text};
 
 use crate::conversations::{Conversations, Frames};
 
@@ -22,10 +22,12 @@ pub(crate) struct Bus {
     pub(crate) requeue: Caller<Requeue, Requeued>,
     pub(crate) find: Caller<Text, Conversation>,
     pub(crate) operation: Caller<Json, Json, Verb>,
+    pub(crate) subscription: StreamCaller<Json, WsPush, Verb>,
 }
 
 impl Conversations for Bus {
     type Frames = ItemStream<AgentEvent>;
+    type Pushes = ItemStream<WsPush>;
 
     async fn start(&self, turn: StartTurn) -> Result<TurnStarted, CallError> {
         self.start.call(turn).await
@@ -58,10 +60,18 @@ impl Conversations for Bus {
     async fn operate(&self, name: &str, input: Json) -> Result<Json, CallError> {
         self.operation.call_named(name, input).await
     }
+
+    fn has_subscription(&self, name: &str) -> bool {
+        self.subscription.names().iter().any(|provided| provided.name == name)
+    }
+
+    fn subscribe(&self, name: &str, input: Json) -> Result<ItemStream<WsPush>, CallError> {
+        self.subscription.open_named(name, input)
+    }
 }
 
-impl Frames for ItemStream<AgentEvent> {
-    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<AgentEvent, CallError>>> {
+impl<Frame: Contract> Frames<Frame> for ItemStream<Frame> {
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame, CallError>>> {
         ItemStream::poll_next(self, context)
     }
 }

@@ -1,5 +1,7 @@
 //! One connection: what it was asked, and what runs for it. Dropping it ends all of that.
 
+mod subscribing;
+
 use std::collections::HashMap;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -31,6 +33,7 @@ use crate::outbox::Outbox;
 use crate::perform::{ToWatch, fail, perform, refuse};
 use crate::pulse::{Metered, Pulse};
 use crate::said::Said;
+use crate::subscriptions::{Subject, Subscriptions};
 use crate::view::{Start, view};
 use crate::viewings::{Viewings, Why};
 use crate::wire::{self, Patience};
@@ -135,6 +138,8 @@ enum Done {
     Operation(Option<Text>, Option<ToWatch>),
     /// A view, by its number.
     View(Text, u64),
+    /// A subscription, by its number.
+    Subscription(Subject, u64),
     /// What nobody waits for.
     Other,
 }
@@ -154,6 +159,7 @@ struct Connection<'a, C> {
     running: FuturesUnordered<Running>,
     views: HashMap<Text, Viewed>,
     last_view: u64,
+    subscriptions: Subscriptions,
     /// Why it ends.
     why: Why,
 }
@@ -161,7 +167,8 @@ struct Connection<'a, C> {
 impl<'a, C: Conversations> Connection<'a, C> {
     fn new(shared: Arc<Shared<C>>, outbox: Arc<Outbox>, pulse: &'a Pulse, why: Why) -> Self {
         let (lanes, running, views) = (Lanes::default(), FuturesUnordered::new(), HashMap::new());
-        Self { shared, outbox, pulse, lanes, running, views, last_view: 0, why }
+        let subscriptions = Subscriptions::default();
+        Self { shared, outbox, pulse, lanes, running, views, last_view: 0, subscriptions, why }
     }
 
     /// Does what it is asked until one of the two leaves.
@@ -209,6 +216,7 @@ impl<'a, C: Conversations> Connection<'a, C> {
     /// Waits for the operations; what is watched goes on elsewhere.
     async fn finish(&mut self) {
         self.views.drain().for_each(|(_, viewed)| viewed.stop.abort());
+        self.subscriptions.end_all();
         while self.lanes.count() > 0 {
             match self.running.next().await {
                 Some(Done::Operation(lane, _)) => self.go_on(lane.as_ref()),
@@ -250,6 +258,11 @@ impl<'a, C: Conversations> Connection<'a, C> {
     }
 
     fn begin(&mut self, asked: Asked) {
+        if let Some((subject, wish)) = Subject::of(&asked)
+            && self.shared.far.has_subscription(&subject.name)
+        {
+            return self.change_subscription(asked, subject, wish);
+        }
         let refused = match &asked.operation {
             Operation::Subscribe(conversation, _) if !self.views.contains_key(conversation) => {
                 self.check_room(conversation).err()
@@ -289,6 +302,7 @@ impl<'a, C: Conversations> Connection<'a, C> {
                     self.views.remove(&conversation);
                 }
             }
+            Done::Subscription(subject, number) => self.subscriptions.ended(&subject, number),
             Done::Other => {}
         }
     }

@@ -7,6 +7,7 @@ use transom_agent::conversation::Conversation;
 use transom_agent::event::AgentEvent;
 use transom_agent::question::{AnswerQuestion, Answered};
 use transom_agent::queue::{Enqueue, Enqueued, Requeue, Requeued};
+use transom_agent::reach::WsPush;
 use transom_agent::turn::{StartTurn, Stopped, TurnStarted, Watch};
 use transom_plugin_api::{CallError, Json, Text};
 
@@ -16,7 +17,10 @@ type Result<T> = std::result::Result<T, CallError>;
 /// Whoever runs conversations, and whoever registered operations.
 pub(crate) trait Conversations: Send + Sync + 'static {
     /// The frames of a conversation.
-    type Frames: Frames;
+    type Frames: Frames<AgentEvent>;
+
+    /// What a subscription pushes.
+    type Pushes: Frames<WsPush>;
 
     /// Begins a turn.
     fn start(&self, turn: StartTurn) -> impl Future<Output = Result<TurnStarted>> + Send;
@@ -41,10 +45,16 @@ pub(crate) trait Conversations: Send + Sync + 'static {
 
     /// Performs a registered operation.
     fn operate(&self, name: &str, input: Json) -> impl Future<Output = Result<Json>> + Send;
+
+    /// Whether somebody registered subscriptions of that name.
+    fn has_subscription(&self, name: &str) -> bool;
+
+    /// Opens a registered subscription.
+    fn subscribe(&self, name: &str, input: Json) -> Result<Self::Pushes>;
 }
 
 /// A stream of frames. Dropping it tells its provider that nobody looks any more.
-pub(crate) trait Frames: Send + Unpin + 'static {
+pub(crate) trait Frames<Frame>: Send + Unpin + 'static {
     /// The next frame; `None` at the end. After an error or the end it is not polled again.
-    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<AgentEvent>>>;
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame>>>;
 }

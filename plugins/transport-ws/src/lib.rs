@@ -3,7 +3,7 @@
 //! Says [`LISTENING`](hosting::LISTENING) and [`ENDED`]; hears [`OPENED`], [`CHANGED`], [`COMPACTED`] and the host's
 //! [`STOPPING`](hosting::STOPPING), and tells it [`FIGURES`](hosting::FIGURES); asks whoever answers [`START`], [`STOP`],
 //! [`WATCH`] and [`ANSWER`], if they are there [`ENQUEUE`], [`REQUEUE`] and [`FIND`], and whoever registered at
-//! [`WS_OPERATION`].
+//! [`WS_OPERATION`] and [`WS_SUBSCRIPTION`].
 //! Does not keep anything of a conversation, decide what a viewer is shown, or speak TLS.
 //!
 //! # Shared frames
@@ -34,6 +34,7 @@
 //! | `lanes` | what waits behind what |
 //! | `perform` | one operation, from the call to the reply |
 //! | `view` | one conversation on one connection, through reloads of the orchestrator |
+//! | `subscriptions`, `push` | what plugins push to a connection, and one stream of it |
 //! | `viewings` | what is watched, and what is told when that ends |
 //! | `encoded` | frames, written once for all viewers |
 //! | `board` | news for everybody: the latest of each conversation |
@@ -59,7 +60,9 @@ mod lanes;
 mod outbox;
 mod perform;
 mod pulse;
+mod push;
 mod said;
+mod subscriptions;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -74,7 +77,7 @@ use transom_agent::conversation::{CHANGED, Conversation, FIND, OPENED, Opened};
 use transom_agent::event::AgentEvent;
 use transom_agent::question::{ANSWER, AnswerQuestion, Answered};
 use transom_agent::queue::{ENQUEUE, Enqueue, Enqueued, REQUEUE, Requeue, Requeued};
-use transom_agent::reach::{Verb, WS_OPERATION};
+use transom_agent::reach::{Verb, WS_OPERATION, WS_SUBSCRIPTION, WsPush};
 use transom_agent::stream::{ENDED, StreamEnd, StreamEnded};
 use transom_agent::turn::{START, STOP, StartTurn, Stopped, TurnStarted, WATCH, Watch};
 use transom_entrance::{Origins, Times, address, start_up};
@@ -164,6 +167,8 @@ pub struct TransportWsPorts {
     find: Caller<Text, Conversation>,
     #[calls(WS_OPERATION, optional)]
     operation: Caller<Json, Json, Verb>,
+    #[calls(WS_SUBSCRIPTION, optional)]
+    subscription: StreamCaller<Json, WsPush, Verb>,
 }
 
 impl TransportWs {
@@ -219,6 +224,7 @@ impl Plugin for TransportWs {
             requeue: ports.requeue,
             find: ports.find,
             operation: ports.operation,
+            subscription: ports.subscription,
         };
         let door = Door {
             host: host.clone(),

@@ -9,6 +9,7 @@ mod fake;
 mod fuzz;
 mod leaving;
 mod news;
+mod pushing;
 mod watching;
 
 use std::net::SocketAddr;

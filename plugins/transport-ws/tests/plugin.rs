@@ -13,7 +13,7 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 use transom_agent::conversation::{CHANGED, Conversation, OPENED, Opened, Status};
 use transom_agent::event::{AgentEventKind, Place};
 use transom_agent::question::{ANSWER, AnswerQuestion, Answered};
-use transom_agent::reach::{Verb, WS_OPERATION};
+use transom_agent::reach::{Verb, WS_OPERATION, WS_SUBSCRIPTION, WsPush};
 use transom_agent::turn::{START, STOP, StartTurn, Stopped, TurnStarted, WATCH, Watch};
 use transom_plugin_api::hosting::LISTENING;
 use transom_plugin_api::{CallError, CallErrorKind, Json, Text};
@@ -82,6 +82,11 @@ fn a_client_sends_watches_through_a_reload_and_asks() {
         serve_turns(&stand);
         let about = Verb { summary: "Repeats".into(), input: Json::default() };
         stand.serve_named(WS_OPERATION, "test.echo", about, |input: Json, _| async move { Ok(input) });
+        let about = Verb { summary: "Tells of tides".into(), input: Json::default() };
+        stand.serve_stream_named(WS_SUBSCRIPTION, "tides", about, |input: Json, mut items, _| async move {
+            items.send(WsPush { kind: "tides.high".into(), fields: input }).await;
+            std::future::pending().await
+        });
         let listening = stand.record(LISTENING);
         let (opened, changed) = (stand.emitter(OPENED), stand.emitter(CHANGED));
         stand.start().await.expect("it starts");
@@ -101,6 +106,11 @@ fn a_client_sends_watches_through_a_reload_and_asks() {
             hear(&mut client).await,
             json!({"type": "reply", "id": 2, "op": "test.echo", "result": {"words": ["a"]}})
         );
+        say(&mut client, json!({"type": "tides.subscribe", "id": 3, "port": "Hull"})).await;
+        assert_eq!(hear(&mut client).await["op"], "tides.subscribe");
+        assert_eq!(hear(&mut client).await, json!({"type": "tides.high", "port": "Hull"}));
+        say(&mut client, json!({"type": "tides.unsubscribe", "id": 4, "port": "Hull"})).await;
+        assert_eq!(hear(&mut client).await["type"], "reply");
         say(&mut client, json!({"type": "test.nothing"})).await;
         assert_eq!(hear(&mut client).await["op"], "test.nothing");
         say(&mut client, json!({"type": "chat.queue", "conversationId": "c", "text": "more"})).await;

@@ -22,7 +22,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(120);
 const ANYWHERE: &str = r#"{"listen":"127.0.0.1:0"}"#;
 
 /// The plugins, and what is set for them.
-const PLAYERS: [(&str, &str); 8] = [
+const PLAYERS: [(&str, &str); 9] = [
     ("conversation-store", "{}"),
     ("provider-scripted", r#"{"pace_ms":0}"#),
     ("tools-fs", "{}"),
@@ -30,6 +30,7 @@ const PLAYERS: [(&str, &str); 8] = [
     ("foreman", "{}"),
     ("session-orchestrator", "{}"),
     ("message-queue", "{}"),
+    ("surface-registry", "{}"),
     ("transport-http", ANYWHERE),
     ("transport-ws", ANYWHERE),
 ];

@@ -253,6 +253,7 @@ fn check_everybody_is_asked(operations: &[Operation]) {
         "permissions",
         "session-orchestrator",
         "skills",
+        "surface-registry",
         "system-prompt",
         "todo",
         "trust",

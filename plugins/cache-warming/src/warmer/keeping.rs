@@ -90,7 +90,7 @@ impl Warmer {
         let mut record = self.record(id, created_at).await?;
         change(&mut record);
         shelf::write(&self.ports, id, &record).await?;
-        self.change(|book, _| book.choose(id, record));
+        self.change_of(id, |book, _| book.choose(id, record));
         Ok(())
     }
 

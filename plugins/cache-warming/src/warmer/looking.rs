@@ -30,7 +30,7 @@ impl Warmer {
     pub(crate) async fn look(&self, id: &Text) -> Result<(), CallError> {
         let Some(seen) = self.book().seen(id) else { return Ok(()) };
         let conversation = self.find(id).await.inspect_err(|_| {
-            self.change(|book, now_ms| book.looked_in_vain(id, now_ms));
+            self.change_of(id, |book, now_ms| book.looked_in_vain(id, now_ms));
         })?;
         let model = conversation.model.clone().into_option().unwrap_or_else(|| seen.model.as_str().into());
         let known = self.known(&model).await;
@@ -38,7 +38,7 @@ impl Warmer {
         if seen.mode == Mode::Gain && !is_all_known && !model.is_empty() {
             self.tell_once(&model);
         }
-        self.change(|book, now_ms| book.looked(&seen, &conversation, known, now_ms));
+        self.change_of(id, |book, now_ms| book.looked(&seen, &conversation, known, now_ms));
         Ok(())
     }
 
@@ -49,7 +49,7 @@ impl Warmer {
     pub(crate) async fn find(&self, id: &Text) -> Result<Conversation, CallError> {
         self.ports.find.call(id.clone()).await.inspect_err(|error| {
             if error.kind == CallErrorKind::NotFound {
-                self.change(|book, _| book.forget(id));
+                self.change_of(id, |book, _| book.forget(id));
             }
         })
     }

@@ -5,11 +5,12 @@ use std::time::Duration;
 use transom_agent::conversation::Conversation;
 use transom_agent::log::{Located, MessageOf};
 use transom_agent::storage::{StorageRead, StorageRows, StorageWrite, StorageWrites};
+use transom_agent::surface::SurfaceChanged;
 use transom_agent::turn::{EndReason, StartTurn, TurnStarted};
 use transom_plugin_api::{CallError, CallErrorKind, Host, Text};
 
 use super::{Edges, Work};
-use crate::MessageQueuePorts;
+use crate::{MessageQueuePorts, surface};
 
 /// How long the orchestrator may take to begin a turn: less than who sends a message waits, so that this one is told.
 const START_WITHIN: Duration = Duration::from_secs(20);
@@ -47,6 +48,10 @@ impl Edges for Bus {
     async fn started_up(&self) {
         // Without an answer nobody can tell, and what waits is delivered no sooner by waiting on.
         let _ = self.ports.started_up.call(()).await;
+    }
+
+    fn changed(&self, conversation_id: &Text) {
+        self.ports.surface_changed.emit(&SurfaceChanged::of(surface::ID, conversation_id));
     }
 
     async fn start(&self, start: StartTurn) -> Result<TurnStarted, CallError> {

@@ -191,6 +191,8 @@ impl Edges for Fake {
 
     async fn started_up(&self) {}
 
+    fn changed(&self, _: &Text) {}
+
     async fn start(&self, start: StartTurn) -> Result<TurnStarted, CallError> {
         let mishap = {
             let mut world = self.world();

@@ -11,6 +11,7 @@ use transom_agent::conversation::Conversation;
 use transom_agent::event::{AgentEvent, AgentEventKind, Place};
 use transom_agent::question::{AnswerQuestion, Answered};
 use transom_agent::queue::{Enqueue, Enqueued, Queue, Requeue, Requeued};
+use transom_agent::reach::WsPush;
 use transom_agent::turn::{StartTurn, Stopped, TurnStarted, Watch};
 use transom_plugin_api::{CallError, CallErrorKind, Json, List, Maybe, Text};
 
@@ -22,7 +23,19 @@ pub(crate) type Item = Result<AgentEvent, CallError>;
 /// Frames a test sends by hand. The sender sees when they are dropped.
 pub(crate) struct FakeFrames(UnboundedReceiver<Item>);
 
-impl Frames for FakeFrames {
+/// Pushes a test sends by hand.
+pub(crate) struct FakePushes(UnboundedReceiver<Result<WsPush, CallError>>);
+
+impl Frames<WsPush> for FakePushes {
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<WsPush, CallError>>> {
+        self.0.poll_recv(context)
+    }
+}
+
+/// Where the pushes of a subscription come from, and with what it was opened.
+pub(crate) type Subscribed = (Json, UnboundedSender<Result<WsPush, CallError>>);
+
+impl Frames<AgentEvent> for FakeFrames {
     fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Item>> {
         self.0.poll_recv(context)
     }
@@ -32,6 +45,8 @@ impl Frames for FakeFrames {
 pub(crate) struct Fake {
     opened: UnboundedSender<(Watch, UnboundedSender<Item>)>,
     to_come: Turnstile<UnboundedReceiver<(Watch, UnboundedSender<Item>)>>,
+    subscribed: UnboundedSender<Subscribed>,
+    subscriptions: Turnstile<UnboundedReceiver<Subscribed>>,
     turns: AtomicU64,
     /// Whether nobody serves frames.
     pub(crate) is_away: AtomicBool,
@@ -46,9 +61,12 @@ pub(crate) struct Fake {
 impl Default for Fake {
     fn default() -> Self {
         let (opened, to_come) = unbounded_channel();
+        let (subscribed, subscriptions) = unbounded_channel();
         Self {
             opened,
             to_come: Turnstile::new(to_come),
+            subscribed,
+            subscriptions: Turnstile::new(subscriptions),
             turns: AtomicU64::new(0),
             is_away: AtomicBool::new(false),
             has_queue: AtomicBool::new(false),
@@ -63,6 +81,12 @@ impl Fake {
     pub(crate) async fn watched(&self) -> (Watch, UnboundedSender<Item>) {
         let mut to_come = self.to_come.lock().await;
         timeout(BOUND, to_come.recv()).await.expect("a stream within the bound").expect("the fake is there")
+    }
+
+    /// The next subscription that is opened.
+    pub(crate) async fn subscribed(&self) -> Subscribed {
+        let mut to_come = self.subscriptions.lock().await;
+        timeout(BOUND, to_come.recv()).await.expect("one within the bound").expect("the fake is there")
     }
 
     pub(crate) fn asked(&self) -> Vec<String> {
@@ -81,6 +105,7 @@ impl Fake {
 
 impl Conversations for Fake {
     type Frames = FakeFrames;
+    type Pushes = FakePushes;
 
     async fn start(&self, turn: StartTurn) -> Result<TurnStarted, CallError> {
         match turn.text.as_str() {
@@ -138,6 +163,19 @@ impl Conversations for Fake {
         Ok(FakeFrames(frames))
     }
 
+    fn has_subscription(&self, name: &str) -> bool {
+        name == "tides"
+    }
+
+    fn subscribe(&self, _: &str, input: Json) -> Result<FakePushes, CallError> {
+        if self.is_away.load(Ordering::Relaxed) {
+            return Err(CallError::new(CallErrorKind::NoProvider, "nobody pushes"));
+        }
+        let (sender, pushes) = unbounded_channel();
+        let _ = self.subscribed.send((input, sender));
+        Ok(FakePushes(pushes))
+    }
+
     async fn operate(&self, name: &str, input: Json) -> Result<Json, CallError> {
         match name {
             "echo" => Ok(input),
@@ -160,6 +198,11 @@ pub(crate) fn delta(conversation: &str, position: i64, text: &str) -> Item {
 pub(crate) fn frame(conversation: &str, position: i64, what: AgentEventKind) -> Item {
     let at = Place { position, ..Place::default() };
     Ok(what.of(&conversation.into(), &"turn-1".into(), at))
+}
+
+/// A push of the subscription `tides`.
+pub(crate) fn push(kind: &str, fields: serde_json::Value) -> Result<WsPush, CallError> {
+    Ok(WsPush { kind: kind.into(), fields: fields.into() })
 }
 
 /// The end of a stream whose provider is replaced.
