@@ -186,6 +186,10 @@ pub struct GatedCall {
     pub effects: Maybe<List<Effect>>,
     /// What a person has chosen who was asked about this call.
     pub answered: Maybe<Text>,
+    /// Whether a link has judged it and found nothing against it. About a call that may change something and that nobody has judged,
+    /// a person is asked, unless the operator does not want that.
+    #[contract(default)]
+    pub judged: bool,
 }
 
 /// The calls of one step, before any of them runs.

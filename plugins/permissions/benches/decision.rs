@@ -77,6 +77,7 @@ fn call(tool: &str, input: Value, effect: Effect) -> GatedCall {
         plugin: "tools".into(),
         effects: Maybe::Some(List::from([effect])),
         answered: Maybe::None,
+        judged: false,
     }
 }
 

@@ -36,6 +36,7 @@ pub(crate) async fn pass(keeper: &Keeper, manner: Manner, mut gate: ToolGate) ->
     let layers = keeper.layers(&gate.conversation_id, &cwd).await?;
     for (call, acts) in gate.calls.iter_mut().zip(&acts) {
         let judgement = judgement(&layers, call, acts, &cwd, manner);
+        call.judged |= judgement.decision == Decision::Allow;
         if let Some(verdict) = verdict(call, acts, &cwd, judgement, manner) {
             call.verdict = verdict;
         }

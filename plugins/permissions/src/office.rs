@@ -131,6 +131,7 @@ impl Office {
             plugin: served.plugin,
             effects: served.about.effects,
             answered: Maybe::None,
+            judged: false,
         };
         let layers = self.keeper.layers(conversation.unwrap_or_default(), &cwd).await?;
         let (looked, place) = (call.clone(), cwd.clone());

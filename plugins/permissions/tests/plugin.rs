@@ -60,6 +60,7 @@ fn shell(command: &str, answered: Option<&str>) -> GatedCall {
         plugin: "tool-shell".into(),
         effects: Maybe::Some(List::from([Effect::Runs { command: "command".into() }])),
         answered: answered.map(Text::from).into(),
+        judged: false,
     }
 }
 

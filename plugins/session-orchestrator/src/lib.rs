@@ -133,8 +133,8 @@ pub struct SessionOrchestrator {
     /// Nothing else happens to it.
     #[setting(default = 60)]
     stall_after_s: u64,
-    /// Whether a person is asked before a tool runs that may change something, where no plugin has a say in which calls run: a tool
-    /// that writes, runs commands, asks others, or does not say what it does.
+    /// Whether a person is asked before a tool runs that may change something, where no plugin has judged the call: a tool that writes,
+    /// runs commands, asks others, or does not say what it does.
     #[setting(default = true)]
     ask_when_unguarded: bool,
 }

@@ -105,6 +105,7 @@ pub(crate) fn gate_of(stand: &Stand, tool: &str, input: Value) -> ToolGate {
         plugin: "a-plugin".into(),
         effects: Maybe::None,
         answered: Maybe::None,
+        judged: false,
     };
     ToolGate {
         conversation_id: "c".into(),

@@ -248,13 +248,15 @@ async fn where_nobody_guards_a_tool_that_may_change_something_a_person_is_asked(
         scene.world.tool("x", true, |_| async { Ok(ToolOutput::ok("ran 1")) });
         scene.world.tools.lock().unwrap().get_mut("x").unwrap().0.effects = Maybe::None;
     };
-    let scene = scene();
-    acting(&scene);
-    let (viewer, question) = waiting(&scene).await;
-    assert_eq!(ran(&scene), 0);
-    answer(&scene, &question, "Allow").await.unwrap();
-    rest(&viewer).await;
-    assert_eq!(results(&scene), ["ran 1"]);
+    for settings in ["{}", r#"{"eager": true}"#] {
+        let scene = scene_with(settings);
+        acting(&scene);
+        let (viewer, question) = waiting(&scene).await;
+        assert_eq!(ran(&scene), 0, "{settings}");
+        answer(&scene, &question, "Allow").await.unwrap();
+        rest(&viewer).await;
+        assert_eq!(results(&scene), ["ran 1"]);
+    }
     let free = scene_with(r#"{"ask_when_unguarded": false}"#);
     acting(&free);
     free.world.script([calls("1", "x", "1"), finishes(FinishReason::ToolCalls)]);
@@ -262,6 +264,25 @@ async fn where_nobody_guards_a_tool_that_may_change_something_a_person_is_asked(
     free.turn("hi").await;
     assert_eq!(results(&free), ["ran 1"]);
     assert_eq!(free.world.questions_asked.lock().unwrap().len(), 0);
+}
+
+#[tokio::test]
+async fn a_link_that_judges_nothing_is_no_guard_and_one_that_has_judged_is() {
+    let acting = |scene: &Scene| {
+        scene.world.tools.lock().unwrap().get_mut("x").unwrap().0.effects = Maybe::None;
+    };
+    let looks_on = judged(scene(), |_, _| {});
+    acting(&looks_on);
+    let (viewer, question) = waiting(&looks_on).await;
+    answer(&looks_on, &question, "Deny").await.unwrap();
+    rest(&viewer).await;
+    assert_eq!(ran(&looks_on), 0);
+    let guards = judged(scene(), |call, _| call.judged = true);
+    acting(&guards);
+    guards.world.script([calls("1", "x", "1"), finishes(FinishReason::ToolCalls)]);
+    guards.world.script([finishes(FinishReason::Stop)]);
+    guards.turn("hi").await;
+    assert_eq!(results(&guards), ["ran 1"]);
 }
 
 #[tokio::test]

@@ -68,11 +68,7 @@ impl<E: Edges> Turn<E> {
         let calls: List<GatedCall> = left
             .map(|(index, call)| {
                 let tool = served.iter().find(|tool| tool.name == call.name);
-                let mut gated = gated(call, tool, step.choice_of(index));
-                if !again && !self.edges.is_gated() && self.settings.ask_when_unguarded {
-                    gated.verdict = unguarded(&gated);
-                }
-                gated
+                gated(call, tool, step.choice_of(index))
             })
             .collect();
         (!calls.is_empty()).then(|| ToolGate {
@@ -103,12 +99,22 @@ impl<E: Edges> Turn<E> {
             let id = &step.calls()[index].id;
             let Some(before) = asked.iter().find(|asked| asked.tool_call_id == *id) else { continue };
             let decision = decided.iter().find(|decided| decided.tool_call_id == *id);
-            match (decision, again) {
+            match (decision.map(|decision| self.guarded(decision)), again) {
                 (None, _) => step.answer(index, Answer::instead(NOBODY)),
-                (Some(decision), false) => self.apply(step, index, before, decision),
-                (Some(decision), true) => apply_again(step, index, before, decision),
+                (Some(decision), false) => self.apply(step, index, before, &decision),
+                (Some(decision), true) => apply_again(step, index, before, &decision),
             }
         }
+    }
+
+    /// What was decided of a call; a person is asked where nobody has judged one that may change something.
+    fn guarded(&self, decision: &GatedCall) -> GatedCall {
+        let is_unguarded = matches!(decision.verdict, Verdict::Allow {}) && !decision.judged;
+        let asks = self.settings.ask_when_unguarded && !sabotaged("run-what-nobody-has-judged");
+        let acts = Effect::any_acts(decision.effects.as_deref());
+        let verdict =
+            if is_unguarded && asks && acts { unguarded(decision) } else { decision.verdict.clone() };
+        GatedCall { verdict, ..decision.clone() }
     }
 
     /// Does with a call what was decided.
@@ -140,6 +146,15 @@ impl<E: Edges> Turn<E> {
             // What is decided in a way that is not known here is not allowed.
             Verdict::Ask { .. } | Verdict::Unknown(_) => step.answer(index, Answer::instead(NOBODY)),
         }
+    }
+
+    /// Whether a person is to be asked about a call of a step although no plugin has a say in it.
+    pub(super) fn asks_unguarded(&self, step: &Step) -> bool {
+        let served = self.edges.tools();
+        let tool = |call: &Call| served.iter().find(|tool| tool.name == call.name);
+        let acts =
+            |call: &Call| tool(call).is_some_and(|tool| Effect::any_acts(tool.about.effects.as_deref()));
+        self.settings.ask_when_unguarded && step.calls().iter().any(acts)
     }
 
     /// Makes everything of the step durable with what a person is asked, and shows it.
@@ -213,16 +228,15 @@ fn gated(call: &Call, served: Option<&Provided<ToolDefinition>>, answered: Optio
         plugin: served.map(|tool| tool.plugin.clone()).unwrap_or_default(),
         effects: served.map_or(Maybe::None, |tool| tool.about.effects.clone()),
         answered: answered.cloned().into(),
+        judged: false,
     }
 }
 
-/// What becomes of a call where no plugin has a say in it.
+/// What becomes of a call that nobody has judged.
 fn unguarded(call: &GatedCall) -> Verdict {
-    if !Effect::any_acts(call.effects.as_deref()) {
-        return Verdict::Allow {};
-    }
     Verdict::Ask {
-        text: format!("May the tool `{}` run? Nothing guards this host.", call.tool_name).into(),
+        text: format!("May the tool `{}` run? No plugin of this host judges its calls.", call.tool_name)
+            .into(),
         choices: List::from(["Allow".into(), "Deny".into()]),
         allowing: 1,
         answer_within_ms: Maybe::None,

@@ -197,7 +197,7 @@ impl<E: Edges> Turn<E> {
 
     /// Runs calls before the model has come to its end, once they are durable, as long as nobody has a say in it.
     fn start_early(&self, running: &mut Running<'_, E>, keeper: &mut Keeper<'_, E>, step: &mut Step) {
-        if step.calls().is_empty() || self.edges.is_gated() {
+        if step.calls().is_empty() || self.edges.is_gated() || self.asks_unguarded(step) {
             return;
         }
         keeper.hurry(step);
