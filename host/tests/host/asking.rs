@@ -145,6 +145,7 @@ async fn a_conversation_that_waits_for_a_person_can_be_stopped_and_talked_to_aga
     let (status, stopped) = host.client.post("/conversations/c/stop", &json!({})).await;
     assert_eq!((status, &stopped["abortedTurn"]), (200, &json!(true)));
     assert!(open(&host.client).await.is_empty() && !scene.work().join("x").exists());
+    over(&host.client, "c").await;
     let frames = host.client.turn("c", "[[say: fine]]").await;
     assert_eq!(types_of(&frames).last(), Some(&"turn-sealed"));
     host.stop().await;
