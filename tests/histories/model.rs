@@ -8,7 +8,7 @@ use serde_json::json;
 use transom_agent::message::{Chunk, Message, Role};
 use transom_agent::provider::{FinishReason, MODEL, ModelInfo, ModelRequest, ProviderEvent, Usage};
 use transom_agent::tool::{TOOL, ToolDefinition, ToolOutput};
-use transom_plugin_api::{Maybe, Text};
+use transom_plugin_api::{List, Maybe, Text};
 use transom_testkit::Stand;
 
 /// Tokens that fit into a request: some turns fill them.
@@ -51,7 +51,7 @@ impl Model {
             description: "Looks.".into(),
             parameters: json!({"type": "object"}).into(),
             concurrency_safe: true,
-            effects: Maybe::None,
+            effects: Maybe::Some(List::new()),
         };
         stand.serve_named(TOOL, "look", definition, |_, _| async {
             tokio::time::sleep(PAUSE).await;
