@@ -67,6 +67,11 @@ pub(crate) fn aside(line: &str) {
     note(&styled(line, "2"));
 }
 
+/// Prints what goes on in the line that was begun beside the result, in grey, where the terminal has colours.
+pub(crate) fn print_aside(text: &str) {
+    let _ = write!(io::stderr().lock(), "{}", styled(text, "2"));
+}
+
 /// Prints an error in red, where the terminal has colours. Errors repeat what stood in files, so they are made safe to show.
 pub(crate) fn complain(line: &str) {
     note(&styled(&shown(line), "31"));

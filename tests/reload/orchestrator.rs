@@ -205,7 +205,7 @@ fn serve_printer(stage: &Stage) {
         description: "prints".into(),
         parameters: Json::default(),
         concurrency_safe: true,
-        effects: Maybe::None,
+        effects: Maybe::Some(List::new()),
     };
     let served = stage.user.tool.serve_named("print", about, move |call, _| {
         for line in 0..call.input.value()["lines"].as_u64().unwrap_or(0) {

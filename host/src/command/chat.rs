@@ -15,6 +15,7 @@ use super::conversation::state::open;
 use super::conversation::view::View;
 use super::conversation::{Failure, told};
 use super::refuse;
+use super::status::list;
 use crate::assembly::Overrides;
 use crate::attendant::Attendant;
 use crate::client::{Client, Events, Frames, HOST_IS_BACK_WITHIN, Span};
@@ -240,13 +241,13 @@ impl Asked {
                 FAILED
             }
             None => {
-                self.interrupt(common, &id).await;
+                self.interrupt(common, &id, view.waits_for_an_answer()).await;
                 INTERRUPTED
             }
         }
     }
 
-    async fn interrupt(self, common: &Common, id: &str) {
+    async fn interrupt(self, common: &Common, id: &str, waits_for_an_answer: bool) {
         match self {
             Self::Running(_) => {
                 let [attach, stop] = ["attach", "stop"].map(|word| common.again(&format!("{word} {id}")));
@@ -255,7 +256,10 @@ impl Asked {
                 ));
             }
             Self::Own(own) => {
-                note("interrupted; the turn is stopped");
+                note(&match waits_for_an_answer {
+                    true => told_of_one_that_waits(common, id),
+                    false => "interrupted; the turn is stopped".to_owned(),
+                });
                 own.running.stop().await;
             }
         }
@@ -281,8 +285,19 @@ impl Asked {
     }
 }
 
-/// Whether a turn runs in the host.
+/// How a person comes back to a turn that waits, when the host of this process is gone.
+fn told_of_one_that_waits(common: &Common, id: &str) -> String {
+    let [up, answer, stop] = ["up", "answer", "stop"].map(|word| match word {
+        "up" => common.again(word),
+        word => common.again(&format!("{word} {id}")),
+    });
+    format!(
+        "interrupted; the turn waits for its answer: with `{up}`, `{answer}` goes on with it and `{stop}` ends it"
+    )
+}
+
+/// Whether a turn runs in the host. One that waits for a person needs no host meanwhile.
 async fn is_busy(client: &Client) -> bool {
     let active = client.get("/conversations?status=active").await;
-    active.is_ok_and(|active| active["conversations"].as_array().is_some_and(|list| !list.is_empty()))
+    active.is_ok_and(|active| list(&active, "conversations").any(|one| one["turn"]["state"] != "parked"))
 }

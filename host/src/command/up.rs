@@ -130,7 +130,11 @@ async fn announce(running: &Running, json: bool) {
         0 => String::new(),
         down => format!(", {down} disabled"),
     };
-    print(&format!("transom is ready {at}{answers}; {} plugins run{down}\n", running.plugin_count()));
+    let run = match running.plugin_count() {
+        1 => "1 plugin runs".to_owned(),
+        count => format!("{count} plugins run"),
+    };
+    print(&format!("transom is ready {at}{answers}; {run}{down}\n"));
     if let (Some(address), Some(_)) = (&address, model) {
         let token = if running.needs_token() { " -H \"Authorization: Bearer $TRANSOM_TOKEN\"" } else { "" };
         print(&format!(

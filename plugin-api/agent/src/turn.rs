@@ -60,7 +60,8 @@ pub struct Watch {
     /// One turn only; the stream ends when it is sealed. Without it, this and every later turn of the conversation.
     pub turn_id: Maybe<Text>,
     /// The last that the viewer has seen: what follows it comes first, whatever turn it belongs to, and then what happens
-    /// from now on. Without it, the named turn from its beginning, or else the running turn from its beginning.
+    /// from now on. Without it, the named turn from its beginning, or else the turn that runs or waits for a person, from its
+    /// beginning.
     pub after: Maybe<Cursor>,
 }
 
@@ -338,6 +339,9 @@ pub struct TurnInput {
 /// Runs over a person's message before anything is stored or sent. Fail-closed: a refusal ends the attempt with
 /// its reason, which the client reads (over HTTP with 403), and the conversation is as it was. Links may change the
 /// text; what they leave is what is stored.
+///
+/// What [steers](crate::queue::Steering) a running turn runs through it, too, before the model reads it. One that is refused stays
+/// with the queue until that turn has ended, and viewers are told.
 ///
 /// `agent/turn.input` · fail-closed filter, no stages · 120 s for each link · the orchestrator applies it
 pub const INPUT: Filter<TurnInput> = Filter::fail_closed("agent/turn.input").deadline_ms(120_000);

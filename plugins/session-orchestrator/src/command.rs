@@ -64,7 +64,10 @@ async fn run<E: Edges>(
     question: Option<&str>,
     json: bool,
 ) -> CliOutcome {
-    let open = orchestrator.questions(&QuestionsOf::default()).questions.into_vec();
+    let open = match orchestrator.questions(QuestionsOf::default()).await {
+        Ok(open) => open.questions.into_vec(),
+        Err(error) => return failed(&error),
+    };
     let of_conversation: Vec<&OpenQuestion> =
         open.iter().filter(|question| question.conversation_id.starts_with(id)).collect();
     if choice.is_empty() {
@@ -123,7 +126,10 @@ fn chosen<'a>(asked: &'a OpenQuestion, given: &str) -> Result<&'a str, String> {
     let mut begun = asked.choices.iter().filter(|choice| choice.to_lowercase().starts_with(&given_small));
     match (begun.next(), begun.next()) {
         (Some(choice), None) => Ok(choice),
-        _ => Err(format!(
+        (Some(one), Some(other)) => {
+            Err(format!("`{}` may be `{one}` or `{other}`; give its number", shown(given, SHOWN)))
+        }
+        (None, _) => Err(format!(
             "`{}` is none of the choices, expected one of:\n{}",
             shown(given, SHOWN),
             choices(asked)
@@ -183,7 +189,11 @@ mod tests {
         {
             assert_eq!(chosen(&question, given), Ok(meant));
         }
-        for given in ["0", "4", "allow", "yes", "18446744073709551616"] {
+        assert_eq!(
+            chosen(&question, "allow").unwrap_err(),
+            "`allow` may be `Allow once` or `Allow always`; give its number"
+        );
+        for given in ["0", "4", "yes", "18446744073709551616"] {
             assert!(chosen(&question, given).unwrap_err().contains("  2  Allow always"), "{given}");
         }
     }

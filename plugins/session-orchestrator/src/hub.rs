@@ -100,11 +100,17 @@ impl Hub {
         self.claims.send_modify(|claims| *claims -= 1);
     }
 
-    /// Attaches a viewer. That what it wants to see is not there it says itself.
+    /// Attaches a viewer. That what it wants to see is not there it says itself. `parked` is the conversation's turn that waits
+    /// for a person, if there is one.
     ///
     /// # Errors
     /// `Unavailable` once the hub is closed, `Retired` while the plugin is about to be replaced.
-    pub(crate) fn watch(&self, request: &Watch, now_ms: i64) -> Result<Viewer, CallError> {
+    pub(crate) fn watch(
+        &self,
+        request: &Watch,
+        parked: Option<&Text>,
+        now_ms: i64,
+    ) -> Result<Viewer, CallError> {
         let mut channels = self.lock();
         if channels.closed {
             return Err(CallError::unavailable("nothing can be watched, because the host is stopping"));
@@ -115,7 +121,7 @@ impl Hub {
         }
         channels.forget_unused(now_ms);
         let channel = channels.channel(&request.conversation_id, &self.logs);
-        Ok(channel.watch(request.turn_id.as_ref(), request.after.into_option()))
+        Ok(channel.watch(request.turn_id.as_ref(), request.after.into_option(), parked))
     }
 
     /// Stops the running turn of a conversation; whether there was one.

@@ -339,8 +339,7 @@ fn serve_turns(orchestrator: &Arc<Orchestrator<Bus>>, ports: &OrchestratorPorts)
     ports
         .answer
         .serve_with(orchestrator, async |orchestrator, answer, _| orchestrator.answer(answer).await)?;
-    let asked = Arc::clone(orchestrator);
-    ports.questions.serve(move |of, _| std::future::ready(Ok(asked.questions(&of))))?;
+    ports.questions.serve_with(orchestrator, async |orchestrator, of, _| orchestrator.questions(of).await)?;
     ports.status.serve_with(orchestrator, async |orchestrator, id, _| orchestrator.status(&id).await)
 }
 

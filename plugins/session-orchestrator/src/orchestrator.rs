@@ -99,7 +99,8 @@ impl<E: Edges> Orchestrator<E> {
     /// See [`WATCH`](transom_agent::turn::WATCH).
     pub(crate) fn watch(&self, request: &Watch) -> Result<Viewer, CallError> {
         check_conversation_id("conversationId", &request.conversation_id)?;
-        self.hub.watch(request, self.edges.now_ms())
+        let parked = self.common.questions.parked_turn(&request.conversation_id);
+        self.hub.watch(request, parked.as_ref(), self.edges.now_ms())
     }
 
     #[cfg(test)]

@@ -46,6 +46,11 @@ impl Questions {
         }
     }
 
+    /// The turn of a conversation that waits for a person.
+    pub(crate) fn parked_turn(&self, conversation_id: &str) -> Option<Text> {
+        Some(self.lock().get(conversation_id)?.first()?.turn_id.clone())
+    }
+
     /// The one whose time is over first, if it is over ever.
     pub(crate) fn next_due(&self) -> Option<(i64, OpenQuestion)> {
         let open = self.lock();

@@ -72,7 +72,8 @@ pub(crate) fn register<E: Edges>(
     })?;
     let shared = Arc::clone(orchestrator);
     routes.serve_named("GET /questions", answer::about_list(), move |request, _| {
-        std::future::ready(answer::of_query(&request).and_then(|of| reply(&shared.questions(&of))))
+        let orchestrator = Arc::clone(&shared);
+        async move { reply(&orchestrator.questions(answer::of_query(&request)?).await?) }
     })?;
     let shared = Arc::clone(orchestrator);
     routes.serve_named("PUT /conversations/:id/model", choices::about_model(), move |request, _| {

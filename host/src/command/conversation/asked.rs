@@ -1,4 +1,4 @@
-//! [`Asked`]: whoever sits at the terminal answers what a turn asks, by typing the number of a choice.
+//! What a turn asks, and whoever sits at the terminal and answers it: by the number of a choice, or its first letters.
 
 use std::collections::VecDeque;
 use std::io::{IsTerminal, stdin};
@@ -9,15 +9,37 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use crate::client::{Client, path};
 use crate::terminal::shown;
 
-/// What is asked, and the lines that are typed.
+/// The questions that wait for an answer, in the order in which they were asked.
+#[derive(Debug, Default)]
+pub(super) struct Open(VecDeque<Value>);
+
+impl Open {
+    /// Takes note of a frame. One that was taken before changes nothing: whether it is new.
+    pub(super) fn take(&mut self, frame: &Value) -> bool {
+        match frame["type"].as_str().unwrap_or_default() {
+            "question" if self.0.iter().any(|asked| asked["questionId"] == frame["questionId"]) => {
+                return false;
+            }
+            "question" => self.0.push_back(frame.clone()),
+            "answer" => self.0.retain(|asked| asked["questionId"] != frame["questionId"]),
+            "done" => self.0.clear(),
+            _ => {}
+        }
+        true
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// The lines that are typed, and what becomes of them.
 pub(super) struct Asked {
     client: Client,
     lines: UnboundedReceiver<String>,
     /// What went wrong with answers that were given.
     problems: UnboundedReceiver<String>,
     tell: UnboundedSender<String>,
-    /// In the order in which it is asked.
-    open: VecDeque<Value>,
 }
 
 impl Asked {
@@ -40,21 +62,11 @@ impl Asked {
 
     fn new(client: Client, lines: UnboundedReceiver<String>) -> Self {
         let (tell, problems) = unbounded_channel();
-        Self { client, lines, problems, tell, open: VecDeque::new() }
-    }
-
-    /// Takes note of a frame.
-    pub(super) fn take(&mut self, frame: &Value) {
-        match frame["type"].as_str().unwrap_or_default() {
-            "question" => self.open.push_back(frame.clone()),
-            "answer" => self.open.retain(|asked| asked["questionId"] != frame["questionId"]),
-            "done" => self.open.clear(),
-            _ => {}
-        }
+        Self { client, lines, problems, tell }
     }
 
     /// The next thing that is to be said to whoever types; for ever while nothing is. Nothing is lost when it is dropped.
-    pub(super) async fn answered(&mut self) -> String {
+    pub(super) async fn answered(&mut self, open: &Open) -> String {
         loop {
             let line = tokio::select! {
                 biased;
@@ -62,20 +74,21 @@ impl Asked {
                 Some(line) = self.lines.recv() => line,
                 else => return std::future::pending().await,
             };
-            if let Some(told) = self.take_line(line.trim()) {
+            if let Some(told) = self.take_line(open, line.trim()) {
                 return told;
             }
         }
     }
 
     /// Takes in what was typed; what is to be said to it, if anything is.
-    fn take_line(&self, typed: &str) -> Option<String> {
-        let Some(asked) = self.open.front() else {
+    fn take_line(&self, open: &Open, typed: &str) -> Option<String> {
+        let Some(asked) = open.0.front() else {
             let told = "nothing is asked; `transom send` takes further messages";
             return (!typed.is_empty()).then(|| told.to_owned());
         };
-        let Some(choice) = choice(asked, typed) else {
-            return Some(format!("`{}` is no number of a choice", shown(typed)));
+        let choice = match choice(asked, typed) {
+            Ok(choice) => choice,
+            Err(problem) => return Some(problem),
         };
         let (client, tell) = (self.client.clone(), self.tell.clone());
         let id = asked["conversationId"].as_str().unwrap_or_default().to_owned();
@@ -90,9 +103,21 @@ impl Asked {
     }
 }
 
-fn choice<'a>(asked: &'a Value, typed: &str) -> Option<&'a str> {
-    let number: usize = typed.parse().ok()?;
-    asked["choices"].get(number.checked_sub(1)?)?.as_str()
+/// The choice that is meant by its number or its first letters.
+fn choice<'a>(asked: &'a Value, typed: &str) -> Result<&'a str, String> {
+    let choices: Vec<&str> =
+        asked["choices"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let by_number = typed.parse::<usize>().ok().and_then(|number| choices.get(number.checked_sub(1)?));
+    let small = typed.to_lowercase();
+    let mut begun =
+        choices.iter().filter(|choice| !small.is_empty() && choice.to_lowercase().starts_with(&small));
+    match (by_number, begun.next(), begun.next()) {
+        (Some(choice), ..) | (None, Some(choice), None) => Ok(choice),
+        (None, Some(one), Some(other)) => {
+            Err(format!("`{}` may be `{}` or `{}`; type the number", shown(typed), shown(one), shown(other)))
+        }
+        (None, None, _) => Err(format!("`{}` is none of the choices; type the number of one", shown(typed))),
+    }
 }
 
 #[cfg(test)]
@@ -100,33 +125,38 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_choice_is_made_by_its_number_alone() {
-        let asked = json!({ "choices": ["yes", "no"] });
+    fn a_choice_is_made_by_its_number_or_by_letters_that_only_one_begins_with() {
+        let asked = json!({ "choices": ["Allow once", "Allow always", "Deny"] });
         for (typed, expected) in
-            [("1", Some("yes")), ("2", Some("no")), ("0", None), ("3", None), ("yes", None), ("", None)]
+            [("1", "Allow once"), ("3", "Deny"), ("deny", "Deny"), ("allow a", "Allow always")]
         {
-            assert_eq!(choice(&asked, typed), expected, "{typed}");
+            assert_eq!(choice(&asked, typed), Ok(expected), "{typed}");
+        }
+        for (typed, expected) in
+            [("0", "none"), ("4", "none"), ("yes", "none"), ("", "none"), ("a", "may be")]
+        {
+            assert!(choice(&asked, typed).unwrap_err().contains(expected), "{typed}");
         }
     }
 
     #[tokio::test]
     async fn what_is_typed_is_for_the_question_that_came_first() {
         let (typed, lines) = unbounded_channel();
-        let mut asked = Asked::new(Client::new("127.0.0.1:1"), lines);
+        let (mut asked, mut open) = (Asked::new(Client::new("127.0.0.1:1"), lines), Open::default());
         typed.send("1".to_owned()).unwrap();
-        assert!(asked.answered().await.starts_with("nothing is asked"));
-        for id in ["a", "b"] {
-            asked.take(
-                &json!({ "type": "question", "questionId": id, "choices": ["yes"], "conversationId": "c" }),
-            );
+        assert!(asked.answered(&open).await.starts_with("nothing is asked"));
+        for (id, is_new) in [("a", true), ("b", true), ("b", false)] {
+            let question =
+                json!({ "type": "question", "questionId": id, "choices": ["yes"], "conversationId": "c" });
+            assert_eq!(open.take(&question), is_new);
         }
-        asked.take(&json!({ "type": "answer", "questionId": "a" }));
+        open.take(&json!({ "type": "answer", "questionId": "a" }));
         typed.send("9".to_owned()).unwrap();
-        assert_eq!(asked.answered().await, "`9` is no number of a choice");
-        assert_eq!(asked.open.front().map(|asked| asked["questionId"].clone()), Some(json!("b")));
+        assert_eq!(asked.answered(&open).await, "`9` is none of the choices; type the number of one");
+        assert_eq!(open.0.front().map(|asked| asked["questionId"].clone()), Some(json!("b")));
         typed.send("1".to_owned()).unwrap();
-        assert!(!asked.answered().await.is_empty(), "nobody answers there");
-        asked.take(&json!({ "type": "done" }));
-        assert!(asked.open.is_empty());
+        assert!(!asked.answered(&open).await.is_empty(), "nobody answers there");
+        open.take(&json!({ "type": "done" }));
+        assert!(open.is_empty());
     }
 }

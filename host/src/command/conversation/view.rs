@@ -3,11 +3,11 @@
 use serde_json::Value;
 use transom_agent::event::Cursor;
 
-use super::asked::Asked;
+use super::asked::{Asked, Open};
 use super::taken_back::Standing;
 use crate::client::{Client, Events, Next};
 use crate::program::{Common, DONE, FAILED};
-use crate::terminal::{aside, complain, counted, now, print, shown};
+use crate::terminal::{aside, complain, counted, now, print, print_aside, shown};
 
 /// What is shown of the frames.
 pub(crate) struct View<'a> {
@@ -15,12 +15,22 @@ pub(crate) struct View<'a> {
     reasoning: bool,
     /// Whether it is shown what the person says, and how turns end that end well.
     whole: bool,
-    in_line: bool,
+    /// Where a line was begun and not ended.
+    in_line: Option<Line>,
     standing: Standing,
     /// What is said once everything up to a place was shown.
     at: Option<(Cursor, String)>,
-    /// Whoever may answer questions here.
+    /// What waits for an answer.
+    open: Open,
+    /// Whoever may answer here.
     asked: Option<Asked>,
+}
+
+/// A line of what the model says, or of what a tool prints while it runs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Line {
+    Said,
+    Printed,
 }
 
 impl<'a> View<'a> {
@@ -30,9 +40,10 @@ impl<'a> View<'a> {
             common,
             reasoning,
             whole: false,
-            in_line: false,
+            in_line: None,
             standing: Standing::default(),
             at: None,
+            open: Open::default(),
             asked: None,
         }
     }
@@ -46,6 +57,11 @@ impl<'a> View<'a> {
     pub(crate) fn asking(mut self, client: &Client) -> Self {
         self.asked = (!self.common.json).then(|| Asked::at_terminal(client)).flatten();
         self
+    }
+
+    /// Whether the turn waits for a person.
+    pub(crate) fn waits_for_an_answer(&self) -> bool {
+        !self.open.is_empty()
     }
 
     /// Has something said once everything up to that place was shown.
@@ -62,7 +78,7 @@ impl<'a> View<'a> {
                 Some(asked) => tokio::select! {
                     biased;
                     next = events.next() => next?,
-                    told = asked.answered() => {
+                    told = asked.answered(&self.open) => {
                         self.remark(&told);
                         continue;
                     }
@@ -70,9 +86,6 @@ impl<'a> View<'a> {
             };
             match next {
                 Next::Frame(frame) => {
-                    if let Some(asked) = &mut self.asked {
-                        asked.take(&frame);
-                    }
                     if frame["type"] == "done" {
                         code = if frame["reason"] == "stop" { DONE } else { FAILED };
                     }
@@ -92,8 +105,10 @@ impl<'a> View<'a> {
 
     /// Ends a line that was begun.
     pub(crate) fn end_line(&mut self) {
-        if std::mem::take(&mut self.in_line) {
-            print("\n");
+        match self.in_line.take() {
+            Some(Line::Said) => print("\n"),
+            Some(Line::Printed) => print_aside("\n"),
+            None => {}
         }
     }
 
@@ -104,18 +119,20 @@ impl<'a> View<'a> {
     }
 
     fn show(&mut self, frame: &Value) {
+        let is_new = self.open.take(frame);
         if self.common.json {
             return print(&format!("{frame}\n"));
+        }
+        if !is_new {
+            return;
         }
         let is_shown = frame["type"] != "reasoning-delta" || self.reasoning;
         if let Some(line) = self.standing.take(frame, is_shown).told() {
             self.remark(&line);
         }
         match self.shown_as(frame) {
-            Shown::Text(text) => {
-                self.in_line = !text.ends_with('\n');
-                print(&text);
-            }
+            Shown::Text(text) => self.go_on(Line::Said, &text, print),
+            Shown::Print(text) => self.go_on(Line::Printed, &text, print_aside),
             Shown::Aside(line) => self.remark(&line),
             Shown::Error(line) => {
                 self.end_line();
@@ -129,6 +146,15 @@ impl<'a> View<'a> {
         }
     }
 
+    /// Shows a piece of a line behind what was shown of it.
+    fn go_on(&mut self, line: Line, text: &str, print: fn(&str)) {
+        if self.in_line.is_some_and(|begun| begun != line) {
+            self.end_line();
+        }
+        print(text);
+        self.in_line = (!text.ends_with('\n')).then_some(line);
+    }
+
     fn shown_as(&self, frame: &Value) -> Shown {
         let text = |key: &str| shown(frame[key].as_str().unwrap_or_default());
         match frame["type"].as_str().unwrap_or_default() {
@@ -139,7 +165,7 @@ impl<'a> View<'a> {
             "tool-call" => {
                 Shown::Aside(format!("[{}] {}", text("toolName"), shown(&frame["input"].to_string())))
             }
-            "tool-output" => Shown::Aside(text("data")),
+            "tool-output" => Shown::Print(text("data")),
             "tool-result" if frame["isError"] == true => {
                 Shown::Error(format!("[{}] failed: {}", text("toolName"), text("content")))
             }
@@ -153,7 +179,10 @@ impl<'a> View<'a> {
                 Shown::Aside(format!("{}; the model is asked again {then}", text("message")))
             }
             "queued" => Shown::Aside(queued(frame)),
-            "question" => Shown::Aside(question(frame, |words| self.common.again(words))),
+            "question" => {
+                let is_answered_here = self.asked.is_some();
+                Shown::Aside(question(frame, is_answered_here, |words| self.common.again(words)))
+            }
             "answer" => Shown::Aside(format!("answered: {}", text("choice"))),
             "snapshot-required" => Shown::Aside(
                 "too much was missed to be shown; `transom show` tells it, and what comes now follows"
@@ -189,15 +218,19 @@ fn has_reached(frame: &Value, place: Cursor) -> bool {
     frame["type"] == "snapshot-required" || reached >= (u64::from(place.generation), place.position)
 }
 
-/// A question, its choices by their numbers, and how it is answered elsewhere. `again` makes a command line of words for this host.
-fn question(of: &Value, again: impl Fn(&str) -> String) -> String {
+/// A question, its choices by their numbers, and how it is answered. `again` makes a command line of words for this host.
+fn question(of: &Value, is_answered_here: bool, again: impl Fn(&str) -> String) -> String {
     let mut told = shown(of["text"].as_str().unwrap_or_default());
     let choices = of["choices"].as_array().into_iter().flatten().filter_map(Value::as_str);
     for (number, choice) in (1..).zip(choices) {
         told += &format!("\n  {number}  {}", shown(choice));
     }
     let id = of["conversationId"].as_str().unwrap_or("ID");
-    told + &format!("\nanswer with: {}", again(&format!("answer {id} NUMBER")))
+    let elsewhere = again(&format!("answer {id} NUMBER"));
+    told + &match is_answered_here {
+        true => format!("\ntype a number; elsewhere: {elsewhere}"),
+        false => format!("\nanswer with: {elsewhere}"),
+    }
 }
 
 /// A word as a shell reads it.
@@ -216,6 +249,8 @@ fn quoted(text: &str) -> String {
 #[derive(Debug, PartialEq)]
 enum Shown {
     Text(String),
+    /// Of a tool that runs.
+    Print(String),
     Aside(String),
     Error(String),
     /// Of a line.
@@ -233,6 +268,7 @@ mod tests {
         let common = Common::default();
         let found = match View::of_answer(&common, false).shown_as(&frame) {
             Shown::Text(text) => format!("text {text}"),
+            Shown::Print(text) => format!("print {text}"),
             Shown::Aside(line) => format!("aside {line}"),
             Shown::Error(line) => format!("error {line}"),
             Shown::End => "end".to_owned(),
@@ -244,6 +280,7 @@ mod tests {
     #[test]
     fn words_calls_and_errors_are_told_apart() {
         check(json!({"type":"text-delta","delta":"hi"}), "text hi");
+        check(json!({"type":"tool-output","data":"comp"}), "print comp");
         check(json!({"type":"reasoning-delta","delta":"hm"}), "nothing");
         check(json!({"type":"user-message","text":"hello"}), "nothing");
         check(json!({"type":"steering","text":"go\non"}), "aside > go\n> on");
@@ -285,6 +322,21 @@ mod tests {
         check(
             json!({"type":"question","conversationId":"c","questionId":"q1","text":"Sure?","choices":["yes","not now"]}),
             "aside Sure?\n  1  yes\n  2  not now\nanswer with: transom answer c NUMBER",
+        );
+    }
+
+    #[test]
+    fn a_question_is_shown_once_and_waits_until_it_is_answered() {
+        let common = Common::default();
+        let mut view = View::of_answer(&common, false);
+        let question = json!({"type":"question","conversationId":"c","questionId":"q1","text":"Sure?","choices":["yes"]});
+        view.show(&question);
+        assert!(view.waits_for_an_answer());
+        view.show(&json!({"type":"answer","questionId":"q1","choice":"yes"}));
+        assert!(!view.waits_for_an_answer());
+        assert!(
+            super::question(&question, true, str::to_owned)
+                .ends_with("type a number; elsewhere: answer c NUMBER")
         );
     }
 

@@ -90,6 +90,11 @@ type Filter<T> = Box<dyn Fn(T) -> Boxed<Result<T, CallError>> + Send + Sync>;
 /// What the next attempts come to; fine when empty.
 type Outcomes = Mutex<VecDeque<Result<(), CallError>>>;
 
+/// What somebody who is asked at once says.
+pub(crate) fn boxed<T: Send + 'static>(value: T) -> Boxed<T> {
+    Box::pin(std::future::ready(value))
+}
+
 /// All that is outside.
 #[derive(Default)]
 pub(crate) struct World {

@@ -32,13 +32,19 @@ pub(super) enum Found {
     Gone(Cursor),
 }
 
-/// The beginning for somebody who attaches now, and what he waits for until then.
-pub(super) fn choose(state: &State, turn_id: Option<&Text>, after: Option<Cursor>) -> (Begins, Waits) {
+/// The beginning for somebody who attaches now, and what he waits for until then. `parked` is the turn that waits for a person.
+pub(super) fn choose(
+    state: &State,
+    turn_id: Option<&Text>,
+    after: Option<Cursor>,
+    parked: Option<&Text>,
+) -> (Begins, Waits) {
     match (turn_id, after) {
         (None, Some(cursor)) => (Begins::Behind(cursor), Waits::No),
         (Some(turn_id), after) => of_turn(state, turn_id, after),
         (None, None) => match (&state.running, &state.line) {
             (Some(running), _) if running.has_begun => of_turn(state, &running.turn_id, None),
+            (None, _) if let Some(parked) = parked => of_turn(state, parked, None),
             (_, Some(line)) => (Begins::At(line.end()), Waits::No),
             (_, None) => (Begins::At(Spot::behind(0)), Waits::ForAny),
         },

@@ -201,8 +201,13 @@ impl Channel {
     }
 
     /// Attaches a viewer.
-    pub(super) fn watch(self: &Arc<Self>, turn_id: Option<&Text>, after: Option<Cursor>) -> Viewer {
-        Viewer::attach(self, &mut self.lock(), turn_id, after)
+    pub(super) fn watch(
+        self: &Arc<Self>,
+        turn_id: Option<&Text>,
+        after: Option<Cursor>,
+        parked: Option<&Text>,
+    ) -> Viewer {
+        Viewer::attach(self, &mut self.lock(), turn_id, after, parked)
     }
 
     /// Ends the viewers that are attached now.

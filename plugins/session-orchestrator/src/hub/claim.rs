@@ -61,7 +61,7 @@ impl Claim {
 
     /// A viewer of this turn.
     pub(crate) fn viewer(&self) -> Viewer {
-        self.channel.watch(Some(&self.turn_id), None)
+        self.channel.watch(Some(&self.turn_id), None, None)
     }
 
     /// Begins to show the turn, whose frames follow those that were counted by `places`.

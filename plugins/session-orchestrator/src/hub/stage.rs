@@ -223,7 +223,7 @@ impl Stage {
 
 pub(super) fn watch(hub: &Hub, turn_id: Option<&str>, after: Option<Cursor>) -> Viewer {
     let turn_id = turn_id.map(Text::from).into();
-    hub.watch(&Watch { conversation_id: "c".into(), turn_id, after: after.into() }, 0).unwrap()
+    hub.watch(&Watch { conversation_id: "c".into(), turn_id, after: after.into() }, None, 0).unwrap()
 }
 
 /// Frames as they compare, however their texts were cut: each that is whole encoded, each text with its place.

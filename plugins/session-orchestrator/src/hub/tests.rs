@@ -86,7 +86,7 @@ fn unused_conversations_are_forgotten_and_used_ones_never() {
         turn.begin(Places::behind(0, 0));
         turn.seal(now_ms);
     };
-    let _watched = hub.watch(&of("watched"), 0).unwrap();
+    let _watched = hub.watch(&of("watched"), None, 0).unwrap();
     let _running = claim(&hub, "running", "1", 0);
     seal("old", 0);
     seal("new", KEPT_MS);
@@ -116,7 +116,7 @@ async fn closing_waits_for_running_turns_and_then_ends_viewers_and_refuses_turns
     closing.await.unwrap();
     assert!(nothing(&viewer).await);
     assert_eq!(hub.claim(&"c".into(), "2".into(), 0).unwrap_err().kind, CallErrorKind::Unavailable);
-    assert_eq!(hub.watch(&of("c"), 0).unwrap_err().kind, CallErrorKind::Unavailable);
+    assert_eq!(hub.watch(&of("c"), None, 0).unwrap_err().kind, CallErrorKind::Unavailable);
 }
 
 #[test]

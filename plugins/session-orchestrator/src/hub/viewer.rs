@@ -73,8 +73,9 @@ impl Viewer {
         state: &mut State,
         turn_id: Option<&Text>,
         after: Option<Cursor>,
+        parked: Option<&Text>,
     ) -> Self {
-        let (begins, waits) = beginning::choose(state, turn_id, after);
+        let (begins, waits) = beginning::choose(state, turn_id, after, parked);
         let (stage, spot) = match begins {
             Begins::At(spot) => (Stage::Follows, Some(spot)),
             Begins::Nowhere => (Stage::Over, None),

@@ -135,8 +135,12 @@ impl<E: Edges> Orchestrator<E> {
     }
 
     /// The questions that wait for a person.
-    pub(crate) fn questions(&self, of: &QuestionsOf) -> OpenQuestions {
-        OpenQuestions { questions: self.common.questions.list(of.conversation_id.as_deref()).into() }
+    ///
+    /// # Errors
+    /// `Unavailable` when those of the last run are not known soon.
+    pub(crate) async fn questions(&self, of: QuestionsOf) -> Result<OpenQuestions, CallError> {
+        self.until_repaired().await?;
+        Ok(OpenQuestions { questions: self.common.questions.list(of.conversation_id.as_deref()).into() })
     }
 
     /// Answers for those who do not answer in time, for as long as the plugin lives.

@@ -59,8 +59,9 @@ impl<E: Edges> Orchestrator<E> {
             self.edges.sleep(pause).await;
             pause = LAST_PAUSE.min(pause * 2);
         };
-        self.repaired.send_replace(true);
+        // What waits for a person is known before anybody may ask for it.
         self.look_after_parked(&parked).await;
+        self.repaired.send_replace(true);
     }
 
     /// Has the store put in order what nobody runs any more; answers which turns wait for a person, or for somebody who goes on

@@ -93,7 +93,7 @@ async fn each_of_the_first_choices_lets_a_call_run_and_no_other() {
 async fn what_waits_is_listed_until_it_is_answered_and_told_when_it_is() {
     let scene = judged(scene(), |call, _| call.verdict = ask(Maybe::None));
     let (viewer, question) = waiting(&scene).await;
-    let open = scene.orchestrator.questions(&QuestionsOf::default()).questions;
+    let open = scene.orchestrator.questions(QuestionsOf::default()).await.unwrap().questions;
     let [listed] = &*open else { panic!("{open:?}") };
     assert_eq!(
         (&listed.question_id, listed.tool_name.as_deref(), listed.allowing),
@@ -103,7 +103,7 @@ async fn what_waits_is_listed_until_it_is_answered_and_told_when_it_is() {
     assert_eq!(scene.world.notices.lock().unwrap()[0].kind, "question");
     answer(&scene, &question, "no").await.unwrap();
     rest(&viewer).await;
-    assert!(scene.orchestrator.questions(&QuestionsOf::default()).questions.is_empty());
+    assert!(scene.orchestrator.questions(QuestionsOf::default()).await.unwrap().questions.is_empty());
     let told = scene.world.questions_answered.lock().unwrap();
     assert_eq!((told.len(), told[0].choice.as_str(), told[0].is_overdue), (1, "no", false));
 }
@@ -114,7 +114,7 @@ async fn what_nobody_answers_in_time_is_answered_with_the_last_choice() {
     scene.begin(Handed::default()).await;
     let (viewer, question) = waiting(&scene).await;
     scene.world.clock.pass(59_999);
-    assert_eq!(scene.orchestrator.questions(&QuestionsOf::default()).questions.len(), 1);
+    assert_eq!(scene.orchestrator.questions(QuestionsOf::default()).await.unwrap().questions.len(), 1);
     scene.world.clock.pass(1);
     let frames = rest(&viewer).await;
     assert_eq!(types(&frames)[0], "answer");
@@ -291,7 +291,7 @@ async fn a_stopped_turn_asks_nothing_any_more() {
     let (viewer, _) = waiting(&scene).await;
     assert!(scene.orchestrator.stop(&"c".into()).await.unwrap().aborted_turn);
     rest(&viewer).await;
-    assert_eq!(scene.orchestrator.questions(&QuestionsOf::default()).questions, List::new());
+    assert_eq!(scene.orchestrator.questions(QuestionsOf::default()).await.unwrap().questions, List::new());
     assert!(scene.world.questions_answered.lock().unwrap().is_empty());
 }
 

@@ -203,6 +203,24 @@ async fn after_a_restart_a_parked_turn_goes_on_from_its_log() {
 }
 
 #[tokio::test]
+async fn who_comes_while_a_turn_waits_is_shown_that_turn_from_its_beginning_also_after_a_restart() {
+    let (scene, first, questions) = parked().await;
+    let next_scene = Scene::in_world(Arc::clone(&scene.world), "{}");
+    next_scene.begin(Handed::default()).await;
+    for viewer in [scene.watch(None).unwrap(), next_scene.watch(None).unwrap()] {
+        assert!(matches!(next(&viewer).await, AgentEventKind::UserMessage { .. }));
+        let mut asked = Vec::new();
+        while asked.len() < questions.len() {
+            if let AgentEventKind::Question { question_id, .. } = next(&viewer).await {
+                asked.push(question_id.to_string());
+            }
+        }
+        assert_eq!(asked, questions);
+    }
+    drop(first);
+}
+
+#[tokio::test]
 async fn the_same_answer_is_answered_the_same_and_another_one_is_refused() {
     let (scene, viewer, questions) = parked().await;
     assert_eq!(answer(&scene, &questions[0], "maybe").await, Err(CallErrorKind::InvalidInput));

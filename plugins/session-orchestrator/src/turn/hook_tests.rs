@@ -10,11 +10,7 @@ use transom_agent::turn::{EndReason, MOST_HOLDS, ModelChoice, TurnEnding, TurnIn
 use transom_plugin_api::{CallError, CallErrorKind, Maybe};
 
 use crate::edges::fake::scene::{Scene, scene, types};
-use crate::edges::fake::{Boxed, calls, finishes, says};
-
-fn boxed<T: Send + 'static>(value: Result<T, CallError>) -> Boxed<Result<T, CallError>> {
-    Box::pin(async { value })
-}
+use crate::edges::fake::{boxed, calls, finishes, says};
 
 fn refused<T>(why: &str) -> Result<T, CallError> {
     Err(CallError::new(CallErrorKind::Refused, why))

@@ -22,6 +22,8 @@ pub(crate) struct Progress {
     pub(super) words: Vec<Text>,
     /// How often a plugin has held it back from its end.
     pub(super) held: u32,
+    /// Whether what a person said meanwhile was refused: it waits for the end of the turn.
+    pub(super) is_steering_refused: bool,
     /// Requests that failed and were made again, of the step under way.
     pub(super) retries: Retries,
     /// The step under way, until all of it is in the log.

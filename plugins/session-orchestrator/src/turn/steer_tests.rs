@@ -5,10 +5,11 @@ use transom_agent::message::{Chunk, Role};
 use transom_agent::provider::FinishReason;
 use transom_agent::queue::Steering;
 use transom_agent::tool::ToolOutput;
-use transom_plugin_api::CallError;
+use transom_agent::turn::{EndReason, TurnInput};
+use transom_plugin_api::{CallError, CallErrorKind};
 
 use crate::edges::fake::scene::{Scene, scene, types};
-use crate::edges::fake::{calls, finishes, says};
+use crate::edges::fake::{boxed, calls, finishes, says};
 
 fn waiting(scene: &Scene, id: &str) {
     let steering = Steering { message_id: id.into(), text: "and hurry".into() };
@@ -70,4 +71,40 @@ async fn what_cannot_be_stored_ends_the_turn_and_is_not_delivered() {
     assert!(scene.world.delivered.lock().unwrap().is_empty());
     let failed = scene.world.log().iter().any(|stored| matches!(stored.chunk, Chunk::Error { .. }));
     assert!(failed);
+}
+
+#[tokio::test]
+async fn what_was_said_meanwhile_is_judged_and_changed_like_the_message_of_a_new_turn() {
+    let scene = scene();
+    two_steps(&scene);
+    waiting(&scene, "s1");
+    let louder = |input: TurnInput| boxed(Ok(TurnInput { text: input.text.to_uppercase().into(), ..input }));
+    *scene.world.input_filter.lock().unwrap() = Some(Box::new(louder));
+    let frames = scene.turn("hi").await;
+    assert!(matches!(&frames[5], AgentEventKind::Steering { text } if text == "AND HURRY"), "{frames:?}");
+    let requests = scene.world.requests.lock().unwrap();
+    let told = &requests[1].messages.last().unwrap().chunks[0];
+    assert_eq!(*told, Chunk::Text { text: "AND HURRY".into() });
+}
+
+#[tokio::test]
+async fn what_was_said_meanwhile_and_is_refused_stays_with_the_queue_and_the_turn_goes_on() {
+    let scene = scene();
+    two_steps(&scene);
+    waiting(&scene, "s1");
+    let refuse = |input: TurnInput| {
+        let is_steering = input.text == "and hurry";
+        boxed(if is_steering { Err(CallError::new(CallErrorKind::Refused, "no haste")) } else { Ok(input) })
+    };
+    *scene.world.input_filter.lock().unwrap() = Some(Box::new(refuse));
+    let frames = scene.turn("hi").await;
+    let refused = |what: &AgentEventKind| {
+        matches!(what, AgentEventKind::Error { message, code }
+            if message.ends_with("no haste") && code.as_deref() == Some("refused"))
+    };
+    assert_eq!(frames.iter().filter(|what| refused(what)).count(), 1, "{frames:?}");
+    assert_eq!(scene.world.records()[0].reason, EndReason::Stop);
+    assert_eq!(scene.world.requests.lock().unwrap().len(), 2);
+    assert!(scene.world.delivered.lock().unwrap().is_empty());
+    assert_eq!(scene.world.steering.lock().unwrap().len(), 1);
 }
