@@ -52,6 +52,7 @@ pub(crate) fn run<P: CommandFactory>(common: &Common, words: Vec<String>) -> u8 
     {
         return refuse(&unknown::<P>(
             &name,
+            &Value::Null,
             &format!("and nobody can be asked for those of plugins: {}", why_nobody(&folder)),
         ));
     }
@@ -60,6 +61,7 @@ pub(crate) fn run<P: CommandFactory>(common: &Common, words: Vec<String>) -> u8 
         Err(code) => code,
         Ok(answer) if answer["unknown"] == true => refuse(&unknown::<P>(
             &name,
+            &asked(&common, &Question::Commands).unwrap_or_default(),
             "and no plugin of the running host brings one of that name (`transom commands` lists those)",
         )),
         Ok(answer) => {
@@ -78,19 +80,21 @@ fn refuse(problem: &str) -> u8 {
     REFUSED
 }
 
-/// That there is no such command, with what may have been meant.
-fn unknown<P: CommandFactory>(name: &str, why: &str) -> String {
+/// That there is no such command, with what may have been meant: one of the program's own, or of those that plugins bring.
+fn unknown<P: CommandFactory>(name: &str, of_plugins: &Value, why: &str) -> String {
     const NEAR: f64 = 0.8;
     let program = P::command();
-    let near = program
-        .get_subcommands()
-        .map(|command| command.get_name().to_owned())
+    let of_program = program.get_subcommands().map(|command| command.get_name().to_owned());
+    let near = of_program
+        .chain(list(of_plugins, "commands").map(|one| text_of(one, "name").to_owned()))
         .map(|known| (strsim::jaro_winkler(name, &known), known))
         .filter(|(likeness, _)| *likeness >= NEAR)
         .max_by(|one, other| one.0.total_cmp(&other.0));
     let name = name.escape_debug();
     match near {
-        Some((_, known)) => format!("there is no command `{name}`\n  help: did you mean `transom {known}`?"),
+        Some((_, known)) => {
+            format!("there is no command `{name}`\n  help: did you mean `transom {}`?", shown(&known))
+        }
         None => {
             format!("there is no command `{name}` of the program's own (`transom --help` lists them), {why}")
         }
@@ -114,5 +118,18 @@ mod tests {
             "transom compact  sums up a conversation (`compaction`)\ntransom warm     keeps a cache warm (`cache-warming`)\n"
         );
         assert_eq!(described(&json!({ "commands": [] })), "no plugin of this host brings a command\n");
+    }
+
+    #[test]
+    fn a_command_of_a_plugin_that_was_mistyped_is_named() {
+        #[derive(clap::Parser)]
+        enum Program {
+            Status,
+        }
+        let of_plugins = json!({ "commands": [{ "name": "hooks" }] });
+        for (typed, meant) in [("hoks", "transom hooks"), ("statsu", "transom status")] {
+            assert!(unknown::<Program>(typed, &of_plugins, "").contains(meant), "{typed}");
+        }
+        assert!(unknown::<Program>("compile", &of_plugins, "and so on").ends_with("and so on"));
     }
 }
