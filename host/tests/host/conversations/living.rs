@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::watching::Watching;
 use super::{complaint, document, host_with};
-use crate::host::support::{Manner, Scene};
+use crate::host::support::{Manner, Scene, eventually};
 
 const ENDLESS: &str = "[[pace: 20]] one two three [[hang]]";
 
@@ -22,6 +22,58 @@ async fn a_chat_whose_host_is_killed_learns_from_the_next_one_how_its_turn_ended
         assert!(outcome.errors.contains(line), "`{line}` is missing in\n{}", outcome.errors);
     }
     assert_eq!(outcome.output.replace('\n', ""), "one two three ", "{outcome:?}");
+}
+
+/// Asks a person, since it would change a file.
+const ASKS: &str =
+    r#"[[say: well]] [[tool: write_file {"path":"a.txt","content":"hi"}]] [[step]] [[say: done]]"#;
+
+fn asking() -> Scene {
+    Scene::new(Manner::Linked).with("permissions", "").with("tools-fs", "write = true")
+}
+
+/// Waits until the host that runs knows a question.
+async fn asked(scene: &Scene) {
+    let listed = async || scene.run(&["answer"]).await.output;
+    eventually("a question", listed, |listed| listed.contains("May `write_file`")).await;
+}
+
+#[tokio::test]
+async fn a_chat_leaves_a_turn_that_waits_to_the_next_host_and_no_other_chat_waits_for_it() {
+    let scene = asking();
+    let mut chat = Watching::begin(scene.command(&["chat", ASKS, "--conversation", "c"]));
+    chat.until("well").await;
+    asked(&scene).await;
+    let left = chat.interrupted().await;
+    assert!(left.errors.contains("the turn waits for its answer"), "{left:?}");
+    let said = scene.run(&["chat", "[[say: aye]]", "--conversation", "other"]).await;
+    assert_eq!((said.code, said.output.as_str()), (Some(0), "aye\n"), "{said:?}");
+    let host = scene.start().await;
+    let answered = scene.run(&["answer", "c", "1"]).await;
+    assert_eq!(answered.output, "Allow once: the turn goes on\n", "{answered:?}");
+    host.client.idle("c").await;
+    assert!(scene.work().join("a.txt").exists());
+}
+
+#[tokio::test]
+async fn who_attaches_to_a_turn_that_waits_is_shown_what_it_asks_also_after_a_restart() {
+    let scene = asking();
+    let host = scene.start().await;
+    let mut turn = host.client.chat(&json!({ "conversationId": "waits", "message": ASKS })).await;
+    turn.until("question").await;
+    let mut before = Watching::begin(scene.command(&["attach", "waits"]));
+    before.until("well").await;
+    host.stop().await;
+    let host = scene.start().await;
+    let mut after = Watching::begin(scene.command(&["attach", "waits"]));
+    after.until("well").await;
+    assert_eq!(scene.run(&["answer", "waits", "deny"]).await.code, Some(0));
+    for mut attached in [before, after] {
+        attached.until("done").await;
+        let outcome = attached.interrupted().await;
+        assert!(outcome.errors.contains("May `write_file` write `a.txt`"), "{outcome:?}");
+    }
+    drop(host);
 }
 
 #[tokio::test]
