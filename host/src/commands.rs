@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use transom_agent::reach::{CliCall, CliOutcome, Verb};
-use transom_plugin_api::{CallErrorKind, Caller, Text};
+use transom_plugin_api::{CallErrorKind, Caller};
 
 /// The host's way to the commands of plugins.
 #[derive(Clone)]
@@ -22,9 +22,8 @@ impl Commands {
     }
 
     /// Runs one; the document is what it prints, or why it could not be run.
-    pub(crate) async fn run(&self, name: &str, arguments: Vec<String>, json: bool) -> Value {
-        let arguments = arguments.into_iter().map(Text::from).collect();
-        match self.0.call_named(name, CliCall { arguments, json }).await {
+    pub(crate) async fn run(&self, name: &str, call: CliCall) -> Value {
+        match self.0.call_named(name, call).await {
             Ok(CliOutcome { output, complaint, code }) => {
                 json!({ "output": output.as_str(), "complaint": complaint.as_str(), "code": code })
             }

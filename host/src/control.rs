@@ -18,10 +18,11 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWrite
 use tokio::net::{UnixListener, UnixStream};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
+use transom_agent::reach::CliCall;
 use transom_kernel::{Kernel, LongRunning, PointMetrics};
-use transom_plugin_api::CallError;
 use transom_plugin_api::hosting::{PluginState, PluginStatus};
 use transom_plugin_api::sabotage::sabotaged;
+use transom_plugin_api::{CallError, Text};
 
 use crate::attendant::beside;
 use crate::commands::Commands;
@@ -92,6 +93,9 @@ pub(crate) enum Question {
         arguments: Vec<String>,
         /// Whether a program reads the answer.
         json: bool,
+        /// The folder in which it was typed.
+        #[serde(default)]
+        cwd: String,
     },
     /// Examines all conversations.
     Doctor,
@@ -217,10 +221,12 @@ impl Clerk {
             Question::Release { plugin } => outcome(kernel.release(&plugin)),
             Question::Log { set } => levels(kernel, set).unwrap_or_else(|problem| refusal(&problem)),
             Question::Commands => self.desk.commands.list(),
-            Question::Command { name, arguments, json } => {
+            Question::Command { name, arguments, json, cwd } => {
                 let commands = self.desk.commands.clone();
+                let arguments = arguments.into_iter().map(Text::from).collect();
+                let call = CliCall { arguments, json, cwd: cwd.into() };
                 // Where plugins run. What it has begun goes on when nobody waits any more.
-                let running = runtime.spawn(async move { commands.run(&name, arguments, json).await });
+                let running = runtime.spawn(async move { commands.run(&name, call).await });
                 let ran = pulse::beside(running, write).await?;
                 ran.unwrap_or_else(|error| json!({ "error": error.to_string() }))
             }

@@ -56,7 +56,9 @@ pub(crate) fn run<P: CommandFactory>(common: &Common, words: Vec<String>) -> u8 
             &format!("and nobody can be asked for those of plugins: {}", why_nobody(&folder)),
         ));
     }
-    let question = Question::Command { name: name.clone(), arguments, json: common.json };
+    let cwd = std::env::current_dir().ok().and_then(|folder| folder.to_str().map(str::to_owned));
+    let cwd = cwd.unwrap_or_default();
+    let question = Question::Command { name: name.clone(), arguments, json: common.json, cwd };
     match asked(&common, &question) {
         Err(code) => code,
         Ok(answer) if answer["unknown"] == true => refuse(&unknown::<P>(

@@ -1,6 +1,7 @@
 //! Commands of several plugins, in the same manner: how their words are read, and which conversation a short id means.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use transom_plugin_api::{CallError, CallErrorKind, Caller, Text};
 
@@ -37,6 +38,7 @@ pub struct Words {
     words: Vec<String>,
     flags: Vec<String>,
     options: BTreeMap<String, String>,
+    cwd: String,
 }
 
 impl Manual {
@@ -57,7 +59,7 @@ impl Manual {
     /// # Errors
     /// As [`read`](Self::read).
     pub fn read_given(&self, call: &CliCall) -> Result<Words, CliOutcome> {
-        let mut read = Words::default();
+        let mut read = Words { cwd: call.cwd.as_str().to_owned(), ..Words::default() };
         let mut given = call.arguments.iter().map(Text::as_str);
         while let Some(word) = given.next() {
             let (name, value) =
@@ -103,6 +105,17 @@ impl Words {
     #[must_use]
     pub fn value(&self, option: &str) -> Option<&str> {
         self.options.get(option).map(String::as_str)
+    }
+
+    /// A path among the words, as it is meant in the folder in which the command was typed.
+    #[must_use]
+    pub fn path(&self, given: &str) -> String {
+        if given.is_empty() || self.cwd.is_empty() {
+            return given.to_owned();
+        }
+        let meant: PathBuf = Path::new(&self.cwd).join(given).components().collect();
+        // Both were text.
+        meant.to_string_lossy().into_owned()
     }
 
     /// The value of an option as a whole number.
@@ -186,7 +199,7 @@ mod tests {
 
     fn read(words: &[&str]) -> Result<Words, (String, u8)> {
         let arguments = words.iter().map(|word| Text::from(*word)).collect();
-        let outcome = MANUAL.read(&CliCall { arguments, json: false });
+        let outcome = MANUAL.read(&CliCall { arguments, ..CliCall::default() });
         outcome.map_err(|told| (format!("{}{}", told.output, told.complaint), told.code))
     }
 
@@ -200,10 +213,21 @@ mod tests {
     }
 
     #[test]
+    fn a_path_is_meant_where_the_command_was_typed() {
+        let typed_in = |cwd: &str| Words { cwd: cwd.to_owned(), ..Words::default() };
+        for (given, meant) in
+            [(".", "/home/a"), ("b/./c", "/home/a/b/c"), ("../b", "/home/a/../b"), ("/b", "/b"), ("", "")]
+        {
+            assert_eq!(typed_in("/home/a").path(given), meant);
+        }
+        assert_eq!(typed_in("").path("b"), "b", "where that is not known it is left to whoever reads it");
+    }
+
+    #[test]
     fn words_that_may_be_missing_are_empty_and_none_is_one_too_many() {
         let given = |words: &[&str]| {
             let arguments = words.iter().map(|word| Text::from(*word)).collect();
-            MANUAL.read_given(&CliCall { arguments, json: false }).map_err(|told| told.code)
+            MANUAL.read_given(&CliCall { arguments, ..CliCall::default() }).map_err(|told| told.code)
         };
         assert_eq!(given(&["--all"]).expect("understood").word(0), "");
         assert_eq!(given(&["a"]).expect("understood").word(0), "a");

@@ -206,12 +206,16 @@ pub const WS_SUBSCRIPTION: StreamService<Json, WsPush, Verb> = StreamService::na
 
 /// A command line behind the command's name.
 #[contract]
+#[derive(Default)]
 pub struct CliCall {
     /// The words, without the program's and the command's, and without the options of all commands (`--json`, `--data`,
     /// `--manifest`).
     pub arguments: List<Text>,
     /// Whether a program reads the answer: then standard output holds one JSON document.
     pub json: bool,
+    /// The folder in which the command was typed, an absolute path, where that is known: what relative paths among the words mean.
+    #[contract(default)]
+    pub cwd: Text,
 }
 
 /// What a command prints, and how it ends.

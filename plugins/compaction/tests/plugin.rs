@@ -275,7 +275,7 @@ fn from_a_terminal_it_is_the_same_in_words() {
             let arguments = words.iter().map(|word| Text::from(*word)).collect();
             let told = stand
                 .caller(CLI_COMMAND)
-                .call_named("compact", CliCall { arguments, json })
+                .call_named("compact", CliCall { arguments, json, ..CliCall::default() })
                 .await
                 .expect("it answers");
             (told.output.to_string(), told.complaint.to_string(), told.code)

@@ -24,7 +24,12 @@ use crate::world::{World, cwd, one};
 
 async fn command(world: &World, words: &[&str], json: bool) -> CliOutcome {
     let arguments: List<_> = words.iter().map(|word| (*word).into()).collect();
-    world.stand.caller(CLI_COMMAND).call_named("hooks", CliCall { arguments, json }).await.expect("it runs")
+    world
+        .stand
+        .caller(CLI_COMMAND)
+        .call_named("hooks", CliCall { arguments, json, ..CliCall::default() })
+        .await
+        .expect("it runs")
 }
 
 #[test]

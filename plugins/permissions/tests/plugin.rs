@@ -107,7 +107,7 @@ fn is_asked(verdict: &Verdict) -> bool {
 
 async fn command(stand: &Stand, words: &[&str]) -> CliOutcome {
     let arguments: List<_> = words.iter().map(|word| (*word).into()).collect();
-    let call = CliCall { arguments, json: false };
+    let call = CliCall { arguments, ..CliCall::default() };
     stand.caller(CLI_COMMAND).call_named("permissions", call).await.expect("it runs")
 }
 

@@ -73,7 +73,7 @@ impl Wish {
                 name.ok_or_else(|| refused(&format!("`{option}` lacks its value\n\n{}", MANUAL.help)))?;
             names.push(checked(option, name).map_err(|error| failed(&error))?);
         }
-        let call = CliCall { arguments: rest, json: call.json };
+        let call = CliCall { arguments: rest, ..call.clone() };
         Self::of(&MANUAL.read_given(&call)?, on, off).checked()
     }
 

@@ -19,7 +19,11 @@ use crate::world::{Events, PACE, act, ask, every_kind, says_change, show, starte
 
 async fn command(stand: &Stand, words: &[&str], json: bool) -> CliOutcome {
     let arguments: List<_> = words.iter().map(|word| (*word).into()).collect();
-    stand.caller(CLI_COMMAND).call_named("surfaces", CliCall { arguments, json }).await.expect("it runs")
+    stand
+        .caller(CLI_COMMAND)
+        .call_named("surfaces", CliCall { arguments, json, ..CliCall::default() })
+        .await
+        .expect("it runs")
 }
 
 async fn operate(stand: &Stand, name: &str, input: Value) -> Result<Value, CallError> {

@@ -59,7 +59,11 @@ async fn http(stand: &Stand, id: &str) -> Result<Value, (CallErrorKind, String)>
 
 async fn command(stand: &Stand, words: &[&str], json: bool) -> CliOutcome {
     let arguments: List<_> = words.iter().map(|word| (*word).into()).collect();
-    stand.caller(CLI_COMMAND).call_named("todos", CliCall { arguments, json }).await.expect("it runs")
+    stand
+        .caller(CLI_COMMAND)
+        .call_named("todos", CliCall { arguments, json, ..CliCall::default() })
+        .await
+        .expect("it runs")
 }
 
 fn todo(content: &str, status: TodoStatus) -> Todo {

@@ -41,7 +41,11 @@ async fn started(stand: Stand, store: &Store) -> Stand {
 
 async fn command(stand: &Stand, words: &[&str], json: bool) -> CliOutcome {
     let arguments: List<_> = words.iter().map(|word| (*word).into()).collect();
-    stand.caller(CLI_COMMAND).call_named("trust", CliCall { arguments, json }).await.expect("it runs")
+    stand
+        .caller(CLI_COMMAND)
+        .call_named("trust", CliCall { arguments, json, ..CliCall::default() })
+        .await
+        .expect("it runs")
 }
 
 async fn http(stand: &Stand, method: &str, body: Value) -> Result<Value, (CallErrorKind, String)> {

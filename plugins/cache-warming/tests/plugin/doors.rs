@@ -140,7 +140,7 @@ fn from_a_terminal_it_is_the_same_in_words() {
         let stand = started(stand, &world).await;
         let run = async |words: &[&str], json| {
             let arguments = words.iter().map(|word| Text::from(*word)).collect();
-            let call = CliCall { arguments, json };
+            let call = CliCall { arguments, json, ..CliCall::default() };
             let told = stand.caller(CLI_COMMAND).call_named("warm", call).await.expect("it answers");
             (told.output.to_string(), told.complaint.to_string(), told.code)
         };

@@ -157,7 +157,7 @@ pub(crate) async fn get(stand: &Stand, path: &str) -> Value {
 /// What the command prints.
 pub(crate) async fn cli(stand: &Stand, words: &[&str]) -> CliOutcome {
     let arguments = words.iter().map(|&word| word.into()).collect();
-    let call = CliCall { arguments, json: false };
+    let call = CliCall { arguments, ..CliCall::default() };
     stand.caller(CLI_COMMAND).call_named("mcp", call).await.expect("it answers")
 }
 

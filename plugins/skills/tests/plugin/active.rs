@@ -324,7 +324,10 @@ fn from_a_terminal_it_is_the_same_in_words() {
         let root = stand.root().display().to_string();
         let run = async |words: &[&str], json| {
             let arguments = words.iter().map(|word| Text::from(*word)).collect();
-            let told = stand.caller(CLI_COMMAND).call_named("skills", CliCall { arguments, json }).await;
+            let told = stand
+                .caller(CLI_COMMAND)
+                .call_named("skills", CliCall { arguments, json, ..CliCall::default() })
+                .await;
             let told = told.expect("it answers");
             (told.output.to_string(), told.complaint.to_string(), told.code)
         };

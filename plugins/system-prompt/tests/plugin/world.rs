@@ -162,5 +162,9 @@ pub(crate) async fn put(stand: &Stand, template: Value) -> Result<Value, (CallEr
 
 pub(crate) async fn command(stand: &Stand, words: &[&str], json: bool) -> CliOutcome {
     let arguments: List<_> = words.iter().map(|word| (*word).into()).collect();
-    stand.caller(CLI_COMMAND).call_named("system-prompt", CliCall { arguments, json }).await.expect("it runs")
+    stand
+        .caller(CLI_COMMAND)
+        .call_named("system-prompt", CliCall { arguments, json, ..CliCall::default() })
+        .await
+        .expect("it runs")
 }
