@@ -34,7 +34,7 @@ Options:
   --json        Print JSON for programs instead of text for people
 
 Example:
-  transom trust \"$PWD\"
+  transom trust .
 ",
     words: &["FOLDER"],
     flags: &["--refuse", "--always", "--forget"],
@@ -57,9 +57,9 @@ pub(crate) fn register(
 }
 
 async fn run(keeper: &Keeper, words: &Words, json: bool) -> CliOutcome {
-    let (folder, file) = (words.word(0), words.value("--file"));
+    let (folder, file) = (words.path(words.word(0)), words.value("--file"));
     let chosen = MANUAL.flags.iter().filter(|flag| words.has(flag)).count();
-    match (folder, chosen) {
+    match (&*folder, chosen) {
         ("", 0) if file.is_none() => list(keeper, json),
         ("", _) => refused(&format!("FOLDER is missing\n\n{}", MANUAL.help)),
         (_, 2..) => refused("`--refuse`, `--always` and `--forget` exclude each other"),
