@@ -6,7 +6,10 @@ use tracing::Level;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 
-use super::owner::Owners;
+use super::owner::{Owners, crate_of};
+
+/// Libraries that tell at `info` what matters to nobody but who looks for a fault in them; it counts as `debug`.
+const TALKATIVE: [&str; 1] = ["rmcp"];
 
 /// The levels of everything, and of the plugins that have one of their own.
 pub(super) struct Levels {
@@ -42,6 +45,7 @@ impl Levels {
 
     /// Whether what `plugin`, or nobody, says at `target` is logged.
     pub(super) fn allow(&self, plugin: Option<&str>, target: &str, level: Level) -> bool {
+        let level = weighed(target, level);
         match plugin.and_then(|plugin| self.own(plugin)) {
             Some(own) => level <= own,
             None => self.everything.would_enable(target, &level),
@@ -54,4 +58,9 @@ impl Levels {
         let levels = targets.chain(self.everything.default_level()).chain(self.own.values().copied());
         levels.max().unwrap_or(LevelFilter::OFF)
     }
+}
+
+/// The level as which a line counts.
+fn weighed(target: &str, level: Level) -> Level {
+    if level == Level::INFO && TALKATIVE.contains(&crate_of(target)) { Level::DEBUG } else { level }
 }

@@ -34,7 +34,7 @@ fn only<'a>(mut found: impl Iterator<Item = &'a (String, &'static str)>) -> Opti
     found.next().is_none().then_some(*first)
 }
 
-fn crate_of(path: &str) -> &str {
+pub(super) fn crate_of(path: &str) -> &str {
     path.split("::").next().unwrap_or(path)
 }
 

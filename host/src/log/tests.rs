@@ -118,6 +118,22 @@ fn a_plugin_with_a_level_of_its_own_is_not_ruled_by_the_hosts() {
 }
 
 #[test]
+fn what_a_talkative_library_says_of_its_insides_is_logged_at_debug_alone() {
+    let talk = || {
+        tracing::info!(target: "rmcp::service", "inside");
+        tracing::warn!(target: "rmcp::service", "amiss");
+        tracing::info!(target: "rmcpish", "other");
+    };
+    let said = |levels: &str| {
+        let lines = logged(levels, LogFormat::Text, |_| {}, talk);
+        lines.lines().filter_map(|line| line.split(": ").nth(1).map(str::to_owned)).collect::<Vec<_>>()
+    };
+    assert_eq!(said("info"), ["amiss", "other"]);
+    assert_eq!(said("info,rmcp=debug"), ["inside", "amiss", "other"]);
+    assert_eq!(said("debug"), ["inside", "amiss", "other"]);
+}
+
+#[test]
 fn a_long_text_is_cut_and_says_so() {
     let lines = logged("info", LogFormat::Text, |_| {}, || tracing::info!("{}", "ä".repeat(100_000)));
     assert!(lines.len() < 40_000 && lines.ends_with("ä… (167232 bytes left out)\n"), "{}", lines.len());

@@ -1,10 +1,10 @@
 //! [`Answer`]: what the hooks of one occasion say together.
 
 use serde_json::Value;
-use transom_agent::refusal::shown;
 use transom_plugin_api::sabotage::sabotaged;
 
 use crate::decision::{Heard, Verdict, stricter};
+use crate::legible::legible;
 use crate::occasion::Occasion;
 
 /// Characters of a command by which a hook is named.
@@ -27,7 +27,7 @@ pub(crate) struct Answer {
 
 /// How a hook is named to people and models.
 pub(crate) fn named(action: &str, source: &str) -> String {
-    format!("the hook `{}` of `{}`", shown(action, SHOWN), shown(source, 200))
+    format!("the hook `{}` of `{}`", legible(action, SHOWN), legible(source, 200))
 }
 
 impl Answer {

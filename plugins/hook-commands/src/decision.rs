@@ -11,8 +11,8 @@
 use std::time::Duration;
 
 use serde_json::{Map, Value};
-use transom_agent::refusal::shown;
 
+use crate::legible::legible;
 use crate::occasion::Occasion;
 
 /// Characters of a reason or a context that go on.
@@ -90,10 +90,10 @@ pub(crate) fn heard(occasion: Occasion, ended: &Ended) -> Heard {
         }
         // What a shell says that has found nothing to run.
         Ended::Exited { code: code @ (126 | 127), error, .. } => {
-            Heard::Failed(format!("could not be run (exit code {code}): {}", shown(error.trim(), SHOWN)))
+            Heard::Failed(format!("could not be run (exit code {code}): {}", legible(error.trim(), SHOWN)))
         }
         Ended::Exited { code, error, .. } => {
-            Heard::Complained(format!("ended with exit code {code}: {}", shown(error.trim(), SHOWN)))
+            Heard::Complained(format!("ended with exit code {code}: {}", legible(error.trim(), SHOWN)))
         }
         Ended::Killed(signal) => Heard::Failed(format!("was ended by signal {signal}")),
         Ended::Late(limit) => Heard::Failed(format!("took longer than {}", seconds(*limit))),
@@ -174,7 +174,7 @@ fn said_specifically(
     if let Some(name) = text(specific, "hookEventName")?
         && name != occasion.name()
     {
-        return Err(format!("what is meant for `{}`, not for `{}`", shown(name, 40), occasion.name()));
+        return Err(format!("what is meant for `{}`, not for `{}`", legible(name, 40), occasion.name()));
     }
     said.context = text(specific, "additionalContext")?.map(bounded).filter(|words| !words.is_empty());
     match occasion {
@@ -246,7 +246,7 @@ fn text<'a>(object: &'a Map<String, Value>, field: &str) -> Result<Option<&'a st
 }
 
 fn unknown(field: &str, value: &Value) -> String {
-    format!("a `{field}` that nobody knows: `{}`", shown(&value.to_string(), 60))
+    format!("a `{field}` that nobody knows: `{}`", legible(&value.to_string(), 60))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! [`Hooks`]: the hooks of an occasion, all that are meant, side by side.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -7,7 +8,6 @@ use futures_util::future::join_all;
 use serde_json::{Map, Value, json};
 use tokio::sync::Semaphore;
 use transom_agent::notice::Notice;
-use transom_agent::refusal::shown;
 use transom_plugin_api::{CallContext, Host, Maybe, Text};
 
 use crate::HookPorts;
@@ -15,9 +15,12 @@ use crate::answer::{Answer, named};
 use crate::decision::{Heard, heard};
 use crate::hooks_file::{Action, Hook};
 use crate::known::Known;
+use crate::legible::legible;
 use crate::library::{Library, Source, State};
+use crate::matcher;
 use crate::occasion::Occasion;
 use crate::runner::{Runner, Task};
+use crate::told::Told;
 
 /// What notices of hooks are about.
 pub(crate) const NOTICE_KIND: &str = "hook";
@@ -47,6 +50,7 @@ pub(crate) struct Hooks {
     pub(crate) library: Library,
     pub(crate) runner: Runner,
     pub(crate) known: Known,
+    pub(crate) told: Told,
     pub(crate) timeout: Duration,
     /// Whether a guard that fails lets things happen.
     pub(crate) is_open: bool,
@@ -60,8 +64,44 @@ impl Hooks {
 
     /// What the hooks of a folder say; nothing where none is meant.
     pub(crate) async fn ask(&self, happening: Happening<'_>) -> Option<Answer> {
-        let sources = self.library.of(happening.folder).await;
+        let sources = self.sources(happening.conversation_id, happening.folder).await;
         self.ask_those(&sources, &happening).await
+    }
+
+    /// Every file that may hold hooks for a folder. What is wrong with one is in the log, once; people are told of those that are used.
+    pub(crate) async fn sources(&self, conversation_id: &str, folder: &str) -> Vec<Source> {
+        let sources = self.library.of(folder).await;
+        for source in &sources {
+            let place = place(source, folder);
+            self.complain(source, &place);
+            let problems = source.problems();
+            if source.state == State::Used
+                && !problems.is_empty()
+                && self.told.is_new(("notice", &place, &problems))
+            {
+                self.tell(conversation_id, &format!("{place}: {}", problems.join("; ")));
+            }
+        }
+        sources
+    }
+
+    /// Puts what is wrong with the operator's own file into the log.
+    pub(crate) async fn look_at_own(&self) {
+        if let Some(own) = self.library.own().await {
+            self.complain(&own, &place(&own, ""));
+        }
+    }
+
+    fn complain(&self, source: &Source, place: &str) {
+        let mut problems = source.problems();
+        if let State::Broken(problem) = &source.state {
+            problems.push(format!("cannot be used as hooks: {problem}"));
+        }
+        for problem in problems {
+            if self.told.is_new(("log", place, &problem)) {
+                tracing::warn!("{place}: {problem}");
+            }
+        }
     }
 
     /// Whether a hook of these files is meant.
@@ -96,8 +136,8 @@ impl Hooks {
                 );
             }
             Asked::Unfit(source, hook, problem) => {
-                let problem =
-                    format!("has the matcher `{}`, which is none: {problem}", shown(&hook.written, 60));
+                let written = legible(&hook.written, matcher::SHOWN);
+                let problem = format!("has the matcher `{written}`, which is none: {problem}");
                 return (named(hook.action.word(), &source.name), Heard::Failed(problem));
             }
             Asked::Hook(source, hook) => (source, hook),
@@ -106,6 +146,10 @@ impl Hooks {
             Action::Unsupported(kind) => {
                 let problem = format!("is of the type `{kind}`, which has no place here");
                 (named(kind, &source.name), Heard::Failed(problem))
+            }
+            Action::Beyond { command, field } => {
+                let problem = format!("has the field `{field}`, which has no place here");
+                (named(command, &source.name), Heard::Failed(problem))
             }
             Action::Command(command) => {
                 let task = Task {
@@ -161,6 +205,15 @@ impl Hooks {
             Err(_) => first(),
         }
     }
+}
+
+/// Where a file is, for a person.
+fn place(source: &Source, folder: &str) -> String {
+    let name = legible(&source.name, 200);
+    if Path::new(&source.name).is_absolute() {
+        return format!("`{name}`");
+    }
+    format!("`{name}` in `{}`", legible(folder, 200))
 }
 
 /// When nobody waits any more for what is asked with this context, with a margin for the answer.

@@ -3,15 +3,18 @@
 use std::time::Duration;
 
 use serde_json::{Map, Value};
-use transom_agent::refusal::shown;
+use transom_agent::nearest::nearest;
+use transom_plugin_api::sabotage::sabotaged;
 
+use crate::fields;
+use crate::legible::legible;
 use crate::matcher::Matcher;
-use crate::occasion::Occasion;
+use crate::occasion::{self, Occasion};
 
 /// Hooks of a file, and groups of them.
 pub(crate) const MOST_HOOKS: usize = 200;
-/// Events without a place that are told.
-const MOST_UNSUPPORTED: usize = 20;
+/// Events without a place that are told, and problems.
+const MOST_TOLD: usize = 20;
 /// Characters of what somebody wrote that a complaint shows.
 const SHOWN: usize = 60;
 
@@ -22,6 +25,8 @@ pub(crate) struct HooksFile {
     pub(crate) hooks: Vec<Hook>,
     /// Events that have no place here, by their names.
     pub(crate) unsupported: Vec<String>,
+    /// What in it does not do what somebody may think it does, as sentences.
+    pub(crate) problems: Vec<String>,
     groups: usize,
 }
 
@@ -43,13 +48,15 @@ pub(crate) enum Action {
     Command(String),
     /// It is of a type that has no place here.
     Unsupported(String),
+    /// It runs a command that would be another one without this field, which has no place here.
+    Beyond { command: String, field: &'static str },
 }
 
 impl Action {
     /// What it is known by: its command, or its type.
     pub(crate) fn word(&self) -> &str {
         match self {
-            Self::Command(word) | Self::Unsupported(word) => word,
+            Self::Command(word) | Self::Unsupported(word) | Self::Beyond { command: word, .. } => word,
         }
     }
 }
@@ -67,6 +74,11 @@ impl HooksFile {
         if whole.get("disableAllHooks") == Some(&Value::Bool(true)) {
             return Ok(read);
         }
+        if let Some(problem) = fields::misplaced(whole)
+            && !sabotaged("hooks-overlook-what-is-misplaced")
+        {
+            return Err(problem);
+        }
         match whole.get("hooks") {
             None | Some(Value::Null) => Ok(read),
             Some(events) => {
@@ -80,9 +92,7 @@ impl HooksFile {
 
     fn take(&mut self, event: &str, groups: &Value) -> Result<(), String> {
         let Some(occasion) = Occasion::named(event) else {
-            if self.unsupported.len() < MOST_UNSUPPORTED {
-                self.unsupported.push(shown(event, SHOWN));
-            }
+            self.pass_over(event);
             return Ok(());
         };
         for group in list(groups, &format!("`{event}`"))? {
@@ -93,17 +103,46 @@ impl HooksFile {
             if self.groups > MOST_HOOKS {
                 return Err(format!("it has more than {MOST_HOOKS} groups of hooks"));
             }
+            self.tell(fields::of_group(group, event));
+            self.tell(matcher.dead_letter(occasion));
             let hooks = group.get("hooks").ok_or_else(|| format!("a group of `{event}` has no `hooks`"))?;
             for hook in list(hooks, &format!("`hooks` of `{event}`"))? {
                 if self.hooks.len() >= MOST_HOOKS {
                     return Err(format!("it has more than {MOST_HOOKS} hooks"));
                 }
-                let (action, timeout) = hook_of(object(hook, &format!("a hook of `{event}`"))?, event)?;
+                let hook = object(hook, &format!("a hook of `{event}`"))?;
+                let (action, timeout) = hook_of(hook, event)?;
+                if matches!(action, Action::Command(_)) {
+                    self.tell(fields::of_hook(hook, event));
+                }
                 let (matcher, written) = (matcher.clone(), written.to_owned());
                 self.hooks.push(Hook { occasion, matcher, written, action, timeout });
             }
         }
         Ok(())
+    }
+
+    fn tell(&mut self, problems: impl IntoIterator<Item = String>) {
+        let room = MOST_TOLD.saturating_sub(self.problems.len());
+        self.problems.extend(problems.into_iter().take(room));
+    }
+
+    /// Tells of an event that has no place here: newer versions of the format may have it, or nobody.
+    fn pass_over(&mut self, event: &str) {
+        let shown = legible(event, SHOWN);
+        let near = nearest(event, Occasion::ALL.into_iter().map(Occasion::name));
+        self.tell([match near.first() {
+            _ if occasion::ELSEWHERE.contains(&event) => {
+                format!("hooks for `{shown}` do not run: the event has no place here")
+            }
+            Some(near) => {
+                format!("hooks for `{shown}` do not run: nobody knows that event; did you mean `{near}`?")
+            }
+            None => format!("hooks for `{shown}` do not run: nobody knows that event"),
+        }]);
+        if self.unsupported.len() < MOST_TOLD {
+            self.unsupported.push(shown);
+        }
     }
 }
 
@@ -126,17 +165,23 @@ fn hook_of(hook: &Map<String, Value>, event: &str) -> Result<(Action, Option<Dur
         Some(written) => Some(seconds(written).ok_or_else(|| {
             format!(
                 "`timeout` of a hook of `{event}` is `{}`, expected seconds",
-                shown(&written.to_string(), SHOWN)
+                legible(&written.to_string(), SHOWN)
             )
         })?),
     };
     match text("type")?.unwrap_or("command") {
         "command" => match text("command")?.filter(|command| !command.trim().is_empty()) {
             // No program can be given what holds a NUL.
-            Some(command) if !command.contains('\0') => Ok((Action::Command(command.to_owned()), timeout)),
+            Some(command) if !command.contains('\0') => {
+                let command = command.to_owned();
+                Ok(match fields::beyond(hook) {
+                    Some(field) => (Action::Beyond { command, field }, timeout),
+                    None => (Action::Command(command), timeout),
+                })
+            }
             _ => Err(format!("a hook of `{event}` has no `command`")),
         },
-        other => Ok((Action::Unsupported(shown(other, SHOWN)), timeout)),
+        other => Ok((Action::Unsupported(legible(other, SHOWN)), timeout)),
     }
 }
 
@@ -154,104 +199,4 @@ fn list<'a>(value: &'a Value, what: &str) -> Result<&'a Vec<Value>, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn read(value: &Value) -> Result<HooksFile, String> {
-        HooksFile::read(value.to_string().as_bytes())
-    }
-
-    fn with(hook: &Value) -> Result<HooksFile, String> {
-        read(&json!({"hooks": {"PreToolUse": [{"matcher": "Bash", "hooks": [hook]}]}}))
-    }
-
-    #[test]
-    fn a_file_is_read_in_its_order_with_matchers_and_times() {
-        let file = read(&json!({"model": "x", "hooks": {
-            "PreToolUse": [
-                {"matcher": "Edit|Write", "hooks": [
-                    {"type": "command", "command": "a", "timeout": 5},
-                    {"command": "b", "timeout": 0.5},
-                ]},
-                {"hooks": [{"type": "prompt", "prompt": "is it well?"}]},
-            ],
-            "Stop": [{"hooks": [{"type": "command", "command": "c"}]}],
-            "SubagentStop": [{"hooks": []}],
-        }}))
-        .expect("it is read");
-        let told: Vec<_> =
-            file.hooks.iter().map(|hook| (hook.occasion, hook.written.as_str(), hook.timeout)).collect();
-        let pre = Occasion::PreToolUse;
-        assert_eq!(
-            told,
-            [
-                (pre, "Edit|Write", Some(Duration::from_secs(5))),
-                (pre, "Edit|Write", Some(Duration::from_millis(500))),
-                (pre, "", None),
-                (Occasion::Stop, "", None),
-            ]
-        );
-        assert_eq!(file.hooks[0].action, Action::Command("a".to_owned()));
-        assert_eq!(file.hooks[2].action, Action::Unsupported("prompt".to_owned()));
-        assert_eq!(file.unsupported, ["SubagentStop"]);
-    }
-
-    #[test]
-    fn a_file_without_hooks_or_with_all_of_them_off_asks_for_nothing() {
-        for nothing in [
-            json!({}),
-            json!({"permissions": {}}),
-            json!({"hooks": {}}),
-            json!({"disableAllHooks": true, "hooks": {"Stop": [{"hooks": [{"command": "x"}]}]}}),
-        ] {
-            assert!(read(&nothing).expect("it is read").hooks.is_empty(), "{nothing}");
-        }
-    }
-
-    #[test]
-    fn what_is_malformed_is_told_by_its_place() {
-        for (file, told) in [
-            (json!([]), "the file is no object"),
-            (json!({"hooks": []}), "`hooks` is no object"),
-            (json!({"hooks": {"Stop": {}}}), "`Stop` is no list"),
-            (json!({"hooks": {"Stop": [{}]}}), "a group of `Stop` has no `hooks`"),
-            (json!({"hooks": {"Stop": [{"matcher": 1, "hooks": []}]}}), "a `matcher` of `Stop` is no text"),
-        ] {
-            assert_eq!(read(&file).expect_err("refused"), told);
-        }
-        for (hook, told) in [
-            (json!({}), "a hook of `PreToolUse` has no `command`"),
-            (json!({"command": " "}), "a hook of `PreToolUse` has no `command`"),
-            (json!({"command": "a\0b"}), "a hook of `PreToolUse` has no `command`"),
-            (json!({"command": 1}), "`command` of a hook of `PreToolUse` is no text"),
-            (
-                json!({"command": "a", "timeout": 0}),
-                "`timeout` of a hook of `PreToolUse` is `0`, expected seconds",
-            ),
-            (
-                json!({"command": "a", "timeout": 1e300}),
-                "`timeout` of a hook of `PreToolUse` is `1e300`, expected seconds",
-            ),
-        ] {
-            let complaint = with(&hook).expect_err("refused");
-            assert!(complaint == told || complaint.starts_with("`timeout` of a hook"), "{complaint}");
-        }
-        assert!(HooksFile::read(b"{").expect_err("refused").starts_with("it is no JSON: "));
-        assert!(HooksFile::read(&[0xff]).is_err());
-    }
-
-    #[test]
-    fn one_hook_beyond_the_bound_is_refused() {
-        let many = |count| json!({"hooks": {"Stop": [{"hooks": vec![json!({"command": "x"}); count]}]}});
-        assert_eq!(read(&many(MOST_HOOKS)).expect("it is read").hooks.len(), MOST_HOOKS);
-        assert_eq!(read(&many(MOST_HOOKS + 1)).expect_err("refused"), "it has more than 200 hooks");
-        let groups = |count| json!({"hooks": {"Stop": vec![json!({"matcher": "a.", "hooks": []}); count]}});
-        assert!(read(&groups(MOST_HOOKS)).is_ok());
-        assert_eq!(
-            read(&groups(MOST_HOOKS + 1)).expect_err("refused"),
-            "it has more than 200 groups of hooks"
-        );
-    }
-}
+mod tests;

@@ -7,13 +7,13 @@
 //!
 //! | file | subject |
 //! |---|---|
-//! | `occasion`, `hooks_file`, `matcher` | the format: events, files, whom a hook is for |
+//! | `occasion`, `hooks_file`, `fields`, `matcher` | the format: events, files, whom a hook is for |
 //! | `tool_names` | the table of tools and fields, and both ways through it |
 //! | `decision`, `answer` | the rule: what the end of a hook means, and what several say together |
-//! | `source`, `library` | where hooks lie, and which of them count |
+//! | `source`, `library`, `told` | where hooks lie, which of them count, and what is wrong with them |
 //! | `process`, `environment`, `runner` | a hook as a process, within bounds |
 //! | `hooks`, `known`, `points` | who is asked when, and what becomes of the answer |
-//! | `listing`, `routes`, `command` | what there is, over HTTP and from a terminal |
+//! | `listing`, `legible`, `routes`, `command` | what there is, over HTTP and from a terminal |
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that unwraps says where it failed"))]
 
@@ -21,9 +21,11 @@ mod answer;
 mod command;
 mod decision;
 mod environment;
+mod fields;
 mod hooks;
 mod hooks_file;
 mod known;
+mod legible;
 mod library;
 mod listing;
 mod matcher;
@@ -33,6 +35,7 @@ mod process;
 mod routes;
 mod runner;
 mod source;
+mod told;
 mod tool_names;
 
 use std::path::{Path, PathBuf};
@@ -56,6 +59,7 @@ use crate::hooks::Hooks;
 use crate::known::Known;
 use crate::library::Library;
 use crate::runner::Runner;
+use crate::told::Told;
 
 /// How long what was killed may take to be answered for.
 const LAST: Duration = Duration::from_secs(1);
@@ -146,6 +150,7 @@ impl Plugin for HookCommands {
             library: Library::new(host.clone(), ports.trust.clone(), own),
             runner: Runner::new(host.clone(), allowed),
             known: Known::default(),
+            told: Told::default(),
             timeout: Duration::from_secs(self.timeout_s.into()),
             is_open: self.guards_fail == GuardsFail::Open,
             under_way: Hooks::room(),
@@ -156,6 +161,8 @@ impl Plugin for HookCommands {
         routes::register(&hooks, &ports.routes)?;
         command::register(&hooks, &ports.commands)?;
         end_with_the_plugin(&host, &hooks);
+        // What is wrong with the operator's own file is in the log before the first turn.
+        host.spawn(async move { hooks.look_at_own().await });
         Ok(())
     }
 }

@@ -10,9 +10,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use sha2::{Digest, Sha256};
 use transom_agent::trust::{Found, Trust};
 use transom_plugin_api::sabotage::sabotaged;
-use transom_plugin_api::{Caller, Host};
+use transom_plugin_api::{CallErrorKind, Caller, Host};
 
-use crate::hooks_file::HooksFile;
+use crate::hooks_file::{Hook, HooksFile};
+use crate::legible::legible;
+use crate::matcher;
 use crate::source::{self, Sight};
 
 /// Files of a folder that may hold hooks.
@@ -41,14 +43,43 @@ pub(crate) enum State {
     Used,
     /// It is to be used, and cannot be, for this reason.
     Broken(String),
-    /// It waits for the operator to trust it.
-    Untrusted,
+    /// It waits for the operator to trust it; or, for this reason, nobody could be asked.
+    Untrusted(Option<String>),
     /// The operator does not trust it.
     Refused,
     /// It is not looked into, for this reason.
     Unfit(String),
     /// There is none, or it has no hooks.
     Empty,
+}
+
+impl Source {
+    /// What is wrong with it, beside what its state tells.
+    pub(crate) fn problems(&self) -> Vec<String> {
+        match self.file.as_deref() {
+            Some(Ok(file)) => {
+                let matchers = file.hooks.iter().filter(|_| self.state == State::Used).filter_map(unfit);
+                let mut problems = file.problems.clone();
+                for problem in matchers {
+                    if !problems.contains(&problem) {
+                        problems.push(problem);
+                    }
+                }
+                problems
+            }
+            Some(Err(problem)) if !matches!(self.state, State::Broken(_)) => {
+                vec![format!("cannot be used as hooks: {problem}")]
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// What is wrong with the matcher of a hook. Only for one that is trusted: it is compiled.
+fn unfit(hook: &Hook) -> Option<String> {
+    let problem = hook.matcher.problem()?;
+    let (written, event) = (legible(&hook.written, matcher::SHOWN), hook.occasion.name());
+    Some(format!("the matcher `{written}` of `{event}` is no expression: {problem}"))
 }
 
 /// Knows where hooks are.
@@ -83,6 +114,15 @@ impl Library {
             Err(error) => sources.push(self.unknown(&error.to_string())),
         }
         sources
+    }
+
+    /// The operator's own file, where there is to be one.
+    pub(crate) async fn own(&self) -> Option<Source> {
+        let own = self.own.clone()?;
+        match self.host.blocking(move || source::named(&own)).await {
+            Ok(sight) => Some(self.own_source(sight)),
+            Err(error) => Some(self.unknown(&error.to_string())),
+        }
     }
 
     fn own_name(&self) -> String {
@@ -122,18 +162,19 @@ impl Library {
             State::Empty
         } else {
             match self.trusted(folder, &name, sha256).await {
-                Trust::Trusted => used(&read),
-                Trust::Refused => State::Refused,
-                _ => State::Untrusted,
+                Ok(Trust::Trusted) => used(&read),
+                Ok(Trust::Refused) => State::Refused,
+                Ok(_) => State::Untrusted(None),
+                Err(problem) => State::Untrusted(Some(problem)),
             }
         };
         Source { name, state, file: Some(read) }
     }
 
-    /// What the operator says of a content; who does not answer does not trust it.
-    async fn trusted(&self, folder: &str, name: &str, sha256: String) -> Trust {
+    /// What the operator says of a content; who does not answer, for the reason given, does not trust it.
+    async fn trusted(&self, folder: &str, name: &str, sha256: String) -> Result<Trust, String> {
         if sabotaged("hooks-trust-every-folder") {
-            return Trust::Trusted;
+            return Ok(Trust::Trusted);
         }
         let sha256 = if sabotaged("hooks-forget-no-trust") { "0".repeat(64) } else { sha256 };
         let found = Found {
@@ -142,7 +183,12 @@ impl Library {
             sha256: sha256.into(),
             purpose: PURPOSE.into(),
         };
-        self.trust.call(found).await.unwrap_or(Trust::Unanswered)
+        self.trust.call(found).await.map_err(|error| match error.kind {
+            CallErrorKind::NoProvider => {
+                "nobody here keeps what is trusted; run the plugin `trust`".to_owned()
+            }
+            _ => format!("nobody can say whether it is trusted: {error}"),
+        })
     }
 
     fn read(&self, sha256: &str, bytes: &[u8]) -> Read {
@@ -151,11 +197,6 @@ impl Library {
             return Arc::clone(read);
         }
         let read = Arc::new(HooksFile::read(bytes));
-        let unsupported =
-            read.as_ref().as_ref().map(|file| file.unsupported.join("`, `")).unwrap_or_default();
-        if !unsupported.is_empty() {
-            tracing::warn!("hooks for `{unsupported}` do not run: these events have no place here");
-        }
         // To read one again is cheap.
         if known.len() >= REMEMBERED {
             known.clear();

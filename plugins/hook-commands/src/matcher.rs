@@ -4,8 +4,14 @@ use std::sync::{Arc, OnceLock};
 
 use regex::{Regex, RegexBuilder};
 
+use crate::legible::legible;
+use crate::occasion::Occasion;
+
 /// Bytes that a compiled expression may have.
 const LARGEST: usize = 256 << 10;
+
+/// Characters of a matcher that a complaint shows.
+pub(crate) const SHOWN: usize = 60;
 
 /// What stands in the field `matcher`.
 #[derive(Clone, Debug)]
@@ -50,10 +56,38 @@ impl Matcher {
             _ if names.is_empty() => Ok(true),
             Self::Names(listed) => Ok(names.iter().any(|name| listed.contains(name))),
             Self::Pattern(pattern) => {
-                let compiled = pattern.compiled.get_or_init(|| compiled(&pattern.written)).as_ref();
-                compiled.map_err(String::clone).map(|regex| names.iter().any(|name| regex.is_match(name)))
+                let compiled = pattern.compiled().map_err(str::to_owned)?;
+                Ok(names.iter().any(|name| compiled.is_match(name)))
             }
         }
+    }
+
+    /// Why it is no expression, where it is none. Compiles it.
+    pub(crate) fn problem(&self) -> Option<&str> {
+        match self {
+            Self::All | Self::Names(_) => None,
+            Self::Pattern(pattern) => pattern.compiled().err(),
+        }
+    }
+
+    /// What is wrong with one that is an expression and matches no tool all the same: somebody has written down what a tool is to be
+    /// called with.
+    pub(crate) fn dead_letter(&self, occasion: Occasion) -> Option<String> {
+        match self {
+            Self::Pattern(pattern) if occasion.is_about_a_tool() && pattern.written.contains(' ') => {
+                let (written, event) = (legible(&pattern.written, SHOWN), occasion.name());
+                Some(format!(
+                    "the matcher `{written}` of `{event}` is looked for in names of tools, and none has a blank in it; match the tool, and let the hook look at its input"
+                ))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Pattern {
+    fn compiled(&self) -> Result<&Regex, &str> {
+        self.compiled.get_or_init(|| compiled(&self.written)).as_ref().map_err(String::as_str)
     }
 }
 
@@ -98,9 +132,26 @@ mod tests {
     }
 
     #[test]
+    fn a_matcher_that_can_match_no_tool_is_told() {
+        let told = |written: &str, occasion| Matcher::read(written).dead_letter(occasion);
+        let complaint = told("Bash(git push *)", Occasion::PreToolUse).expect("told");
+        assert!(complaint.starts_with("the matcher `Bash(git push *)` of `PreToolUse` is"), "{complaint}");
+        for (written, occasion) in [
+            ("Bash", Occasion::PreToolUse),
+            ("Edit | Write", Occasion::PreToolUse),
+            ("mcp__(a|b)", Occasion::PostToolUse),
+            ("a b.*", Occasion::Notification),
+        ] {
+            assert_eq!(told(written, occasion), None, "{written}");
+        }
+    }
+
+    #[test]
     fn what_is_no_expression_or_a_huge_one_is_refused_in_words() {
         let told = |written: &str| Matcher::read(written).matches(&["a".to_owned()]).expect_err("refused");
         assert_eq!(told("Edit("), "unclosed group");
+        assert_eq!(Matcher::read("Edit(").problem(), Some("unclosed group"));
+        assert_eq!(Matcher::read("Edit.*").problem(), None);
         assert!(told("(?:(?:a{1000}){1000}){10}").contains("size limit"));
     }
 }

@@ -1,5 +1,31 @@
 //! [`Occasion`]: the events of the format that have a place in a turn here.
 
+/// Events of the format that have no place here.
+pub(crate) const ELSEWHERE: [&str; 22] = [
+    "ConfigChange",
+    "CwdChanged",
+    "DirectoryAdded",
+    "Elicitation",
+    "ElicitationResult",
+    "FileChanged",
+    "InstructionsLoaded",
+    "MessageDisplay",
+    "PermissionDenied",
+    "PostModelSwitch",
+    "PostToolBatch",
+    "PreModelSwitch",
+    "Setup",
+    "StopFailure",
+    "SubagentStart",
+    "SubagentStop",
+    "TaskCompleted",
+    "TaskCreated",
+    "TeammateIdle",
+    "UserPromptExpansion",
+    "WorktreeCreate",
+    "WorktreeRemove",
+];
+
 /// When hooks run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Occasion {
@@ -61,6 +87,14 @@ impl Occasion {
     /// Whether a hook can keep something from happening, or has a word against it.
     pub(crate) fn may_be_blocked(self) -> bool {
         !matches!(self, Self::SessionStart | Self::PostCompact | Self::Notification | Self::SessionEnd)
+    }
+
+    /// Whether matchers go by a tool.
+    pub(crate) fn is_about_a_tool(self) -> bool {
+        matches!(
+            self,
+            Self::PreToolUse | Self::PostToolUse | Self::PostToolUseFailure | Self::PermissionRequest
+        )
     }
 
     /// Whether a turn waits for what hooks say.

@@ -4,6 +4,8 @@
 mod calls;
 #[path = "plugin/failures.rs"]
 mod failures;
+#[path = "plugin/problems.rs"]
+mod problems;
 #[path = "plugin/questions.rs"]
 mod questions;
 #[path = "plugin/trusted.rs"]

@@ -26,7 +26,12 @@ impl Connection {
     /// Calls a tool. Dropped, the server is told that nobody waits for the answer.
     pub(crate) async fn call(&self, tool: &str, call: &ToolCall) -> ToolOutput {
         let limit = self.definition.terms.call;
-        let answered = self.host().within(limit, self.ask(tool, call)).await;
+        let asked_at = self.host().now_ms();
+        let mut asked = None;
+        let answered = self.host().within(limit, self.ask(tool, call, &mut asked)).await;
+        if let (None, Some(line)) = (&answered, &asked) {
+            self.was_not_answered(line, tool, asked_at);
+        }
         match answered {
             Some(Ok(output)) => output,
             Some(Err(problem)) => ToolOutput::error(format!("the server `{}` {problem}", self.name())),
@@ -38,7 +43,8 @@ impl Connection {
         }
     }
 
-    async fn ask(&self, tool: &str, call: &ToolCall) -> Result<ToolOutput, String> {
+    /// Asks a server, which is put into `asked` as soon as the request is on its way.
+    async fn ask(&self, tool: &str, call: &ToolCall, asked: &mut Option<Line>) -> Result<ToolOutput, String> {
         let arguments = match call.input.value() {
             Value::Object(arguments) => arguments,
             Value::Null => JsonObject::new(),
@@ -49,12 +55,16 @@ impl Connection {
         let request = ClientRequest::CallToolRequest(CallToolRequest::new(request));
         let sent = self.send(&line.peer, request, call).await;
         let sent = sent.map_err(|error| self.problem(&line, &error))?;
+        *asked = Some(line.clone());
         let request = Some((line.peer.clone(), sent.id.clone()));
         let (host, calls, token) =
             (self.host().clone(), Arc::clone(&self.calls), sent.progress_token.clone());
         let mut waiting = Waiting { host, calls, token, request };
         let answer = sent.await_response().await;
         waiting.request = None;
+        if matches!(answer, Ok(_) | Err(ServiceError::McpError(_))) {
+            self.was_answered();
+        }
         match answer.map_err(|error| self.problem(&line, &error))? {
             ServerResult::CallToolResult(result) => Ok(answer::output(&result)),
             ServerResult::EmptyResult(_) => Ok(ToolOutput::ok("")),

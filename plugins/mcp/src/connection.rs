@@ -14,6 +14,7 @@ use transom_plugin_api::{Emitter, Host};
 
 use crate::backoff::Backoff;
 use crate::definition::Definition;
+use crate::doubt::{TO_PING, Unanswered};
 use crate::ear::{Calls, Ear, Lists};
 use crate::offer::{Offered, offered};
 use crate::registry::Registry;
@@ -74,12 +75,18 @@ pub(crate) struct Line {
     pub(crate) peer: Peer<RoleClient>,
     /// Of this session alone, so that what is said of one does not end the next.
     broken: Arc<Notify>,
+    doubted: Arc<Notify>,
 }
 
 impl Line {
     /// Says that calls do not get through any more.
     pub(crate) fn is_broken(&self) {
         self.broken.notify_one();
+    }
+
+    /// Says that a call was not answered in time.
+    pub(crate) fn is_doubted(&self) {
+        self.doubted.notify_one();
     }
 }
 
@@ -93,6 +100,8 @@ pub(crate) struct State {
     pub(crate) error: Option<String>,
     /// When it is tried again, in milliseconds since the epoch.
     pub(crate) retry_at: Option<i64>,
+    /// What it has not answered, while it has not.
+    pub(crate) unanswered: Option<Unanswered>,
     /// Failures since it was there last.
     pub(crate) failures: u32,
     /// How often it was started.
@@ -104,6 +113,8 @@ enum End {
     Stop,
     Again,
     Broken,
+    /// It answers nothing any more.
+    Silent,
 }
 
 impl Connection {
@@ -155,7 +166,7 @@ impl Connection {
         self.lock().clone()
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -202,6 +213,12 @@ impl Connection {
                 Err(error) => error,
                 Ok((mut session, line)) => match self.attend(&mut session, &line, &mut wanted).await {
                     End::Broken => session.post_mortem(self.host()).await,
+                    End::Silent => {
+                        let seconds = TO_PING.as_secs();
+                        session
+                            .give_up(format!("it answered neither a call nor, within {seconds} s, a ping"));
+                        session.post_mortem(self.host()).await
+                    }
                     End::Again => {
                         self.leave(Phase::Connecting { first: false });
                         session.close(self.host()).await;
@@ -248,11 +265,11 @@ impl Connection {
         };
         let (session, tools) = opening.open().await?;
         self.take(&tools);
-        let line = Line { peer: session.peer.clone(), broken: Arc::default() };
+        let line = Line { peer: session.peer.clone(), broken: Arc::default(), doubted: Arc::default() };
         {
             let mut state = self.lock();
             (state.line, state.error, state.retry_at) = (Some(line.clone()), None, None);
-            state.failures = 0;
+            (state.failures, state.unanswered) = (0, None);
         }
         self.phase.send_replace(Phase::Ready);
         Ok((session, line))
@@ -266,12 +283,19 @@ impl Connection {
         wanted: &mut watch::Receiver<bool>,
     ) -> End {
         loop {
-            tokio::select! {
+            let is_doubted = tokio::select! {
                 _ = wanted.wait_for(|is| !is) => return End::Stop,
                 () = self.again.notified() => return End::Again,
                 () = line.broken.notified() => return End::Broken,
                 () = session.over() => return End::Broken,
-                () = self.lists.changed() => {}
+                () = line.doubted.notified() => true,
+                () = self.lists.changed() => false,
+            };
+            if is_doubted {
+                match self.doubt(session, line, wanted).await {
+                    Some(end) => return end,
+                    None => continue,
+                }
             }
             let listed = tokio::select! {
                 listed = self.host().within(self.definition.terms.start, list(&line.peer)) => listed,
@@ -285,6 +309,21 @@ impl Connection {
                 }
                 None => self.lock().problems = vec!["it did not list its tools in time".to_owned()],
             }
+        }
+    }
+
+    /// Finds out whether a server is there that has not answered a call; why one does not go on, where one does not.
+    async fn doubt(
+        &self,
+        session: &mut Session,
+        line: &Line,
+        wanted: &mut watch::Receiver<bool>,
+    ) -> Option<End> {
+        tokio::select! {
+            is_there = self.answers_a_ping(line) => (!is_there).then_some(End::Silent),
+            _ = wanted.wait_for(|is| !is) => Some(End::Stop),
+            () = self.again.notified() => Some(End::Again),
+            () = session.over() => Some(End::Broken),
         }
     }
 
@@ -304,7 +343,7 @@ impl Connection {
         let failures = {
             let mut state = self.lock();
             state.failures = state.failures.saturating_add(1);
-            (state.line, state.error) = (None, Some(error.clone()));
+            (state.line, state.error, state.unanswered) = (None, Some(error.clone()), None);
             state.retry_at = i64::try_from(wait.as_millis()).ok().map(|wait| self.host().now_ms() + wait);
             state.failures
         };

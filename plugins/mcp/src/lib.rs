@@ -16,7 +16,7 @@
 //! | `process`, `warden`, `environment`, `http` | a process and its group, and what is reached over HTTP |
 //! | `lines`, `tail` | what a server writes, held to its bounds |
 //! | `session`, `ear` | a server that was started, and what it says by itself |
-//! | `connection`, `backoff` | one server, from its first start to its end |
+//! | `connection`, `backoff`, `doubt` | one server, from its first start to its end, also where it answers nothing |
 //! | `names`, `offer`, `registry` | its tools, and their names on the bus |
 //! | `call`, `answer` | a call, and what a model is told of its answer |
 //! | `turn` | which tools a turn is offered |
@@ -30,6 +30,7 @@ mod call;
 mod command;
 mod connection;
 mod definition;
+mod doubt;
 mod ear;
 mod environment;
 mod folder_file;

@@ -192,17 +192,23 @@ impl Session {
         }
     }
 
+    /// Says why it is to be over, though nothing has ended it.
+    pub(crate) fn give_up(&self, reason: String) {
+        // Where it has ended meanwhile for another reason, that one counts.
+        let _ = self.reason.set(reason);
+    }
+
     /// Why it is over, for a person. What is left of it is killed.
     pub(crate) async fn post_mortem(self, host: &Host) -> String {
         self.end.cancel();
         let lost = || "its connection was closed".to_owned();
-        let Some(running) = self.process else { return lost() };
-        match self.reason.get() {
-            Some(reason) => {
+        match (self.process, self.reason.get()) {
+            (Some(running), Some(reason)) => {
                 running.kill().await;
                 reason.clone()
             }
-            None => running.end_of(host).await.unwrap_or_else(lost),
+            (Some(running), None) => running.end_of(host).await.unwrap_or_else(lost),
+            (None, reason) => reason.cloned().unwrap_or_else(lost),
         }
     }
 

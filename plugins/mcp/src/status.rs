@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use transom_agent::refusal::shown;
 
 use crate::connection::{Connection, Phase};
+use crate::doubt::Unanswered;
 use crate::folder_file::NAME;
 use crate::folders::Standing;
 
@@ -22,7 +23,10 @@ pub(crate) fn told(server: &Connection) -> Value {
         .collect();
     let mut told = json!({
         "name": server.name(),
-        "state": word(server.phase()),
+        "state": match (server.phase(), &state.unanswered) {
+            (Phase::Ready, Some(_)) => "hanging",
+            (phase, _) => word(phase),
+        },
         "source": if server.folder.is_some() { NAME } else { "settings" },
         "reachedBy": server.definition.shown(),
         "tools": tools,
@@ -36,6 +40,7 @@ pub(crate) fn told(server: &Connection) -> Value {
     add("folder", server.folder.as_deref().map(Value::from));
     add("error", state.error.map(Value::from));
     add("retryAt", state.retry_at.map(Value::from));
+    add("unanswered", state.unanswered.map(|unanswered| told_of_calls(&unanswered, server.host().now_ms())));
     add("problems", Some(state.problems).filter(|problems| !problems.is_empty()).map(Value::from));
     let said = server.definition.without_secrets(&server.tail.text());
     add("printed", Some(said).filter(|said| !said.is_empty()).map(Value::from));
@@ -45,6 +50,26 @@ pub(crate) fn told(server: &Connection) -> Value {
     let calls_itself = info.as_ref().and_then(|info| info.server_info.as_ref());
     add("callsItself", calls_itself.map(|one| shown(&format!("{} {}", one.name, one.version), SHOWN).into()));
     told
+}
+
+/// What it has not answered, as JSON.
+fn told_of_calls(unanswered: &Unanswered, now: i64) -> Value {
+    json!({
+        "tool": unanswered.tool,
+        "since": unanswered.since,
+        "forS": now.saturating_sub(unanswered.since) / 1_000,
+        "calls": unanswered.calls,
+        "answersPings": unanswered.is_there,
+    })
+}
+
+/// The same for a person.
+fn sentence(unanswered: &Value) -> Option<String> {
+    let (seconds, calls) = (unanswered["forS"].as_i64()?, unanswered["calls"].as_u64()?);
+    let tool = shown(unanswered["tool"].as_str()?, SHOWN);
+    let them = if calls == 1 { "a call".to_owned() } else { format!("{calls} calls, the first") };
+    let is_there = if unanswered["answersPings"] == true { "; it answers pings" } else { "" };
+    Some(format!("it has not answered {them} of `{tool}`, made {seconds} s ago{is_there}"))
 }
 
 /// Where a folder's file stands, as JSON.
@@ -89,6 +114,9 @@ pub(crate) fn printed(servers: &[Value]) -> String {
                 shown(&word("reachedBy"), 60)
             ),
         );
+        if let Some(unanswered) = sentence(&server["unanswered"]) {
+            line(&mut text, &format!("  ! {unanswered}"));
+        }
         for key in ["error", "problems"] {
             let told = match &server[key] {
                 Value::String(told) => vec![told.clone()],
@@ -120,10 +148,14 @@ mod tests {
             json!({"name": "files", "state": "ready", "reachedBy": "npx", "tools": [{}, {}]}),
             json!({"name": "web", "state": "failed", "reachedBy": "https://x", "tools": [], "folder": "/work",
                 "error": "it ended with code 1", "printed": "one\nno key\n\n"}),
+            json!({"name": "slow", "state": "hanging", "reachedBy": "sh", "tools": [],
+                "unanswered": told_of_calls(&Unanswered { tool: "dig".into(), since: 5_000, calls: 2, is_there: true }, 70_999)}),
         ];
         let expected = "files                    ready         2 tools  npx\n\
                         web                      failed        0 tools  https://x  in /work\n  \
-                        ! it ended with code 1\n  > no key\n";
+                        ! it ended with code 1\n  > no key\n\
+                        slow                     hanging       0 tools  sh\n  \
+                        ! it has not answered 2 calls, the first of `dig`, made 65 s ago; it answers pings\n";
         assert_eq!(printed(&servers), expected);
         assert_eq!(printed(&[]), "there are no servers\n");
     }

@@ -7,6 +7,8 @@ mod attacks;
 mod folders;
 #[path = "plugin/http.rs"]
 mod http;
+#[path = "plugin/python.rs"]
+mod python;
 #[path = "plugin/server.rs"]
 mod server;
 #[path = "plugin/world.rs"]
@@ -17,7 +19,7 @@ use transom_mcp::Mcp;
 use transom_plugin_api::{List, Maybe};
 use transom_testkit::{both_ways, contract_check, json};
 
-use crate::world::{call, names, server, tools, until_it_is, with};
+use crate::world::{call, names, server, tools, with};
 
 #[test]
 fn a_server_of_the_operators_lists_its_tools_and_answers_calls() {
@@ -89,34 +91,6 @@ fn a_server_that_asks_for_a_model_or_a_folder_is_answered_at_once() {
         let stand = with(stand, json!({"real": server("real")})).await;
         tools(&stand).await;
         assert_eq!(call(&stand, "real__ask", json!({})).await.content, "0 roots, refused");
-        stand.stop().await;
-    });
-}
-
-/// A server that is written with the official library for Python.
-const PYTHON: &str = r#"
-from mcp.server.fastmcp import FastMCP
-server = FastMCP("snake")
-@server.tool()
-def add(a: int, b: int) -> str:
-    """Adds two numbers."""
-    return f"it is {a + b}"
-server.run()
-"#;
-
-#[test]
-fn a_server_written_in_python_is_understood() {
-    let has_library = std::process::Command::new("python3").args(["-c", "import mcp"]).output();
-    if !has_library.is_ok_and(|output| output.status.success()) {
-        eprintln!("skipped: this machine's `python3` has no library `mcp`");
-        return;
-    }
-    both_ways(async |stand| {
-        let snake = json!({"command": ["python3", "-c", PYTHON]});
-        let stand = with(stand, json!({"snake": snake})).await;
-        until_it_is(&stand, "snake", "ready").await;
-        assert_eq!(names(&tools(&stand).await), ["snake__add"]);
-        assert_eq!(call(&stand, "snake__add", json!({"a": 2, "b": 3})).await.content, "it is 5");
         stand.stop().await;
     });
 }

@@ -9,8 +9,13 @@ use transom_agent::reach::{CliCall, CliOutcome, Verb};
 use transom_agent::refusal::shown;
 use transom_plugin_api::{CallError, Json, Server, StartError};
 
+use crate::grounds;
+use crate::offer::legible;
 use crate::office::{Office, Wish};
 use crate::rule::Decision;
+
+/// Conversations that are named on a line.
+const NAMED: usize = 5;
 
 const MANUAL: Manual = Manual {
     help: "Say which calls of tools may run; without words, list the rules
@@ -60,6 +65,7 @@ async fn run(office: &Office, words: &Words, json: bool) -> Result<CliOutcome, C
     };
     let conversation = meant.as_deref();
     let (what, rule) = (words.word(0), words.word(1));
+    let mut warning = String::new();
     let (answer, text) = match (what, Decision::of_word(what)) {
         ("", _) => {
             let rules = office.list(folder, conversation).await?;
@@ -71,7 +77,10 @@ async fn run(office: &Office, words: &Words, json: bool) -> Result<CliOutcome, C
         }
         (_, Some(decision)) => {
             let kept = office.add(Wish { decision, rule, folder, conversation }).await?;
-            (kept.told(), format!("{}  {} {}\n", kept.id(), decision.word(), kept.rule))
+            let text = format!("{}  {} {}\n", text(&kept, "id"), decision.word(), text(&kept, "rule"));
+            warning =
+                kept["warning"].as_str().map(|warning| format!("warning: {warning}\n")).unwrap_or_default();
+            (kept, text)
         }
         ("forget", _) => {
             office.forget(rule).await?;
@@ -93,7 +102,8 @@ async fn run(office: &Office, words: &Words, json: bool) -> Result<CliOutcome, C
             )));
         }
     };
-    Ok(printed(if json { format!("{answer}\n") } else { text }))
+    let outcome = printed(if json { format!("{answer}\n") } else { text });
+    Ok(CliOutcome { complaint: warning.into(), ..outcome })
 }
 
 fn input(given: &str) -> Result<Value, CallError> {
@@ -104,40 +114,62 @@ fn input(given: &str) -> Result<Value, CallError> {
         .map_err(|error| CallError::invalid_input(format!("INPUT is no JSON: {error}")))
 }
 
+fn text<'a>(told: &'a Value, name: &str) -> &'a str {
+    told[name].as_str().unwrap_or_default()
+}
+
 fn checked(judged: &Value) -> String {
-    let text = |name: &str| judged[name].as_str().map(|text| shown(text, usize::MAX));
-    match (text("decision").as_deref(), text("rule"), judged["question"].as_str()) {
-        (Some(decision), Some(rule), _) => format!("{decision}, by the rule `{rule}`\n"),
-        (Some(decision), None, Some(question)) => format!("{decision}: {question}\n"),
-        (decision, ..) => format!("{}\n", decision.unwrap_or_default()),
+    let by: Vec<String> = judged["by"].as_array().into_iter().flatten().map(grounds::sentence).collect();
+    let decision = text(judged, "decision");
+    match (&by[..], text(judged, "reason"), text(judged, "question")) {
+        ([], "", question) => format!("{decision}: {question}\n"),
+        ([], reason, _) => format!("{decision}: {reason}\n"),
+        (by, ..) => format!("{decision}, by {}\n", by.join(" and ")),
     }
 }
 
 fn listed(told: &Value) -> String {
-    let mut text = String::new();
-    let text_of = |rule: &Value, name: &str| rule[name].as_str().unwrap_or_default().to_owned();
+    let mut lines = String::new();
     let rules = |name: &str| told[name].as_array().cloned().unwrap_or_default();
     for rule in rules("settings") {
-        // Writing to a string cannot fail.
-        let _ = writeln!(
-            text,
-            "{:12}  {:5}  {}",
-            "(settings)",
-            text_of(&rule, "decision"),
-            text_of(&rule, "rule")
-        );
+        line(&mut lines, "(settings)", &rule, "");
     }
     for rule in rules("rules") {
-        let place = [text_of(&rule, "folder"), text_of(&rule, "conversationId")].concat();
-        let place = if place.is_empty() { place } else { format!("  in {place}") };
-        let (id, decision) = (text_of(&rule, "id"), text_of(&rule, "decision"));
-        let _ = writeln!(text, "{id:12}  {decision:5}  {}{place}", text_of(&rule, "rule"));
+        let place = [text(&rule, "folder"), text(&rule, "conversationId")].concat();
+        let place = if place.is_empty() { place } else { format!("  in {}", legible(&place)) };
+        line(&mut lines, text(&rule, "id"), &rule, &place);
     }
     let otherwise = match told["otherwise"].as_str() {
         Some("allow") => "what may change something runs, unless a rule says otherwise",
         Some("deny") => "what may change something does not run, unless a rule allows it",
         _ => "a person is asked about what may change something, unless a rule says otherwise",
     };
-    let _ = writeln!(text, "{otherwise}");
-    text
+    // Writing to a string cannot fail.
+    let _ = writeln!(lines, "{otherwise}");
+    if let Some(conversations) = of_conversations(told) {
+        let _ = writeln!(lines, "{conversations}");
+    }
+    lines
+}
+
+fn line(lines: &mut String, id: &str, rule: &Value, place: &str) {
+    // Writing to a string cannot fail.
+    let (decision, rule_text) = (text(rule, "decision"), legible(text(rule, "rule")));
+    let _ = writeln!(lines, "{id:12}  {decision:5}  {rule_text}{place}");
+    if let Some(warning) = rule["warning"].as_str() {
+        let _ = writeln!(lines, "  ! {warning}");
+    }
+}
+
+/// How many conversations have rules of their own, and how those are shown.
+fn of_conversations(told: &Value) -> Option<String> {
+    let count = told["conversationCount"].as_u64().filter(|count| *count > 0)?;
+    let names: Vec<&str> =
+        told["conversations"].as_array()?.iter().filter_map(Value::as_str).take(NAMED).collect();
+    let more = if count > NAMED as u64 { ", …" } else { "" };
+    let has = if count == 1 { "conversation has" } else { "conversations have" };
+    Some(format!(
+        "{count} {has} rules of their own, which `--conversation ID` shows: {}{more}",
+        names.join(", ")
+    ))
 }

@@ -45,13 +45,7 @@ pub(crate) async fn pass(keeper: &Keeper, manner: Manner, mut gate: ToolGate) ->
 }
 
 /// What a call comes to by the rules that hold.
-pub(crate) fn judgement(
-    layers: &Layers,
-    call: &GatedCall,
-    acts: &[Act],
-    cwd: &Path,
-    manner: Manner,
-) -> Judgement {
+fn judgement(layers: &Layers, call: &GatedCall, acts: &[Act], cwd: &Path, manner: Manner) -> Judgement {
     let tool = Tool { name: &call.tool_name, plugin: &call.plugin };
     judge(&layers.all(), Judged { tool, acts, cwd }, manner.otherwise)
 }

@@ -67,10 +67,33 @@ fn touched(layers: &[Layer<'_>], call: Judged<'_>, decision: Decision) -> Meant 
 }
 
 fn is_allowed(layers: &[Layer<'_>], call: Judged<'_>, act: &Act) -> bool {
-    // What is below the folder of the turn may be read: the model is there to work on it.
-    let is_harmless =
-        matches!(act, Act::Path { writes: false, place: Some(place), .. } if place.is_below(call.cwd));
-    is_harmless || layers.iter().any(|(rules, base)| rules.covers(Decision::Allow, call.tool, act, base))
+    is_harmless(call, act) || layers.iter().any(|layer| covers(layer, call, act, &mut |_| ()))
+}
+
+/// What is below the folder of the turn may be read: the model is there to work on it.
+pub(crate) fn is_harmless(call: Judged<'_>, act: &Act) -> bool {
+    matches!(act, Act::Path { writes: false, place: Some(place), .. } if place.is_below(call.cwd))
+}
+
+fn covers((rules, base): &Layer<'_>, call: Judged<'_>, act: &Act, by: &mut impl FnMut(&str)) -> bool {
+    rules.covers(Decision::Allow, call.tool, act, base, by)
+}
+
+/// The rules that allow a call together; none of what runs without a rule.
+pub(crate) fn allowing(layers: &[Layer<'_>], call: Judged<'_>) -> Vec<String> {
+    let mut rules: Vec<String> = Vec::new();
+    for act in call.acts.iter().filter(|act| !is_harmless(call, act)) {
+        let by_layer = layers.iter().find_map(|layer| {
+            let mut by = Vec::new();
+            covers(layer, call, act, &mut |rule| by.push(rule.to_owned())).then_some(by)
+        });
+        for rule in by_layer.into_iter().flatten() {
+            if !rules.contains(&rule) {
+                rules.push(rule);
+            }
+        }
+    }
+    rules
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use transom_plugin_api::{CallError, Host, Maybe, StartError};
 
 use crate::PermissionsPorts;
 use crate::judge::Layer;
-use crate::kept::{Kept, RULES, Scope, of_conversation};
+use crate::kept::{CONVERSATIONS, Kept, RULES, Scope, of_conversation};
 use crate::rule::{Decision, Rule};
 use crate::ruleset::{Entry, RuleSet};
 
@@ -76,12 +76,11 @@ impl Keeper {
         let unread = |error: CallError| StartError::new(format!("the rules so far cannot be read: {error}"));
         let kept = keeper.rows(RULES).await.map_err(unread)?;
         let rules = kept.iter().map(Kept::of_row).collect::<Result<Vec<_>, _>>().map_err(unread)?;
-        let conversations = keeper.rows("c/").await.map_err(unread)?;
+        let conversations = keeper.rows(CONVERSATIONS).await.map_err(unread)?;
         {
             let mut state = keeper.state();
             state.rules = rules.into_iter().map(|rule| (rule.id(), rule)).collect();
-            let of_key = |row: &StorageRow| row.key.split('/').nth(1).map(str::to_owned);
-            state.conversations = conversations.iter().filter_map(of_key).collect();
+            state.conversations = conversations.iter().filter_map(conversation_of).collect();
             state.make_ready().map_err(unread)?;
         }
         Ok(Arc::new(keeper))
@@ -144,6 +143,14 @@ impl Keeper {
         }
         let rows = self.rows(&of_conversation(conversation)).await?;
         rows.iter().map(Kept::of_row).collect()
+    }
+
+    /// The conversations that have rules of their own now.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub(crate) async fn conversations(&self) -> Result<BTreeSet<String>, CallError> {
+        Ok(self.rows(CONVERSATIONS).await?.iter().filter_map(conversation_of).collect())
     }
 
     /// The rules that hold everywhere or in a folder, by their ids.
@@ -215,6 +222,11 @@ impl Keeper {
             false => error,
         })
     }
+}
+
+/// The conversation whose rule a row is.
+fn conversation_of(row: &StorageRow) -> Option<String> {
+    row.key.split('/').nth(1).map(str::to_owned)
 }
 
 impl State {

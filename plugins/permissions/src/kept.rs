@@ -19,6 +19,8 @@ use crate::ruleset::Entry;
 
 /// What the keys of rules begin with.
 pub(crate) const RULES: &str = "rule/";
+/// What the keys of rules of conversations begin with.
+pub(crate) const CONVERSATIONS: &str = "c/";
 /// Digits of an id.
 const ID_DIGITS: usize = 12;
 
@@ -124,5 +126,5 @@ impl Kept {
 
 /// What the keys of a conversation's rules begin with.
 pub(crate) fn of_conversation(conversation: &str) -> String {
-    format!("c/{conversation}/{RULES}")
+    format!("{CONVERSATIONS}{conversation}/{RULES}")
 }

@@ -14,6 +14,7 @@
 //! | `offer` | what a person is asked, and which rules come of the answers |
 //! | `kept`, `keeper` | rules that were added: as rows, and all together |
 //! | `gate` | the link |
+//! | `catalogue`, `grounds` | rules for tools that are not there, and what a judgement goes by |
 //! | `office`, `routes`, `command` | what an operator asks, over HTTP and from a terminal |
 //!
 //! ```
@@ -26,9 +27,11 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that unwraps says where it failed"))]
 
 mod act;
+mod catalogue;
 mod command;
 mod command_line;
 mod gate;
+mod grounds;
 mod judge;
 mod keeper;
 mod kept;

@@ -122,7 +122,7 @@ impl Asked<'_> {
 
 /// What a model has written, as a person reads it: its beginning, and what no line should hold escaped, such as line ends and
 /// characters that turn the order of others around.
-fn legible(text: &str) -> String {
+pub(crate) fn legible(text: &str) -> String {
     let mut legible = String::new();
     for character in text.chars().take(SHOWN) {
         match character {

@@ -10,14 +10,20 @@ use transom_agent::tool::{GatedCall, Verdict};
 use transom_plugin_api::{CallError, Json, Maybe, Text};
 
 use crate::PermissionsPorts;
-use crate::gate::{Manner, acts_of, judgement};
+use crate::catalogue::Catalogue;
+use crate::gate::{Manner, acts_of};
+use crate::grounds;
+use crate::judge::{Judged, judge};
 use crate::keeper::Keeper;
 use crate::kept::{Kept, Scope};
 use crate::offer::Asked;
 use crate::rule::{Decision, Rule};
+use crate::ruleset::Tool;
 
 /// Characters of what somebody wrote that a refusal shows.
 const SHOWN: usize = 200;
+/// Conversations with rules of their own that a listing names.
+const MOST_CONVERSATIONS: usize = 100;
 
 /// The rules, and how they are asked about.
 pub(crate) struct Office {
@@ -58,20 +64,26 @@ impl Office {
             kept.extend(self.keeper.of_conversation(conversation).await?);
         }
         let of_settings = self.keeper.settings.iter();
-        let of_settings = of_settings.map(|(decision, rule)| json!({"decision": decision, "rule": rule}));
+        let tools = Catalogue::of(&self.ports.tools);
+        let of_settings = of_settings
+            .map(|(decision, rule)| warned(json!({"decision": decision, "rule": rule}), &tools, rule));
+        let conversations = self.keeper.conversations().await?;
+        let shown: Vec<&String> = conversations.iter().take(MOST_CONVERSATIONS).collect();
         Ok(json!({
             "otherwise": self.manner.otherwise,
             "answerWithinMs": self.manner.answer_within_ms,
             "settings": of_settings.collect::<Vec<_>>(),
-            "rules": kept.iter().map(Kept::told).collect::<Vec<_>>(),
+            "rules": kept.iter().map(|kept| warned(kept.told(), &tools, &kept.rule)).collect::<Vec<_>>(),
+            "conversations": shown,
+            "conversationCount": conversations.len(),
         }))
     }
 
-    /// Adds a rule, which holds when this returns.
+    /// Adds a rule, which holds when this returns, and tells it as programs are told, with what a person should know of it.
     ///
     /// # Errors
     /// When it is none, or cannot be kept.
-    pub(crate) async fn add(&self, wish: Wish<'_>) -> Result<Kept, CallError> {
+    pub(crate) async fn add(&self, wish: Wish<'_>) -> Result<Value, CallError> {
         let rule: Rule = wish.rule.parse()?;
         let scope = match (wish.folder, wish.conversation) {
             (None, None) => Scope::Everywhere,
@@ -91,7 +103,7 @@ impl Office {
         let at = self.keeper.host.now_ms();
         let kept = Kept { decision: wish.decision, rule, scope, plugin: None, at };
         self.keeper.keep(vec![kept.clone()]).await?;
-        Ok(kept)
+        Ok(warned(kept.told(), &Catalogue::of(&self.ports.tools), &kept.rule))
     }
 
     /// Forgets a rule.
@@ -133,12 +145,24 @@ impl Office {
             answered: Maybe::None,
             judged: false,
         };
-        let layers = self.keeper.layers(conversation.unwrap_or_default(), &cwd).await?;
+        let conversation = conversation.unwrap_or_default();
+        let layers = self.keeper.layers(conversation, &cwd).await?;
         let (looked, place) = (call.clone(), cwd.clone());
         let acts = self.keeper.host.blocking(move || acts_of(&looked, &place)).await;
         let acts = acts.map_err(|error| CallError::unavailable(error.to_string()))?;
-        let judgement = judgement(&layers, &call, &acts, &cwd, self.manner);
-        let mut told = json!({"decision": judgement.decision, "rule": judgement.rule});
+        let judged = Judged { tool: Tool { name: tool, plugin: &call.plugin }, acts: &acts, cwd: &cwd };
+        let judgement = judge(&layers.all(), judged, self.manner.otherwise);
+        let of_conversation = self.keeper.of_conversation(conversation).await?;
+        let kept = grounds::holding(self.keeper.rules(), of_conversation, &cwd);
+        let by = grounds::rules(&layers.all(), judged, &judgement)
+            .into_iter()
+            .filter_map(|rule| grounds::source(&self.keeper, &kept, judgement.decision, &rule, &call.plugin));
+        let by: Vec<Value> = by.collect();
+        let mut told = json!({"decision": judgement.decision, "rule": by.first().map(|by| &by["rule"])});
+        if by.is_empty() {
+            told["reason"] = grounds::without_rule(judged, judgement.decision).into();
+        }
+        told["by"] = by.into();
         if judgement.decision == Decision::Ask {
             let asked =
                 Asked { tool, plugin: &call.plugin, acts: &acts, input: call.input.as_str(), cwd: &cwd };
@@ -161,6 +185,14 @@ impl Office {
             CallError::invalid_input(format!("`folder` is `{}`: {error}", shown(written, SHOWN)))
         })
     }
+}
+
+/// A rule as it is told, with what a person should know of it.
+fn warned(mut told: Value, tools: &Catalogue, rule: &Rule) -> Value {
+    if let Some(warning) = tools.warning(rule) {
+        told["warning"] = warning.into();
+    }
+    told
 }
 
 /// A field that holds text, if it is there.

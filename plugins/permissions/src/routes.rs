@@ -61,7 +61,7 @@ async fn add(office: &Office, body: &Value) -> Result<HttpReply, CallError> {
         folder: text(fields, "folder")?,
         conversation: text(fields, "conversationId")?,
     };
-    Ok(HttpReply::ok(office.add(wish).await?.told()))
+    Ok(HttpReply::ok(office.add(wish).await?))
 }
 
 async fn forget(office: &Office, request: &HttpRequest) -> Result<HttpReply, CallError> {

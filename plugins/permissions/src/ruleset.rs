@@ -100,9 +100,17 @@ impl RuleSet {
         meant
     }
 
-    /// Whether rules of that decision mean all of one thing that a call does.
-    pub(crate) fn covers(&self, decision: Decision, tool: Tool<'_>, act: &Act, base: &Path) -> bool {
-        self.decisions[decision as usize].of(tool).any(|of_tool| of_tool.covers(act, base))
+    /// Whether rules of that decision mean all of one thing that a call does. `by` is told which: also of some that mean but a part of
+    /// it, where others do not mean the rest.
+    pub(crate) fn covers(
+        &self,
+        decision: Decision,
+        tool: Tool<'_>,
+        act: &Act,
+        base: &Path,
+        by: &mut impl FnMut(&str),
+    ) -> bool {
+        self.decisions[decision as usize].of(tool).any(|of_tool| of_tool.covers(act, base, by))
     }
 }
 
@@ -184,17 +192,20 @@ impl OfTool {
         meant
     }
 
-    fn covers(&self, act: &Act, base: &Path) -> bool {
-        if self.whole.is_some() {
+    fn covers(&self, act: &Act, base: &Path, by: &mut impl FnMut(&str)) -> bool {
+        if let Some(whole) = &self.whole {
+            by(whole);
             return true;
         }
+        let mut is_meant = |rule: Option<&str>| rule.map(&mut *by).is_some();
         match act {
             Act::Path { place: Some(Place { written, resolved }), .. } => {
-                let is_meant = |path: &Path| self.of_path(path, base).is_some();
-                is_meant(written) && (is_meant(resolved) || sabotaged("allow-what-a-link-leads-to"))
+                is_meant(self.of_path(written, base))
+                    && (is_meant(self.of_path(resolved, base)) || sabotaged("allow-what-a-link-leads-to"))
             }
             Act::Command { plain: Some(commands), .. } => {
-                !commands.is_empty() && commands.iter().all(|command| self.commands.first(command).is_some())
+                let rule = |command: &String| self.commands.first(command).map(|place| &*self.rules[place]);
+                !commands.is_empty() && commands.iter().all(|command| is_meant(rule(command)))
             }
             _ => false,
         }

@@ -1,5 +1,7 @@
 //! The plugin from outside: calls come to the gate, persons answer, operators add rules.
 
+#[path = "plugin/listings.rs"]
+mod listings;
 #[path = "plugin/store.rs"]
 mod store;
 
@@ -294,8 +296,11 @@ fn rules_are_added_listed_checked_and_forgotten_from_a_terminal() {
             )
         );
         for (input, expected) in [
-            (r#"{"command":"make all"}"#, "allow\n".to_owned()),
-            (r#"{"command":"rm x"}"#, "deny, by the rule `run_shell(rm *)`\n".to_owned()),
+            (
+                r#"{"command":"make all"}"#,
+                format!("allow, by the rule `run_shell(make *)` in {folder} ({id})\n"),
+            ),
+            (r#"{"command":"rm x"}"#, "deny, by the rule `run_shell(rm *)` of the settings\n".to_owned()),
             (r#"{"command":"ls"}"#, format!("ask: May `run_shell` run `ls`, in `{folder}`?\n")),
         ] {
             let checked = command(&stand, &["--folder", &folder, "check", "run_shell", input]).await;
@@ -334,7 +339,9 @@ fn over_http_too() {
         let call =
             value!({"tool": "run_shell", "input": {"command": "ls"}, "folder": "/", "conversationId": "one"});
         let judged = http(&stand, "POST /permissions/check", call).await.expect("judged");
-        assert_eq!(judged, value!({"decision": "deny", "rule": "run_shell"}));
+        let mut by = added.clone();
+        by["from"] = value!("rule");
+        assert_eq!(judged, value!({"decision": "deny", "rule": "run_shell", "by": [by]}));
         http(&stand, "DELETE /permissions", value!({"id": added["id"]})).await.expect("forgotten");
         use CallErrorKind::{InvalidInput, NotFound};
         for (route, body, kind, told) in [

@@ -12,6 +12,7 @@ use transom_plugin_api::{CallContext, List, Maybe};
 use crate::answer::Answer;
 use crate::decision::Verdict;
 use crate::hooks::{Happening, Hooks, marked, until};
+use crate::legible::legible;
 use crate::library::{Source, State};
 use crate::occasion::Occasion;
 use crate::tool_names::{names, own_input, told_input, told_name};
@@ -24,7 +25,7 @@ pub(crate) async fn change(hooks: &Arc<Hooks>, mut gate: ToolGate, context: &Cal
         return gate;
     }
     let until = until(context);
-    let sources = hooks.library.of(&gate.cwd).await;
+    let sources = hooks.sources(&gate.conversation_id, &gate.cwd).await;
     if !sources.iter().any(|source| matches!(source.state, State::Used | State::Broken(_))) {
         return gate;
     }
@@ -99,13 +100,30 @@ fn apply(call: &mut GatedCall, answer: &Answer, folder: &str) {
     }
 }
 
-/// Characters of an input that a question shows.
-const SHOWN: usize = 500;
+/// Characters that a question shows: of each field of an input, of all of them, and of the reason.
+const SHOWN_FIELD: usize = 200;
+const SHOWN_INPUT: usize = 500;
+const SHOWN_REASON: usize = 1_000;
 
+/// What a person is asked: the input as the model has written it, which a command in quotes within quotes would not be.
 fn question(tool: &str, input: &Value, why: &str) -> String {
-    let input = transom_agent::refusal::shown(&input.to_string(), SHOWN);
+    let input = match input {
+        Value::Object(fields) if !fields.is_empty() => {
+            let fields: Vec<String> = fields.iter().map(|(name, value)| field(name, value)).collect();
+            legible(&fields.join(", "), SHOWN_INPUT)
+        }
+        other => legible(&other.to_string(), SHOWN_INPUT),
+    };
     let asks = format!("May the tool `{tool}` run with {input}? A hook wants you to be asked");
-    if why.is_empty() { format!("{asks}.") } else { format!("{asks}: {why}") }
+    match why {
+        "" => format!("{asks}."),
+        why => format!("{asks}: {}", legible(why, SHOWN_REASON)),
+    }
+}
+
+fn field(name: &str, value: &Value) -> String {
+    let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    format!("{}: `{}`", legible(name, SHOWN_FIELD), legible(&value, SHOWN_FIELD))
 }
 
 /// Remembers what a person is going to be asked about: the question itself does not tell the input.
@@ -161,4 +179,39 @@ fn fields(ran: &ToolRan) -> Value {
 
 fn add(ran: &mut ToolRan, words: &str) {
     ran.output.content = format!("{}\n\n{words}", ran.output.content).into();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_shows_a_call_as_it_is_written_and_no_control_characters() {
+        for (input, why, expected) in [
+            (
+                json!({"command": "echo \"it's\" \\"}),
+                "",
+                "command: `echo \"it's\" \\`? A hook wants you to be asked.",
+            ),
+            (
+                json!({"a": "x\n\u{1b}[2J", "b": 3}),
+                "so\r",
+                "a: `x\\n\\u{1b}[2J`, b: `3`? A hook wants you to be asked: so\\r",
+            ),
+            (json!({}), "", "{}? A hook wants you to be asked."),
+            (
+                json!({"content": "x".repeat(1_000), "path": "a"}),
+                "",
+                &format!("content: `{}…`, path: `a`? A hook wants you to be asked.", "x".repeat(200)),
+            ),
+        ] {
+            assert_eq!(question("t", &input, why), format!("May the tool `t` run with {expected}"));
+        }
+        let long = question(
+            "t",
+            &json!({ "a".repeat(1_000): "x".repeat(1_000), "b": "x".repeat(1_000) }),
+            &"y".repeat(9_000),
+        );
+        assert!(long.chars().count() < 1_700 && long.ends_with("y…"), "{long}");
+    }
 }

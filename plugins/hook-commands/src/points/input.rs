@@ -24,7 +24,7 @@ pub(crate) async fn said(
     context: &CallContext,
 ) -> Result<TurnInput, Refusal> {
     let until = until(context);
-    let sources = hooks.library.of(&input.cwd).await;
+    let sources = hooks.sources(&input.conversation_id, &input.cwd).await;
     let begins = input.is_first || !hooks.known.has_begun(&input.conversation_id);
     let front = if begins { begun(hooks, &sources, &input, until).await? } else { None };
     let behind = submitted(hooks, &sources, &input, until).await?;

@@ -18,6 +18,8 @@ fn failures() -> Vec<(Value, &'static str)> {
     hanging["hooks"]["PreToolUse"][0]["hooks"][0]["timeout"] = json!(0.1);
     let mut prompt = hook("-");
     prompt["hooks"]["PreToolUse"][0]["hooks"] = json!([{"type": "prompt", "prompt": "is it well?"}]);
+    let mut beyond = hook("-");
+    beyond["hooks"]["PreToolUse"][0]["hooks"] = json!([{"command": "true", "args": ["guard"]}]);
     let unknown =
         json!({"hookSpecificOutput": {"hookEventName": "PreToolUse", "permissionDecision": "perhaps"}});
     vec![
@@ -26,10 +28,12 @@ fn failures() -> Vec<(Value, &'static str)> {
         (hook("yes"), "printed more than 1048576 bytes"),
         (hook("./nowhere"), "could not be run (exit code 127)"),
         (hook("./plain"), "could not be run (exit code 126)"),
-        (hook(&prints(&unknown)), "that nobody knows: `\\\"perhaps\\\"`"),
+        (hook(&prints(&unknown)), "that nobody knows: `\"perhaps\"`"),
         (hook("printf '{\"decision\": \"bl'"), "printed no JSON"),
         (prompt, "is of the type `prompt`"),
         (one("PreToolUse", "Bash(", "true"), "has the matcher `Bash(`, which is none: unclosed group"),
+        (beyond, "has the field `args`, which has no place here"),
+        (hook("true")["hooks"].clone(), "`PreToolUse` stands at the top of the file, where nothing reads it"),
         (json!({"hooks": []}), "cannot be used as hooks: `hooks` is no object"),
     ]
 }
@@ -44,7 +48,8 @@ fn a_guard_that_fails_forbids_and_names_itself() {
             world.write(&file);
             let Verdict::Deny { reason } = world.verdict().await else { panic!("{file} forbids nothing") };
             assert!(reason.contains(told) && reason.contains("hooks.json`"), "{reason}");
-            assert_eq!(notices.next().await.text, reason, "a person is told the same");
+            // A person is told the same, and of what is wrong with the file as such.
+            while notices.next().await.text != reason {}
         }
         world.stand.stop().await;
     });
@@ -60,8 +65,7 @@ fn a_guard_that_fails_is_passed_over_where_the_operator_says_so() {
         for (file, told) in failures() {
             world.write(&file);
             assert_eq!(world.verdict().await, Verdict::Allow {}, "{file}");
-            let notice = notices.next().await.text;
-            assert!(notice.contains(told), "{notice}");
+            while !notices.next().await.text.contains(told) {}
         }
         world.stand.stop().await;
     });

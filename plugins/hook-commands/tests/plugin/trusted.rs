@@ -13,14 +13,14 @@ use transom_testkit::{Stand, both_ways};
 
 use crate::world::{World, cwd, denied, one};
 
-const FILES: [&str; 2] = [".transom/hooks.json", ".claude/settings.json"];
+pub(crate) const FILES: [&str; 2] = [".transom/hooks.json", ".claude/settings.json"];
 
 /// What the operator says, and of what.
 #[derive(Clone, Default)]
-struct Operator(Arc<Mutex<(Vec<Found>, Vec<String>)>>);
+pub(crate) struct Operator(Arc<Mutex<(Vec<Found>, Vec<String>)>>);
 
 impl Operator {
-    fn put_on(&self, stand: &Stand) {
+    pub(crate) fn put_on(&self, stand: &Stand) {
         let operator = self.clone();
         stand.serve(TRUST, move |found: Found, _| {
             let mut state = operator.0.lock().expect("nobody panics in here");
@@ -31,24 +31,24 @@ impl Operator {
     }
 
     /// Trusts what was asked about last.
-    fn trust(&self) {
+    pub(crate) fn trust(&self) {
         let mut state = self.0.lock().expect("nobody panics in here");
         let last = state.0.last().expect("something was asked about").sha256.to_string();
         state.1.push(last);
     }
 
-    fn asked(&self) -> Vec<Found> {
+    pub(crate) fn asked(&self) -> Vec<Found> {
         self.0.lock().expect("nobody panics in here").0.clone()
     }
 }
 
-fn put(stand: &Stand, name: &str, file: &Value) {
+pub(crate) fn put(stand: &Stand, name: &str, file: &Value) {
     let path = stand.root().join(name);
     fs::create_dir_all(path.parent().expect("a folder")).expect("made");
     fs::write(path, file.to_string()).expect("written");
 }
 
-async fn started(stand: Stand) -> World {
+pub(crate) async fn started(stand: Stand) -> World {
     let stand = stand.plugin::<HookCommands>(json!({}));
     stand.start().await.expect("it starts");
     World { stand, own: tempfile::tempdir().expect("a folder") }

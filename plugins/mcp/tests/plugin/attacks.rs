@@ -6,7 +6,7 @@ use serde_json::json;
 use transom_testkit::{Stand, both_ways, both_ways_paused};
 
 use crate::world::{
-    World, call, call_in, get, is_running, names, read, script, server, tools, until, until_gone,
+    World, call, call_in, cli, get, is_running, names, read, script, server, tools, until, until_gone,
     until_it_is, with,
 };
 
@@ -144,6 +144,47 @@ fn a_call_that_hangs_ends_at_its_deadline_and_the_server_is_told() {
         });
         assert_eq!(answer.content, "the server `real` did not answer within 5 s");
         stand.until(|| cancelled.exists()).await;
+        let told = until(&stand, "real", |real| real["unanswered"]["answersPings"] == true).await;
+        assert_eq!((&told["state"], &told["unanswered"]["calls"]), (&json!("hanging"), &json!(1)));
+        assert_eq!((&told["unanswered"]["tool"], &told["unanswered"]["forS"]), (&json!("hang"), &json!(5)));
+        let lines = cli(&stand, &[]).await.output;
+        assert!(
+            lines.contains("! it has not answered a call of `hang`, made 5 s ago; it answers pings\n"),
+            "{lines}"
+        );
+        stand.advance(Duration::from_mins(2)).await;
+        let told = until(&stand, "real", |_| true).await;
+        assert_eq!(told["starts"], 1, "it is there, and is not started anew");
+        assert_eq!(call(&stand, "real__echo", json!({"text": "x"})).await.content, "real: x");
+        let told = until_it_is(&stand, "real", "ready").await;
+        assert_eq!(told.get("unanswered"), None);
+        stand.stop().await;
+    });
+}
+
+#[test]
+fn a_server_that_answers_nothing_any_more_is_seen_to_hang_and_started_anew() {
+    both_ways_paused(async |stand| {
+        let began = stand.root().join("began");
+        let mut real = server("real");
+        real["timeout_s"] = 5.into();
+        let stand = World::default().start(stand, json!({"servers": {"real": real}, "wait_ms": 0})).await;
+        until_it_is(&stand, "real", "ready").await;
+        let (answer, process) = tokio::join!(call(&stand, "real__freeze", json!({"began": began})), async {
+            let process = read(&began).await;
+            stand.advance(Duration::from_secs(5)).await;
+            process
+        });
+        assert_eq!(answer.content, "the server `real` did not answer within 5 s");
+        let told = until_it_is(&stand, "real", "hanging").await;
+        assert_eq!(told["unanswered"]["answersPings"], false);
+        stand.advance(Duration::from_secs(10)).await;
+        let told = until_it_is(&stand, "real", "failed").await;
+        assert_eq!(told["error"], "it answered neither a call nor, within 10 s, a ping");
+        assert_eq!(told.get("unanswered"), None);
+        until_gone(&process).await;
+        stand.advance(Duration::from_secs(1)).await;
+        until(&stand, "real", |real| real["state"] == "ready" && real["starts"] == 2).await;
         assert_eq!(call(&stand, "real__echo", json!({"text": "x"})).await.content, "real: x");
         stand.stop().await;
     });

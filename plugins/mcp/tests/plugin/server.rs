@@ -63,6 +63,7 @@ impl Tools {
             "variables",
             "crash",
             "hang",
+            "freeze",
             "big",
             "grow",
             "work",
@@ -110,6 +111,12 @@ impl Tools {
                 context.ct.cancelled().await;
                 std::fs::write(argument("cancelled"), "").expect("written");
                 Ok(String::new())
+            }
+            "freeze" => {
+                std::fs::write(argument("began"), std::process::id().to_string()).expect("written");
+                loop {
+                    std::thread::park();
+                }
             }
             "big" => Ok("x".repeat(3 << 20)),
             "flood" => loop {

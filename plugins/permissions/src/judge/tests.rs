@@ -270,3 +270,30 @@ fn whoever_is_to_be_asked_about_nothing_forbids_what_no_rule_allows() {
     assert_eq!(judged("cat a", Allow), Allow);
     assert_eq!(judged("cat $A", Allow), Ask, "it may be what is forbidden");
 }
+
+#[test]
+fn what_is_allowed_is_allowed_by_rules_that_can_be_named() {
+    let folder = Folder::new();
+    let named = |tool: Tool<'_>, input: Value| {
+        let rules = rules(&[
+            "allow run_shell(ls *)",
+            "allow run_shell(cargo test *)",
+            "allow write_file(docs/**)",
+            "allow files__*",
+        ]);
+        let cwd = folder.cwd();
+        let acts = Act::all(effects(tool).as_deref(), &input, &cwd);
+        let call = Judged { tool, acts: &acts, cwd: &cwd };
+        let layers = [(&RuleSet::default(), &*cwd), (&rules, &*cwd)];
+        let names = allowing(&layers, call);
+        let is_allowed = judge(&layers, call, Ask).decision == Allow;
+        assert!(is_allowed || names.is_empty(), "{names:?} do not allow {input}");
+        names
+    };
+    let runs = |command: &str| named(SHELL, json!({ "command": command }));
+    assert_eq!(runs("ls; cargo test --all; ls -l"), ["run_shell(ls *)", "run_shell(cargo test *)"]);
+    assert_eq!(runs("ls; make"), [""; 0], "a part of it is not allowed");
+    assert_eq!(named(WRITE, json!({"path": "docs/a.md"})), ["write_file(docs/**)"]);
+    assert_eq!(named(READ, json!({"path": "docs/a.md"})), [""; 0], "it needs no rule");
+    assert_eq!(named(Tool { name: "files__get", plugin: "mcp" }, json!({})), ["files__*"]);
+}

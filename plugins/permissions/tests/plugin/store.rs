@@ -32,7 +32,10 @@ impl Store {
         let store = self.clone();
         stand.serve(STORAGE_READ, move |wanted, _| {
             let kept = store.kept();
-            let is_wanted = |key: &str| wanted.after.as_ref().is_none_or(|after| key > after.as_str());
+            let is_wanted = |key: &str| {
+                key.starts_with(wanted.prefix.as_str())
+                    && wanted.after.as_ref().is_none_or(|after| key > after.as_str())
+            };
             let mut rows = kept.rows.iter().filter(|(key, _)| is_wanted(key));
             // One at a time, so that pages are followed to their end.
             let page = rows.by_ref().take(1);
