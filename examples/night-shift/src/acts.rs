@@ -2,19 +2,26 @@
 
 mod berth;
 mod disk;
+pub(crate) mod hook;
 mod kill;
 mod panic;
+mod permission;
 mod question;
 mod reload;
+mod repository;
+mod server;
 mod skill;
 mod summary;
 mod trust;
 mod warming;
+mod watch;
 
 use std::sync::atomic::Ordering;
 
 use self::berth::Berth;
+use self::permission::Answer;
 use self::question::Question;
+use self::watch::Watch;
 use crate::crew::send;
 use crate::journal::note;
 use crate::ledger::Manner;
@@ -27,17 +34,23 @@ use crate::ship::eventually;
 /// # Errors
 /// Where one could not go on.
 pub(crate) async fn all(scene: &mut Scene<'_>) -> Result<(), String> {
-    let (question, seen) = tokio::try_join!(opening(scene), prompts(scene))?;
+    let mut random = scene.random.branch();
+    let (question, seen, (watch, guarded)) =
+        tokio::try_join!(opening(scene), prompts(scene), Watch::begins(scene, &mut random))?;
     scene.figures.prompts.add(seen);
+    scene.figures.guards.add(guarded);
     reload::every_plugin(scene).await?;
     scene.ship.duty.is_story_time.store(true, Ordering::SeqCst);
-    kill::in_mid_answer(scene).await?;
+    kill::in_mid_answer(scene, &watch.allowed).await?;
     question::is_answered(scene, &question).await?;
+    scene.figures.guards.add(watch.goes_on(Answer::of(&mut random)).await?);
     panic::into_quarantine(scene).await?;
     disk::fills(scene).await?;
     kill::on_a_full_disk(scene).await?;
     scene.ship.duty.is_story_time.store(false, Ordering::SeqCst);
-    scene.turns(4).await
+    scene.turns(4).await?;
+    repository::is_left_alone(&watch.repository, &mut scene.figures.guards);
+    Ok(())
 }
 
 async fn opening(scene: &Scene<'_>) -> Result<Question, String> {
