@@ -22,6 +22,7 @@ use self::berth::Berth;
 use self::permission::Answer;
 use self::question::Question;
 use self::watch::Watch;
+use crate::client::{Client, Refusal};
 use crate::crew::send;
 use crate::journal::note;
 use crate::ledger::Manner;
@@ -106,14 +107,24 @@ pub(crate) async fn say_good_night(scene: &Scene<'_>) -> Result<(), String> {
         taken(scene, conversation, Manner::Queued).await?;
     }
     for conversation in &scene.conversations {
-        let client = &scene.ship.client;
-        let rests = async || {
-            let status = client.get(&format!("/conversations/{conversation}/status")).await.ok()?;
-            let queue = client.get(&format!("/conversations/{conversation}/queue")).await.ok()?;
-            let waits = queue["queue"].as_array().is_none_or(|queue| !queue.is_empty());
-            (status["isActive"] == false && !waits).then_some(())
-        };
-        eventually(&format!("the end of what waits in {conversation}"), rests).await?;
+        nothing_waits(&scene.ship.client, conversation).await?;
+    }
+    Ok(())
+}
+
+async fn nothing_waits(client: &Client, conversation: &str) -> Result<(), String> {
+    let seen = async || {
+        let status = client.get(&format!("/conversations/{conversation}/status")).await?;
+        Ok::<_, Refusal>((status, client.get(&format!("/conversations/{conversation}/queue")).await?))
+    };
+    let rests = async || {
+        let (status, queue) = seen().await.ok()?;
+        let waits = queue["queue"].as_array().is_none_or(|queue| !queue.is_empty());
+        (status["isActive"] == false && !waits).then_some(())
+    };
+    let rested = eventually(&format!("the end of what waits in {conversation}"), rests).await;
+    if let Err(problem) = rested {
+        return Err(format!("{problem}: {:?}", seen().await));
     }
     Ok(())
 }
