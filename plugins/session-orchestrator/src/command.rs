@@ -65,7 +65,8 @@ async fn run<E: Edges>(
     json: bool,
 ) -> CliOutcome {
     let open = orchestrator.questions(&QuestionsOf::default()).questions.into_vec();
-    let of_conversation = of(&open, id);
+    let is_whole = orchestrator.until_known(&id.into()).await.is_ok();
+    let of_conversation = of(&open, id, is_whole);
     if choice.is_empty() {
         return printed(if json { listed_json(&of_conversation) } else { listed(&of_conversation) });
     }
@@ -90,11 +91,10 @@ async fn run<E: Edges>(
     }
 }
 
-/// What a conversation asks: the one of that very id, else all whose ids begin so.
-fn of<'a>(open: &'a [OpenQuestion], id: &str) -> Vec<&'a OpenQuestion> {
-    let begin: Vec<_> = open.iter().filter(|question| question.conversation_id.starts_with(id)).collect();
-    let exactly: Vec<_> = begin.iter().copied().filter(|question| question.conversation_id == id).collect();
-    if exactly.is_empty() { begin } else { exactly }
+/// What a conversation asks: the one of that very id where there is one, though it may ask nothing; else all whose ids begin so.
+fn of<'a>(open: &'a [OpenQuestion], id: &str, is_whole: bool) -> Vec<&'a OpenQuestion> {
+    let is_meant = |asking: &str| if is_whole { asking == id } else { asking.starts_with(id) };
+    open.iter().filter(|question| is_meant(&question.conversation_id)).collect()
 }
 
 /// The question that is meant: the first of the one conversation.
@@ -104,8 +104,9 @@ fn meant<'a>(
     question: Option<&str>,
 ) -> Result<&'a OpenQuestion, String> {
     let id = shown(id, SHOWN);
-    let first =
-        open.first().ok_or_else(|| format!("no conversation whose id begins with `{id}` asks anything"))?;
+    let first = open
+        .first()
+        .ok_or_else(|| format!("no conversation whose id is, or begins with, `{id}` asks anything"))?;
     if let Some(other) = open.iter().find(|other| other.conversation_id != first.conversation_id) {
         let (one, other) = (&first.conversation_id, &other.conversation_id);
         return Err(format!("`{id}` may be `{one}` or `{other}`; give more of the id"));
@@ -215,10 +216,14 @@ mod tests {
     #[test]
     fn the_whole_id_of_a_conversation_means_no_other_whose_id_only_begins_so() {
         let open = [asked("p-1", "q1"), asked("p-10", "q2"), asked("p-2", "q3")];
-        let ids = |id: &str| of(&open, id).iter().map(|one| one.question_id.as_str()).collect::<Vec<_>>();
-        assert_eq!(ids("p-1"), ["q1"]);
-        assert_eq!(ids("p-10"), ["q2"]);
-        assert_eq!(ids("p"), ["q1", "q2", "q3"]);
+        let ids = |id: &str, is_whole| {
+            of(&open, id, is_whole).iter().map(|one| one.question_id.as_str()).collect::<Vec<_>>()
+        };
+        assert_eq!(ids("p-1", true), ["q1"]);
+        assert_eq!(ids("p-10", true), ["q2"]);
+        assert_eq!(ids("p", false), ["q1", "q2", "q3"]);
+        // It is there and asks nothing.
+        assert_eq!(ids("p", true), [""; 0]);
     }
 
     #[test]
