@@ -1,4 +1,6 @@
 //! A repository that nobody trusts, full of files that would start processes, instruct models and allow commands: nothing of it is used.
+//!
+//! Skills are told without being trusted, by their names and what they are for; so these words here have nothing hostile in them.
 
 use serde_json::json;
 
