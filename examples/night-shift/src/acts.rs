@@ -2,19 +2,27 @@
 
 mod berth;
 mod disk;
+pub(crate) mod hook;
 mod kill;
 mod panic;
+mod permission;
 mod question;
 mod reload;
+mod repository;
+mod server;
 mod skill;
 mod summary;
 mod trust;
 mod warming;
+mod watch;
 
 use std::sync::atomic::Ordering;
 
 use self::berth::Berth;
+use self::permission::Answer;
 use self::question::Question;
+use self::watch::Watch;
+use crate::client::{Client, Refusal};
 use crate::crew::send;
 use crate::journal::note;
 use crate::ledger::Manner;
@@ -27,17 +35,23 @@ use crate::ship::eventually;
 /// # Errors
 /// Where one could not go on.
 pub(crate) async fn all(scene: &mut Scene<'_>) -> Result<(), String> {
-    let (question, seen) = tokio::try_join!(opening(scene), prompts(scene))?;
+    let mut random = scene.random.branch();
+    let (question, seen, (watch, guarded)) =
+        tokio::try_join!(opening(scene), prompts(scene), Watch::begins(scene, &mut random))?;
     scene.figures.prompts.add(seen);
+    scene.figures.guards.add(guarded);
     reload::every_plugin(scene).await?;
     scene.ship.duty.is_story_time.store(true, Ordering::SeqCst);
-    kill::in_mid_answer(scene).await?;
+    kill::in_mid_answer(scene, &watch.allowed).await?;
     question::is_answered(scene, &question).await?;
+    scene.figures.guards.add(watch.goes_on(Answer::of(&mut random)).await?);
     panic::into_quarantine(scene).await?;
     disk::fills(scene).await?;
     kill::on_a_full_disk(scene).await?;
     scene.ship.duty.is_story_time.store(false, Ordering::SeqCst);
-    scene.turns(4).await
+    scene.turns(4).await?;
+    repository::is_left_alone(&watch.repository, &mut scene.figures.guards);
+    Ok(())
 }
 
 async fn opening(scene: &Scene<'_>) -> Result<Question, String> {
@@ -93,14 +107,24 @@ pub(crate) async fn say_good_night(scene: &Scene<'_>) -> Result<(), String> {
         taken(scene, conversation, Manner::Queued).await?;
     }
     for conversation in &scene.conversations {
-        let client = &scene.ship.client;
-        let rests = async || {
-            let status = client.get(&format!("/conversations/{conversation}/status")).await.ok()?;
-            let queue = client.get(&format!("/conversations/{conversation}/queue")).await.ok()?;
-            let waits = queue["queue"].as_array().is_none_or(|queue| !queue.is_empty());
-            (status["isActive"] == false && !waits).then_some(())
-        };
-        eventually(&format!("the end of what waits in {conversation}"), rests).await?;
+        nothing_waits(&scene.ship.client, conversation).await?;
+    }
+    Ok(())
+}
+
+async fn nothing_waits(client: &Client, conversation: &str) -> Result<(), String> {
+    let seen = async || {
+        let status = client.get(&format!("/conversations/{conversation}/status")).await?;
+        Ok::<_, Refusal>((status, client.get(&format!("/conversations/{conversation}/queue")).await?))
+    };
+    let rests = async || {
+        let (status, queue) = seen().await.ok()?;
+        let waits = queue["queue"].as_array().is_none_or(|queue| !queue.is_empty());
+        (status["isActive"] == false && !waits).then_some(())
+    };
+    let rested = eventually(&format!("the end of what waits in {conversation}"), rests).await;
+    if let Err(problem) = rested {
+        return Err(format!("{problem}: {:?}", seen().await));
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::guards::Guards;
 use crate::host::Host;
 use crate::operator::Operator;
 use crate::prompts::Prompts;
@@ -18,6 +19,7 @@ pub(crate) struct Figures {
     pub(crate) question_ms: u64,
     pub(crate) disk: Disk,
     pub(crate) prompts: Prompts,
+    pub(crate) guards: Guards,
     /// What the first host took when it was ready, and the last one in the end.
     pub(crate) burdens: Option<(Burden, Burden)>,
     /// The most memory that a host took when it was looked at.
@@ -59,6 +61,12 @@ impl Figures {
     /// It was quarantined, and is back.
     pub(crate) const fn released(&mut self) {
         self.quarantines += 1;
+    }
+
+    /// What did not hold since the last look.
+    pub(crate) fn take_broken(&mut self) -> Vec<String> {
+        let judged = [&mut self.prompts.judgement, &mut self.guards.judgement];
+        judged.into_iter().flat_map(|judgement| judgement.broken.drain(..)).collect()
     }
 
     pub(crate) fn question_waited(&mut self, ms: u64) {

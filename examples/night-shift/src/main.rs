@@ -3,7 +3,8 @@
 //! Eight conversations are watched in three ways while plugins are reloaded, one panics into quarantine, a question waits, the
 //! disk fills, and the host is killed twice. Whatever the host acknowledged stands in a ledger, which is compared with the log
 //! in the end. Beside them a skill is made active, a conversation is summed up, a prompt is kept warm and a file waits for trust, and
-//! what models are told of it is judged. It talks to the host as any client does, and as an operator: it knows nothing of what is inside.
+//! what models are told of it is judged. A person is asked about commands, a hook forbids and changes some, a server of tools ends
+//! in the middle of a call, and a folder that nobody trusts is full of traps. It talks to the host as any client does, and as an operator: it knows nothing of what is inside.
 //!
 //! | file | subject |
 //! |---|---|
@@ -12,8 +13,9 @@
 //! | `whereabouts`, `client` | where the host is, and asking it |
 //! | `crew` | those who speak |
 //! | `viewers`, `frame`, `book` | those who watch, and what they know |
+//! | `lookout`, `shore` | a server of tools, and a model that keeps what it was shown |
 //! | `ledger`, `log`, `findings` | what was acknowledged, what is there, and whether it is the same |
-//! | `figures`, `prompts`, `kills`, `doctor`, `report` | the numbers |
+//! | `figures`, `prompts`, `guards`, `judgement`, `kills`, `doctor`, `report` | the numbers |
 
 mod acts;
 mod book;
@@ -23,11 +25,14 @@ mod doctor;
 mod figures;
 mod findings;
 mod frame;
+mod guards;
 mod host;
 mod journal;
+mod judgement;
 mod kills;
 mod ledger;
 mod log;
+mod lookout;
 mod night;
 mod operator;
 mod options;
@@ -36,6 +41,7 @@ mod random;
 mod report;
 mod scene;
 mod ship;
+mod shore;
 mod stage;
 mod viewers;
 mod whereabouts;
@@ -59,6 +65,9 @@ const INTERRUPTED: u8 = 130;
 #[tokio::main]
 async fn main() -> ExitCode {
     let options = Options::parse();
+    if let Some(folder) = &options.lookout {
+        return lookout::serve(folder).map_or(BROKEN.into(), |()| ExitCode::SUCCESS);
+    }
     let stage = match Stage::set(&options) {
         Ok(stage) => Arc::new(stage),
         Err(problem) => {

@@ -9,6 +9,7 @@ use crate::findings::Findings;
 use crate::host::Host;
 use crate::journal::note;
 use crate::ledger::Settlement;
+use crate::lookout;
 use crate::options::Options;
 use crate::random::Random;
 use crate::report::Report;
@@ -80,7 +81,7 @@ impl Night {
         let Self { ship, host, random, figures, .. } = self;
         let scene = Scene { ship, host, random, figures, number: self.scenes, conversations: Vec::new() };
         let evening = scene.play().await;
-        for broken in self.figures.prompts.broken.drain(..) {
+        for broken in self.figures.take_broken() {
             self.findings.breaks(broken);
         }
         let evening = evening?;
@@ -103,7 +104,12 @@ impl Night {
         self.look_at_host().await?;
         let Some(host) = self.host.take() else { return Ok(()) };
         note("the host is told to stop");
-        host.stop().await
+        host.stop().await?;
+        let left = lookout::running(self.ship.stage.path()).len();
+        if left > 0 {
+            self.findings.breaks(format!("the host has left {left} servers of tools behind"));
+        }
+        Ok(())
     }
 
     async fn look_at_host(&mut self) -> Result<(), String> {

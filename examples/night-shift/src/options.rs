@@ -31,6 +31,9 @@ pub(crate) struct Options {
     /// The host [default: the `transom` beside this program]
     #[arg(long, value_name = "FILE")]
     pub(crate) program: Option<PathBuf>,
+    /// Be a server of tools for the night in this folder: what the host starts as one.
+    #[arg(long, value_name = "FOLDER", hide = true)]
+    pub(crate) lookout: Option<PathBuf>,
     /// The folder with the plugins' files [default: that of this program]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) plugins: Option<PathBuf>,

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::judgement::Judgement;
+
 /// What was seen of it.
 #[derive(Debug, Default)]
 pub(crate) struct Prompts {
@@ -15,19 +17,13 @@ pub(crate) struct Prompts {
     pub(crate) trusted: u64,
     /// Prompts that were asked again to keep them in the cache.
     pub(crate) warmings: u64,
-    /// What was judged.
-    pub(crate) judged: u64,
-    /// What did not hold, one line each.
-    pub(crate) broken: Vec<String>,
+    pub(crate) judgement: Judgement,
 }
 
 impl Prompts {
     /// Notes whether something is as it has to be; `what` tells what is not, with what was seen.
     pub(crate) fn judge(&mut self, holds: bool, what: impl FnOnce() -> String) {
-        self.judged += 1;
-        if !holds {
-            self.broken.push(what());
-        }
+        self.judgement.judge(holds, what);
     }
 
     /// Takes in what was seen elsewhere.
@@ -37,14 +33,13 @@ impl Prompts {
         self.breaks += other.breaks;
         self.trusted += other.trusted;
         self.warmings += other.warmings;
-        self.judged += other.judged;
-        self.broken.extend(other.broken);
+        self.judgement.add(other.judgement);
     }
 
     pub(crate) fn document(&self) -> Value {
         json!({
             "skills": self.skills, "summaries": self.summaries, "breaks": self.breaks, "trusted": self.trusted,
-            "warmings": self.warmings, "judged": self.judged,
+            "warmings": self.warmings, "judged": self.judgement.judged,
         })
     }
 }
@@ -60,7 +55,7 @@ mod tests {
         one.judge(false, || "7 in place of 8".to_owned());
         all.add(one);
         all.add(Prompts { skills: 1, warmings: 3, ..Prompts::default() });
-        assert_eq!((all.skills, all.warmings, all.judged), (2, 3, 2));
-        assert_eq!(all.broken, ["7 in place of 8"]);
+        assert_eq!((all.skills, all.warmings, all.judgement.judged), (2, 3, 2));
+        assert_eq!(all.judgement.broken, ["7 in place of 8"]);
     }
 }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::doctor::Doctor;
 use crate::figures::{Burden, Figures};
 use crate::findings::Findings;
+use crate::guards::Guards;
 use crate::kills::Kill;
 use crate::ledger::{Manner, Settlement};
 use crate::prompts::Prompts;
@@ -58,7 +59,7 @@ impl Report {
         text
     }
 
-    fn sections(&self) -> [(&'static str, Vec<String>); 12] {
+    fn sections(&self) -> [(&'static str, Vec<String>); 16] {
         let Findings { conversations, viewers, agreeing, .. } = &self.findings;
         [
             ("turns", self.turns()),
@@ -102,6 +103,10 @@ impl Report {
             ),
             ("full disk", self.disk()),
             ("prompts", self.prompts()),
+            ("permissions", self.permissions()),
+            ("servers", self.servers()),
+            ("hooks", self.hooks()),
+            ("hostile", self.hostile()),
             (
                 "doctor",
                 vec![match &self.doctor {
@@ -194,7 +199,7 @@ impl Report {
     }
 
     fn prompts(&self) -> Vec<String> {
-        let Prompts { skills, summaries, breaks, trusted, warmings, judged, .. } = &self.figures.prompts;
+        let Prompts { skills, summaries, breaks, trusted, warmings, judgement } = &self.figures.prompts;
         vec![
             format!(
                 "{} told, {} that went on, {} explained, {} trusted and told",
@@ -203,7 +208,58 @@ impl Report {
                 counted(*breaks, "cache break"),
                 counted(*trusted, "file")
             ),
-            format!("{} between turns; {} judged", counted(*warmings, "warming"), counted(*judged, "fact")),
+            format!(
+                "{} between turns; {} judged",
+                counted(*warmings, "warming"),
+                counted(judgement.judged, "fact")
+            ),
+        ]
+    }
+
+    fn permissions(&self) -> Vec<String> {
+        let Guards { allowed, denied, by_program, waited, cut_off, ran, twice, .. } = &self.figures.guards;
+        vec![
+            format!(
+                "{} asked about: {} allowed, {} denied; {} answered by `transom answer`",
+                counted(allowed + denied, "command"),
+                grouped(*allowed),
+                grouped(*denied),
+                grouped(*by_program)
+            ),
+            format!(
+                "{} waited over a kill, {} were killed behind the answer",
+                grouped(*waited),
+                grouped(*cut_off)
+            ),
+            format!("{} ran, {} more than once", grouped(*ran), grouped(*twice)),
+        ]
+    }
+
+    fn servers(&self) -> Vec<String> {
+        let Guards { answered, failed, ended, .. } = &self.figures.guards;
+        vec![format!(
+            "ended {}; {} answered, {} failed with it",
+            counted(*ended, "time"),
+            counted(*answered, "call"),
+            grouped(*failed)
+        )]
+    }
+
+    fn hooks(&self) -> Vec<String> {
+        let Guards { forbidden, changed, .. } = &self.figures.guards;
+        vec![format!("{} forbidden, {} changed", counted(*forbidden, "command"), grouped(*changed))]
+    }
+
+    fn hostile(&self) -> Vec<String> {
+        let Guards { hostile_turns, waiting, requests, judgement, .. } = &self.figures.guards;
+        vec![
+            format!(
+                "{} beside {} that nobody trusts; {} to a model looked through",
+                counted(*hostile_turns, "turn"),
+                counted(*waiting, "file"),
+                counted(*requests, "request")
+            ),
+            format!("{} judged of all these", counted(judgement.judged, "fact")),
         ]
     }
 
@@ -250,6 +306,7 @@ impl Report {
                 "warnings": self.findings.warnings,
             },
             "prompts": self.figures.prompts.document(),
+            "guards": self.figures.guards.document(),
             "doctor": self.doctor.document(),
             "host": {
                 "first": burdens.map(|(first, _)| first.document()),

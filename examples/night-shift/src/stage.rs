@@ -6,9 +6,12 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use tokio::process::Command;
 
+use crate::acts::hook;
+use crate::lookout;
 use crate::options::Options;
+use crate::shore::{MODEL, PROVIDER, Shore};
 
-/// Each bundled plugin, what it is granted, and its settings.
+/// Each bundled plugin, what it is granted, and its settings. What stands in braces is filled in.
 const BUNDLED: [(&str, &str, &str); 24] = [
     ("cache-explainer", "", ""),
     ("cache-warming", "", ""),
@@ -16,13 +19,13 @@ const BUNDLED: [(&str, &str, &str); 24] = [
     ("concurrency", "", ""),
     ("conversation-store", "", ""),
     ("credentials", "", ""),
-    ("hook-commands", "fs process", ""),
-    ("mcp", "fs net process", ""),
+    ("hook-commands", "fs process", "file = \"~/hooks.json\""),
+    ("mcp", "fs net process", "servers.lookout.command = {lookout}"),
     ("message-queue", "", ""),
     ("model-catalogue", "", ""),
-    ("permissions", "fs", "allow = [\"*\"]"),
+    ("permissions", "fs", "allow = [\"lookout__*\", \"run_shell(sh paint.sh *)\", \"write_file(noon.txt)\"]"),
     ("provider-anthropic", "net", "list_models = false"),
-    ("provider-openai", "net", "list_models = false"),
+    ("provider-openai", "net", "list_models = false\n{shore}"),
     ("provider-scripted", "", "pace_ms = 2"),
     ("session-orchestrator", "", ""),
     ("skills", "fs", ""),
@@ -59,6 +62,8 @@ const FOREIGN: [&str; 8] = [
 pub(crate) struct Stage {
     folder: TempDir,
     program: PathBuf,
+    /// A model outside of it.
+    pub(crate) shore: Shore,
 }
 
 impl Stage {
@@ -72,10 +77,20 @@ impl Stage {
         let program = present(options.program.clone().unwrap_or_else(|| beside.join("transom")))?;
         let plugins = options.plugins.clone().unwrap_or_else(|| beside.to_owned());
         let folder = tempfile::Builder::new().prefix("night-shift-").disable_cleanup(options.keep).tempdir();
-        let stage =
-            Self { folder: folder.map_err(|error| format!("no folder for the night: {error}"))?, program };
-        stage.furnish(&manifest(&plugins)?).map_err(|error| format!("the folder of the night: {error}"))?;
+        let folder = folder.map_err(|error| format!("no folder for the night: {error}"))?;
+        let shore = Shore::open().map_err(|error| format!("no port for a model: {error}"))?;
+        let stage = Self { folder, program, shore };
+        let manifest = stage.filled(&manifest(&plugins)?, &own);
+        stage.furnish(&manifest).map_err(|error| format!("the folder of the night: {error}"))?;
         Ok(stage)
+    }
+
+    /// The manifest with what only this night knows.
+    fn filled(&self, manifest: &str, own: &Path) -> String {
+        let lookout = format!("{:?}", lookout::command(own, self.path()));
+        let shore =
+            format!("name = \"{PROVIDER}\"\nmodel = \"{MODEL}\"\nbase_url = \"{}\"", self.shore.base_url());
+        manifest.replace("{lookout}", &lookout).replace("{shore}", &shore)
     }
 
     fn furnish(&self, manifest: &str) -> std::io::Result<()> {
@@ -83,6 +98,7 @@ impl Stage {
             std::fs::create_dir(self.path().join(name))?;
         }
         std::fs::write(self.work().join("chart.txt"), "here be dragons\n".repeat(20))?;
+        std::fs::write(self.path().join("home").join("hooks.json"), hook::file().to_string())?;
         std::fs::write(self.work().join("transom.toml"), manifest)
     }
 

@@ -33,7 +33,7 @@ fn a_night_with_two_kills_a_reload_of_every_plugin_a_panic_and_a_full_disk_loses
     assert_eq!((report["viewers"].as_u64(), &report["agreeing"]), (Some(24), &24.into()), "{report:#}");
     let acknowledged = &report["acknowledged"];
     assert_eq!((&acknowledged["lost"], &acknowledged["twice"]), (&0.into(), &0.into()), "{report:#}");
-    assert!(acknowledged["inLog"].as_u64() > Some(16) && acknowledged["answers"] == 1, "{report:#}");
+    assert!(acknowledged["inLog"].as_u64() > Some(16) && acknowledged["answers"] == 6, "{report:#}");
     assert_eq!(report["kills"].as_array().map(Vec::len), Some(2), "{report:#}");
     let reloads = &report["reloads"];
     assert!(reloads["count"].as_u64() >= Some(19) && reloads["count"] == reloads["plugins"], "{report:#}");
@@ -44,6 +44,25 @@ fn a_night_with_two_kills_a_reload_of_every_plugin_a_panic_and_a_full_disk_loses
         assert_eq!(prompts[one], 1, "{one}: {report:#}");
     }
     assert!(prompts["warmings"].as_u64() >= Some(3), "{report:#}");
+    let guards = &report["guards"];
+    let permissions = &guards["permissions"];
+    let of = |field: &str| permissions[field].as_u64().unwrap_or_default();
+    assert_eq!(
+        (of("allowed") + of("denied"), of("waited"), of("cutOff"), of("twice")),
+        (3, 1, 1, 0),
+        "{report:#}"
+    );
+    assert!(of("allowed") >= of("ran") && of("ran") + 1 >= of("allowed"), "{report:#}");
+    let server = &guards["server"];
+    assert!(server["answered"].as_u64() >= Some(3) && server["ended"] == 1, "{report:#}");
+    assert_eq!(
+        (&guards["hooks"]["forbidden"], &guards["hooks"]["changed"]),
+        (&1.into(), &1.into()),
+        "{report:#}"
+    );
+    let hostile = &guards["hostile"];
+    assert_eq!((&hostile["turns"], &hostile["waiting"]), (&2.into(), &4.into()), "{report:#}");
+    assert!(hostile["requests"].as_u64() == Some(4) && guards["judged"].as_u64() >= Some(25), "{report:#}");
     let doctor = &report["doctor"];
     assert!(doctor["conversations"].as_u64() >= Some(8) && doctor["faults"] == 0, "{report:#}");
     // What it has told is what the page of a night is made of.

@@ -13,7 +13,7 @@ use transom_plugin_api::{Json, Server, StartError};
 use crate::edges::Edges;
 use crate::orchestrator::Orchestrator;
 
-/// Characters of an id that a listing shows and that are enough to mean it.
+/// Characters of an id that a listing shows where they are enough to mean it.
 const SHORT: usize = 8;
 /// Characters of what somebody typed that a refusal shows.
 const SHOWN: usize = 40;
@@ -68,8 +68,8 @@ async fn run<E: Edges>(
         Ok(open) => open.questions.into_vec(),
         Err(error) => return failed(&error),
     };
-    let of_conversation: Vec<&OpenQuestion> =
-        open.iter().filter(|question| question.conversation_id.starts_with(id)).collect();
+    let is_whole = orchestrator.until_known(&id.into()).await.is_ok();
+    let of_conversation = of(&open, id, is_whole);
     if choice.is_empty() {
         return printed(if json { listed_json(&of_conversation) } else { listed(&of_conversation) });
     }
@@ -94,6 +94,12 @@ async fn run<E: Edges>(
     }
 }
 
+/// What a conversation asks: the one of that very id where there is one, though it may ask nothing; else all whose ids begin so.
+fn of<'a>(open: &'a [OpenQuestion], id: &str, is_whole: bool) -> Vec<&'a OpenQuestion> {
+    let is_meant = |asking: &str| if is_whole { asking == id } else { asking.starts_with(id) };
+    open.iter().filter(|question| is_meant(&question.conversation_id)).collect()
+}
+
 /// The question that is meant: the first of the one conversation.
 fn meant<'a>(
     open: &[&'a OpenQuestion],
@@ -101,8 +107,9 @@ fn meant<'a>(
     question: Option<&str>,
 ) -> Result<&'a OpenQuestion, String> {
     let id = shown(id, SHOWN);
-    let first =
-        open.first().ok_or_else(|| format!("no conversation whose id begins with `{id}` asks anything"))?;
+    let first = open
+        .first()
+        .ok_or_else(|| format!("no conversation whose id is, or begins with, `{id}` asks anything"))?;
     if let Some(other) = open.iter().find(|other| other.conversation_id != first.conversation_id) {
         let (one, other) = (&first.conversation_id, &other.conversation_id);
         return Err(format!("`{id}` may be `{one}` or `{other}`; give more of the id"));
@@ -143,13 +150,21 @@ fn listed(open: &[&OpenQuestion]) -> String {
     }
     let mut text = String::new();
     for asked in open {
-        let short: String = asked.conversation_id.chars().take(SHORT).collect();
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "{short}  {}", asked.text);
+        let _ = writeln!(text, "{}  {}", short(asked, open), asked.text);
         text.push_str(&choices(asked));
     }
     let _ = writeln!(text, "\nanswer with: transom answer ID NUMBER");
     text
+}
+
+/// Enough of the conversation's id to mean it: all of it where another one that asks begins alike.
+fn short(asked: &OpenQuestion, open: &[&OpenQuestion]) -> String {
+    let short: String = asked.conversation_id.chars().take(SHORT).collect();
+    let means = |other: &&OpenQuestion| other.conversation_id.starts_with(&*short);
+    let is_alone =
+        open.iter().copied().filter(means).all(|other| other.conversation_id == asked.conversation_id);
+    if is_alone { short } else { asked.conversation_id.as_str().to_owned() }
 }
 
 fn choices(asked: &OpenQuestion) -> String {
@@ -206,5 +221,27 @@ mod tests {
         assert!(meant(&[&one, &two], "abc", Some("q3")).is_err());
         assert!(meant(&[&one, &other], "ab", None).unwrap_err().contains("give more"));
         assert!(meant(&[], "x", None).unwrap_err().contains("asks anything"));
+    }
+
+    #[test]
+    fn the_whole_id_of_a_conversation_means_no_other_whose_id_only_begins_so() {
+        let open = [asked("p-1", "q1"), asked("p-10", "q2"), asked("p-2", "q3")];
+        let ids = |id: &str, is_whole| {
+            of(&open, id, is_whole).iter().map(|one| one.question_id.as_str()).collect::<Vec<_>>()
+        };
+        assert_eq!(ids("p-1", true), ["q1"]);
+        assert_eq!(ids("p-10", true), ["q2"]);
+        assert_eq!(ids("p", false), ["q1", "q2", "q3"]);
+        // It is there and asks nothing.
+        assert_eq!(ids("p", true), [""; 0]);
+    }
+
+    #[test]
+    fn a_listing_shows_as_much_of_an_id_as_means_the_conversation() {
+        let open = [asked("night-1-paint", "q1"), asked("night-1-watch", "q2"), asked("0123456789", "q3")];
+        let listed = listed(&open.iter().collect::<Vec<_>>());
+        for shown in ["night-1-paint  May", "night-1-watch  May", "01234567  May"] {
+            assert!(listed.contains(shown), "{listed}");
+        }
     }
 }

@@ -79,7 +79,13 @@ impl Wish {
 
     fn of(words: &Words, on: Vec<String>, off: Vec<String>) -> Self {
         let id = Some(words.word(0)).filter(|id| !id.is_empty()).map(str::to_owned);
-        Self { id, cwd: words.value("--cwd").map(|given| words.path(given).into()), on, off, force: words.has("--force") }
+        Self {
+            id,
+            cwd: words.value("--cwd").map(|given| words.path(given).into()),
+            on,
+            off,
+            force: words.has("--force"),
+        }
     }
 
     fn checked(self) -> Result<Self, CliOutcome> {

@@ -223,7 +223,8 @@ fn what_cannot_be_meant_is_refused_in_words() {
             let refused = command(&stand, words, false).await;
             assert!(refused.code == 2 && refused.complaint.contains(told), "{refused:?}");
         }
-        let call = CliCall { arguments: ["."].map(Into::into).into(), cwd: "/f".into(), ..CliCall::default() };
+        let call =
+            CliCall { arguments: ["."].map(Into::into).into(), cwd: "/f".into(), ..CliCall::default() };
         let typed_there = stand.caller(CLI_COMMAND).call_named("trust", call).await.expect("it runs");
         assert!(typed_there.complaint.contains("nothing waits to be trusted in `/f`"), "{typed_there:?}");
         let help = command(&stand, &["--help"], false).await;

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::client::Lines;
 use crate::ledger::Manner;
+use crate::log::Log;
 use crate::scene::Scene;
 use crate::ship::{Ship, eventually};
 
@@ -73,6 +74,60 @@ impl<'a> Berth<'a> {
         Err(format!("a turn of {} was not sealed", self.conversation))
     }
 
+    /// What the conversation asks a person.
+    ///
+    /// # Errors
+    /// When it asks nothing for too long.
+    pub(super) async fn question(&self) -> Result<Question, String> {
+        let path = format!("/questions?conversationId={}", self.conversation);
+        let asked = async || {
+            let open = self.ship.client.get(&path).await.ok()?;
+            Some(open["questions"][0].clone()).filter(|question| !question.is_null())
+        };
+        let asked = eventually(&format!("a question of {}", self.conversation), asked).await?;
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let choices: Vec<String> = asked["choices"].as_array().into_iter().flatten().map(text).collect();
+        let [allow, .., deny] = &choices[..] else { return Err(format!("it has no choices: {asked}")) };
+        Ok(Question { id: text(&asked["questionId"]), allow: allow.clone(), deny: deny.clone() })
+    }
+
+    /// Answers it over HTTP; when this returns the answer is durable.
+    ///
+    /// # Errors
+    /// When it is not taken.
+    pub(super) async fn answer(&self, question: &Question, choice: &str) -> Result<(), String> {
+        self.post("answer", &json!({ "questionId": question.id, "choice": choice })).await?;
+        self.ship.ledger.answer(&self.conversation, &question.id, choice);
+        Ok(())
+    }
+
+    /// The log, once no turn runs or waits.
+    ///
+    /// # Errors
+    /// When one does for too long.
+    pub(super) async fn log_at_rest(&self) -> Result<Log, String> {
+        let rests = async || self.get("status").await.ok().filter(|status| status["isActive"] == false);
+        eventually(&format!("the end of a turn of {}", self.conversation), rests).await?;
+        Log::of(&self.ship.client, &self.conversation).await
+    }
+
+    /// One turn with one call; what the tool answered.
+    ///
+    /// # Errors
+    /// When the turn has no end, or no result.
+    pub(super) async fn call(&self, tool: &str, input: &Value) -> Result<Value, String> {
+        self.turn(&script_of(tool, input)).await?;
+        let log = self.log_at_rest().await?;
+        let last = log.of_type("tool-result").last().cloned();
+        last.ok_or_else(|| format!("a call of `{tool}` has no result in {}", self.conversation))
+    }
+
+    /// The lines of a file of the folder; none where there is no such file.
+    pub(super) fn lines(&self, path: &str) -> Vec<String> {
+        let text = std::fs::read_to_string(self.folder.join(path)).unwrap_or_default();
+        text.lines().map(str::to_owned).collect()
+    }
+
     pub(super) async fn get(&self, what: &str) -> Result<Value, String> {
         Ok(self.ship.client.get(&self.path(what)).await?)
     }
@@ -113,6 +168,21 @@ impl<'a> Berth<'a> {
         let requests = self.requests("turn", count).await?;
         Ok(requests.last().and_then(|last| last["inputTokens"].as_u64()).unwrap_or_default())
     }
+}
+
+/// A question that waits for a person.
+#[derive(Debug)]
+pub(super) struct Question {
+    pub(super) id: String,
+    /// The choice that lets the call run.
+    pub(super) allow: String,
+    /// The one that does not.
+    pub(super) deny: String,
+}
+
+/// What has a scripted model call a tool, and then say a word.
+pub(super) fn script_of(tool: &str, input: &Value) -> String {
+    format!("[[pace: 0]] [[tool: {tool} {input}]] [[step]] [[say: aye]]")
 }
 
 /// Whether it has been looked at, and has ended.

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use super::permission::{Answer, Asked};
 use crate::host::Host;
 use crate::journal::note;
 use crate::scene::{Scene, since};
@@ -11,12 +12,18 @@ use crate::ship::eventually;
 /// Bytes of the story that were told when the host is killed: more than may be lost of it.
 const MID_ANSWER: u64 = 20 * 1024;
 
+/// Below so many milliseconds behind the answer to a question: before, while and after the command runs.
+const BEHIND_AN_ANSWER_MS: u64 = 600;
+
 /// How long the disk is full when the host is killed on top of that.
 const ON_A_FULL_DISK: Duration = Duration::from_millis(500);
 
-pub(super) async fn in_mid_answer(scene: &mut Scene<'_>) -> Result<(), String> {
+/// A command is allowed a moment before.
+pub(super) async fn in_mid_answer(scene: &mut Scene<'_>, asked: &Asked<'_>) -> Result<(), String> {
     scene.pause(600).await;
     mid_answer(scene).await?;
+    asked.is_answered(Answer::YES).await?;
+    scene.pause(BEHIND_AN_ANSWER_MS).await;
     note("the host is killed in mid-answer");
     again(scene).await
 }

@@ -220,11 +220,14 @@ pub(super) fn open_question(
 }
 
 fn gated(call: &Call, served: Option<&Provided<ToolDefinition>>, answered: Option<&Text>) -> GatedCall {
+    // Nobody is to be asked about a call that nobody would answer.
+    let gone =
+        || Verdict::Deny { reason: format!("the tool `{}` is not available any more", call.name).into() };
     GatedCall {
         tool_call_id: call.id.clone(),
         tool_name: call.name.clone(),
         input: call.input.clone(),
-        verdict: Verdict::Allow {},
+        verdict: served.map_or_else(gone, |_| Verdict::Allow {}),
         plugin: served.map(|tool| tool.plugin.clone()).unwrap_or_default(),
         effects: served.map_or(Maybe::None, |tool| tool.about.effects.clone()),
         answered: answered.cloned().into(),

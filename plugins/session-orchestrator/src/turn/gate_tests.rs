@@ -83,6 +83,31 @@ async fn answer(scene: &Scene, question: &str, choice: &str) -> Result<Answered,
 }
 
 #[tokio::test]
+async fn nobody_is_asked_about_a_call_of_a_tool_that_has_gone() {
+    let scene = scene();
+    let world = Arc::clone(&scene.world);
+    scene.world.tool("x", true, move |_| {
+        world.tools.lock().unwrap().clear();
+        async { Ok(ToolOutput::ok("for the last time")) }
+    });
+    let gate = |mut gate: ToolGate| -> Boxed<Result<ToolGate, CallError>> {
+        for call in gate.calls.iter_mut().filter(|call| call.plugin.is_empty()) {
+            assert!(matches!(call.verdict, Verdict::Deny { .. }), "{call:?}");
+        }
+        Box::pin(async { Ok(gate) })
+    };
+    *scene.world.gate.lock().unwrap() = Some(Box::new(gate));
+    for id in ["1", "2"] {
+        scene.world.script([calls(id, "x", id), finishes(FinishReason::ToolCalls)]);
+    }
+    scene.world.script([finishes(FinishReason::Stop)]);
+    scene.turn("hi").await;
+    let gone = "it may not run: the tool `x` is not available any more";
+    assert_eq!(results(&scene), [is("1", "for the last time", false), is("2", gone, true)]);
+    assert_eq!(scene.world.ran.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn what_is_denied_is_answered_with_the_reason_and_the_rest_runs() {
     let scene = gated(|id| match id {
         "1" => Verdict::Deny { reason: "too dangerous".into() },
