@@ -15,7 +15,7 @@ const MANUAL: Manual = Manual {
 Usage: transom hooks [OPTIONS]
 
 Options:
-  --folder FOLDER   The folder, an absolute path; the host's first root when left out
+  --folder FOLDER   The folder; the host's first root when left out
   --json            Print JSON for programs instead of text for people
 
 Example:
@@ -37,12 +37,16 @@ pub(crate) fn register(
             Ok(words) => words,
             Err(instead) => return Ok(instead),
         };
-        Ok(match listing::meant(&hooks, words.value("--folder")).await {
-            Ok(folder) => {
-                let told = listing::told(&hooks, &folder).await;
-                printed(if call.json { format!("{told}\n") } else { listing::lines(&told) })
-            }
-            Err(error) => failed(&error),
-        })
+        Ok(
+            match listing::meant(&hooks, words.value("--folder").map(|given| words.path(given)).as_deref())
+                .await
+            {
+                Ok(folder) => {
+                    let told = listing::told(&hooks, &folder).await;
+                    printed(if call.json { format!("{told}\n") } else { listing::lines(&told) })
+                }
+                Err(error) => failed(&error),
+            },
+        )
     })
 }

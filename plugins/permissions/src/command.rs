@@ -58,7 +58,8 @@ pub(crate) fn register(
 }
 
 async fn run(office: &Office, words: &Words, json: bool) -> Result<CliOutcome, CallError> {
-    let folder = words.value("--folder");
+    let folder = words.value("--folder").map(|given| words.path(given));
+    let folder = folder.as_deref();
     let meant = match words.value("--conversation") {
         Some(given) => Some(conversation(&office.ports.list, given).await?.id),
         None => None,

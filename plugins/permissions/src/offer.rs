@@ -16,6 +16,8 @@ pub(crate) const DENY: &str = "Deny";
 
 /// Characters of what a model has written that a person is shown.
 const SHOWN: usize = 2_000;
+/// Those of them that are the end of what is longer.
+const SHOWN_OF_THE_END: usize = 600;
 /// Characters of a rule in a choice.
 const SHORT: usize = 100;
 /// Commands of one line that may be remembered together.
@@ -120,20 +122,28 @@ impl Asked<'_> {
     }
 }
 
-/// What a model has written, as a person reads it: its beginning, and what no line should hold escaped, such as line ends and
-/// characters that turn the order of others around.
+/// What a model has written, as a person reads it: its beginning and its end, and what no line should hold escaped, such as line ends
+/// and characters that turn the order of others around.
 pub(crate) fn legible(text: &str) -> String {
-    let mut legible = String::new();
-    for character in text.chars().take(SHOWN) {
+    let between = text.chars().count().saturating_sub(SHOWN);
+    if between == 0 {
+        return escaped(text.chars());
+    }
+    // What matters may be written behind what tires a reader.
+    let (begin, end) = (SHOWN - SHOWN_OF_THE_END, SHOWN - SHOWN_OF_THE_END + between);
+    let (begin, end) = (escaped(text.chars().take(begin)), escaped(text.chars().skip(end)));
+    format!("{begin} … ({between} characters between) … {end}")
+}
+
+fn escaped(text: impl Iterator<Item = char>) -> String {
+    let mut escaped = String::new();
+    for character in text {
         match character {
-            '"' | '\'' | '\\' => legible.push(character),
-            other => legible.extend(other.escape_debug()),
+            '"' | '\'' | '\\' => escaped.push(character),
+            other => escaped.extend(other.escape_debug()),
         }
     }
-    match text.chars().count().saturating_sub(SHOWN) {
-        0 => legible,
-        more => format!("{legible}… ({more} characters more)"),
-    }
+    escaped
 }
 
 /// The pattern of commands like this one: the same program with the same verb, whatever comes behind it, or this one alone. `None`
@@ -188,6 +198,15 @@ mod tests {
             _ => None,
         };
         Act::all(effects.as_deref(), input, cwd)
+    }
+
+    #[test]
+    fn the_end_of_what_is_long_is_shown_with_its_beginning() {
+        let command = format!("echo {}; rm -rf /\u{202e}", "x".repeat(3_000));
+        let shown = legible(&command);
+        assert!(shown.starts_with("echo xxx") && shown.ends_with("; rm -rf /\\u{202e}"), "{shown}");
+        assert!(shown.contains(" … (1016 characters between) … "), "{shown}");
+        assert_eq!(legible("\"a\nb\""), "\"a\\nb\"");
     }
 
     fn offered(tool: &str, input: Value) -> (String, Vec<String>) {
