@@ -72,36 +72,43 @@ impl Hooks {
     pub(crate) async fn sources(&self, conversation_id: &str, folder: &str) -> Vec<Source> {
         let sources = self.library.of(folder).await;
         for source in &sources {
-            let place = place(source, folder);
-            self.complain(source, &place);
-            let problems = source.problems();
-            if source.state == State::Used
-                && !problems.is_empty()
-                && self.told.is_new(("notice", &place, &problems))
-            {
-                self.tell(conversation_id, &format!("{place}: {}", problems.join("; ")));
-            }
+            self.look_at(source, conversation_id, folder);
         }
         sources
+    }
+
+    /// Tells what is wrong with a file, each thing once.
+    fn look_at(&self, source: &Source, conversation_id: &str, folder: &str) {
+        let problems = self.complain(source, folder);
+        if source.state != State::Used || problems.is_empty() {
+            return;
+        }
+        let place = place(source, folder);
+        if self.told.is_new(("notice", &place, &problems)) {
+            self.tell(conversation_id, &format!("{place}: {}", problems.join("; ")));
+        }
     }
 
     /// Puts what is wrong with the operator's own file into the log.
     pub(crate) async fn look_at_own(&self) {
         if let Some(own) = self.library.own().await {
-            self.complain(&own, &place(&own, ""));
+            self.complain(&own, "");
         }
     }
 
-    fn complain(&self, source: &Source, place: &str) {
+    /// Puts what is wrong with a file into the log, each thing once.
+    fn complain(&self, source: &Source, folder: &str) -> Vec<String> {
         let mut problems = source.problems();
         if let State::Broken(problem) = &source.state {
             problems.push(format!("cannot be used as hooks: {problem}"));
         }
-        for problem in problems {
-            if self.told.is_new(("log", place, &problem)) {
+        for problem in &problems {
+            let place = place(source, folder);
+            if self.told.is_new(("log", &place, problem)) {
                 tracing::warn!("{place}: {problem}");
             }
         }
+        problems
     }
 
     /// Whether a hook of these files is meant.

@@ -1,3 +1,5 @@
+//! Files as people write them, and what is made of those that say something else than they seem to.
+
 use serde_json::json;
 
 use super::*;
