@@ -67,17 +67,20 @@ async fn whatever_happens_to_a_conversation_that_is_summed_up_its_log_stays_whol
         drop(drivers);
         stand = put_on(stand.stop().await.stand(), &model);
         stand.start().await.expect("they start again");
-        for number in numbers {
-            let left = Log::of(&stand, &format!("c{number}").into()).await.latest();
+        let tallies = numbers.into_iter().map(|number| {
             let driver = Driver::new(&stand, format!("c{number}"), Random::of(seed ^ 0xff, number));
-            driver.rest().await;
-            driver.speak_once_more().await;
-            let log = Log::of(&stand, &driver.id).await;
-            log.check_whole();
-            // The others had come to rest.
-            let torn = (number - first).is_multiple_of(2).then_some(left);
-            all.add(&log.check_answers(&model, torn));
-        }
+            let (stand, model) = (&stand, &model);
+            async move {
+                let left = Log::of(stand, &driver.id).await.latest();
+                driver.rest().await;
+                driver.speak_once_more().await;
+                let log = Log::of(stand, &driver.id).await;
+                log.check_whole();
+                // The others had come to rest.
+                log.check_answers(model, (number - first).is_multiple_of(2).then_some(left))
+            }
+        });
+        join_all(tallies).await.iter().for_each(|tally| all.add(tally));
         stand = put_on(stand.stop().await.stand(), &model);
     }
     assert_eq!(model.all_that_ran(), all.ran as usize, "every call that ran is of a conversation");

@@ -20,6 +20,9 @@ const THINGS: u64 = 9;
 /// How long a conversation may take to come to rest.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Between two looks at whether it has.
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
+
 /// Drives a conversation.
 pub(crate) struct Driver {
     pub(crate) id: Text,
@@ -85,7 +88,7 @@ impl Driver {
 
     /// Begins a turn with calls, and leaves it alone, as it runs or as it waits for a person.
     pub(crate) async fn begin_something(&self) {
-        self.say(self.below(4), self.below(4)).await;
+        expected(self.say(self.below(4), self.below(4)).await);
         if self.below(2) == 0 {
             self.until_it_waits().await;
         }
@@ -98,18 +101,17 @@ impl Driver {
     pub(crate) async fn speak_once_more(&self) {
         self.sum_up().await;
         let begun = self.say(1, 1).await;
-        assert!(begun, "`{}` takes one more message", self.id);
+        begun.unwrap_or_else(|error| panic!("`{}` takes one more message: {error}", self.id));
         self.rest().await;
         self.answer_too_late().await;
     }
 
     async fn speak(&self) {
         let (looks, steers) = (self.below(4), self.below(4));
-        self.say(looks, steers).await;
+        expected(self.say(looks, steers).await);
     }
 
-    /// Whether a turn has begun.
-    async fn say(&self, looks: u64, steers: u64) -> bool {
+    async fn say(&self, looks: u64, steers: u64) -> Result<TurnStarted, CallError> {
         let again = " and say so".repeat(self.below(30) as usize);
         let text = format!("look {looks} times at what there is{again} and steer {steers} times");
         let turn = StartTurn {
@@ -121,7 +123,7 @@ impl Driver {
             workspace_id: Maybe::None,
             message_id: Maybe::None,
         };
-        expected(self.start.call(turn).await)
+        self.start.call(turn).await
     }
 
     /// The questions that wait for a person.
@@ -201,7 +203,8 @@ impl Driver {
         let idle = async {
             while self.turn().await.status == Status::Active {
                 self.answer_something().await;
-                tokio::task::yield_now().await;
+                // Who asks all the time holds up who is asked.
+                tokio::time::sleep(LOOK_AGAIN).await;
             }
         };
         assert!(tokio::time::timeout(PATIENCE, idle).await.is_ok(), "the turn of `{}` ends", self.id);
@@ -211,7 +214,7 @@ impl Driver {
     async fn until_it_waits(&self) {
         let waits = async {
             while self.turn().await.is_active && self.questions().await.is_empty() {
-                tokio::task::yield_now().await;
+                tokio::time::sleep(LOOK_AGAIN).await;
             }
         };
         assert!(tokio::time::timeout(PATIENCE, waits).await.is_ok(), "`{}` comes to something", self.id);

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::json as value;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use transom_agent::provider::{FinishReason, MODEL, ModelInfo, ProviderEvent};
 use transom_agent::reach::HttpRequest;
 use transom_agent::surface::{Field, SURFACE, SURFACE_CHANGED, SurfaceAbout, SurfaceChanged};
@@ -80,20 +81,20 @@ fn piece(number: u64) -> String {
     format!("{number} ")
 }
 
-/// Somebody who looks at the gauge all the time: how many updates there were, and what the last one showed.
-fn looking(stand: &Stand) -> watch::Receiver<(u64, String)> {
+/// Somebody who looks at the gauge all the time, and how many updates there were, with what the last one showed.
+fn looking(stand: &Stand) -> (JoinHandle<()>, watch::Receiver<(u64, String)>) {
     let mut request = HttpRequest::new("GET", "/surfaces/events");
     request.query.insert("surface", "gauge".into());
     let mut events = Events::open(stand, "GET /surfaces/events", request);
     let (seen, shown) = watch::channel(Default::default());
-    tokio::spawn(async move {
-        while !seen.is_closed() {
+    let looks = tokio::spawn(async move {
+        loop {
             let update = events.until(|told| told["type"] == "update").await;
             let value = update["spec"]["fields"][0]["value"].as_str().expect("a number").to_owned();
             seen.send_modify(|(count, last)| (*count, *last) = (*count + 1, value));
         }
     });
-    shown
+    (looks, shown)
 }
 
 /// What is shown of a turn, to its seal.
@@ -122,7 +123,7 @@ fn a_turn_is_shown_whole_while_a_surface_changes_all_the_time_and_hangs() {
         let gauge = Gauge::put_on(&stand);
         gauge.put_a_model_on(&stand);
         stand.start().await.expect("they start");
-        let mut shown = looking(&stand);
+        let (looks, mut shown) = looking(&stand);
         shown.wait_for(|(count, _)| *count == 1).await.expect("somebody looks");
         let whole: String = (0..PIECES).map(piece).collect();
 
@@ -139,7 +140,8 @@ fn a_turn_is_shown_whole_while_a_surface_changes_all_the_time_and_hangs() {
         let (updates, _) = *shown.borrow();
         assert!(updates * 100 < all, "{updates} updates for {all} changes");
         assert!(gauge.asked() <= updates + 1, "it was asked {} times for {updates} updates", gauge.asked());
-        drop(shown);
+        looks.abort();
+        assert!(looks.await.expect_err("it does not end by itself").is_cancelled());
         stand.stop().await;
     });
 }
