@@ -1,5 +1,5 @@
-//! Random histories of conversations that are summed up while they go on: the real orchestrator, store and compaction, and a model
-//! that looks at what it is shown.
+//! Random histories of conversations that are summed up while they go on, and in which people are asked before a tool acts: the real
+//! orchestrator, store and compaction, a model that looks at what it is shown, and answers that come at any time.
 
 #[path = "histories/driver.rs"]
 mod driver;
@@ -19,6 +19,7 @@ use transom_session_orchestrator::SessionOrchestrator;
 use transom_testkit::{Stand, json};
 
 use crate::driver::Driver;
+use crate::log::{Log, Tally};
 use crate::model::Model;
 use crate::random::Random;
 
@@ -46,7 +47,7 @@ async fn whatever_happens_to_a_conversation_that_is_summed_up_its_log_stays_whol
  {
     let (histories, seed) = (number_of("TRANSOM_CAMPAIGN", USUAL), number_of("TRANSOM_SEED", 1));
     println!("{histories} histories of seed {seed}");
-    let model = Arc::new(Model::default());
+    let (model, mut all) = (Arc::new(Model::default()), Tally::default());
     let mut stand = put_on(Stand::new(), &model);
     for first in (0..histories).step_by(TOGETHER as usize) {
         stand.start().await.expect("they start");
@@ -66,19 +67,37 @@ async fn whatever_happens_to_a_conversation_that_is_summed_up_its_log_stays_whol
         drop(drivers);
         stand = put_on(stand.stop().await.stand(), &model);
         stand.start().await.expect("they start again");
-        for number in numbers {
+        let tallies = numbers.into_iter().map(|number| {
             let driver = Driver::new(&stand, format!("c{number}"), Random::of(seed ^ 0xff, number));
-            driver.rest().await;
-            driver.speak_once_more().await;
-            log::check(&stand, &driver.id).await;
-        }
+            let (stand, model) = (&stand, &model);
+            async move {
+                let left = Log::of(stand, &driver.id).await.latest();
+                driver.rest().await;
+                driver.speak_once_more().await;
+                let log = Log::of(stand, &driver.id).await;
+                log.check_whole();
+                // The others had come to rest.
+                log.check_answers(model, (number - first).is_multiple_of(2).then_some(left))
+            }
+        });
+        join_all(tallies).await.iter().for_each(|tally| all.add(tally));
         stand = put_on(stand.stop().await.stand(), &model);
     }
+    assert_eq!(model.all_that_ran(), all.ran as usize, "every call that ran is of a conversation");
     let seen = model.seen();
     assert_eq!(seen.faults, Vec::<String>::new());
     println!(
         "{} requests, {} of them for summaries; {} began with one",
         seen.requests, seen.summaries, seen.began_with_a_summary
     );
+    println!(
+        "{} questions: {} allowed, {} denied, {} given up; {} calls ran",
+        all.asked,
+        all.allowed,
+        all.denied,
+        all.asked - all.allowed - all.denied,
+        all.ran
+    );
     assert!(seen.summaries * 2 > histories && seen.began_with_a_summary > histories, "{seen:?}");
+    assert!(u64::from(all.allowed.min(all.denied)) > histories && u64::from(all.ran) > histories, "{all:?}");
 }

@@ -8,6 +8,7 @@ mod promises {
     mod dialects;
     mod exit_codes;
     mod fingerprints;
+    mod hooks;
     mod links;
     mod logs;
     mod pages;

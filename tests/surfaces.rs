@@ -3,5 +3,6 @@
 mod surfaces {
     mod client;
     mod every;
+    mod flood;
     mod world;
 }

@@ -13,6 +13,8 @@ mod company;
 mod crowd;
 #[path = "turns/figures.rs"]
 mod figures;
+#[path = "turns/hooks.rs"]
+mod hooks;
 #[path = "turns/host.rs"]
 mod host;
 #[path = "turns/log.rs"]
@@ -23,6 +25,8 @@ mod parts;
 mod provider;
 #[path = "turns/relay.rs"]
 mod relay;
+#[path = "turns/surfaces.rs"]
+mod surfaces;
 
 use crate::figures::Figures;
 use crate::provider::Provider;

@@ -3,10 +3,14 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
+use transom_agent::conversation::Status;
 use transom_agent::log::{HISTORY, History, HistoryOf};
+use transom_agent::question::{
+    ANSWER, AnswerQuestion, Answered, OpenQuestion, OpenQuestions, QUESTIONS, QuestionsOf,
+};
 use transom_agent::reach::{HTTP_ROUTE, HttpReply, HttpRequest, HttpRoute};
 use transom_agent::turn::{CLOSE, Closed, START, STATUS, STOP, StartTurn, Stopped, TurnStarted, TurnStatus};
-use transom_plugin_api::{CallError, CallErrorKind, Caller, Json, Maybe, Text};
+use transom_plugin_api::{CallError, CallErrorKind, Caller, Json, List, Maybe, Text};
 use transom_testkit::Stand;
 
 use crate::random::Random;
@@ -15,6 +19,9 @@ use crate::random::Random;
 const THINGS: u64 = 9;
 /// How long a conversation may take to come to rest.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Between two looks at whether it has.
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
 /// Drives a conversation.
 pub(crate) struct Driver {
@@ -26,6 +33,10 @@ pub(crate) struct Driver {
     status: Caller<Text, TurnStatus>,
     history: Caller<HistoryOf, History>,
     routes: Caller<HttpRequest, HttpReply, HttpRoute>,
+    questions: Caller<QuestionsOf, OpenQuestions>,
+    answer: Caller<AnswerQuestion, Answered>,
+    /// Questions that were answered, or not, some time ago.
+    asked: Mutex<Vec<OpenQuestion>>,
 }
 
 impl Driver {
@@ -39,6 +50,9 @@ impl Driver {
             status: stand.caller(STATUS),
             history: stand.caller(HISTORY),
             routes: stand.caller(HTTP_ROUTE),
+            questions: stand.caller(QUESTIONS),
+            answer: stand.caller(ANSWER),
+            asked: Mutex::default(),
         }
     }
 
@@ -51,13 +65,16 @@ impl Driver {
         self.speak().await;
         self.rest().await;
         for _ in 0..THINGS {
-            match self.below(8) {
+            match self.below(12) {
                 0 => tokio::join!(self.speak(), self.sum_up()).0,
                 1 => tokio::join!(self.sum_up(), self.stop()).1,
                 2 => tokio::join!(self.sum_up(), self.close()).1,
                 3 => tokio::join!(self.sum_up(), self.sum_up()).0,
                 4 => self.sum_up().await,
                 5 => self.rest().await,
+                6 => tokio::join!(self.answer_something(), self.stop()).0,
+                7 => tokio::join!(self.answer_something(), self.close()).0,
+                8 | 9 => self.answer_something().await,
                 _ => self.speak().await,
             }
             // What is asked of the store next lets a turn take some steps.
@@ -66,30 +83,37 @@ impl Driver {
             }
         }
         self.rest().await;
+        self.answer_too_late().await;
     }
 
-    /// Begins a turn with calls, and leaves it alone.
+    /// Begins a turn with calls, and leaves it alone, as it runs or as it waits for a person.
     pub(crate) async fn begin_something(&self) {
-        self.say(3).await;
+        expected(self.say(self.below(4), self.below(4)).await);
+        if self.below(2) == 0 {
+            self.until_it_waits().await;
+        }
+        if self.below(2) == 0 {
+            self.answer_something().await;
+        }
     }
 
     /// A conversation goes on after whatever has happened to it.
     pub(crate) async fn speak_once_more(&self) {
         self.sum_up().await;
-        let begun = self.say(1).await;
-        assert!(begun, "`{}` takes one more message", self.id);
+        let begun = self.say(1, 1).await;
+        begun.unwrap_or_else(|error| panic!("`{}` takes one more message: {error}", self.id));
         self.rest().await;
+        self.answer_too_late().await;
     }
 
     async fn speak(&self) {
-        let calls = self.below(4);
-        self.say(calls).await;
+        let (looks, steers) = (self.below(4), self.below(4));
+        expected(self.say(looks, steers).await);
     }
 
-    /// Whether a turn has begun.
-    async fn say(&self, calls: u64) -> bool {
-        let text =
-            format!("look {calls} times at what there is{}", " and say so".repeat(self.below(30) as usize));
+    async fn say(&self, looks: u64, steers: u64) -> Result<TurnStarted, CallError> {
+        let again = " and say so".repeat(self.below(30) as usize);
+        let text = format!("look {looks} times at what there is{again} and steer {steers} times");
         let turn = StartTurn {
             conversation_id: self.id.clone(),
             text: text.into(),
@@ -99,7 +123,53 @@ impl Driver {
             workspace_id: Maybe::None,
             message_id: Maybe::None,
         };
-        expected(self.start.call(turn).await)
+        self.start.call(turn).await
+    }
+
+    /// The questions that wait for a person.
+    async fn questions(&self) -> List<OpenQuestion> {
+        let of = QuestionsOf { conversation_id: Maybe::Some(self.id.clone()) };
+        self.questions.call(of).await.expect("questions can be listed at any time").questions
+    }
+
+    /// Answers a question that waits, if one does: yes, no, or both at the same time.
+    async fn answer_something(&self) {
+        let open = self.questions().await;
+        let Some(question) = open.get(self.below(4) as usize % open.len().max(1)) else { return };
+        let (yes, no) = (&question.choices[0], &question.choices[question.choices.len() - 1]);
+        match self.below(5) {
+            0 | 1 => drop(self.choose(question, yes).await),
+            2 => drop(self.choose(question, no).await),
+            3 => drop(tokio::join!(self.choose(question, yes), self.choose(question, yes))),
+            _ => {
+                let both = tokio::join!(self.choose(question, yes), self.choose(question, no));
+                assert_ne!(both, (true, true), "`{}` has one answer", question.question_id);
+            }
+        }
+        self.asked.lock().expect("nobody panics with it").push(question.clone());
+    }
+
+    /// Answers once more what was answered, or given up, long ago.
+    async fn answer_too_late(&self) {
+        let asked = std::mem::take(&mut *self.asked.lock().expect("nobody panics with it"));
+        for question in asked {
+            let choice = &question.choices[self.below(question.choices.len() as u64) as usize];
+            self.choose(&question, choice).await;
+        }
+    }
+
+    /// Whether that is the answer now.
+    async fn choose(&self, question: &OpenQuestion, choice: &Text) -> bool {
+        let answer = AnswerQuestion {
+            conversation_id: self.id.clone(),
+            question_id: question.question_id.clone(),
+            choice: choice.clone(),
+        };
+        match self.answer.call(answer).await {
+            // Its turn was stopped.
+            Err(error) if error.kind == CallErrorKind::NotFound => false,
+            outcome => expected(outcome),
+        }
     }
 
     async fn sum_up(&self) {
@@ -124,14 +194,30 @@ impl Driver {
         self.history.call(of).await.expect("a history can be read at any time");
     }
 
-    /// Waits until no turn runs.
+    async fn turn(&self) -> TurnStatus {
+        self.status.call(self.id.clone()).await.expect("it is there")
+    }
+
+    /// Waits until no turn runs or waits for a person, and answers what is asked meanwhile.
     pub(crate) async fn rest(&self) {
         let idle = async {
-            while self.status.call(self.id.clone()).await.expect("it is there").is_active {
-                tokio::task::yield_now().await;
+            while self.turn().await.status == Status::Active {
+                self.answer_something().await;
+                // Who asks all the time holds up who is asked.
+                tokio::time::sleep(LOOK_AGAIN).await;
             }
         };
         assert!(tokio::time::timeout(PATIENCE, idle).await.is_ok(), "the turn of `{}` ends", self.id);
+    }
+
+    /// Waits until a person is asked, or nothing runs.
+    async fn until_it_waits(&self) {
+        let waits = async {
+            while self.turn().await.is_active && self.questions().await.is_empty() {
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        };
+        assert!(tokio::time::timeout(PATIENCE, waits).await.is_ok(), "`{}` comes to something", self.id);
     }
 }
 

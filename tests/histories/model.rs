@@ -1,18 +1,22 @@
-//! [`Model`]: a model that calls a tool as often as it is asked to, sums up, and looks at what it is shown.
+//! [`Model`]: a model that calls tools as often as it is asked to, sums up, and looks at what it is shown. One of the tools acts, so
+//! that a person is asked before it runs.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::json;
 use transom_agent::message::{Chunk, Message, Role};
 use transom_agent::provider::{FinishReason, MODEL, ModelInfo, ModelRequest, ProviderEvent, Usage};
-use transom_agent::tool::{TOOL, ToolDefinition, ToolOutput};
+use transom_agent::tool::{Effect, TOOL, ToolDefinition, ToolOutput};
 use transom_plugin_api::{List, Maybe, Text};
 use transom_testkit::Stand;
 
 /// Tokens that fit into a request: some turns fill them.
 const WINDOW: u64 = 1_500;
+/// Its tools: one that reads, and one that acts.
+const LOOK: &str = "look";
+pub(crate) const STEER: &str = "steer";
 /// How long it thinks before each answer, so that others get in between.
 const PAUSE: Duration = Duration::from_millis(1);
 
@@ -26,11 +30,29 @@ pub(crate) struct Seen {
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Model(Mutex<Seen>);
+pub(crate) struct Model {
+    seen: Mutex<Seen>,
+    /// How often each call of the tool that acts has run.
+    runs: Mutex<HashMap<Text, u32>>,
+}
 
 impl Model {
     pub(crate) fn seen(&self) -> Seen {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How often a call has run.
+    pub(crate) fn runs_of(&self, tool_call_id: &Text) -> u32 {
+        self.runs().get(tool_call_id).copied().unwrap_or_default()
+    }
+
+    /// How many calls have run.
+    pub(crate) fn all_that_ran(&self) -> usize {
+        self.runs().len()
+    }
+
+    fn runs(&self) -> MutexGuard<'_, HashMap<Text, u32>> {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn put_on(self: &Arc<Self>, stand: &Stand) {
@@ -46,22 +68,23 @@ impl Model {
                 Ok(())
             }
         });
-        let definition = ToolDefinition {
-            name: "look".into(),
-            description: "Looks.".into(),
-            parameters: json!({"type": "object"}).into(),
-            concurrency_safe: true,
-            effects: Maybe::Some(List::new()),
-        };
-        stand.serve_named(TOOL, "look", definition, |_, _| async {
+        stand.serve_named(TOOL, LOOK, tool(LOOK, []), |_, _| async {
             tokio::time::sleep(PAUSE).await;
             Ok(ToolOutput::ok("there is water all around ".repeat(10)))
+        });
+        let (model, steers) = (Arc::clone(self), Effect::Writes { path: "path".into() });
+        stand.serve_named(TOOL, STEER, tool(STEER, [steers]), move |call, _| {
+            *model.runs().entry(call.tool_call_id).or_default() += 1;
+            async {
+                tokio::time::sleep(PAUSE).await;
+                Ok(ToolOutput::ok("the ship turns"))
+            }
         });
     }
 
     fn answer(&self, request: &ModelRequest) -> Vec<ProviderEvent> {
         let messages = &request.messages[..];
-        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.requests += 1;
         let faults = orphans(messages);
         seen.faults.extend(faults.into_iter().map(|fault| format!("`{}`: {fault}", request.conversation_id)));
@@ -69,19 +92,32 @@ impl Model {
         seen.began_with_a_summary += u64::from(first.starts_with("summary/"));
         let is_for_a_summary = messages.last().is_some_and(|last| last.id == "instruction");
         seen.summaries += u64::from(is_for_a_summary);
-        let said = if is_for_a_summary || calls_left(messages) == 0 {
-            ProviderEvent::TextDelta {
-                delta: format!("So it is, {} times. ", seen.requests).repeat(5).into(),
-            }
-        } else {
-            let tool_call_id = Text::from(format!("call-{}", seen.requests));
-            ProviderEvent::ToolCall { tool_call_id, tool_name: "look".into(), input: json!({}).into() }
+        let wanted = if is_for_a_summary { Vec::new() } else { Wanted::of(messages).next_step() };
+        let reason = if wanted.is_empty() { FinishReason::Stop } else { FinishReason::ToolCalls };
+        let call = |(place, name): (usize, &'static str)| {
+            let tool_call_id = Text::from(format!("call-{}-{place}", seen.requests));
+            let input = json!({ "path": format!("course-{place}") }).into();
+            ProviderEvent::ToolCall { tool_call_id, tool_name: name.into(), input }
         };
-        let is_call = matches!(said, ProviderEvent::ToolCall { .. });
-        let reason = if is_call { FinishReason::ToolCalls } else { FinishReason::Stop };
+        let mut said: Vec<ProviderEvent> = wanted.into_iter().enumerate().map(call).collect();
+        if said.is_empty() {
+            let delta = format!("So it is, {} times. ", seen.requests).repeat(5).into();
+            said.push(ProviderEvent::TextDelta { delta });
+        }
         let input_tokens = messages.iter().map(tokens).sum();
         let usage = Usage { input_tokens, output_tokens: 20, ..Usage::default() };
-        vec![said, ProviderEvent::Usage { usage }, ProviderEvent::Finish { reason }]
+        said.extend([ProviderEvent::Usage { usage }, ProviderEvent::Finish { reason }]);
+        said
+    }
+}
+
+fn tool<const N: usize>(name: &str, effects: [Effect; N]) -> ToolDefinition {
+    ToolDefinition {
+        name: name.into(),
+        description: "Looks, or steers.".into(),
+        parameters: json!({"type": "object"}).into(),
+        concurrency_safe: true,
+        effects: Maybe::Some(List::from(effects)),
     }
 }
 
@@ -94,15 +130,39 @@ fn tokens(message: &Message) -> u64 {
     message.chunks.iter().map(bytes).sum::<usize>() as u64 / 4
 }
 
-/// How many calls the person still wants; none where a summary has taken their words away.
-fn calls_left(messages: &[Message]) -> usize {
-    let Some(at) = messages.iter().rposition(|message| message.role == Role::User) else { return 0 };
-    let wanted = messages[at].chunks.iter().find_map(|chunk| match chunk {
-        Chunk::Text { text } => text.strip_prefix("look ")?.split_whitespace().next()?.parse().ok(),
-        _ => None,
-    });
-    let made = messages[at..].iter().filter(|message| message.role == Role::Tool).count();
-    wanted.unwrap_or(0_usize).saturating_sub(made)
+/// What a person still wants; nothing where a summary has taken their words away.
+#[derive(Default)]
+struct Wanted {
+    looks: usize,
+    steers: usize,
+}
+
+impl Wanted {
+    fn of(messages: &[Message]) -> Self {
+        let Some(at) = messages.iter().rposition(|message| message.role == Role::User) else {
+            return Self::default();
+        };
+        let said = messages[at].chunks.iter().find_map(|chunk| match chunk {
+            Chunk::Text { text } => Some(text.as_str()),
+            _ => None,
+        });
+        let after = |word: &str| {
+            let mut words = said.unwrap_or_default().split_whitespace();
+            words.find(|other| *other == word).and_then(|_| words.next()?.parse().ok()).unwrap_or(0_usize)
+        };
+        let chunks = messages[at..].iter().flat_map(|message| message.chunks.iter());
+        let made = chunks.filter(|chunk| matches!(chunk, Chunk::ToolResult { .. })).count();
+        let (looks, steers) = (after(LOOK), after(STEER));
+        Self { looks: looks.saturating_sub(made), steers: (looks + steers).saturating_sub(made.max(looks)) }
+    }
+
+    /// It looks once in a step, and steers twice where it can.
+    fn next_step(&self) -> Vec<&'static str> {
+        match self.looks {
+            0 => vec![STEER; self.steers.min(2)],
+            _ => vec![LOOK],
+        }
+    }
 }
 
 /// What no provider would take: results of no call, calls without a result right behind them, messages that are there twice.

@@ -71,8 +71,18 @@ impl Events {
     pub(super) fn of(stand: &Stand) -> Self {
         let mut request = HttpRequest::new("GET", "/surfaces/events");
         request.query.insert("conversationId", ID.into());
-        let opened = stand.stream_caller(HTTP_STREAM).open_named("GET /surfaces/events", request);
+        Self::open(stand, "GET /surfaces/events", request)
+    }
+
+    /// Those of any route.
+    pub(super) fn open(stand: &Stand, route: &str, request: HttpRequest) -> Self {
+        let opened = stand.stream_caller(HTTP_STREAM).open_named(route, request);
         Self(opened.expect("somebody answers"))
+    }
+
+    /// The next document.
+    pub(super) async fn next(&mut self) -> Value {
+        self.until(|_| true).await
     }
 
     /// The next document that is so.

@@ -73,7 +73,7 @@ pub(crate) async fn crowd(_: &Provider, figures: &mut Figures) {
     }
 }
 
-async fn connected(address: &str) -> WebSocketStream<TcpStream> {
+pub(crate) async fn connected(address: &str) -> WebSocketStream<TcpStream> {
     let stream = TcpStream::connect(address.strip_prefix("ws://").expect("it speaks WebSocket")).await;
     let stream = stream.expect("somebody listens");
     stream.set_nodelay(true).expect("a socket");

@@ -17,6 +17,15 @@ impl Figures {
         self.add(what, format!("p50 {:.2} ms, p99 {:.2} ms", millis(median), millis(high)));
     }
 
+    /// By how much times are more than those they are paired with: the median of the differences, and the middle half of them.
+    pub(crate) fn more(&mut self, what: &str, times: &[Duration], than: &[Duration]) {
+        let pairs = times.iter().zip(than);
+        let mut differences: Vec<f64> = pairs.map(|(time, than)| millis(*time) - millis(*than)).collect();
+        differences.sort_by(f64::total_cmp);
+        let [low, middle, high] = [1, 2, 3].map(|quarter| differences[differences.len() * quarter / 4]);
+        self.add(what, format!("{middle:+.2} ms, half of them from {low:+.2} to {high:+.2}"));
+    }
+
     pub(crate) fn print(&self) {
         println!("\n| measured | value |\n|---|---|");
         for (what, value) in &self.0 {

@@ -64,10 +64,7 @@ impl Attached {
         let source = match self {
             Self::Linked => String::new(),
             Self::Dylib => {
-                let program = std::env::current_exe().expect("a bench knows its program");
-                let file = format!("libtransom_{}.so", plugin.replace('-', "_"));
-                let file = program.with_file_name(file);
-                format!("source = {file:?}\ncapabilities = {:?}\n", capabilities(plugin))
+                format!("source = {:?}\ncapabilities = {:?}\n", beside(plugin), capabilities(plugin))
             }
         };
         format!("[[plugin]]\nid = \"{plugin}\"\n{source}[plugin.settings]\n{settings}\n")
@@ -98,16 +95,22 @@ impl Host {
         skills: Option<&Path>,
         attached: Attached,
     ) -> Self {
-        let mut plugins = asking(provider, attached);
-        for id in further {
-            let settings = match *id {
-                "skills" => format!("folders = [{}]\n", skills.map_or(String::new(), |at| format!("{at:?}"))),
-                "transport-ws" => "listen = \"127.0.0.1:0\"\n".to_owned(),
-                _ => String::new(),
-            };
-            plugins += &attached.table(id, &settings);
-        }
+        let plugins = asking(provider, attached) + &with(further, skills, attached);
         Self::with("full", attached, &plugins).await
+    }
+
+    /// One with a plugin that turns pass by, out of a file, and with these of the plugins that a turn can do without.
+    pub(crate) async fn with_bystander(
+        provider: &Provider,
+        further: &[&str],
+        bystander: &str,
+        settings: &str,
+    ) -> Self {
+        let file = beside("bystanders");
+        let table =
+            format!("[[plugin]]\nid = {bystander:?}\nsource = {file:?}\n[plugin.settings]\n{settings}\n");
+        let plugins = asking(provider, Attached::Linked) + &with(further, None, Attached::Linked) + &table;
+        Self::with("full", Attached::Linked, &plugins).await
     }
 
     /// One whose model says what it was told, word by word.
@@ -214,6 +217,22 @@ impl Host {
         self.process.wait().await.expect("it ends");
         self.stored()
     }
+}
+
+/// Plugins that a turn can do without.
+fn with(further: &[&str], skills: Option<&Path>, attached: Attached) -> String {
+    let settings = |id: &str| match id {
+        "skills" => format!("folders = [{}]\n", skills.map_or(String::new(), |at| format!("{at:?}"))),
+        "transport-ws" => "listen = \"127.0.0.1:0\"\n".to_owned(),
+        _ => String::new(),
+    };
+    further.iter().map(|id| attached.table(id, &settings(id))).collect()
+}
+
+/// The file of a plugin, where cargo has left it.
+fn beside(plugin: &str) -> PathBuf {
+    let program = std::env::current_exe().expect("a bench knows its program");
+    program.with_file_name(format!("libtransom_{}.so", plugin.replace('-', "_")))
 }
 
 /// The plugins that ask the bench's provider.

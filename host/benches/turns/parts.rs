@@ -9,12 +9,12 @@ use crate::figures::{Figures, median, millis};
 use crate::host::Host;
 use crate::provider::{Answered, Provider};
 use crate::relay::Relay;
-use crate::{boundary, company, crowd, log};
+use crate::{boundary, company, crowd, hooks, log, surfaces};
 
 type Part = for<'a> fn(&'a Provider, &'a mut Figures) -> Pin<Box<dyn Future<Output = ()> + 'a>>;
 
 /// Every part, by its name.
-pub(crate) const ALL: [(&str, Part); 16] = [
+pub(crate) const ALL: [(&str, Part); 18] = [
     ("plain", |provider, figures| Box::pin(plain(provider, figures))),
     ("paced", |provider, figures| Box::pin(paced(provider, figures))),
     ("tool", |provider, figures| Box::pin(tool(provider, figures))),
@@ -30,6 +30,8 @@ pub(crate) const ALL: [(&str, Part); 16] = [
     ("plugins", |provider, figures| Box::pin(company::plugins(provider, figures))),
     ("each", |provider, figures| Box::pin(company::each(provider, figures))),
     ("idle", |provider, figures| Box::pin(company::idle(provider, figures))),
+    ("hooks", |provider, figures| Box::pin(hooks::hooks(provider, figures))),
+    ("surfaces", |provider, figures| Box::pin(surfaces::surfaces(provider, figures))),
     ("crowd", |provider, figures| Box::pin(crowd::crowd(provider, figures))),
 ];
 

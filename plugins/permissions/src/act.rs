@@ -48,7 +48,13 @@ impl Place {
 }
 
 impl Act {
-    /// What a call would do. It looks at the disk, to follow symlinks.
+    /// Whether a call with these effects has to be looked up on the disk.
+    pub(crate) fn any_at_a_path(effects: Option<&[Effect]>) -> bool {
+        let is_at_a_path = |effect: &Effect| matches!(effect, Effect::Reads { .. } | Effect::Writes { .. });
+        effects.is_some_and(|effects| effects.iter().any(is_at_a_path))
+    }
+
+    /// What a call would do. It looks at the disk where there is [a path](Self::any_at_a_path), to follow symlinks.
     pub(crate) fn all(effects: Option<&[Effect]>, input: &Value, cwd: &Path) -> Vec<Self> {
         let Some(effects) = effects else { return vec![Self::Unknown] };
         effects.iter().map(|effect| Self::of(effect, input, cwd)).collect()
@@ -113,15 +119,14 @@ fn resolved(path: &Path) -> Option<PathBuf> {
     let mut there = path;
     let mut rest: Vec<&std::ffi::OsStr> = Vec::new();
     loop {
-        match there.canonicalize() {
-            Ok(found) => return Some(rest.iter().rev().fold(found, |path, part| path.join(part))),
-            // A link that leads nowhere yet: what is made there lands where it leads.
-            Err(_) if there.symlink_metadata().is_ok() => return None,
-            Err(_) => {
-                rest.push(there.file_name()?);
-                there = there.parent()?;
-            }
+        // One look at what is not there, and all links are followed once: each is a call of the system.
+        if there.symlink_metadata().is_ok() {
+            // What is made where a link leads nowhere yet lands where that leads.
+            let found = there.canonicalize().ok()?;
+            return Some(rest.iter().rev().fold(found, |path, part| path.join(part)));
         }
+        rest.push(there.file_name()?);
+        there = there.parent()?;
     }
 }
 

@@ -46,6 +46,7 @@ use transom_agent::surface::{
 };
 use transom_plugin_api::hosting::{PLUGIN_CHANGED, PLUGINS, PluginChange, PluginList};
 use transom_plugin_api::prelude::*;
+use transom_plugin_api::sabotage::sabotaged;
 
 use crate::desk::Desk;
 
@@ -93,7 +94,13 @@ impl Plugin for SurfaceRegistry {
         let desk = Arc::new(Desk::new(ports.clone(), host.clone()));
         let hearing = Arc::clone(&desk);
         // It only notes it.
-        ports.changed.inline(move |changed, _| hearing.hub().changed(changed))?;
+        ports.changed.inline(move |changed, _| {
+            hearing.hub().changed(changed);
+            if sabotaged("surface-have-who-says-it-wait") {
+                // As if it were shown before anybody goes on.
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
+        })?;
         extensions::register(&desk, &ports)?;
         routes::register(&desk, &ports.routes)?;
         events::register(&desk, &ports.streams)?;

@@ -24,6 +24,15 @@ pub(super) enum Said {
     Message(String),
 }
 
+impl Said {
+    pub(super) fn into_line(self) -> Option<String> {
+        match self {
+            Self::Line(line) => Some(line),
+            Self::Message(_) => None,
+        }
+    }
+}
+
 /// The examples of a page, in their order.
 pub(super) fn examples(page: &str) -> Vec<Example> {
     let text = text_of(&root().join(page));

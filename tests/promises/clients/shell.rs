@@ -63,6 +63,17 @@ impl Asked {
     }
 }
 
+impl Asked {
+    /// Whether that route answers it, such as `GET /a/:b`.
+    pub(super) fn is_for(&self, route: &str) -> bool {
+        let path = self.target.split('?').next().unwrap_or_default();
+        let Some((method, pattern)) = route.split_once(' ') else { return false };
+        let (parts, patterns): (Vec<_>, Vec<_>) = (path.split('/').collect(), pattern.split('/').collect());
+        let fits = |(part, pattern): (&&str, &&str)| pattern.starts_with(':') || part == pattern;
+        self.method == method && parts.len() == patterns.len() && parts.iter().zip(&patterns).all(fits)
+    }
+}
+
 /// The words of a line: quotes undone, variables put in where a shell would.
 fn words(line: &str, variables: &HashMap<&str, String>) -> Result<Vec<String>, String> {
     let mut words = Vec::new();

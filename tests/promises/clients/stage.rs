@@ -35,6 +35,19 @@ const PLAYERS: [(&str, &str); 9] = [
     ("transport-ws", ANYWHERE),
 ];
 
+/// More of them, for the pages of plugins.
+const FURTHER: [(&str, &str); 6] = [
+    ("permissions", "{}"),
+    ("mcp", r#"{"servers":{"files":{"command":["mcp-server-files","/tmp"]}}}"#),
+    ("hook-commands", "{}"),
+    ("todo", "{}"),
+    ("tool-shell", "{}"),
+    ("trust", "{}"),
+];
+
+/// Hooks of the folder, which nobody trusts.
+const HOOKS: &str = r#"{"hooks": {"PreToolUse": [{"matcher": "Edit|Write", "hooks": [{"type": "command", "command": "./guard.sh", "timeout": 10}]}]}}"#;
+
 /// Whoever stands in for the host.
 #[derive(Ports)]
 struct HostPorts {
@@ -55,8 +68,19 @@ pub(super) struct Stage {
 
 impl Stage {
     pub(super) async fn new() -> Self {
+        Self::of(&PLAYERS).await
+    }
+
+    /// One with further plugins.
+    pub(super) async fn with_further() -> Self {
+        Self::of(&[&PLAYERS[..], &FURTHER[..]].concat()).await
+    }
+
+    async fn of(players: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a folder for temporary files");
         std::fs::write(folder.path().join("notes.txt"), "one\ntwo\n").expect("it can be written");
+        std::fs::create_dir(folder.path().join(".transom")).expect("it can be made");
+        std::fs::write(folder.path().join(".transom/hooks.json"), HOOKS).expect("it can be written");
         let config = KernelConfig {
             roots: vec![folder.path().display().to_string()],
             start_deadline: PATIENCE,
@@ -66,7 +90,7 @@ impl Stage {
         let kernel = Kernel::new(config, Handle::current());
         let (_, host) = kernel.resident::<HostPorts>("host").expect("the ports agree");
         let stage = Self { listening: play(&host), kernel, folder };
-        let plugins = PLAYERS.map(|(id, settings)| stage.plugin(id, settings)).into();
+        let plugins = players.iter().map(|(id, settings)| stage.plugin(id, settings)).collect();
         let report = stage.kernel.start(plugins, &Plan::default()).await;
         assert!(report.disabled.is_empty(), "{report:?}");
         stage
@@ -74,10 +98,7 @@ impl Stage {
 
     /// A plugin from an image of its own.
     fn plugin(&self, id: &str, settings: &str) -> PluginToStart {
-        // Cargo leaves the dylibs of dependencies beside the test itself.
-        let beside = std::env::current_exe().expect("a running program has a path");
-        let path = beside.with_file_name(format!("libtransom_{}.so", id.replace('-', "_")));
-        let file = PluginFile::read(&path).expect("it was built with the test");
+        let file = file_of(id);
         let images = self.folder.path().join("images");
         std::fs::create_dir_all(&images).expect("the temporary folder can be written");
         let table = load(&file.bytes, id, &images).expect("it loads").table;
@@ -94,6 +115,11 @@ impl Stage {
         }
     }
 
+    /// The folder in which turns work.
+    pub(super) fn folder(&self) -> String {
+        self.folder.path().display().to_string()
+    }
+
     /// Where clients are let in that speak this protocol.
     pub(super) async fn address(&self, protocol: &str) -> String {
         let mut listening = self.listening.clone();
@@ -108,6 +134,26 @@ impl Stage {
         let report = self.kernel.stop(PATIENCE).await;
         assert!(report.cut_off.is_empty(), "{report:?}");
     }
+}
+
+/// The file of a plugin.
+fn file_of(id: &str) -> PluginFile {
+    // Cargo leaves the dylibs of dependencies beside the test itself.
+    let beside = std::env::current_exe().expect("a running program has a path");
+    let path = beside.with_file_name(format!("libtransom_{}.so", id.replace('-', "_")));
+    PluginFile::read(&path).expect("it was built with the test")
+}
+
+/// What the further plugins and the surfaces serve over HTTP, and the questions.
+pub(super) fn routes_of_further() -> Vec<String> {
+    let plugins = FURTHER.map(|(id, _)| id).into_iter().chain(["surface-registry"]);
+    let served = plugins.flat_map(|id| {
+        let file = file_of(id);
+        let ports = file.contents.descriptor(id).expect("the file holds the plugin").ports.clone();
+        let routes = ports.into_iter().filter(|port| port.point.starts_with("http/"));
+        routes.flat_map(|port| port.names).collect::<Vec<_>>()
+    });
+    served.chain(["GET /questions", "POST /conversations/:id/answer"].map(str::to_owned)).collect()
 }
 
 fn play(host: &HostPorts) -> watch::Receiver<HashMap<String, String>> {
