@@ -25,7 +25,7 @@ const ANYWHERE: &str = r#"{"listen":"127.0.0.1:0"}"#;
 const PLAYERS: [(&str, &str); 9] = [
     ("conversation-store", "{}"),
     ("provider-scripted", r#"{"pace_ms":0}"#),
-    ("tools-fs", "{}"),
+    ("tools-fs", r#"{"write":true}"#),
     // Asks a person before a tool of its own runs, which none of the bundled plugins does.
     ("foreman", "{}"),
     ("session-orchestrator", "{}"),
