@@ -11,7 +11,7 @@ fn told() -> BTreeSet<String> {
     let page = text_of(&root().join("docs/guide/hooks.md"));
     let rows = page.lines().skip_while(|line| !line.starts_with("|---")).skip(1);
     let rows = rows.take_while(|line| line.starts_with('|'));
-    let hooks = rows.filter(|row| !row.split('|').nth(3).is_some_and(|kind| kind.trim() == "stream"));
+    let hooks = rows.filter(|row| row.split('|').nth(3).is_none_or(|kind| kind.trim() != "stream"));
     let points =
         hooks.flat_map(|row| row.split('|').nth(2).unwrap_or_default().split('`').skip(1).step_by(2));
     points.filter(|point| point.contains('/')).map(str::to_owned).collect()
