@@ -138,11 +138,12 @@ impl Log {
     }
 
     fn last_turn_before(&self, seq: i64) -> Option<&Text> {
-        let before = self.chunks.iter().filter(|stored| stored.seq <= seq);
-        before.rev().find_map(|stored| match &stored.chunk {
+        let before = self.chunks.iter().rev().filter(|stored| stored.seq <= seq);
+        let mut turns = before.filter_map(|stored| match &stored.chunk {
             Chunk::TurnStart { turn_id, .. } => Some(turn_id),
             _ => None,
-        })
+        });
+        turns.next()
     }
 }
 
