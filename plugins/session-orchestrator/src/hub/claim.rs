@@ -85,6 +85,11 @@ impl Claim {
         Place { generation, position, offset: 0, volatile: false }
     }
 
+    /// Nothing stands at a place that was given out: what comes next does, so that viewers find no gap.
+    pub(crate) fn give_back(&self, at: Place) {
+        self.places().give_back(at.position);
+    }
+
     /// Shows a frame at its place to all viewers.
     pub(crate) fn show_at(&self, at: Place, what: AgentEventKind) {
         let frame = what.of(self.conversation_id(), &self.turn_id, at);

@@ -20,6 +20,13 @@ impl Places {
         self.position
     }
 
+    /// Takes back the position that was given out last, since nothing stands there. One that is not the last stays.
+    pub(crate) fn give_back(&mut self, position: i64) {
+        if self.position == position {
+            self.position -= 1;
+        }
+    }
+
     /// The last position that was given out.
     pub(crate) const fn position(&self) -> i64 {
         self.position

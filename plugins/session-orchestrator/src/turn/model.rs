@@ -15,6 +15,7 @@ use super::Turn;
 use super::head_start::Asked;
 use super::keep::Keeper;
 use super::limit::Limit;
+use super::patience::is_unclear;
 use super::progress::Progress;
 use crate::asking::Inquiry;
 use crate::edges::{Edges, Items};
@@ -245,7 +246,7 @@ impl<E: Edges> Turn<E> {
     /// Stores a chunk as a message of its own, and shows it.
     ///
     /// # Errors
-    /// When it could not be stored. Its position is not used again.
+    /// When it could not be stored. Its position is used again, unless it may be in the log all the same.
     pub(super) async fn store_alone(&self, id: Text, role: Role, chunk: Chunk) -> Result<(), CallError> {
         let at = self.claim.fresh();
         let frame = match (role, chunk.clone()) {
@@ -257,7 +258,12 @@ impl<E: Edges> Turn<E> {
             turn_id: Maybe::Some(self.claim.turn_id().clone()),
             positions: List::from([at.position]),
         };
-        self.append(self.append_of(vec![entry])).await?;
+        if let Err(error) = self.append(self.append_of(vec![entry])).await {
+            if !is_unclear(error.kind) {
+                self.claim.give_back(at);
+            }
+            return Err(error);
+        }
         if let Some(frame) = frame {
             self.claim.show_at(at, frame);
         }

@@ -69,8 +69,12 @@ async fn what_cannot_be_stored_ends_the_turn_and_is_not_delivered() {
     scene.world.append_outcomes.lock().unwrap().extend([Ok(()), Ok(()), full(), full(), full()]);
     scene.turn("hi").await;
     assert!(scene.world.delivered.lock().unwrap().is_empty());
-    let failed = scene.world.log().iter().any(|stored| matches!(stored.chunk, Chunk::Error { .. }));
-    assert!(failed);
+    let log = scene.world.log();
+    assert!(log.iter().any(|stored| matches!(stored.chunk, Chunk::Error { .. })));
+    let mut positions: Vec<_> = log.iter().filter_map(|stored| stored.position.into_option()).collect();
+    positions.sort_unstable();
+    let behind = i64::try_from(positions.len()).unwrap();
+    assert_eq!(positions, (1..=behind).collect::<Vec<_>>(), "viewers find no gap");
 }
 
 #[tokio::test]
