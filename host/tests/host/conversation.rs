@@ -161,13 +161,18 @@ async fn a_client_that_goes_away_does_not_stop_the_turn(manner: Manner) {
 }
 
 async fn a_skill_of_the_working_folder_is_offered_and_loaded(manner: Manner) {
-    let scene = Scene::new(manner);
+    let scene = Scene::new(manner).with("trust", "");
     let host = scene.start().await;
     // A model that asks for a tool it was not offered is told which it was.
     let offered = async |id: &str| text_of(&host.client.turn(id, "[[tool: ask]] [[results]]").await);
     let before = offered("before").await;
     assert!(before.contains("`read_file`") && !before.contains("load_skill"), "{before}");
     scene.file(".skills/knots.md", "When something is to be tied\n---\nOver, under and through.\n");
+    let untrusted = offered("untrusted").await;
+    assert!(!untrusted.contains("load_skill"), "{untrusted}");
+    let work = scene.work().display().to_string();
+    let trusted = scene.run(&["trust", &work, "--file", ".skills"]).await;
+    assert_eq!(trusted.code, Some(0), "{trusted:?}");
     let after = offered("after").await;
     assert!(after.contains("`load_skill`"), "{after}");
     let frames = host.client.turn("c", r#"[[tool: load_skill {"name":"knots"}]] [[results]]"#).await;

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use transom_agent::tool::{TOOL, TOOLS, ToolAssembly};
+use transom_agent::trust::{TRUST, Trust};
 use transom_skills::Skills;
 use transom_testkit::{Stand, json};
 
@@ -20,6 +21,7 @@ fn main() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.expect("a runtime").block_on(async {
         let stand = Stand::new().plugin::<Skills>(json!({"folders": []}));
+        stand.serve(TRUST, |_, _| std::future::ready(Ok(Trust::Trusted)));
         stand.start().await.expect("it starts");
         println!("{:<28}{:>10}{:>10}{:>10}", "skills, µs a turn", "median", "p99", "most");
         for (name, make) in KINDS {

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use transom_agent::refusal::shown;
 
 use crate::document::{Document, SKILL_FILE};
+use crate::finds::digest;
 
 /// Bytes of a skill.
 pub(crate) const SKILL_BYTES: u64 = 1 << 20;
@@ -19,10 +20,12 @@ pub(crate) struct Candidate {
     /// From the top of its tree, parts joined by `/`.
     pub(crate) path: String,
     /// What it is called; nothing when it has no name by which it could be asked for.
-    name: Option<String>,
+    pub(crate) name: Option<String>,
     summary: String,
     problem: Option<String>,
     bytes: u64,
+    /// The digest of its content; nothing where that cannot be read.
+    pub(crate) sha256: Option<String>,
 }
 
 /// A skill in the catalogue.
@@ -38,6 +41,8 @@ pub(crate) struct Skill {
     pub(crate) problem: Option<String>,
     /// Bytes of its instructions.
     pub(crate) bytes: u64,
+    /// The digest of the content by which it is known; nothing where that cannot be read.
+    pub(crate) sha256: Option<String>,
 }
 
 /// Skills by name, in byte order.
@@ -45,11 +50,11 @@ pub(crate) struct Skill {
 pub(crate) struct Catalogue(BTreeMap<String, Skill>);
 
 impl Candidate {
-    /// The file at `path`, of so many bytes, by the beginning of its text, or why that cannot be read.
-    pub(crate) fn of(path: String, head: Result<&str, String>, size: u64) -> Self {
+    /// The file at `path`, of so many bytes, by its text, or why that cannot be read.
+    pub(crate) fn of(path: String, text: Result<&str, String>, size: u64) -> Self {
         let (folder, file) = folder_and_file(&path);
-        let read = head.as_ref().map_or_else(|_| Document::default(), |head| Document::of(file, head));
-        let header = head.as_ref().map_or(0, |head| head.len() - read.body.len()) as u64;
+        let read = text.as_ref().map_or_else(|_| Document::default(), |text| Document::of(file, text));
+        let header = text.as_ref().map_or(0, |text| text.len() - read.body.len()) as u64;
         let stands_for =
             if file == SKILL_FILE { Some(folder_and_file(folder).1) } else { file.strip_suffix(".md") };
         let unnamed = read.name.as_deref().filter(|name| !name.is_empty() && !is_name(name)).map(|name| {
@@ -62,8 +67,9 @@ impl Candidate {
                 .filter(|name| is_name(name))
                 .or_else(|| stands_for.filter(|name| is_name(name)).map(str::to_owned)),
             summary: read.summary,
-            problem: too_long.or(head.err()).or(unnamed).or(read.problem),
             bytes: size.saturating_sub(header),
+            sha256: text.as_ref().ok().map(|text| digest(text)),
+            problem: too_long.or(text.err()).or(unnamed).or(read.problem),
             path,
         }
     }
@@ -106,8 +112,8 @@ impl Catalogue {
 
 impl Skill {
     fn of(candidate: &Candidate, tree: usize) -> Self {
-        let Candidate { path, summary, problem, bytes, .. } = candidate.clone();
-        Self { summary, tree, path, problem, bytes }
+        let Candidate { path, summary, problem, bytes, sha256, .. } = candidate.clone();
+        Self { summary, tree, path, problem, bytes, sha256 }
     }
 }
 

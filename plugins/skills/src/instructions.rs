@@ -3,10 +3,9 @@
 use std::io;
 use std::path::PathBuf;
 
-use sha2::{Digest, Sha256};
-
 use crate::catalogue::{Skill, folder_and_file};
 use crate::document::{Document, SKILL_FILE};
+use crate::finds::digest;
 use crate::tree::Tree;
 
 /// A skill that was read.
@@ -42,10 +41,6 @@ fn shown(skill: &Skill, tree: &Tree, text: &str) -> Option<String> {
         body.trim(),
         tree.path().join(folder).display()
     ))
-}
-
-fn digest(text: &str) -> String {
-    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The file of a skill, for people.

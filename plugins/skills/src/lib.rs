@@ -7,7 +7,8 @@
 //! make a skill active in a conversation: then it enters at the conversation's tail, is brought back behind a summary ([`COMPACTED`]),
 //! and is told off when it is let go. Serves `GET /conversations/:id/skills`, `PUT` and `DELETE /conversations/:id/skills/:name`, and the
 //! command `skills`; asks the conversation store for the rest, and does without it where it is not there.
-//! Does not touch the system prompt, and does not run what a skill brings along.
+//! Asks the operator's [`TRUST`] before anything is used that lies in a working folder. Does not touch the system prompt, and does not
+//! run what a skill brings along.
 //!
 //! | file | subject |
 //! |---|---|
@@ -16,7 +17,8 @@
 //! | `conflict`, `active` | the rules: what contradicts each other, and what may be active |
 //! | `tree`, `walk`, `instructions` | a folder of skills, what is found in it, and what a model is shown of it |
 //! | `look`, `stamp`, `watch`, `shelf` | what is remembered of folders, and for how long |
-//! | `library` | from a name to a skill |
+//! | `finds`, `standing` | what lies in a folder, all of it together, and what the operator says of that |
+//! | `library`, `view`, `desk` | from a turn's folder to the skills that it may use, and from a name to one |
 //! | `offer` | what a model is told of `load_skill` |
 //! | `pins`, `turnstile` | the active skills of conversations |
 //! | `listing`, `routes`, `command` | how they are told, over HTTP and in a terminal |
@@ -26,7 +28,9 @@ mod aside;
 mod catalogue;
 mod command;
 mod conflict;
+mod desk;
 mod document;
+mod finds;
 mod front_matter;
 mod instructions;
 mod library;
@@ -37,8 +41,10 @@ mod pins;
 mod routes;
 mod shelf;
 mod stamp;
+mod standing;
 mod tree;
 mod turnstile;
+mod view;
 mod walk;
 mod watch;
 
@@ -55,12 +61,14 @@ use transom_agent::storage::{
     STORAGE_READ, STORAGE_WRITE, StorageRead, StorageRows, StorageWrites, StorageWritten,
 };
 use transom_agent::tool::{TOOL, TOOLS, ToolAssembly, ToolCall, ToolDefinition, ToolOutput};
+use transom_agent::trust::{Found, TRUST, Trust};
 use transom_agent::workspace::{WORKSPACE_FOLDER, WorkspaceFolder};
 use transom_plugin_api::hosting::{Ready, STARTED_UP};
 use transom_plugin_api::prelude::*;
 
 use crate::active::Limits;
 use crate::aside::Aside;
+use crate::desk::Desk;
 use crate::library::Library;
 use crate::offer::LOAD_SKILL;
 use crate::pins::Pins;
@@ -84,8 +92,7 @@ pub struct Skills {
     /// Folders of skills: absolute, or in the home of whoever runs the host. The first that has a name wins.
     #[setting(default = ["~/.skills", "~/.agents/skills", "~/.claude/skills"])]
     folders: Vec<PathBuf>,
-    /// Folders of skills below the one a turn works in; they win over `folders`. An empty list keeps what stands in
-    /// a working folder from instructing a model.
+    /// Folders of skills below the one a turn works in. Each counts once the operator trusts it, and wins over `folders`.
     #[setting(default = [".skills", ".agents/skills", ".claude/skills"])]
     cwd_folders: Vec<PathBuf>,
     /// Skills that may be active in a conversation at once. At least 1.
@@ -107,6 +114,8 @@ pub struct SkillsPorts {
     compacted: Listener<Compacted>,
     #[calls(STARTED_UP, optional)]
     started_up: Caller<(), Ready>,
+    #[calls(TRUST, optional)]
+    trust: Caller<Found, Trust>,
     #[calls(LIST, optional)]
     list: Caller<Query, Conversations>,
     #[calls(FIND, optional)]
@@ -135,11 +144,12 @@ impl Plugin for Skills {
     async fn start(self, ports: SkillsPorts, host: Host) -> Result<(), StartError> {
         let home = std::env::var_os("HOME");
         let library = Library::new(self.cwd_folders, self.folders, home.as_deref().map(Path::new))?;
-        let (library, aside) = (Arc::new(library), Aside::with_threads(host.clone(), READERS));
-        serve(&ports.load, &library, &aside)?;
-        link(&ports.tools, &library, &aside, &host)?;
+        let aside = Aside::with_threads(host.clone(), READERS);
+        let desk = Desk::new(library, aside, ports.trust.clone(), host.clone());
+        serve(&ports.load, &desk)?;
+        link(&ports.tools, &desk, &host)?;
         let limits = Limits { most: self.most_active.into(), tokens: self.active_tokens.into() };
-        let pins = Arc::new(Pins::new(ports.clone(), limits, library, aside, host.clone()));
+        let pins = Arc::new(Pins::new(ports.clone(), limits, desk, host.clone()));
         routes::register(&pins, &ports.routes)?;
         command::register(&pins, &ports.commands)?;
         look_after(&pins, &ports, &host)
@@ -167,52 +177,34 @@ fn look_after(pins: &Arc<Pins>, ports: &SkillsPorts, host: &Host) -> Result<(), 
     )
 }
 
-fn serve(
-    load: &Server<ToolCall, ToolOutput, ToolDefinition>,
-    library: &Arc<Library>,
-    aside: &Aside,
-) -> Result<(), StartError> {
-    let state = (Arc::clone(library), aside.clone());
-    load.serve_named_with(LOAD_SKILL, offer::definition(), &state, async |(library, aside), call, _| {
-        let loaded = aside.work(move || library.load(&call.cwd, &call.input)).await?;
+fn serve(load: &Server<ToolCall, ToolOutput, ToolDefinition>, desk: &Desk) -> Result<(), StartError> {
+    load.serve_named_with(LOAD_SKILL, offer::definition(), desk, async |desk, call, _| {
+        let loaded = desk.load(&call.cwd, &call.input).await;
         Ok(loaded.map_or_else(ToolOutput::error, ToolOutput::ok))
     })
 }
 
-fn link(
-    tools: &Link<ToolAssembly>,
-    library: &Arc<Library>,
-    aside: &Aside,
-    host: &Host,
-) -> Result<(), StartError> {
-    let state = (Arc::clone(library), aside.clone(), host.clone());
-    tools.link_with(&state, async |(library, aside, host), assembly, _| {
-        Ok(told(assembly, &library, &aside, &host).await)
-    })
+fn link(tools: &Link<ToolAssembly>, desk: &Desk, host: &Host) -> Result<(), StartError> {
+    let state = (desk.clone(), host.clone());
+    tools.link_with(&state, async |(desk, host), assembly, _| Ok(told(assembly, desk, &host).await))
 }
 
 /// The assembly with the skills told in it; as it was when they cannot be read.
-async fn told(assembly: ToolAssembly, library: &Arc<Library>, aside: &Aside, host: &Host) -> ToolAssembly {
+async fn told(assembly: ToolAssembly, desk: Desk, host: &Host) -> ToolAssembly {
     if !assembly.tools.iter().any(|tool| tool.name == LOAD_SKILL) {
         return assembly;
     }
-    let (cwd, mut tools, teller) = (assembly.cwd.clone(), assembly.tools.clone(), Arc::clone(library));
-    match aside.work(move || teller.tell(&cwd, &mut tools).map(|is_due| (tools, is_due))).await {
-        Ok(Ok((tools, is_due))) => {
+    match desk.tell(&assembly.cwd, assembly.tools.clone()).await {
+        Ok((tools, is_due)) => {
             if is_due {
-                check(library, aside, host, assembly.cwd.clone());
+                let cwd = assembly.cwd.clone();
+                // Beside the turn.
+                host.spawn(async move { desk.check(&cwd).await });
             }
             ToolAssembly { tools, ..assembly }
         }
-        Ok(Err(error)) => warn(assembly, &error),
         Err(error) => warn(assembly, &error),
     }
-}
-
-/// Looks through the skills once more, beside the turn.
-fn check(library: &Arc<Library>, aside: &Aside, host: &Host, cwd: Text) {
-    let (library, aside) = (Arc::clone(library), aside.clone());
-    host.spawn(async move { drop(aside.work(move || library.check(&cwd)).await) });
 }
 
 fn warn(assembly: ToolAssembly, error: &dyn std::error::Error) -> ToolAssembly {

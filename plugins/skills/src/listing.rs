@@ -8,8 +8,9 @@ use transom_plugin_api::sabotage::sabotaged;
 
 use crate::active::{Active, Limits, Size, Unfit, tokens};
 use crate::conflict::Pair;
-use crate::library::{Listed, Survey};
 use crate::pins::Outlook;
+use crate::standing::Standing;
+use crate::view::{LeftOut, Listed, Survey};
 
 /// Characters of a summary, and of what is wrong, on a line.
 const SHOWN: usize = 100;
@@ -20,6 +21,7 @@ pub(crate) fn told(conversation_id: Option<&str>, outlook: &Outlook, limits: Lim
     let mut told = json!({
         "cwd": cwd.as_str(),
         "skills": survey.listed.iter().map(|listed| skill(listed, outlook)).collect::<Value>(),
+        "leftOut": survey.left_out.iter().map(left_out).collect::<Value>(),
     });
     if let Some(id) = conversation_id {
         told["conversationId"] = id.into();
@@ -41,6 +43,15 @@ fn skill(listed: &Listed, outlook: &Outlook) -> Value {
     });
     if let Some(problem) = listed.skill.problem.as_ref().filter(|_| !sabotaged("keep-problems-to-oneself")) {
         told["problem"] = problem.as_str().into();
+    }
+    told
+}
+
+fn left_out(LeftOut { name, standing, skills }: &LeftOut) -> Value {
+    let state = if *standing == Standing::Refused { "refused" } else { "untrusted" };
+    let mut told = json!({"name": name, "state": state, "skills": skills});
+    if *standing == Standing::Unasked {
+        told["reason"] = format!("it {}", standing.reason()).into();
     }
     told
 }
@@ -139,6 +150,10 @@ pub(crate) fn printed(outlook: &Outlook, limits: Option<Limits>) -> String {
     if let Some(limits) = limits {
         let (active, tokens) = (pinned.active.len(), pinned.tokens());
         line(&mut text, &format!("{active} of {} active, {tokens} of {} tokens", limits.most, limits.tokens));
+    }
+    for LeftOut { name, standing, skills } in &survey.left_out {
+        let skills = if *skills == 1 { "1 skill".to_owned() } else { format!("{skills} skills") };
+        line(&mut text, &format!("`{}` holds {skills} and {}", shown(name, SHOWN), standing.reason()));
     }
     if survey.listed.is_empty() {
         line(&mut text, "there are none");

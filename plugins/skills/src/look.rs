@@ -1,6 +1,6 @@
 //! [`Look`]: what a look through a tree has found, and whether it still holds.
 //!
-//! A look lists every folder and asks about every file; it reads the head of those only that the look before did not read as they are. It
+//! A look lists every folder and asks about every file; it reads those only that the look before did not read as they are. It
 //! holds without another one as long as the [watch](crate::watch) over its folders is quiet, and what a watch cannot follow (what stands
 //! behind symlinks, or has several names) is what it was. Where there is no watch it never holds.
 
@@ -11,7 +11,8 @@ use std::time::SystemTime;
 
 use cap_std::fs::MetadataExt;
 
-use crate::catalogue::Candidate;
+use crate::catalogue::{Candidate, SKILL_BYTES, too_long};
+use crate::finds::Finds;
 use crate::stamp::Stamp;
 use crate::tree::Tree;
 use crate::walk::{Bounds, Found, walk};
@@ -21,8 +22,8 @@ use crate::walk::{Bounds, Found, walk};
 pub(crate) struct Look {
     found: Found,
     began: SystemTime,
-    /// One for each file that was found.
-    candidates: Arc<Vec<Candidate>>,
+    /// A candidate for each file that was found.
+    finds: Arc<Finds>,
     root: (u64, u64),
 }
 
@@ -51,14 +52,15 @@ impl Look {
             });
         }
         let as_before = before
-            .filter(|before| *before.candidates == candidates)
-            .map(|before| Arc::clone(&before.candidates));
-        Ok(Self { found, began, candidates: as_before.unwrap_or_else(|| Arc::new(candidates)), root })
+            .filter(|before| before.finds.candidates == candidates)
+            .map(|before| Arc::clone(&before.finds));
+        let finds = as_before.unwrap_or_else(|| Arc::new(Finds::of(candidates)));
+        Ok(Self { found, began, finds, root })
     }
 
-    /// What may be a skill. The same list as the look before had, when nothing is different.
-    pub(crate) fn candidates(&self) -> &Arc<Vec<Candidate>> {
-        &self.candidates
+    /// What may be a skill. The same as the look before had, when nothing is different.
+    pub(crate) fn finds(&self) -> &Arc<Finds> {
+        &self.finds
     }
 
     /// Whether nothing in the tree can be different by now.
@@ -75,7 +77,7 @@ impl Look {
 
     /// Files that need not be read again while they have their stamp.
     fn by_path(&self) -> HashMap<&str, (Stamp, &Candidate)> {
-        let files = self.found.files.iter().zip(self.candidates.iter());
+        let files = self.found.files.iter().zip(&self.finds.candidates);
         let vouched = files.filter(|((_, stamp), _)| stamp.vouches(self.began));
         vouched.map(|((path, stamp), candidate)| (path.as_str(), (*stamp, candidate))).collect()
     }
@@ -86,8 +88,19 @@ fn identity(tree: &Tree) -> io::Result<(u64, u64)> {
 }
 
 fn candidate(tree: &Tree, path: &str, stamp: &Stamp) -> Candidate {
-    let head = tree.head(path);
-    Candidate::of(path.to_owned(), head.as_deref().map_err(Clone::clone), stamp.size())
+    let text = match stamp.size() {
+        size if size > SKILL_BYTES => Err(too_long(size)),
+        _ => tree.read(path).map_err(|error| problem(&error)),
+    };
+    Candidate::of(path.to_owned(), text.as_deref().map_err(Clone::clone), stamp.size())
+}
+
+/// What is wrong with a file that cannot be read.
+fn problem(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::InvalidData => error.to_string(),
+        _ => format!("it cannot be read: {error}"),
+    }
 }
 
 #[cfg(test)]

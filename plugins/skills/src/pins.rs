@@ -16,9 +16,9 @@ use transom_plugin_api::{CallError, CallErrorKind, Host, Json, List, Maybe, Text
 
 use crate::SkillsPorts;
 use crate::active::{Active, Leaving, Limits, Pinned, Unfit};
-use crate::aside::Aside;
-use crate::library::{Library, Survey};
+use crate::desk::Desk;
 use crate::turnstile::Turnstiles;
+use crate::view::Survey;
 
 /// Begins the keys of all conversations, and ends ours.
 const ALL: &str = "c/";
@@ -31,8 +31,7 @@ const PAGE: u32 = 20;
 pub(crate) struct Pins {
     pub(crate) ports: SkillsPorts,
     pub(crate) limits: Limits,
-    library: Arc<Library>,
-    aside: Aside,
+    desk: Desk,
     host: Host,
     turnstiles: Turnstiles,
 }
@@ -61,14 +60,8 @@ impl<E: Into<CallError>> From<E> for Failure {
 }
 
 impl Pins {
-    pub(crate) fn new(
-        ports: SkillsPorts,
-        limits: Limits,
-        library: Arc<Library>,
-        aside: Aside,
-        host: Host,
-    ) -> Self {
-        Self { ports, limits, library, aside, host, turnstiles: Turnstiles::default() }
+    pub(crate) fn new(ports: SkillsPorts, limits: Limits, desk: Desk, host: Host) -> Self {
+        Self { ports, limits, desk, host, turnstiles: Turnstiles::default() }
     }
 
     /// The skills of a conversation, and which are active.
@@ -94,9 +87,8 @@ impl Pins {
     }
 
     async fn surveyed(&self, cwd: Text, pinned: Pinned) -> Result<Outlook, CallError> {
-        let (library, folder) = (Arc::clone(&self.library), cwd.clone());
-        let names: Vec<_> = pinned.active.iter().map(|active| active.name.clone()).collect();
-        let survey = self.aside.work(move || library.survey(&folder, &names)).await??;
+        let names = pinned.active.iter().map(|active| active.name.clone()).collect();
+        let survey = self.desk.survey(&cwd, names).await?;
         Ok(Outlook { cwd, survey, pinned })
     }
 
@@ -139,8 +131,8 @@ impl Pins {
     }
 
     async fn activated(&self, conversation_id: &Text, name: String, force: bool) -> Result<bool, Failure> {
-        let (library, cwd) = (Arc::clone(&self.library), self.folder_of(conversation_id).await?);
-        let skill = self.aside.work(move || library.read(&cwd, &name)).await??;
+        let cwd = self.folder_of(conversation_id).await?;
+        let skill = self.desk.read(&cwd, name).await?;
         let Some(shown) = skill.shown.clone() else {
             return Err(CallError::conflict(format!("skill `{}` says nothing", skill.name)).into());
         };
@@ -154,7 +146,7 @@ impl Pins {
             let message = pinned.admit(&skill, &shown, limits, force, now).map(Active::message);
             message.map(|message| (pinned, message))
         };
-        let (pinned, message) = self.aside.work(admitted).await?.map_err(Failure::Unfit)?;
+        let (pinned, message) = self.desk.aside.work(admitted).await?.map_err(Failure::Unfit)?;
         // To write into one that was deleted meanwhile would be to make another one.
         self.ports.find.call(conversation_id.clone()).await?;
         self.write(conversation_id, &pinned).await?;
@@ -314,7 +306,7 @@ impl Pins {
                 first.into()
             }
         };
-        self.aside.work(move || admitted(field, &folder, &roots)).await?
+        self.desk.aside.work(move || admitted(field, &folder, &roots)).await?
     }
 }
 

@@ -8,8 +8,10 @@ use std::time::{Duration, Instant};
 use transom_plugin_api::sabotage::sabotaged;
 
 use crate::catalogue::{Candidate, Catalogue};
+use crate::finds::Finds;
 use crate::look::Look;
 use crate::offer::Offer;
+use crate::standing::Standing;
 use crate::tree::Tree;
 
 /// Trees, and working folders, that are remembered; of more, those that were asked for last.
@@ -27,10 +29,15 @@ pub(crate) enum Care {
     Afresh,
 }
 
+/// What was found in a tree, and what the operator says of it.
+pub(crate) type Judged = (Arc<Finds>, Standing);
+
 /// The skills of a working folder.
 #[derive(Debug)]
 pub(crate) struct Shelf {
-    of: Vec<Arc<Vec<Candidate>>>,
+    /// One for each of its trees.
+    pub(crate) of: Vec<Judged>,
+    /// The skills of those trees that may be used.
     pub(crate) catalogue: Catalogue,
     pub(crate) offer: Offer,
 }
@@ -58,16 +65,15 @@ impl Shelves {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The skills in these trees, which are those of `cwd`.
-    pub(crate) fn shelf(&self, cwd: &str, trees: &[Tree], care: Care) -> io::Result<Arc<Shelf>> {
-        let of = trees.iter().map(|tree| self.candidates(tree, care)).collect::<io::Result<Vec<_>>>()?;
+    /// What is found in these trees, with what the operator says of it: the skills of `cwd`.
+    pub(crate) fn shelf(&self, cwd: &str, of: Vec<Judged>) -> Arc<Shelf> {
         if let Some(shelf) = self.memory().shelf(cwd).filter(|shelf| are_same(&shelf.of, &of)) {
-            return Ok(shelf);
+            return shelf;
         }
-        let catalogue = Catalogue::of(of.iter().map(|candidates| candidates.as_slice()));
+        let catalogue = Catalogue::of(of.iter().map(admitted));
         let shelf = Arc::new(Shelf { of, offer: Offer::of(&catalogue), catalogue });
         self.memory().put_shelf(cwd, Arc::clone(&shelf));
-        Ok(shelf)
+        shelf
     }
 
     /// Whether one of these trees was not looked through for a while.
@@ -78,23 +84,30 @@ impl Shelves {
         trees.iter().filter_map(looked_at).any(|looked_at| looked_at.elapsed() > RELIED_UPON)
     }
 
-    fn candidates(&self, tree: &Tree, care: Care) -> io::Result<Arc<Vec<Candidate>>> {
+    /// What is found in a tree.
+    pub(crate) fn finds(&self, tree: &Tree, care: Care) -> io::Result<Arc<Finds>> {
         let before = self.memory().look(tree.path());
         if let Some(before) = &before
             && care == Care::Watched
             && (before.holds(tree) || sabotaged("remember-skills-for-ever"))
         {
-            return Ok(Arc::clone(before.candidates()));
+            return Ok(Arc::clone(before.finds()));
         }
         let look = Look::through(tree, before.as_deref())?;
-        let candidates = Arc::clone(look.candidates());
+        let finds = Arc::clone(look.finds());
         self.memory().put_look(tree.path(), look);
-        Ok(candidates)
+        Ok(finds)
     }
 }
 
-fn are_same(some: &[Arc<Vec<Candidate>>], others: &[Arc<Vec<Candidate>>]) -> bool {
-    some.len() == others.len() && some.iter().zip(others).all(|(one, other)| Arc::ptr_eq(one, other))
+/// What may be used of a tree. What may not be is not there: it shadows nothing either.
+fn admitted((finds, standing): &Judged) -> &[Candidate] {
+    if standing.admits() { &finds.candidates } else { &[] }
+}
+
+fn are_same(some: &[Judged], others: &[Judged]) -> bool {
+    let is_same = |(one, other): (&Judged, &Judged)| Arc::ptr_eq(&one.0, &other.0) && one.1 == other.1;
+    some.len() == others.len() && some.iter().zip(others).all(is_same)
 }
 
 impl Memory {
@@ -134,17 +147,21 @@ mod tests {
         Tree::open(folder).expect("readable").expect("it is there")
     }
 
+    fn shelf(shelves: &Shelves, cwd: &str, tree: &Tree, care: Care) -> Arc<Shelf> {
+        shelves.shelf(cwd, vec![(shelves.finds(tree, care).expect("readable"), Standing::Own)])
+    }
+
     #[test]
     fn what_was_not_looked_through_for_a_while_is_due() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let (shelves, trees) = (Shelves::default(), [tree(folder.path())]);
         assert!(!shelves.is_due(&trees), "nothing is remembered");
-        shelves.shelf("/cwd", &trees, Care::Watched).expect("readable");
+        shelves.finds(&trees[0], Care::Watched).expect("readable");
         assert!(!shelves.is_due(&trees));
         shelves.memory().trees[0].looked_at -= RELIED_UPON;
-        shelves.shelf("/cwd", &trees, Care::Watched).expect("readable");
+        shelves.finds(&trees[0], Care::Watched).expect("readable");
         assert!(shelves.is_due(&trees));
-        shelves.shelf("/cwd", &trees, Care::Afresh).expect("readable");
+        shelves.finds(&trees[0], Care::Afresh).expect("readable");
         assert!(!shelves.is_due(&trees));
     }
 
@@ -152,12 +169,32 @@ mod tests {
     fn the_same_skills_are_the_same_shelf_until_something_happens() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         fs::write(folder.path().join("a.md"), "").expect("written");
-        let (shelves, trees) = (Shelves::default(), [tree(folder.path())]);
-        let shelf = |care| shelves.shelf("/cwd", &trees, care).expect("readable");
+        let (shelves, tree) = (Shelves::default(), tree(folder.path()));
+        let shelf = |care| shelf(&shelves, "/cwd", &tree, care);
         let first = shelf(Care::Watched);
         assert!(Arc::ptr_eq(&first, &shelf(Care::Watched)) && Arc::ptr_eq(&first, &shelf(Care::Afresh)));
         fs::write(folder.path().join("b.md"), "").expect("written");
         assert_eq!(shelf(Care::Watched).catalogue.iter().len(), 2);
+    }
+
+    #[test]
+    fn what_may_not_be_used_is_not_there_and_shadows_nothing() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let shelves = Shelves::default();
+        let finds = ["one", "two"].map(|name| {
+            let top = folder.path().join(name);
+            fs::create_dir(&top).expect("made");
+            fs::write(top.join("a.md"), format!("{name}\n---\n")).expect("written");
+            shelves.finds(&tree(&top), Care::Watched).expect("readable")
+        });
+        let summary = |standing| {
+            let of = finds.iter().cloned().zip([standing, Standing::Own]).collect();
+            shelves.shelf("/cwd", of).catalogue.find("a").expect("one is there").summary.clone()
+        };
+        assert_eq!(summary(Standing::Trusted), "one");
+        for standing in [Standing::Unanswered, Standing::Refused, Standing::Unasked] {
+            assert_eq!(summary(standing), "two");
+        }
     }
 
     #[test]
@@ -168,7 +205,7 @@ mod tests {
             for number in [0, number] {
                 let cwd = folder.path().join(number.to_string());
                 fs::create_dir_all(&cwd).expect("made");
-                shelves.shelf(cwd.to_str().expect("text"), &[tree(&cwd)], Care::Watched).expect("readable");
+                shelf(&shelves, cwd.to_str().expect("text"), &tree(&cwd), Care::Watched);
             }
         }
         let memory = shelves.memory();

@@ -10,19 +10,20 @@ use cap_std::fs::{Dir, File, Metadata, OpenOptions, OpenOptionsExt};
 use transom_plugin_api::sabotage::sabotaged;
 
 use crate::catalogue::{SKILL_BYTES, too_long};
-use crate::front_matter::HEAD_BYTES;
 
 /// An open folder of skills.
 #[derive(Debug)]
 pub(crate) struct Tree {
     dir: Dir,
     path: PathBuf,
+    /// What it is called in the folder a turn works in; nothing for the operator's own.
+    below: Option<String>,
 }
 
 impl Tree {
     /// Opens a folder that the operator named; nothing when it does not exist.
     pub(crate) fn open(path: &Path) -> io::Result<Option<Self>> {
-        Self::existing(Dir::open_ambient_dir(path, ambient_authority()), path)
+        Self::existing(Dir::open_ambient_dir(path, ambient_authority()), path, None)
     }
 
     /// Opens a folder below the one a turn works in; nothing when it does not exist or leads out of it, because what stands in a
@@ -32,8 +33,9 @@ impl Tree {
         folder: &Path,
         leads_out: impl FnOnce(),
     ) -> io::Result<Option<Self>> {
+        let (path, below) = (cwd.join(folder), Some(folder.display().to_string()));
         if sabotaged("follow-skills-anywhere") {
-            return Self::open(&cwd.join(folder));
+            return Self::existing(Dir::open_ambient_dir(&path, ambient_authority()), &path, below);
         }
         let dir = Dir::open_ambient_dir(cwd, ambient_authority()).and_then(|cwd| cwd.open_dir(folder));
         match dir {
@@ -44,13 +46,13 @@ impl Tree {
                 leads_out();
                 Ok(None)
             }
-            opened => Self::existing(opened, &cwd.join(folder)),
+            opened => Self::existing(opened, &path, below),
         }
     }
 
-    fn existing(dir: io::Result<Dir>, path: &Path) -> io::Result<Option<Self>> {
+    fn existing(dir: io::Result<Dir>, path: &Path, below: Option<String>) -> io::Result<Option<Self>> {
         match dir {
-            Ok(dir) => Ok(Some(Self { dir, path: path.to_owned() })),
+            Ok(dir) => Ok(Some(Self { dir, path: path.to_owned(), below })),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(io::Error::new(error.kind(), format!("folder `{}`: {error}", path.display()))),
         }
@@ -59,6 +61,11 @@ impl Tree {
     /// Where it is, for people and models.
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What it is called in the folder a turn works in, where it stands by nobody's word; nothing for the operator's own.
+    pub(crate) fn below(&self) -> Option<&str> {
+        self.below.as_deref()
     }
 
     /// The folder itself. What is asked of it stays inside.
@@ -71,23 +78,9 @@ impl Tree {
         let bytes = self.bytes(path, SKILL_BYTES + 1)?;
         if bytes.len() as u64 > SKILL_BYTES {
             let size = self.dir.metadata(path).map_or(bytes.len() as u64, |metadata| metadata.len());
-            return Err(io::Error::other(too_long(size)));
+            return Err(io::Error::new(io::ErrorKind::InvalidData, too_long(size)));
         }
-        String::from_utf8(bytes).map_err(|_| io::Error::other("it is not UTF-8"))
-    }
-
-    /// The beginning of the text of a skill, or why it cannot be read.
-    pub(crate) fn head(&self, path: &str) -> Result<String, String> {
-        // Room for a byte order mark, which does not count, and for a character that is cut.
-        let most = HEAD_BYTES as u64 + 8;
-        let mut bytes = self.bytes(path, most).map_err(|error| format!("it cannot be read: {error}"))?;
-        if let Err(error) = str::from_utf8(&bytes) {
-            if error.error_len().is_some() || (bytes.len() as u64) < most {
-                return Err("it is not UTF-8".to_owned());
-            }
-            bytes.truncate(error.valid_up_to());
-        }
-        String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())
+        String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8"))
     }
 
     fn bytes(&self, path: &str, most: u64) -> io::Result<Vec<u8>> {

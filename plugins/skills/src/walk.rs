@@ -7,6 +7,7 @@ use std::io;
 
 use cap_std::fs::{Dir, DirEntry, Metadata, MetadataExt};
 
+use crate::catalogue::SKILL_BYTES;
 use crate::document::SKILL_FILE;
 use crate::stamp::Stamp;
 use crate::tree::Tree;
@@ -24,11 +25,13 @@ pub(crate) struct Bounds {
     pub(crate) files: usize,
     /// Names in one tree, skills or not.
     pub(crate) names: usize,
+    /// Bytes of all skills in one tree that can be read.
+    pub(crate) bytes: u64,
 }
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { depth: 8, files: 1_000, names: 20_000 }
+        Self { depth: 8, files: 1_000, names: 20_000, bytes: 16 << 20 }
     }
 }
 
@@ -51,6 +54,7 @@ pub(crate) fn walk(tree: &Tree, bounds: Bounds) -> io::Result<Found> {
     let found = Found { watch: Watch::begin(), ..Found::default() };
     let mut walk = Walk { tree, bounds, found, names: 0, seen: HashSet::new() };
     walk.run()?;
+    walk.cut();
     Ok(walk.found)
 }
 
@@ -93,6 +97,20 @@ impl Walk<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Leaves out what would be too much to read.
+    fn cut(&mut self) {
+        let (mut bytes, most) = (0, self.bounds.bytes);
+        let fits = |(_, stamp): &&(String, Stamp)| {
+            bytes += Some(stamp.size()).filter(|size| *size <= SKILL_BYTES).unwrap_or_default();
+            bytes <= most
+        };
+        let fitting = self.found.files.iter().take_while(fits).count();
+        if fitting < self.found.files.len() {
+            self.found.files.truncate(fitting);
+            self.found.gaps.push(format!("its skills have more than {most} bytes together"));
+        }
     }
 
     fn gap(&mut self, what: String) {

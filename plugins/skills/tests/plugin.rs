@@ -4,8 +4,14 @@
 #[path = "plugin/world.rs"]
 mod world;
 
+#[path = "plugin/word.rs"]
+mod word;
+
 #[path = "plugin/active.rs"]
 mod active;
+
+#[path = "plugin/trust.rs"]
+mod trust;
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -13,12 +19,21 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use transom_agent::tool::{TOOL, TOOLS, ToolAssembly, ToolCall, ToolOutput};
+use transom_agent::trust::Trust;
 use transom_plugin_api::{Caller, Json};
 use transom_skills::Skills;
 use transom_testkit::{Stand, both_ways, contract_check, json};
 
-/// The skills of the working folder alone, whoever runs the tests.
+use crate::word::Word;
+
+/// The skills of the working folder alone, whoever runs the tests; the operator trusts them.
 fn with_skills(stand: Stand) -> Stand {
+    Word::new(Some(Trust::Trusted)).put_on(&stand);
+    untrusted(stand)
+}
+
+/// The same, where nobody says whether they are trusted.
+fn untrusted(stand: Stand) -> Stand {
     stand.plugin::<Skills>(json!({"folders": []}))
 }
 
@@ -134,6 +149,9 @@ fn a_skill_is_loaded_by_its_name() {
         assert!(!loaded.is_error && loaded.content.contains("Read it"), "{loaded:?}");
         let missing = load(&tool, &cwd, json!({"name": "word"}).into()).await;
         assert!(missing.is_error && missing.content.contains("pdf"), "{missing:?}");
+        add(&cwd, "mute.md", "\n");
+        let mute = load(&tool, &cwd, json!({"name": "mute"}).into()).await;
+        assert!(!mute.is_error && mute.content == "[skill `mute` says nothing]", "{mute:?}");
         stand.stop().await;
     });
 }

@@ -1,4 +1,4 @@
-//! A skill is written into a folder, made active, and told to the model, which costs nothing of the cache.
+//! A skill is written into a folder, trusted, made active, and told to the model, which costs nothing of the cache.
 
 use serde_json::json;
 
@@ -19,6 +19,7 @@ pub(super) async fn is_told(berth: &Berth<'_>) -> Result<Prompts, String> {
     let mut seen = Prompts::default();
     let instructions = instructions();
     berth.write(&format!(".skills/{NAME}/SKILL.md"), &file(&instructions))?;
+    is_trusted(berth, &mut seen).await?;
     berth.write("log-book.txt", &"wind from the west, all sails set\n".repeat(100))?;
     berth
         .turn(r#"[[pace: 0]] [[tool: read_file {"path":"log-book.txt"}]] [[step]] [[say: so it is]]"#)
@@ -42,6 +43,17 @@ pub(super) async fn is_told(berth: &Berth<'_>) -> Result<Prompts, String> {
     seen.judge(cache["brokenRequests"] == 0, || format!("a skill broke the cache: {cache}"));
     seen.skills = 1;
     Ok(seen)
+}
+
+/// Before the first turn: what a model is told of tools does not change behind it.
+async fn is_trusted(berth: &Berth<'_>, seen: &mut Prompts) -> Result<(), String> {
+    let (operator, folder) = (&berth.ship.operator, berth.folder.display().to_string());
+    let waits = operator.ask(&["skills", "--cwd", &folder]).await?;
+    seen.judge(waits["leftOut"][0]["state"] == "untrusted", || {
+        format!("skills that nobody trusts do not wait: {waits}")
+    });
+    note(&format!("the operator trusts the skills in the folder of {}", berth.conversation));
+    operator.told(&["trust", &folder, "--file", ".skills"]).await.map(drop)
 }
 
 fn file(instructions: &str) -> String {

@@ -50,6 +50,8 @@ async fn goes_on(manner: Manner, wire: &Wire) {
     ];
     let mut endpoint = Endpoint::start(r#"{"data":[]}"#, answers).await;
     let scene = wire.scene(manner, &endpoint);
+    let work = scene.work().canonicalize().expect("it is there");
+    let scene = scene.with("trust", &format!("folders = [{work:?}]"));
     scene.file("ship.txt", "day 3: west wind\n");
     scene.file(".skills/knots.md", "When something is to be tied\n---\nUse a bowline.\n");
     scene.file(".git/HEAD", "ref: refs/heads/west\n");

@@ -13,8 +13,19 @@ fn names_beyond_the_bound_are_not_looked_at() {
     }
     let bounds = Bounds { names: 1_000, files: 100, ..Bounds::default() };
     let look = Look::within(&tree(&scene), None, bounds).expect("readable");
-    assert_eq!(look.candidates().len(), 100);
+    assert_eq!(look.finds().candidates.len(), 100);
     assert_eq!(look.found.gaps, ["it holds more than 100 skills or 1000 names"]);
+}
+
+#[test]
+fn no_more_is_read_than_the_bound_whatever_cannot_be_read_besides() {
+    let scene = scene(&[("a.md", "12345"), ("b.md", "12345"), ("c.md", "1"), ("d.md", "1")]);
+    let huge = fs::File::create(scene.path().join("tree/0.md")).expect("made");
+    huge.set_len(1 << 30).expect("it takes no room");
+    let bounds = Bounds { bytes: 10, ..Bounds::default() };
+    let look = Look::within(&tree(&scene), None, bounds).expect("readable");
+    assert_eq!(paths_in(&look), ["0.md", "a.md", "b.md"]);
+    assert_eq!(look.found.gaps, ["its skills have more than 10 bytes together"]);
 }
 
 #[test]
@@ -22,7 +33,7 @@ fn folders_in_folders_are_bounded_and_told_once() {
     let many: Vec<_> = (0..50).map(|number| format!("a/{number}/b/c.md")).collect();
     let scene = scene(&many.iter().map(|path| (path.as_str(), "")).collect::<Vec<_>>());
     let look = Look::within(&tree(&scene), None, Bounds { depth: 1, ..Bounds::default() }).expect("readable");
-    assert_eq!((look.candidates().len(), look.found.gaps.len()), (0, 10));
+    assert_eq!((look.finds().candidates.len(), look.found.gaps.len()), (0, 10));
 }
 
 #[test]
@@ -60,7 +71,7 @@ fn names_that_are_no_text_or_control_something_name_no_skill() {
     fs::create_dir(at(b"\xc3\x28")).expect("made");
     fs::write(at(b"\xc3\x28/a.md"), "x").expect("written");
     let look = looked(&scene);
-    let catalogue = crate::catalogue::Catalogue::of([look.candidates().as_slice()]);
+    let catalogue = crate::catalogue::Catalogue::of([look.finds().candidates.as_slice()]);
     assert_eq!(catalogue.iter().map(|(name, _)| name).collect::<Vec<_>>(), ["good"]);
 }
 
@@ -69,7 +80,7 @@ fn text_that_is_none_is_listed_with_what_is_wrong() {
     let scene = scene(&[]);
     fs::write(scene.path().join("tree/a.md"), b"\xff\xfe\x00").expect("written");
     let look = looked(&scene);
-    let catalogue = crate::catalogue::Catalogue::of([look.candidates().as_slice()]);
+    let catalogue = crate::catalogue::Catalogue::of([look.finds().candidates.as_slice()]);
     let skill = catalogue.find("a").expect("it is listed");
     assert_eq!((skill.summary.as_str(), skill.problem.as_deref()), ("", Some("it is not UTF-8")));
 }

@@ -10,14 +10,10 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::*;
-use crate::tree::tests::{scene, tree};
-
-fn looked(scene: &TempDir) -> Look {
-    Look::through(&tree(scene), None).expect("readable")
-}
+use crate::tree::tests::{looked, scene, tree};
 
 fn paths_in(look: &Look) -> Vec<String> {
-    look.candidates().iter().map(|candidate| candidate.path.clone()).collect()
+    look.finds().candidates.iter().map(|candidate| candidate.path.clone()).collect()
 }
 
 fn paths(scene: &TempDir) -> Vec<String> {
@@ -124,7 +120,7 @@ fn another_folder_at_its_place_is_another_tree() {
 fn a_second_change_in_the_same_tick_is_not_missed() {
     let scene = scene(&[("a.md", "one\n---\n")]);
     let mut before = looked(&scene);
-    let summary = |look: &Look| format!("{:?}", look.candidates());
+    let summary = |look: &Look| format!("{:?}", look.finds());
     for turn in 0..200 {
         // Of the same length, and often at the same time by the clock of the file system.
         fs::write(scene.path().join("tree/a.md"), format!("{turn:03}\n---\n")).expect("written");
@@ -140,11 +136,11 @@ fn what_has_not_changed_is_not_read_again_and_is_the_same_list() {
     let mut before = looked(&scene);
     before.began += Duration::from_secs(60);
     let again = Look::through(&tree(&scene), Some(&before)).expect("readable");
-    assert!(Arc::ptr_eq(before.candidates(), again.candidates()));
+    assert!(Arc::ptr_eq(before.finds(), again.finds()));
     assert_eq!(before.by_path().len(), 2);
     fs::write(scene.path().join("tree/a.md"), "six\n---\n").expect("written");
     let again = Look::through(&tree(&scene), Some(&before)).expect("readable");
-    assert!(!Arc::ptr_eq(before.candidates(), again.candidates()));
+    assert!(!Arc::ptr_eq(before.finds(), again.finds()));
 }
 
 #[path = "hostile_tests.rs"]

@@ -7,6 +7,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use super::*;
+use crate::look::Look;
 
 /// A folder `tree` with the given files, in a folder of its own.
 pub(crate) fn scene(files: &[(&str, &str)]) -> TempDir {
@@ -18,6 +19,11 @@ pub(crate) fn scene(files: &[(&str, &str)]) -> TempDir {
         fs::write(path, text).expect("written");
     }
     scene
+}
+
+/// What lies in its `tree`.
+pub(crate) fn looked(scene: &TempDir) -> Look {
+    Look::through(&tree(scene), None).expect("readable")
 }
 
 /// Its `tree`.
@@ -36,18 +42,8 @@ fn what_leads_out_is_not_read() {
     symlink("..", at("up")).expect("linked");
     assert_eq!(tree(&scene).read("b.md").ok().as_deref(), Some("a"));
     for path in ["c.md", "d.md", "up/secret.md", "../secret.md"] {
-        assert!(tree(&scene).read(path).is_err() && tree(&scene).head(path).is_err(), "{path}");
+        assert!(tree(&scene).read(path).is_err(), "{path}");
     }
-}
-
-#[test]
-fn a_head_ends_between_characters() {
-    let text = format!("x{}", "é".repeat(HEAD_BYTES));
-    let head = tree(&scene(&[("a.md", &text)])).head("a.md").expect("text");
-    assert_eq!(head.len(), HEAD_BYTES + 7);
-    let scene = scene(&[]);
-    fs::write(scene.path().join("tree/b.md"), b"caf\xc3").expect("written");
-    assert_eq!(tree(&scene).head("b.md"), Err("it is not UTF-8".to_owned()));
 }
 
 #[test]
@@ -56,8 +52,6 @@ fn files_that_are_not_text_or_not_files_are_not_read() {
     fs::write(scene.path().join("tree/a.md"), b"\xff\xfe").expect("written");
     let made = Command::new("mkfifo").arg(scene.path().join("tree/b.md")).status().expect("`mkfifo` runs");
     assert!(made.success());
-    assert_eq!(tree(&scene).head("a.md"), Err("it is not UTF-8".to_owned()));
-    assert_eq!(tree(&scene).head("b.md"), Err("it cannot be read: it is not a regular file".to_owned()));
     assert_eq!(tree(&scene).read("a.md").expect_err("not text").to_string(), "it is not UTF-8");
     assert_eq!(tree(&scene).read("b.md").expect_err("a pipe").to_string(), "it is not a regular file");
 }

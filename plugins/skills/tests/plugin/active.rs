@@ -5,18 +5,26 @@ use std::fs;
 use serde_json::{Value, json as value};
 use transom_agent::compaction::{COMPACTED, Compacted, Summary};
 use transom_agent::reach::{CLI_COMMAND, CliCall, HTTP_ROUTE, HttpRequest};
+use transom_agent::trust::Trust;
 use transom_plugin_api::{CallErrorKind, Json, Text};
 use transom_skills::Skills;
 use transom_testkit::{Stand, both_ways, json};
 
 use crate::add;
+use crate::word::Word;
 use crate::world::World;
 
 const ON: &str = "applies to this conversation, until it is said that it no longer does.\n\n";
 
+/// Where the operator trusts all skills.
 async fn started(stand: Stand, world: &World) -> Stand {
+    started_with(stand, world, &Word::new(Some(Trust::Trusted))).await
+}
+
+pub(crate) async fn started_with(stand: Stand, world: &World, word: &Word) -> Stand {
     let stand = stand.plugin::<Skills>(json!({"folders": [], "active_tokens": 400}));
     world.put_on(&stand);
+    word.put_on(&stand);
     stand.start().await.expect("it starts");
     stand
 }
@@ -33,7 +41,7 @@ async fn request(stand: &Stand, route: &str, id: &str, name: &str, body: Value) 
         .map_err(|error| (error.kind, error.message.into_string()))
 }
 
-async fn put(stand: &Stand, name: &str, body: Value) -> Answer {
+pub(crate) async fn put(stand: &Stand, name: &str, body: Value) -> Answer {
     request(stand, "PUT /conversations/:id/skills/:name", "c", name, body).await
 }
 
@@ -42,7 +50,7 @@ async fn delete(stand: &Stand, name: &str) -> Value {
     answer.expect("it answers").1
 }
 
-async fn outlook(stand: &Stand) -> Value {
+pub(crate) async fn outlook(stand: &Stand) -> Value {
     request(stand, "GET /conversations/:id/skills", "c", "", Value::Null).await.expect("it answers").1
 }
 
