@@ -24,6 +24,9 @@ const PURPOSE: &str = "skills that models are told";
 /// How long the word on a tree may take.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// The instructions of a skill, or why there are none: for this plugin, and in words for a model.
+type Loaded = Result<Instructions, (Miss, String)>;
+
 /// Where skills are asked for.
 #[derive(Clone, Debug)]
 pub(crate) struct Desk {
@@ -48,12 +51,9 @@ impl Desk {
         cwd: &str,
         mut tools: List<ToolDefinition>,
     ) -> Result<(List<ToolDefinition>, bool), CallError> {
-        let library = Arc::clone(&self.library);
-        let telling = move |view: View| {
-            view.tell(&mut tools);
-            (tools, library.is_due(&view.trees))
-        };
-        self.with_view(cwd, Care::Watched, telling).await
+        let view = self.view(cwd, Care::Watched).await?;
+        view.tell(&mut tools);
+        Ok((tools, self.library.shelves.is_due(&view.trees)))
     }
 
     /// Looks through everything for changes of which no watch tells.
@@ -70,7 +70,8 @@ impl Desk {
     /// # Errors
     /// When a folder of skills cannot be read.
     pub(crate) async fn survey(&self, cwd: &str, names: Vec<String>) -> Result<Survey, CallError> {
-        self.with_view(cwd, Care::Afresh, move |view| view.survey(&names)).await
+        let view = self.view(cwd, Care::Afresh).await?;
+        self.aside.work(move || view.survey(&names)).await
     }
 
     /// The instructions of a skill as they are now.
@@ -78,52 +79,52 @@ impl Desk {
     /// # Errors
     /// `NotFound` with the names that may have been meant, `Conflict` when it cannot be read or may not be used.
     pub(crate) async fn read(&self, cwd: &str, name: String) -> Result<Instructions, CallError> {
-        let reading = move |view: View| view.read(&name).map_err(|miss| view.refusal(&name, &miss));
-        self.with_view(cwd, Care::Afresh, reading).await?
+        let view = self.view(cwd, Care::Afresh).await?;
+        self.aside.work(move || view.read(&name).map_err(|miss| view.refusal(&name, &miss))).await?
     }
 
     /// The instructions of the skill that `input` names, or why there are none.
     pub(crate) async fn load(&self, cwd: &str, input: &Json) -> Result<String, String> {
         let name = name_in(&input.value())?;
-        let loaded = match self.loaded(cwd, &name, Care::Watched).await? {
+        let failed = |error: CallError| error.message.into_string();
+        let loaded = match self.loaded(cwd, &name, Care::Watched).await.map_err(failed)? {
             // Before that is said, it is looked for where no watch tells of it.
-            Err((Miss::Unknown | Miss::Changed, _)) => self.loaded(cwd, &name, Care::Afresh).await?,
+            Err((Miss::Unknown | Miss::Changed, _)) => {
+                self.loaded(cwd, &name, Care::Afresh).await.map_err(failed)?
+            }
             loaded => loaded,
         };
         let read = loaded.map_err(|(_, told)| told)?;
         Ok(read.shown.unwrap_or_else(|| format!("[skill `{name}` says nothing]")))
     }
 
-    async fn loaded(
-        &self,
-        cwd: &str,
-        name: &str,
-        care: Care,
-    ) -> Result<Result<Instructions, (Miss, String)>, String> {
-        let name = name.to_owned();
-        let loading = move |view: View| {
+    async fn loaded(&self, cwd: &str, name: &str, care: Care) -> Result<Loaded, CallError> {
+        let (view, name) = (self.view(cwd, care).await?, name.to_owned());
+        let load = move || {
             view.read(&name).map_err(|miss| {
                 let told = view.told(&name, &miss);
                 (miss, told)
             })
         };
-        self.with_view(cwd, care, loading).await.map_err(|error| error.message.into_string())
+        self.aside.work(load).await
     }
 
-    /// Does something with the skills of who works in `cwd` that may be used.
-    async fn with_view<T: Send + 'static>(
-        &self,
-        cwd: &str,
-        care: Care,
-        work: impl FnOnce(View) -> T + Send + 'static,
-    ) -> Result<T, CallError> {
+    /// The skills of who works in `cwd` that may be used.
+    async fn view(&self, cwd: &str, care: Care) -> Result<View, CallError> {
         let (library, folder) = (Arc::clone(&self.library), cwd.to_owned());
         let sight = self.aside.work(move || library.look(&folder, care)).await?;
-        let sight =
-            sight.map_err(|error| CallError::unavailable(format!("the skills cannot be read: {error}")))?;
+        let unreadable = |error| CallError::unavailable(format!("the skills cannot be read: {error}"));
+        let sight = sight.map_err(unreadable)?;
         let standings = self.standings(cwd, &sight).await;
-        let library = Arc::clone(&self.library);
-        self.aside.work(move || work(library.view(sight, standings))).await
+        let of: Vec<_> = sight.of.into_iter().zip(standings).collect();
+        let shelf = match self.library.shelves.remembered(cwd, &of) {
+            Some(shelf) => shelf,
+            None => {
+                let (library, folder) = (Arc::clone(&self.library), cwd.to_owned());
+                self.aside.work(move || library.shelves.made_of(&folder, of)).await?
+            }
+        };
+        Ok(View::new(sight.trees, shelf))
     }
 
     async fn standings(&self, cwd: &str, sight: &Sight) -> Vec<Standing> {

@@ -9,9 +9,7 @@ use transom_plugin_api::StartError;
 
 use crate::finds::Finds;
 use crate::shelf::{Care, Shelves};
-use crate::standing::Standing;
 use crate::tree::Tree;
-use crate::view::View;
 
 /// Folders that lead out of which the log tells.
 const PASSED_OVER: usize = 100;
@@ -23,7 +21,7 @@ pub(crate) struct Library {
     below_cwd: Vec<PathBuf>,
     /// The operator's own.
     folders: Vec<PathBuf>,
-    shelves: Shelves,
+    pub(crate) shelves: Shelves,
     /// Folders that were passed over, and of which that was said.
     passed_over: Mutex<HashSet<PathBuf>>,
 }
@@ -31,7 +29,6 @@ pub(crate) struct Library {
 /// What lies where a turn's skills are, before anybody was asked whether it may be used.
 #[derive(Debug)]
 pub(crate) struct Sight {
-    cwd: String,
     pub(crate) trees: Vec<Tree>,
     /// What was found in each of them.
     pub(crate) of: Vec<Arc<Finds>>,
@@ -61,19 +58,7 @@ impl Library {
     pub(crate) fn look(&self, cwd: &str, care: Care) -> io::Result<Sight> {
         let trees = self.trees(cwd)?;
         let of = trees.iter().map(|tree| self.shelves.finds(tree, care)).collect::<io::Result<_>>()?;
-        Ok(Sight { cwd: cwd.to_owned(), trees, of })
-    }
-
-    /// As much of it as the operator's word for each tree lets anybody see.
-    pub(crate) fn view(&self, sight: Sight, standings: Vec<Standing>) -> View {
-        let Sight { cwd, trees, of } = sight;
-        let shelf = self.shelves.shelf(&cwd, of.into_iter().zip(standings).collect());
-        View::new(trees, shelf)
-    }
-
-    /// Whether one of these trees is to be looked through for changes of which no watch tells.
-    pub(crate) fn is_due(&self, trees: &[Tree]) -> bool {
-        self.shelves.is_due(trees)
+        Ok(Sight { trees, of })
     }
 
     fn trees(&self, cwd: &str) -> io::Result<Vec<Tree>> {

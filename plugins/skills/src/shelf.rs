@@ -65,11 +65,13 @@ impl Shelves {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is found in these trees, with what the operator says of it: the skills of `cwd`.
-    pub(crate) fn shelf(&self, cwd: &str, of: Vec<Judged>) -> Arc<Shelf> {
-        if let Some(shelf) = self.memory().shelf(cwd).filter(|shelf| are_same(&shelf.of, &of)) {
-            return shelf;
-        }
+    /// The skills of `cwd`, where these trees are what they were [made of](Self::made_of) the last time.
+    pub(crate) fn remembered(&self, cwd: &str, of: &[Judged]) -> Option<Arc<Shelf>> {
+        self.memory().shelf(cwd).filter(|shelf| are_same(&shelf.of, of))
+    }
+
+    /// The skills of `cwd`, whose trees these are. They are remembered.
+    pub(crate) fn made_of(&self, cwd: &str, of: Vec<Judged>) -> Arc<Shelf> {
         let catalogue = Catalogue::of(of.iter().map(admitted));
         let shelf = Arc::new(Shelf { of, offer: Offer::of(&catalogue), catalogue });
         self.memory().put_shelf(cwd, Arc::clone(&shelf));
@@ -148,7 +150,8 @@ mod tests {
     }
 
     fn shelf(shelves: &Shelves, cwd: &str, tree: &Tree, care: Care) -> Arc<Shelf> {
-        shelves.shelf(cwd, vec![(shelves.finds(tree, care).expect("readable"), Standing::Own)])
+        let of = vec![(shelves.finds(tree, care).expect("readable"), Standing::Own)];
+        shelves.remembered(cwd, &of).unwrap_or_else(|| shelves.made_of(cwd, of))
     }
 
     #[test]
@@ -173,6 +176,8 @@ mod tests {
         let shelf = |care| shelf(&shelves, "/cwd", &tree, care);
         let first = shelf(Care::Watched);
         assert!(Arc::ptr_eq(&first, &shelf(Care::Watched)) && Arc::ptr_eq(&first, &shelf(Care::Afresh)));
+        let refused = [(Arc::clone(&first.of[0].0), Standing::Refused)];
+        assert!(shelves.remembered("/cwd", &refused).is_none(), "by another word they are others");
         fs::write(folder.path().join("b.md"), "").expect("written");
         assert_eq!(shelf(Care::Watched).catalogue.iter().len(), 2);
     }
@@ -189,7 +194,7 @@ mod tests {
         });
         let summary = |standing| {
             let of = finds.iter().cloned().zip([standing, Standing::Own]).collect();
-            shelves.shelf("/cwd", of).catalogue.find("a").expect("one is there").summary.clone()
+            shelves.made_of("/cwd", of).catalogue.find("a").expect("one is there").summary.clone()
         };
         assert_eq!(summary(Standing::Trusted), "one");
         for standing in [Standing::Unanswered, Standing::Refused, Standing::Unasked] {

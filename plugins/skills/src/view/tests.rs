@@ -36,9 +36,10 @@ impl Scene {
     fn view(&self, standing: Standing) -> View {
         let cwd = self.kept.path().join("work");
         let sight = self.library.look(cwd.to_str().expect("text"), Care::Afresh).expect("readable");
-        let standings = sight.trees.iter().map(|tree| tree.below().map_or(Standing::Own, |_| standing));
-        let standings = standings.collect();
-        self.library.view(sight, standings)
+        let standings: Vec<_> =
+            sight.trees.iter().map(|tree| tree.below().map_or(Standing::Own, |_| standing)).collect();
+        let of = sight.of.into_iter().zip(standings).collect();
+        View::new(sight.trees, self.library.shelves.made_of("work", of))
     }
 
     fn load(&self, name: &str) -> Result<String, String> {
