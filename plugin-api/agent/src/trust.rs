@@ -5,7 +5,7 @@
 //! operator trusts it: by the digest of its content, so that a change asks again. Who asks reads the content once, and uses the
 //! very bytes of which it has told the digest.
 
-use transom_plugin_api::{Event, Maybe, Service, Text, contract};
+use transom_plugin_api::{CallError, CallErrorKind, Event, Maybe, Service, Text, contract};
 
 /// Something that was found in a working folder.
 #[contract]
@@ -38,6 +38,15 @@ impl Trust {
     #[must_use]
     pub fn is_trusted(&self) -> bool {
         *self == Self::Trusted
+    }
+}
+
+/// Why [`TRUST`] has said nothing, in words for a person: what to do, or the error.
+#[must_use]
+pub fn unasked(error: &CallError) -> String {
+    match error.kind {
+        CallErrorKind::NoProvider => "nobody here keeps what is trusted; run the plugin `trust`".to_owned(),
+        _ => format!("nobody can say whether it is trusted: {error}"),
     }
 }
 
@@ -85,5 +94,12 @@ mod tests {
     fn only_what_is_trusted_may_be_used() {
         assert!(Trust::Trusted.is_trusted());
         assert!(!Trust::Refused.is_trusted() && !Trust::Unanswered.is_trusted());
+    }
+
+    #[test]
+    fn who_is_not_asked_is_told_what_to_do_or_what_went_wrong() {
+        let nobody = CallError::new(CallErrorKind::NoProvider, "nobody serves it");
+        assert!(unasked(&nobody).ends_with("run the plugin `trust`"));
+        assert!(unasked(&CallError::unavailable("the book is lost")).ends_with("the book is lost"));
     }
 }

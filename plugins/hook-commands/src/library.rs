@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
-use transom_agent::trust::{Found, Trust};
+use transom_agent::trust::{Found, Trust, unasked};
 use transom_plugin_api::sabotage::sabotaged;
-use transom_plugin_api::{CallErrorKind, Caller, Host};
+use transom_plugin_api::{Caller, Host};
 
 use crate::hooks_file::{Hook, HooksFile};
 use crate::legible::legible;
@@ -183,12 +183,7 @@ impl Library {
             sha256: sha256.into(),
             purpose: PURPOSE.into(),
         };
-        self.trust.call(found).await.map_err(|error| match error.kind {
-            CallErrorKind::NoProvider => {
-                "nobody here keeps what is trusted; run the plugin `trust`".to_owned()
-            }
-            _ => format!("nobody can say whether it is trusted: {error}"),
-        })
+        self.trust.call(found).await.map_err(|error| unasked(&error))
     }
 
     fn read(&self, sha256: &str, bytes: &[u8]) -> Read {

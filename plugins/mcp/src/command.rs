@@ -80,13 +80,12 @@ fn told(all: &Value, json: bool) -> CliOutcome {
         return printed(format!("{all}\n"));
     }
     let mut text = status::printed(all["servers"].as_array().map_or(&[][..], Vec::as_slice));
-    match all["file"]["state"].as_str() {
-        Some("untrusted") => text += "`.mcp.json` waits to be trusted; see `transom trust`\n",
-        Some("refused") => text += "`.mcp.json` is refused\n",
-        Some("unfit") => {
-            let reason = all["file"]["reason"].as_str().unwrap_or_default();
-            text += &format!("`.mcp.json` is not read: {}\n", reason.escape_debug());
-        }
+    let reason = all["file"]["reason"].as_str().map(|reason| reason.escape_debug());
+    match (all["file"]["state"].as_str(), reason) {
+        (Some("untrusted"), None) => text += "`.mcp.json` waits to be trusted; see `transom trust`\n",
+        (Some("untrusted"), Some(reason)) => text += &format!("`.mcp.json` is not used: {reason}\n"),
+        (Some("refused"), _) => text += "`.mcp.json` is refused\n",
+        (Some("unfit"), Some(reason)) => text += &format!("`.mcp.json` is not read: {reason}\n"),
         _ => {}
     }
     for problem in all["file"]["problems"].as_array().into_iter().flatten().filter_map(Value::as_str) {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Mutex as Gate, Semaphore};
-use transom_agent::trust::{Found, Trust};
+use transom_agent::trust::{Found, Trust, unasked};
 use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{CallError, Caller};
 
@@ -30,8 +30,8 @@ pub(crate) enum Standing {
     Missing,
     /// It is not read, for this reason.
     Unfit(String),
-    /// It waits for the operator's answer.
-    Untrusted,
+    /// It waits for the operator's answer; or, for this reason, nobody could be asked.
+    Untrusted(Option<String>),
     /// The operator does not want it.
     Refused,
     /// It is used. What is wrong in it is told.
@@ -117,12 +117,13 @@ impl Folders {
             Sight::Missing => (Standing::Missing, Vec::new()),
             Sight::Unfit(reason) => (Standing::Unfit(reason), Vec::new()),
             Sight::Said { sha256, bytes } => match self.trusted(folder, &sha256).await {
-                Trust::Trusted => {
+                Ok(Trust::Trusted) => {
                     let problems = self.wanted(&bytes).1;
                     (Standing::Used { sha256, problems }, bytes)
                 }
-                Trust::Refused => (Standing::Refused, Vec::new()),
-                _ => (Standing::Untrusted, Vec::new()),
+                Ok(Trust::Refused) => (Standing::Refused, Vec::new()),
+                Ok(_) => (Standing::Untrusted(None), Vec::new()),
+                Err(reason) => (Standing::Untrusted(Some(reason)), Vec::new()),
             },
         }
     }
@@ -141,10 +142,10 @@ impl Folders {
         }
     }
 
-    /// What the operator says; who does not answer does not trust it.
-    async fn trusted(&self, folder: &str, sha256: &str) -> Trust {
+    /// What the operator says; who does not answer, for the reason given, does not trust it.
+    async fn trusted(&self, folder: &str, sha256: &str) -> Result<Trust, String> {
         if sabotaged("start-what-nobody-trusts") {
-            return Trust::Trusted;
+            return Ok(Trust::Trusted);
         }
         let found = Found {
             folder: folder.into(),
@@ -152,7 +153,7 @@ impl Folders {
             sha256: sha256.into(),
             purpose: PURPOSE.into(),
         };
-        self.trust.call(found).await.unwrap_or(Trust::Unanswered)
+        self.trust.call(found).await.map_err(|error| unasked(&error))
     }
 
     /// The servers of a file that are used, and why others are not.

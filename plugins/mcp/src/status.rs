@@ -77,7 +77,8 @@ pub(crate) fn told_of_file(standing: &Standing) -> Value {
     match standing {
         Standing::Missing => json!({"name": NAME, "state": "missing"}),
         Standing::Unfit(reason) => json!({"name": NAME, "state": "unfit", "reason": reason}),
-        Standing::Untrusted => json!({"name": NAME, "state": "untrusted"}),
+        Standing::Untrusted(None) => json!({"name": NAME, "state": "untrusted"}),
+        Standing::Untrusted(Some(reason)) => json!({"name": NAME, "state": "untrusted", "reason": reason}),
         Standing::Refused => json!({"name": NAME, "state": "refused"}),
         Standing::Used { sha256, problems } => {
             json!({"name": NAME, "state": "used", "sha256": sha256, "problems": problems})

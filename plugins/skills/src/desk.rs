@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use transom_agent::tool::ToolDefinition;
-use transom_agent::trust::{Found, Trust};
+use transom_agent::trust::{Found, Trust, unasked};
 use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{CallError, Caller, Host, Json, List};
 
@@ -149,7 +149,11 @@ impl Desk {
         };
         match self.host.within(PATIENCE, self.trust.call(found)).await {
             Some(Ok(trust)) => trust.into(),
-            Some(Err(_)) | None => Standing::Unasked,
+            Some(Err(error)) => Standing::Unasked(unasked(&error)),
+            None => Standing::Unasked(format!(
+                "nobody has said within {} s whether it is trusted",
+                PATIENCE.as_secs()
+            )),
         }
     }
 }

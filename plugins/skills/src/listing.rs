@@ -50,8 +50,8 @@ fn skill(listed: &Listed, outlook: &Outlook) -> Value {
 fn left_out(LeftOut { name, standing, skills }: &LeftOut) -> Value {
     let state = if *standing == Standing::Refused { "refused" } else { "untrusted" };
     let mut told = json!({"name": name, "state": state, "skills": skills});
-    if *standing == Standing::Unasked {
-        told["reason"] = format!("it {}", standing.reason()).into();
+    if let Standing::Unasked(reason) = standing {
+        told["reason"] = reason.as_str().into();
     }
     told
 }
@@ -153,7 +153,7 @@ pub(crate) fn printed(outlook: &Outlook, limits: Option<Limits>) -> String {
     }
     for LeftOut { name, standing, skills } in &survey.left_out {
         let skills = if *skills == 1 { "1 skill".to_owned() } else { format!("{skills} skills") };
-        line(&mut text, &format!("`{}` holds {skills} and {}", shown(name, SHOWN), standing.reason()));
+        line(&mut text, &format!("`{}` holds {skills} and {}", shown(name, SHOWN), standing.sentence()));
     }
     if survey.listed.is_empty() {
         line(&mut text, "there are none");

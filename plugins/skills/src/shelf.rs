@@ -197,7 +197,7 @@ mod tests {
             shelves.made_of("/cwd", of).catalogue.find("a").expect("one is there").summary.clone()
         };
         assert_eq!(summary(Standing::Trusted), "one");
-        for standing in [Standing::Unanswered, Standing::Refused, Standing::Unasked] {
+        for standing in [Standing::Unanswered, Standing::Refused, Standing::Unasked("gone".to_owned())] {
             assert_eq!(summary(standing), "two");
         }
     }

@@ -3,7 +3,7 @@
 use transom_agent::trust::Trust;
 
 /// What the operator says of the skills in a tree, all of them together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
     /// The tree is the operator's own.
     Own,
@@ -13,25 +13,23 @@ pub(crate) enum Standing {
     Refused,
     /// Nothing yet.
     Unanswered,
-    /// Nobody is there who could be asked.
-    Unasked,
+    /// Nobody could be asked, for this reason.
+    Unasked(String),
 }
 
 impl Standing {
     /// Whether they may be used.
-    pub(crate) fn admits(self) -> bool {
+    pub(crate) fn admits(&self) -> bool {
         matches!(self, Self::Own | Self::Trusted)
     }
 
-    /// What is to be said where they may not.
-    pub(crate) fn reason(self) -> &'static str {
+    /// What becomes of a tree, for a person.
+    pub(crate) fn sentence(&self) -> String {
         match self {
-            Self::Own | Self::Trusted => "may be used",
-            Self::Refused => "is not trusted",
-            Self::Unanswered => "waits to be trusted; see `transom trust`",
-            Self::Unasked => {
-                "is not used, since nobody here can say whether it is trusted; see the plugin `trust`"
-            }
+            Self::Own | Self::Trusted => "is used".to_owned(),
+            Self::Refused => "is refused".to_owned(),
+            Self::Unanswered => "waits to be trusted; see `transom trust`".to_owned(),
+            Self::Unasked(reason) => format!("is not used: {reason}"),
         }
     }
 }

@@ -115,7 +115,7 @@ impl View {
             trees.filter(|(_, (_, (finds, standing)))| !standing.admits() && !finds.candidates.is_empty());
         left_out.map(|(at, (tree, (finds, standing)))| {
             let (name, skills) = (tree.below().unwrap_or_default().to_owned(), finds.candidates.len());
-            (at, LeftOut { name, standing: *standing, skills })
+            (at, LeftOut { name, standing: standing.clone(), skills })
         })
     }
 
@@ -148,7 +148,7 @@ fn said(name: &str, miss: &Miss) -> String {
             format!(
                 "skill `{name}` lies in the working folder's `{}`, which {}",
                 shown(folder, SHOWN),
-                standing.reason()
+                standing.sentence()
             )
         }
         Miss::Changed => format!("skill `{name}` is being changed; try again"),

@@ -1,7 +1,7 @@
 //! [`Builder`]: from a template to a prompt, and from a prompt to what of its inputs is there now.
 
 use jiff::tz::TimeZone;
-use transom_agent::trust::{Found, Trust};
+use transom_agent::trust::{Found, Trust, unasked};
 use transom_agent::turn::SystemPrompt;
 use transom_agent::workspace::DEFAULT_WORKSPACE;
 use transom_plugin_api::Host;
@@ -121,7 +121,7 @@ impl Builder {
                 (file, None)
             }
             Sight::Said { sha256, text } => {
-                file.state = self.trust(&turn.cwd, name, &sha256, purpose).await;
+                (file.state, file.reason) = self.trust(&turn.cwd, name, &sha256, purpose).await;
                 file.sha256 = Some(sha256);
                 let text = text.filter(|_| file.state == State::Used);
                 (file, text)
@@ -129,10 +129,10 @@ impl Builder {
         }
     }
 
-    /// What the operator says of a content; who does not answer does not trust it.
-    async fn trust(&self, folder: &str, name: &str, sha256: &str, purpose: &str) -> State {
+    /// What the operator says of a content; who does not answer, for the reason given, does not trust it.
+    async fn trust(&self, folder: &str, name: &str, sha256: &str, purpose: &str) -> (State, Option<String>) {
         if sabotaged("trust-everything") {
-            return State::Used;
+            return (State::Used, None);
         }
         let found = Found {
             folder: folder.into(),
@@ -141,9 +141,10 @@ impl Builder {
             purpose: purpose.into(),
         };
         match self.ports.trust.call(found).await {
-            Ok(trust) if trust.is_trusted() => State::Used,
-            Ok(Trust::Refused) => State::Refused,
-            _ => State::Untrusted,
+            Ok(trust) if trust.is_trusted() => (State::Used, None),
+            Ok(Trust::Refused) => (State::Refused, None),
+            Ok(_) => (State::Untrusted, None),
+            Err(error) => (State::Untrusted, Some(unasked(&error))),
         }
     }
 }

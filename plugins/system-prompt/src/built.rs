@@ -41,7 +41,7 @@ pub(crate) struct File {
     /// The digest of what it said, where it could be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) sha256: Option<String>,
-    /// Why it could not be read.
+    /// Why it could not be read, or nobody could be asked whether it is trusted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
 }

@@ -63,10 +63,10 @@ fn text(told: &Value) -> String {
         Some(text) => format!("{text}\n"),
     };
     for file in told["leftOut"].as_array().into_iter().flatten() {
-        let why = match file["state"].as_str() {
-            Some("untrusted") => "it waits to be trusted; see `transom trust`".to_owned(),
-            Some("refused") => "it is refused".to_owned(),
-            _ => word(&file["reason"]),
+        let why = match (file["state"].as_str(), &file["reason"]) {
+            (Some("untrusted"), Value::Null) => "it waits to be trusted; see `transom trust`".to_owned(),
+            (Some("refused"), _) => "it is refused".to_owned(),
+            (_, reason) => word(reason),
         };
         text += &format!("\n`{}` is left out: {why}\n", word(&file["name"]));
     }

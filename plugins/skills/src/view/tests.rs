@@ -33,17 +33,17 @@ impl Scene {
     }
 
     /// The skills of who works in `work`, when the operator says this of those that lie there.
-    fn view(&self, standing: Standing) -> View {
+    fn view(&self, standing: &Standing) -> View {
         let cwd = self.kept.path().join("work");
         let sight = self.library.look(cwd.to_str().expect("text"), Care::Afresh).expect("readable");
         let standings: Vec<_> =
-            sight.trees.iter().map(|tree| tree.below().map_or(Standing::Own, |_| standing)).collect();
+            sight.trees.iter().map(|tree| tree.below().map_or(Standing::Own, |_| standing.clone())).collect();
         let of = sight.of.into_iter().zip(standings).collect();
         View::new(sight.trees, self.library.shelves.made_of("work", of))
     }
 
     fn load(&self, name: &str) -> Result<String, String> {
-        load(&self.view(Standing::Trusted), name)
+        load(&self.view(&Standing::Trusted), name)
     }
 }
 
@@ -68,7 +68,7 @@ fn the_working_folder_shadows_the_home_in_the_catalogue_and_when_loading() {
     let scene = Scene::new(BOTH);
     let expected = [("both", "work"), ("home", "only home"), ("work", "only work")];
     let expected = expected.map(|(name, summary)| (name.to_owned(), summary.to_owned()));
-    assert_eq!(summaries(&scene.view(Standing::Trusted)), expected);
+    assert_eq!(summaries(&scene.view(&Standing::Trusted)), expected);
     assert_eq!(scene.load("both").as_deref(), Ok("from work\n"));
     assert_eq!(scene.load("home").as_deref(), Ok("only at home\n"));
 }
@@ -76,29 +76,29 @@ fn the_working_folder_shadows_the_home_in_the_catalogue_and_when_loading() {
 #[test]
 fn a_working_folder_that_is_not_trusted_has_no_skills_and_shadows_none() {
     let scene = Scene::new(BOTH);
-    for standing in [Standing::Unanswered, Standing::Refused, Standing::Unasked] {
-        let view = scene.view(standing);
+    for standing in [Standing::Unanswered, Standing::Refused, Standing::Unasked("gone".to_owned())] {
+        let view = scene.view(&standing);
         let expected = [("both", "home"), ("home", "only home")];
         assert_eq!(summaries(&view), expected.map(|(name, summary)| (name.to_owned(), summary.to_owned())));
         assert_eq!(load(&view, "both").as_deref(), Ok("from home\n"));
         let refused = load(&view, "work").expect_err("it is left out");
-        let reason = standing.reason();
-        assert_eq!(refused, format!("skill `work` lies in the working folder's `.skills`, which {reason}"));
+        let sentence = standing.sentence();
+        assert_eq!(refused, format!("skill `work` lies in the working folder's `.skills`, which {sentence}"));
         let left_out = LeftOut { name: ".skills".to_owned(), standing, skills: 2 };
         assert_eq!(view.survey(&[]).left_out, [left_out]);
     }
-    assert!(scene.view(Standing::Trusted).survey(&[]).left_out.is_empty());
+    assert!(scene.view(&Standing::Trusted).survey(&[]).left_out.is_empty());
 }
 
 #[test]
 fn what_was_exchanged_since_it_was_trusted_is_not_read() {
     let scene = Scene::new(&[("work/.skills/a.md", "kind"), ("home/.skills/b.md", "kind")]);
-    let view = scene.view(Standing::Trusted);
+    let view = scene.view(&Standing::Trusted);
     scene.write("work/.skills/a.md", "evil");
     scene.write("home/.skills/b.md", "other");
     assert!(matches!(view.read("a"), Err(Miss::Changed)), "{:?}", view.read("a"));
     assert_eq!(load(&view, "b").as_deref(), Ok("other"), "the operator's own need no word");
-    assert_eq!(load(&scene.view(Standing::Trusted), "a").as_deref(), Ok("evil"), "trusted once more");
+    assert_eq!(load(&scene.view(&Standing::Trusted), "a").as_deref(), Ok("evil"), "trusted once more");
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn what_is_advertised_for_a_name_is_what_is_loaded() {
         ("work/.skills/dup.md", "top\n---\ntop body\n"),
         ("work/.skills/b/SKILL.md", "---\nname: dup\ndescription: b\n---\nb body\n"),
     ]);
-    assert_eq!(summaries(&scene.view(Standing::Trusted)), [("dup".to_owned(), "top".to_owned())]);
+    assert_eq!(summaries(&scene.view(&Standing::Trusted)), [("dup".to_owned(), "top".to_owned())]);
     assert_eq!(scene.load("dup").as_deref(), Ok("top body\n"));
 }
 
@@ -130,7 +130,7 @@ fn an_edited_skill_counts_at_once() {
         assert_eq!(scene.load("a").as_deref(), Ok(text));
     }
     scene.write("work/.skills/a.md", "\n");
-    assert_eq!(scene.view(Standing::Trusted).read("a").expect("it is there").shown, None);
+    assert_eq!(scene.view(&Standing::Trusted).read("a").expect("it is there").shown, None);
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn a_long_list_of_known_names_is_cut() {
 #[test]
 fn the_files_of_skills_are_told_with_their_digests() {
     let scene = Scene::new(&[("home/.skills/a.md", "one")]);
-    let survey = scene.view(Standing::Own).survey(&["a".to_owned(), "none".to_owned()]);
+    let survey = scene.view(&Standing::Own).survey(&["a".to_owned(), "none".to_owned()]);
     assert_eq!(survey.listed[0].file, Path::new(&scene.kept.path().join("home/.skills/a.md")));
     assert_eq!(survey.digests.keys().collect::<Vec<_>>(), ["a"]);
 }

@@ -106,8 +106,7 @@ fn a_skill_that_is_not_trusted_is_not_activated_and_what_is_left_out_is_told() {
         word.says(Some(Trust::Refused));
         assert_eq!(outlook(&stand).await["leftOut"][0]["state"], "refused");
         word.says(None);
-        let reason =
-            "it is not used, since nobody here can say whether it is trusted; see the plugin `trust`";
+        let reason = "nobody can say whether it is trusted: `test`: the book is lost";
         assert_eq!(outlook(&stand).await["leftOut"][0]["reason"], reason);
         word.says(Some(Trust::Trusted));
         put(&stand, "evil", json!(null)).await.expect("it is activated");

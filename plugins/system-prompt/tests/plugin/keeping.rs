@@ -216,7 +216,9 @@ fn without_anybody_else_a_prompt_is_told_and_stays() {
         assert!(first.ends_with(" default"), "what nobody can trust is not used: {first}");
         stand.advance(two_days()).await;
         assert_eq!(told(&stand).await, first);
-        assert_eq!(shown(&stand).await["leftOut"][0]["state"], "untrusted");
+        let left_out = shown(&stand).await["leftOut"][0].clone();
+        let reason = json!("nobody here keeps what is trusted; run the plugin `trust`");
+        assert_eq!((&left_out["state"], &left_out["reason"]), (&json!("untrusted"), &reason));
         stand.stop().await;
     });
 }
