@@ -109,8 +109,17 @@ impl Manifest {
     /// # Errors
     /// All faults at once, of the file or of the syntax, when nothing can be read.
     pub fn salvage(path: &Path) -> Result<Self, Faults> {
+        Self::salvage_if(path, |_| Ok(()))
+    }
+
+    /// The same where the very text that is read is `admitted`.
+    pub(crate) fn salvage_if(
+        path: &Path,
+        admitted: impl FnOnce(&str) -> Result<(), Fault>,
+    ) -> Result<Self, Faults> {
         let file = path.display().to_string();
         let text = text_of(path, &file)?;
+        admitted(&text)?;
         let manifest = Self::read(&text, &file, folder_of(path), Environment::of_process())?;
         // It may be read again when the process is in another folder.
         Ok(Self { path: Some(std::path::absolute(path).unwrap_or_else(|_| path.to_owned())), ..manifest })

@@ -11,6 +11,7 @@
 //! Native code that crashes ends it by its signal, after one line that names the plugin: see [`crate::crash`].
 
 mod built_in;
+mod named;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -32,6 +33,10 @@ use crate::running::Refused;
 use crate::terminal::{complain, lost_output};
 
 pub(crate) use built_in::built_in;
+use named::{Named, in_environment, unnamed};
+
+/// The manifest that is looked for in the folder where the program is started.
+const FOUND: &str = "transom.toml";
 
 /// It did what was asked.
 pub(crate) const DONE: u8 = 0;
@@ -59,7 +64,7 @@ struct CommandLine {
 
 #[derive(Args, Clone, Default)]
 pub(crate) struct Common {
-    /// The manifest [default: transom.toml in this folder, else the built-in one]
+    /// The manifest [default: $TRANSOM_MANIFEST, else transom.toml in this folder if it was named before, else the built-in one]
     #[arg(long, global = true, value_name = "PATH")]
     manifest: Option<PathBuf>,
     /// The data folder [default: the manifest's, else $XDG_DATA_HOME/transom]
@@ -241,12 +246,38 @@ fn self_test(bundled: &[&str]) -> Result<(), String> {
 
 impl Common {
     /// The manifest that was named, or the one in this folder, or the built-in one. It may have faults.
+    ///
+    /// # Errors
+    /// Also when the one in this folder was not named before as it is now.
     pub(crate) fn manifest(&self) -> Result<Manifest, Faults> {
+        self.manifest_if(
+            |path, text| {
+                remember(path, text);
+                Ok(())
+            },
+            |text| unnamed(Path::new(FOUND), text),
+        )
+    }
+
+    /// The same for who only reads it, and runs nothing of it.
+    pub(crate) fn manifest_to_read(&self) -> Result<Manifest, Faults> {
+        self.manifest_if(|_, _| Ok(()), |_| Ok(()))
+    }
+
+    fn manifest_if(
+        &self,
+        named: impl FnOnce(&Path, &str) -> Result<(), Fault>,
+        found: impl FnOnce(&str) -> Result<(), Fault>,
+    ) -> Result<Manifest, Faults> {
         if let Some(path) = &self.manifest {
-            return Manifest::salvage(path).map_err(|faults| explain_missing(faults, path));
+            let read = Manifest::salvage_if(path, |text| named(path, text));
+            return read.map_err(|faults| explain_missing(faults, path));
         }
-        let here = Path::new("transom.toml");
-        if here.exists() { Manifest::salvage(here) } else { built_in() }
+        if let Some(path) = in_environment()? {
+            return Manifest::salvage(&path);
+        }
+        let here = Path::new(FOUND);
+        if here.exists() { Manifest::salvage_if(here, found) } else { built_in() }
     }
 
     /// Whether a manifest was named.
@@ -329,6 +360,13 @@ impl Common {
             Some(faults) => Err(faults.into()),
             None => manifest.map_or_else(|_| user_s_folder(), |manifest| self.data_folder(&manifest)),
         }
+    }
+}
+
+/// A manifest that was named may be found from now on.
+fn remember(path: &Path, text: &str) {
+    if let Some(Err(error)) = Named::of_user().map(|named| named.remember(path, text)) {
+        complain(&format!("`{}` has to be named again the next time: {error}", path.display()));
     }
 }
 

@@ -109,7 +109,10 @@ impl Stage {
         for name in FOREIGN {
             command.env_remove(name);
         }
-        command.env("HOME", self.path().join("home")).kill_on_drop(true);
+        command
+            .env("HOME", self.path().join("home"))
+            .env("TRANSOM_MANIFEST", self.work().join("transom.toml"))
+            .kill_on_drop(true);
         command
     }
 

@@ -138,7 +138,7 @@ impl Host {
         }
         std::fs::write(folder.path().join("transom.toml"), manifest).expect("a manifest");
         let mut process = Command::new(env!("CARGO_BIN_EXE_transom"))
-            .args(["up", "--json"])
+            .args(["up", "--json", "--manifest", "transom.toml"])
             .current_dir(folder.path())
             .env_remove("ANTHROPIC_API_KEY")
             .env_remove("OPENAI_API_KEY")

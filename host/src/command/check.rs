@@ -49,7 +49,7 @@ pub(crate) async fn sound_manifest(common: &Common) -> Result<Manifest, Refused>
 }
 
 pub(crate) async fn assembled(common: &Common) -> Result<Assembly, Refused> {
-    let manifest = common.manifest()?;
+    let manifest = common.manifest_to_read()?;
     let residents = resident_descriptors().await?;
     Ok(Assembly::of(manifest, &residents, &Overrides::default())?)
 }

@@ -3,6 +3,7 @@
 
 mod anthropic;
 mod commands;
+mod found;
 mod openai;
 mod places;
 
@@ -131,21 +132,6 @@ fn brought_up(scene: &Scene) -> (Child, Lines<BufReader<ChildStdout>>) {
 fn unruly(manner: &str) -> String {
     let source = dylib("unruly").display().to_string();
     format!("[[plugin]]\nid = \"unruly\"\nsource = \"{source}\"\n[plugin.settings]\nmanner = \"{manner}\"\n")
-}
-
-#[tokio::test]
-async fn the_manifest_of_the_working_folder_is_found() {
-    let scene = Scene::new(Manner::Linked);
-    scene.file("transom.toml", "[[plugin]]\nid = \"skills\"\n");
-    scene.file("other.toml", "[[plugin]]\nid = \"tools-fs\"\n");
-    for (arguments, expected) in [
-        (vec!["plugins", "--json"], "skills"),
-        (vec!["plugins", "--json", "--manifest", "other.toml"], "tools-fs"),
-    ] {
-        let listed = Outcome::of(scene.bare_command(&arguments)).await;
-        let document: Value = serde_json::from_str(&listed.output).expect("JSON");
-        assert_eq!((listed.code, ids(&document)), (Some(0), vec![expected]));
-    }
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 use tokio::process::Command;
 
@@ -148,6 +149,11 @@ impl Scene {
         self.folder.path().join("work")
     }
 
+    /// The home of who runs the host.
+    pub(crate) fn home(&self) -> PathBuf {
+        self.folder.path().join("home")
+    }
+
     /// The data folder.
     pub(crate) fn data(&self) -> PathBuf {
         self.folder.path().join("data")
@@ -172,10 +178,21 @@ impl Scene {
         let mut command = Command::new(words.next().unwrap_or_default());
         command.args(words).args(arguments).current_dir(self.work());
         // What the person who runs the tests has in the environment must not reach the host: keys, skills, proxies.
-        command.env_clear().env("HOME", self.folder.path().join("home")).envs(self.variables.iter().cloned());
+        command.env_clear().env("HOME", self.home()).envs(self.variables.iter().cloned());
+        self.name_the_manifest();
         let is_for_hosts = |name: &OsStr| PASSED_ON.iter().any(|wanted| name == *wanted);
         command.envs(std::env::vars_os().filter(|(name, _)| is_for_hosts(name)));
         command
+    }
+
+    /// As a person does who has written it: what lies in the folder is one that was named before, as it is now.
+    fn name_the_manifest(&self) {
+        let manifest = self.work().join("transom.toml");
+        let (Ok(path), Ok(text)) = (manifest.canonicalize(), std::fs::read(&manifest)) else { return };
+        let list = self.home().join(".local/state/transom");
+        std::fs::create_dir_all(&list).expect("a folder");
+        let digest: String = Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect();
+        std::fs::write(list.join("manifests"), format!("{digest}  {}\n", path.display())).expect("a list");
     }
 
     /// Runs the program to its end.
