@@ -83,12 +83,26 @@ fn styled(line: &str, style: &str) -> String {
     if plain { line.to_owned() } else { format!("\x1b[{style}m{line}\x1b[0m") }
 }
 
-/// Text from a file or a network, made safe to show: control characters are spelled out.
+/// Text from a file or a network, made safe to show: control characters are spelled out, and those that turn the direction of what
+/// follows, so that it reads as something else.
 pub(crate) fn shown(text: &str) -> String {
     let spell = |character: char| match character {
         '\n' | '\t' => character.to_string(),
         control if control.is_control() => control.escape_default().to_string(),
+        turn @ ('\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') => turn.escape_default().to_string(),
         other => other.to_string(),
     };
     text.chars().map(spell).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_gives_orders_to_a_terminal_or_turns_what_follows_is_spelled_out() {
+        assert_eq!(shown("a\u{1b}[2J\r\n\tb"), "a\\u{1b}[2J\\r\n\tb");
+        assert_eq!(shown("rm \u{202e}txt.exe\u{2069}"), "rm \\u{202e}txt.exe\\u{2069}");
+        assert_eq!(shown("שלום\u{200f}!"), "שלום\u{200f}!", "text that runs the other way is text");
+    }
 }

@@ -102,7 +102,7 @@ async fn data_is_kept_nowhere_when_nobody_says_where() {
     for (home, data_home) in [(None, None), (Some("home"), Some("data")), (Some(""), Some(""))] {
         for arguments in [&["up", "--listen", "127.0.0.1:0"][..], &["status"], &["backup", "kept.db"]] {
             let mut command = scene.bare_command(arguments);
-            command.env_remove("HOME");
+            command.env_remove("HOME").env("TRANSOM_MANIFEST", scene.work().join("transom.toml"));
             for (name, value) in [("HOME", home), ("XDG_DATA_HOME", data_home)] {
                 value.map(|value| command.env(name, value));
             }

@@ -77,7 +77,7 @@ pub(crate) async fn run(
 fn uncut(conversation_id: &str, why: Uncut, keep_tokens: u64) -> CallError {
     let why = match why {
         Uncut::Short if keep_tokens == 0 => "it is short enough",
-        Uncut::Short => "it is short enough; keep less of it with `keepTokens`",
+        Uncut::Short => "it is short enough; have less of it kept, by `keepTokens` or `--keep`",
         Uncut::Whole => "it is a single step, which cannot be parted",
     };
     CallError::conflict(format!("there is nothing to sum up in conversation `{conversation_id}`: {why}"))

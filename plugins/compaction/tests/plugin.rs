@@ -92,7 +92,7 @@ fn what_cannot_be_done_is_refused_in_words() {
         let world = World::default();
         world.say(3);
         let stand = started(stand, &world).await;
-        let short = "there is nothing to sum up in conversation `c`: it is short enough; keep less of it with `keepTokens`";
+        let short = "there is nothing to sum up in conversation `c`: it is short enough; have less of it kept, by `keepTokens` or `--keep`";
         assert_eq!(by_hand(&stand).await, Err((CallErrorKind::Conflict, short.to_owned())));
         for (body, told) in [
             (value!({"keepTokens": -1}), "field `keepTokens` is `-1`, expected a whole number, at least 0"),

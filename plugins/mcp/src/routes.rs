@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use transom_agent::body::fields_if_any;
 use transom_agent::folder::{admitted, first_root};
 use transom_agent::reach::{HttpReply, HttpRequest, HttpRoute};
 use transom_agent::refusal::{check_conversation_id, shown};
@@ -35,6 +36,7 @@ pub(crate) fn register(
     let about = HttpRoute::new("starts a server anew");
     let name = "POST /mcp/:server/restart";
     routes.serve_named_with(name, about, servers, async |servers, request, _| {
+        fields_if_any(&request.body.value(), &[])?;
         let restarted = restart(&servers, request.param("server"))?;
         Ok(HttpReply::ok(json!({ "restarted": restarted })))
     })
