@@ -1,6 +1,8 @@
 //! One turn: supervised, so that it ends exactly once, whatever happens in it.
 
 #[cfg(test)]
+mod answered_tests;
+#[cfg(test)]
 mod asked_tests;
 mod calls;
 #[cfg(test)]

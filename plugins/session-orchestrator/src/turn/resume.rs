@@ -31,13 +31,23 @@ pub(crate) struct Parked {
     words: Vec<(Text, String)>,
     /// The number of the last step.
     step: u32,
-    /// The calls of that step, each with whether its answer is in the log.
-    calls: Vec<(Call, bool)>,
+    /// The calls of that step.
+    calls: Vec<LoggedCall>,
     questions: Vec<Question>,
     /// Whether calls of that step may have run after their questions were answered.
     has_gone_on: bool,
     /// The last position in the log.
     pub(crate) position: i64,
+}
+
+/// A call of a turn.
+#[derive(Clone, Debug)]
+struct LoggedCall {
+    call: Call,
+    /// Where viewers see it.
+    position: i64,
+    /// Whether its answer is in the log.
+    is_answered: bool,
 }
 
 /// A question of a turn.
@@ -137,15 +147,14 @@ impl Parked {
             Chunk::ToolCall { tool_call_id, tool_name, input, step_id } => {
                 self.in_step(step_id.as_deref().unwrap_or_default());
                 let call = Call { id: tool_call_id.clone(), name: tool_name.clone(), input: input.clone() };
-                self.calls.push((call, false));
+                let position = stored.position.unwrap_or_default();
+                self.calls.push(LoggedCall { call, position, is_answered: false });
             }
             Chunk::ToolResult { tool_call_id, .. } => {
-                let calls = self.calls.iter_mut().filter(|(call, _)| call.id == *tool_call_id);
-                calls.for_each(|(_, answered)| *answered = true);
+                self.calls_of(tool_call_id).for_each(|logged| logged.is_answered = true);
             }
             Chunk::InputChanged { tool_call_id, input } => {
-                let calls = self.calls.iter_mut().filter(|(call, _)| call.id == *tool_call_id);
-                calls.for_each(|(call, _)| call.input = input.clone());
+                self.calls_of(tool_call_id).for_each(|logged| logged.call.input = input.clone());
             }
             Chunk::Question { question_id, tool_call_id, choices, allowing, .. } => {
                 self.has_gone_on = false;
@@ -165,6 +174,10 @@ impl Parked {
             Chunk::GoneOn { .. } => self.has_gone_on = true,
             _ => {}
         }
+    }
+
+    fn calls_of<'a>(&'a mut self, id: &'a Text) -> impl Iterator<Item = &'a mut LoggedCall> {
+        self.calls.iter_mut().filter(move |logged| logged.call.id == *id)
     }
 
     /// What comes now belongs to this step; calls of the ones before have their answers.
@@ -193,7 +206,7 @@ impl Parked {
 
     /// Questions without an answer, as others are told of them.
     pub(crate) fn open_questions(&self, conversation_id: &Text) -> Vec<OpenQuestion> {
-        let calls: Vec<Call> = self.calls.iter().map(|(call, _)| call.clone()).collect();
+        let calls: Vec<Call> = self.calls.iter().map(|logged| logged.call.clone()).collect();
         let open = self.questions.iter().filter(|question| question.answer.is_none());
         open.filter_map(|question| open_question(conversation_id, &self.turn_id, &question.chunk, &calls))
             .collect()
@@ -207,10 +220,10 @@ impl Parked {
 
     /// How far the turn has come, with what has become of each of its calls.
     pub(crate) fn progress(self, now_ms: i64) -> Progress {
-        let calls = self.calls.iter().map(|(call, _)| call.clone()).collect();
+        let calls = self.calls.iter().map(|logged| (logged.call.clone(), logged.position)).collect();
         let mut step = Step::resumed(&self.turn_id, self.step, calls);
-        for (index, (call, answered)) in self.calls.iter().enumerate() {
-            if *answered {
+        for (index, LoggedCall { call, is_answered, .. }) in self.calls.iter().enumerate() {
+            if *is_answered {
                 step.answered_before(index);
             } else if self.has_gone_on && !sabotaged("run-it-again-after-a-crash") {
                 step.answer(index, Answer::instead(MAY_HAVE_RUN));
