@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use transom_agent::event::AgentEventKind;
 use transom_agent::provider::FinishReason;
-use transom_agent::question::{AnswerQuestion, Answered};
+use transom_agent::question::{AnswerQuestion, Answered, QuestionsOf};
 use transom_agent::tool::{ToolGate, ToolOutput, ToolPrinted, Verdict};
 use transom_plugin_api::{CallErrorKind, List, Maybe, Text};
 
 use crate::edges::fake::scene::{Scene, eventually, scene};
-use crate::edges::fake::{calls, finishes};
+use crate::edges::fake::{boxed, calls, finishes};
 use crate::handed::Handed;
 use crate::hub::Viewer;
 
@@ -113,4 +113,114 @@ async fn what_a_tool_prints_that_was_asked_about_stands_at_its_call_also_after_a
         let expected = [("1", first, 0), ("2", second, 0), ("1", first, 4)];
         assert_eq!(told, expected.map(|(call, at, offset)| (call.to_owned(), at, offset)), "{restarts}");
     }
+}
+
+/// Deletes the conversation, which the store does while a turn waits.
+fn delete(scene: &Scene) {
+    scene.world.store.lock().unwrap().logs.remove("c").expect("it was there");
+}
+
+/// Whether anything of the conversation is there, or asked, or has run.
+async fn is_without_a_trace(scene: &Scene) -> bool {
+    let asked = scene.orchestrator.questions(QuestionsOf::default()).await.unwrap().questions;
+    asked.is_empty() && scene.world.conversation().is_none() && scene.world.ran.lock().unwrap().is_empty()
+}
+
+/// The end of what a viewer is shown.
+async fn end(viewer: &Viewer) -> Option<CallErrorKind> {
+    loop {
+        match viewer.next().await {
+            Some(Ok(_)) => {}
+            Some(Err(error)) => return Some(error.kind),
+            None => return None,
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_conversation_that_is_deleted_asks_nothing_any_more() {
+    for restarts in [false, true] {
+        let before = asking();
+        let (viewer, questions, _) = waiting(&before).await;
+        let scene = if restarts {
+            let scene = Scene::in_world(Arc::clone(&before.world), "{}");
+            scene.begin(Handed::default()).await;
+            scene
+        } else {
+            before
+        };
+        assert_eq!(scene.orchestrator.questions(QuestionsOf::default()).await.unwrap().questions.len(), 2);
+        delete(&scene);
+        assert!(is_without_a_trace(&scene).await, "{restarts}");
+        assert_eq!(answer(&scene, &questions[0]).await, Err(CallErrorKind::NotFound));
+        assert!(is_without_a_trace(&scene).await, "{restarts}");
+        if !restarts {
+            assert_eq!(
+                end(&viewer).await,
+                Some(CallErrorKind::Retired),
+                "it is sent away, to be told when it comes again"
+            );
+        }
+        assert!(scene.orchestrator.until_known(&"c".into()).await.is_err());
+    }
+}
+
+#[tokio::test]
+async fn what_a_deleted_conversation_has_asked_is_not_asked_by_another_one_of_its_id() {
+    let scene = asking();
+    let (_viewer, questions, _) = waiting(&scene).await;
+    delete(&scene);
+    scene.world.script([calls("3", "x", "3"), finishes(FinishReason::ToolCalls)]);
+    scene.turn("hello again").await;
+    assert_eq!(answer(&scene, &questions[0]).await, Err(CallErrorKind::NotFound));
+    let viewer = scene.start("and again").await;
+    let asked = loop {
+        let frame = viewer.next().await.unwrap().unwrap();
+        if let AgentEventKind::Question { question_id, .. } = &frame.event().what {
+            break question_id.clone();
+        }
+    };
+    eventually(|| !scene.orchestrator.runs("c")).await;
+    let open = scene.orchestrator.questions(QuestionsOf::default()).await.unwrap().questions;
+    assert_eq!(open.iter().map(|question| question.question_id.clone()).collect::<Vec<_>>(), [asked]);
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_while_the_conversation_is_being_deleted_makes_no_other_one() {
+    let scene = asking();
+    let (viewer, questions, _) = waiting(&scene).await;
+    // The answer is on its way to the store when the deletion overtakes it.
+    scene.world.hold_the_store(true);
+    let before = scene.world.count("append");
+    let mut answering = Box::pin(answer(&scene, &questions[0]));
+    while scene.world.count("append") == before {
+        tokio::select! {
+            biased;
+            answered = &mut answering => panic!("the store takes a while: {answered:?}"),
+            () = tokio::task::yield_now() => {}
+        }
+    }
+    delete(&scene);
+    scene.world.hold_the_store(false);
+    assert_eq!(answering.await, Err(CallErrorKind::NotFound));
+    assert!(is_without_a_trace(&scene).await);
+    assert_eq!(end(&viewer).await, Some(CallErrorKind::Retired));
+}
+
+#[tokio::test]
+async fn nothing_runs_of_a_turn_whose_conversation_is_deleted_behind_its_last_answer() {
+    let scene = asking();
+    let (viewer, questions, _) = waiting(&scene).await;
+    answer(&scene, &questions[0]).await.unwrap();
+    let world = Arc::clone(&scene.world);
+    let deletes = move |gate: ToolGate| {
+        assert!(gate.again);
+        world.store.lock().unwrap().logs.remove("c").expect("it was there");
+        boxed(Ok(gate))
+    };
+    *scene.world.gate.lock().unwrap() = Some(Box::new(deletes));
+    assert_eq!(answer(&scene, &questions[1]).await, Ok(Answered { open: 0 }));
+    assert_eq!(end(&viewer).await, Some(CallErrorKind::Retired));
+    eventually(|| !scene.orchestrator.runs("c")).await;
+    assert!(is_without_a_trace(&scene).await);
 }

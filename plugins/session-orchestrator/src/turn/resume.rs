@@ -10,6 +10,7 @@ use transom_plugin_api::{CallError, List, Maybe, Text};
 use super::Terms;
 use super::gate::open_question;
 use super::progress::Progress;
+use super::witness::{Witness, answer_message};
 use crate::edges::Edges;
 use crate::ending::add_usage;
 use crate::step::{Answer, Call, Step};
@@ -38,6 +39,7 @@ pub(crate) struct Parked {
     has_gone_on: bool,
     /// The last position in the log.
     pub(crate) position: i64,
+    pub(crate) witness: Witness,
 }
 
 /// A call of a turn.
@@ -122,10 +124,12 @@ impl Parked {
             questions: Vec::new(),
             has_gone_on: false,
             position: 0,
+            witness: Witness::default(),
         }
     }
 
     fn take(&mut self, stored: &StoredChunk) {
+        self.witness.take(stored);
         match &stored.chunk {
             Chunk::TurnStart { model, cwd, reasoning_effort, .. } => {
                 self.terms = Terms {
@@ -169,7 +173,7 @@ impl Parked {
                 });
             }
             Chunk::Answer { question_id, choice, is_overdue } => {
-                self.answered(question_id, choice, *is_overdue);
+                self.decided(question_id, choice, *is_overdue);
             }
             Chunk::GoneOn { .. } => self.has_gone_on = true,
             _ => {}
@@ -197,7 +201,12 @@ impl Parked {
     }
 
     /// Takes in an answer that is in the log now.
-    pub(crate) fn answered(&mut self, id: &str, choice: &Text, is_overdue: bool) {
+    pub(crate) fn answered(&mut self, id: &Text, choice: &Text, is_overdue: bool) {
+        self.witness.answered(answer_message(id, choice, is_overdue));
+        self.decided(id, choice, is_overdue);
+    }
+
+    fn decided(&mut self, id: &str, choice: &Text, is_overdue: bool) {
         if let Some(question) = self.questions.iter_mut().find(|question| question.id == id) {
             question.answer = Some(choice.clone());
             question.is_overdue = is_overdue;
@@ -240,6 +249,7 @@ impl Parked {
             last_usage: self.last_usage,
             words: self.words.into_iter().map(|(_, words)| words.into()).collect(),
             step: Some(step),
+            witness: self.witness,
             ..Progress::from_now(now_ms)
         }
     }
