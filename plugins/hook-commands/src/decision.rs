@@ -25,7 +25,7 @@ const SHOWN: usize = 300;
 pub(crate) enum Ended {
     /// By itself.
     Exited { code: i32, out: String, error: String },
-    /// By a signal.
+    /// By a signal, or what its shell ran last was.
     Killed(i32),
     /// It took longer than this.
     Late(Duration),

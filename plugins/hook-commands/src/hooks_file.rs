@@ -105,6 +105,7 @@ impl HooksFile {
             }
             self.tell(fields::of_group(group, event));
             self.tell(matcher.dead_letter(occasion));
+            self.tell(matcher.miscased(written, occasion));
             let hooks = group.get("hooks").ok_or_else(|| format!("a group of `{event}` has no `hooks`"))?;
             for hook in list(hooks, &format!("`hooks` of `{event}`"))? {
                 if self.hooks.len() >= MOST_HOOKS {

@@ -3,26 +3,13 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use serde_json::Value;
-
 /// Conversations that are remembered.
 const MOST_CONVERSATIONS: usize = 10_000;
 /// Calls that are remembered between the gate and their answers.
 const MOST_CALLS: usize = 1_000;
-/// Bytes of an input that is remembered.
-const LARGEST_INPUT: usize = 64 << 10;
 
 /// A call by its conversation and its id.
 type CallKey = (String, String);
-
-/// What is remembered of a call.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Call {
-    /// Its input, as it is going to run.
-    pub(crate) input: Option<Value>,
-    /// What hooks have said to the model before it ran.
-    pub(crate) contexts: Vec<String>,
-}
 
 #[derive(Default)]
 struct Conversation {
@@ -33,7 +20,8 @@ struct Conversation {
 #[derive(Default)]
 struct Inner {
     conversations: HashMap<String, Conversation>,
-    calls: HashMap<CallKey, Call>,
+    /// What hooks have said to the model about calls before they ran.
+    calls: HashMap<CallKey, Vec<String>>,
 }
 
 /// Remembers.
@@ -81,25 +69,13 @@ impl Known {
         }
     }
 
-    /// A call is going to run with this input, when a person says so.
-    pub(crate) fn is_to_run(&self, conversation_id: &str, call: &str, input: Value) {
-        if input.to_string().len() <= LARGEST_INPUT {
-            room(&mut self.lock().calls, MOST_CALLS, key(conversation_id, call)).input = Some(input);
-        }
-    }
-
     /// Hooks have said something to the model about a call that is going to run.
     pub(crate) fn was_said(&self, conversation_id: &str, call: &str, contexts: Vec<String>) {
-        room(&mut self.lock().calls, MOST_CALLS, key(conversation_id, call)).contexts = contexts;
+        *room(&mut self.lock().calls, MOST_CALLS, key(conversation_id, call)) = contexts;
     }
 
-    /// The input of a call that a person is asked about.
-    pub(crate) fn input(&self, conversation_id: &str, call: &str) -> Option<Value> {
-        self.lock().calls.get(&key(conversation_id, call))?.input.clone()
-    }
-
-    /// What is remembered of a call that has run.
-    pub(crate) fn has_run(&self, conversation_id: &str, call: &str) -> Call {
+    /// What hooks have said to the model about a call that has run.
+    pub(crate) fn has_run(&self, conversation_id: &str, call: &str) -> Vec<String> {
         self.lock().calls.remove(&key(conversation_id, call)).unwrap_or_default()
     }
 }
@@ -118,8 +94,6 @@ fn room<K: std::hash::Hash + Eq, V: Default>(map: &mut HashMap<K, V>, most: usiz
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
@@ -136,14 +110,10 @@ mod tests {
     #[test]
     fn a_call_is_remembered_until_it_has_run_and_no_more_of_them_than_so_many() {
         let known = Known::default();
-        known.is_to_run("c", "1", json!({"a": 1}));
         known.was_said("c", "1", vec!["careful".to_owned()]);
-        assert_eq!(known.input("c", "1"), Some(json!({"a": 1})));
-        assert_eq!(known.input("d", "1"), None);
-        assert_eq!(known.has_run("c", "1").contexts, ["careful"]);
-        assert_eq!(known.has_run("c", "1"), Call::default());
-        known.is_to_run("c", "long", json!("x".repeat(LARGEST_INPUT)));
-        assert_eq!(known.input("c", "long"), None);
+        assert!(known.has_run("d", "1").is_empty());
+        assert_eq!(known.has_run("c", "1"), ["careful"]);
+        assert!(known.has_run("c", "1").is_empty());
         for call in 0..=MOST_CALLS {
             known.was_said("c", &call.to_string(), Vec::new());
         }

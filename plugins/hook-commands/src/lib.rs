@@ -1,7 +1,7 @@
 //! Runs the operator's commands at points of a turn, as other agents' hooks are run.
 //!
 //! Links [`INPUT`], [`GATE`], [`RAN`], [`ENDING`] and [`COMPACTING`]; hears [`BEGUN`], [`CLOSED`], [`COMPACTED`], [`NOTICE`] and
-//! [`QUESTION_ASKED`]; says [`NOTICE`]; asks [`TRUST`] for each file of a folder; answers questions and stops turns where a hook says
+//! [`QUESTION_ASKED`]; says [`NOTICE`]; asks [`TRUST`] for each file of a folder, and [`READ`] what a person is asked about; answers questions and stops turns where a hook says
 //! so. Serves `GET /hooks` and the command `hooks`. Does not use what the operator does not trust, does not make anything more
 //! lenient, and does not run a hook for which nobody has a place.
 //!
@@ -12,12 +12,13 @@
 //! | `decision`, `answer` | the rule: what the end of a hook means, and what several say together |
 //! | `source`, `library`, `told` | where hooks lie, which of them count, and what is wrong with them |
 //! | `process`, `environment`, `runner` | a hook as a process, within bounds |
-//! | `hooks`, `known`, `points` | who is asked when, and what becomes of the answer |
+//! | `hooks`, `known`, `asked_call`, `points` | who is asked when, what that takes to know, and what becomes of the answer |
 //! | `listing`, `legible`, `routes`, `command` | what there is, over HTTP and from a terminal |
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that unwraps says where it failed"))]
 
 mod answer;
+mod asked_call;
 mod command;
 mod decision;
 mod environment;
@@ -44,6 +45,7 @@ use std::time::Duration;
 
 use transom_agent::compaction::{COMPACTED, COMPACTING, Compacted, Draft};
 use transom_agent::conversation::{BEGUN, Begun, CLOSED, Conversation, FIND};
+use transom_agent::log::{Chunks, READ, Read};
 use transom_agent::notice::{NOTICE, Notice};
 use transom_agent::question::{ANSWER, AnswerQuestion, Answered, OpenQuestion, QUESTION_ASKED};
 use transom_agent::reach::{
@@ -105,8 +107,6 @@ pub struct HookPorts {
     input: Link<TurnInput>,
     #[links(GATE, stage = "change")]
     gate: Link<ToolGate>,
-    #[links(GATE, stage = "judge", after = ["permissions"])]
-    judged: Link<ToolGate>,
     #[links(RAN)]
     ran: Link<ToolRan>,
     #[links(ENDING)]
@@ -129,6 +129,8 @@ pub struct HookPorts {
     trust: Caller<Found, Trust>,
     #[calls(FIND, optional)]
     find: Caller<Text, Conversation>,
+    #[calls(READ, optional)]
+    read: Caller<Read, Chunks>,
     #[calls(ANSWER, optional)]
     answer: Caller<AnswerQuestion, Answered>,
     #[calls(STOP, optional)]

@@ -13,8 +13,6 @@ use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{Caller, Host};
 
 use crate::hooks_file::{Hook, HooksFile};
-use crate::legible::legible;
-use crate::matcher;
 use crate::source::{self, Sight};
 
 /// Files of a folder that may hold hooks.
@@ -77,9 +75,7 @@ impl Source {
 
 /// What is wrong with the matcher of a hook. Only for one that is trusted: it is compiled.
 fn unfit(hook: &Hook) -> Option<String> {
-    let problem = hook.matcher.problem()?;
-    let (written, event) = (legible(&hook.written, matcher::SHOWN), hook.occasion.name());
-    Some(format!("the matcher `{written}` of `{event}` is no expression: {problem}"))
+    hook.matcher.problem(hook.occasion)
 }
 
 /// Knows where hooks are.

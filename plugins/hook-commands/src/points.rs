@@ -22,7 +22,6 @@ pub(crate) fn register(hooks: &Arc<Hooks>, ports: &HookPorts) -> Result<(), Star
     ports
         .gate
         .link_with(hooks, async |hooks, gate, context| Ok(calls::change(&hooks, gate, &context).await))?;
-    ports.judged.link_with(hooks, async |hooks, gate, _| Ok(calls::remember(&hooks, gate)))?;
     ports.ran.link_with(hooks, async |hooks, ran, context| Ok(calls::ran(&hooks, ran, &context).await))?;
     ports
         .ending

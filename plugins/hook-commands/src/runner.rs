@@ -103,7 +103,7 @@ impl Runner {
     fn remember(&self, key: Key, ended: &Ended, duration: Duration) {
         let how = match ended {
             Ended::Exited { code, .. } => format!("exit code {code}"),
-            Ended::Killed(signal) => format!("signal {signal}"),
+            Ended::Killed(signal) => format!("was ended by signal {signal}"),
             Ended::Late(_) => "took too long".to_owned(),
             Ended::Flooded(_) => "printed too much".to_owned(),
             Ended::NotRun(_) => "could not be run".to_owned(),

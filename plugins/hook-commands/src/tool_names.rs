@@ -76,6 +76,11 @@ pub(crate) fn names(tool: &str) -> Vec<String> {
     names
 }
 
+/// Every name of a tool that stands in the table: first those that hooks are told.
+pub(crate) fn known() -> impl Iterator<Item = &'static str> {
+    TABLE.iter().flat_map(|tool| tool.told.iter().copied().chain([tool.own]))
+}
+
 /// The name that hooks are told.
 pub(crate) fn told_name(tool: &str) -> String {
     names(tool).swap_remove(usize::from(names(tool).len() > 1))

@@ -212,6 +212,13 @@ impl Hub {
         self.all().iter().for_each(|channel| channel.end_viewers(End::Retired));
     }
 
+    /// Sends the viewers of a conversation away: what became of it they are told when they come again.
+    pub(crate) fn dismiss(&self, conversation_id: &str) {
+        if let Some(channel) = self.find(conversation_id) {
+            channel.end_viewers(End::Retired);
+        }
+    }
+
     fn all(&self) -> Vec<Arc<Channel>> {
         self.lock().by_conversation.values().cloned().collect()
     }

@@ -90,6 +90,9 @@ impl<E: Edges> Orchestrator<E> {
         if self.hub.is_running(conversation_id) || sabotaged("watch-whatever-is-named") {
             return Ok(());
         }
+        if let Some(parked) = self.common.questions.parked_turn(conversation_id) {
+            self.check_parked(conversation_id, &parked).await;
+        }
         self.edges.find(conversation_id).await.map(drop)
     }
 

@@ -37,6 +37,11 @@ impl Questions {
         self.retain(conversation_id, |question| question.turn_id != turn_id);
     }
 
+    /// A turn has begun: no other one of its conversation waits.
+    pub(crate) fn close_others(&self, conversation_id: &str, turn_id: &str) {
+        self.retain(conversation_id, |question| question.turn_id == turn_id);
+    }
+
     /// Those of a conversation, or all.
     pub(crate) fn list(&self, conversation_id: Option<&str>) -> Vec<OpenQuestion> {
         let open = self.lock();

@@ -24,6 +24,8 @@ pub(crate) struct Step {
     first_token_at: Option<i64>,
     sheet: Sheet,
     calls: Vec<Call>,
+    /// Where calls of a step that goes on stand in the log; what this step has said itself is in the sheet.
+    stood: Vec<i64>,
     /// How far each of the calls has come.
     stages: Vec<Stage>,
     /// What a person has chosen, by the call it is about.
@@ -123,6 +125,7 @@ impl Step {
             first_token_at: None,
             sheet: Sheet::default(),
             calls: Vec::new(),
+            stood: Vec::new(),
             stages: Vec::new(),
             choices: Vec::new(),
             gone_on: false,
@@ -132,10 +135,11 @@ impl Step {
         }
     }
 
-    /// A step whose model has said everything, all of it stored: what is left are calls.
-    pub(crate) fn resumed(turn_id: &Text, number: u32, calls: Vec<Call>) -> Self {
+    /// A step whose model has said everything, all of it stored: what is left are calls, each with its position.
+    pub(crate) fn resumed(turn_id: &Text, number: u32, calls: Vec<(Call, i64)>) -> Self {
         let stages = vec![Stage::Open; calls.len()];
-        Self { calls, stages, closed: true, ..Self::new(turn_id, number, 0) }
+        let (calls, stood) = calls.into_iter().unzip();
+        Self { calls, stood, stages, closed: true, ..Self::new(turn_id, number, 0) }
     }
 
     /// Says that the answer to a call is in the log.
@@ -295,8 +299,10 @@ impl Step {
     }
 
     /// Where a call stands; 0 as long as it has no position.
-    pub(crate) fn position_of(&self, call: &Call) -> i64 {
-        self.sheet.position_of(|chunk| call_id(chunk) == Some(&call.id)).unwrap_or_default()
+    pub(crate) fn position_of(&self, index: usize) -> i64 {
+        let stood = self.stood.get(index).copied().filter(|_| !sabotaged("forget-where-a-call-stands"));
+        let said = || self.sheet.position_of(|chunk| call_id(chunk) == Some(&self.calls[index].id));
+        stood.or_else(said).unwrap_or_default()
     }
 
     /// Says what a call is given instead of what the model wrote.

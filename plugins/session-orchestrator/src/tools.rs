@@ -77,7 +77,7 @@ impl<'a, E: Edges> Running<'a, E> {
         while let Some(index) = self.schedule.start_next() {
             step.begin(index);
             let call = step.calls()[index].clone();
-            let position = step.position_of(&call);
+            let position = step.position_of(index);
             self.at_work.push((index, Box::pin(self.batch.run_one(call, position))));
         }
     }

@@ -1,6 +1,8 @@
 //! One turn: supervised, so that it ends exactly once, whatever happens in it.
 
 #[cfg(test)]
+mod answered_tests;
+#[cfg(test)]
 mod asked_tests;
 mod calls;
 #[cfg(test)]
@@ -46,6 +48,8 @@ mod supervise;
 mod tests;
 #[cfg(test)]
 mod tool_tests;
+mod unguarded;
+mod witness;
 
 use std::sync::Arc;
 
@@ -62,6 +66,7 @@ pub(crate) use self::patience::is_unclear;
 pub(crate) use self::prefix::Prefixes;
 pub(crate) use self::resume::{Parked, read_parked, turn_of_question};
 pub(crate) use self::stall::{Activity, Stalls};
+pub(crate) use self::witness::answer_message;
 
 /// A turn that holds its conversation.
 pub(crate) struct Turn<E> {

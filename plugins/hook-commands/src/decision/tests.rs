@@ -64,7 +64,7 @@ fn exit_code_2_is_a_no_with_its_reason_wherever_something_can_be_kept_from_happe
 
 #[test]
 fn other_exit_codes_decide_nothing_and_are_shown() {
-    for code in [1, 3, 125, 128, 139, 255] {
+    for code in [1, 3, 125, 128, 193, 255] {
         let told = format!("ended with exit code {code}: oh");
         assert_eq!(
             heard(Occasion::PreToolUse, &exited(code, "{\"decision\": \"block\"}", "oh\n")),

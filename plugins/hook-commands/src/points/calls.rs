@@ -126,19 +126,11 @@ fn field(name: &str, value: &Value) -> String {
     format!("{}: `{}`", legible(name, SHOWN_FIELD), legible(&value, SHOWN_FIELD))
 }
 
-/// Remembers what a person is going to be asked about: the question itself does not tell the input.
-pub(crate) fn remember(hooks: &Hooks, gate: ToolGate) -> ToolGate {
-    for call in gate.calls.iter().filter(|call| matches!(call.verdict, Gate::Ask { .. })) {
-        hooks.known.is_to_run(&gate.conversation_id, &call.tool_call_id, call.input.value());
-    }
-    gate
-}
-
 /// Asks hooks about what a tool has answered; what they say stands behind it.
 pub(crate) async fn ran(hooks: &Arc<Hooks>, mut ran: ToolRan, context: &CallContext) -> ToolRan {
-    let call = hooks.known.has_run(&ran.conversation_id, &ran.tool_call_id);
-    if !call.contexts.is_empty() {
-        add(&mut ran, &marked(Occasion::PreToolUse, &call.contexts));
+    let said = hooks.known.has_run(&ran.conversation_id, &ran.tool_call_id);
+    if !said.is_empty() {
+        add(&mut ran, &marked(Occasion::PreToolUse, &said));
     }
     let occasion = if ran.output.is_error { Occasion::PostToolUseFailure } else { Occasion::PostToolUse };
     let happening = Happening {

@@ -3,31 +3,43 @@
 use serde_json::json;
 use transom_agent::question::{AnswerQuestion, OpenQuestion};
 use transom_plugin_api::Text;
+use transom_plugin_api::sabotage::sabotaged;
 
 use crate::answer::Answer;
+use crate::asked_call;
 use crate::decision::Verdict;
 use crate::hooks::{Happening, Hooks, until_unwaited};
 use crate::occasion::Occasion;
 use crate::tool_names::{names, told_input, told_name};
 
-/// Asks hooks about a question, and answers it where they do.
+/// Asks hooks about a question, and answers it where they do. Where nobody can say what the call is given, the person is left to it:
+/// a hook that forbids by what it reads would find nothing to forbid.
 pub(crate) async fn asked(hooks: &Hooks, question: &OpenQuestion) -> Option<Answer> {
     let tool = question.tool_name.as_ref()?;
     let folder = hooks.folder_of(&question.conversation_id).await?;
     let call = question.tool_call_id.as_deref().unwrap_or_default();
-    let mut fields = json!({ "tool_name": told_name(tool), "tool_use_id": call });
-    if let Some(input) = hooks.known.input(&question.conversation_id, call) {
-        fields["tool_input"] = told_input(tool, &input, &folder);
-    }
-    let happening = Happening {
+    let mut happening = Happening {
         occasion: Occasion::PermissionRequest,
         conversation_id: &question.conversation_id,
         folder: &folder,
         names: names(tool),
-        fields,
+        fields: json!({ "tool_name": told_name(tool), "tool_use_id": call }),
         until: until_unwaited(),
     };
-    let answer = hooks.ask(happening).await?;
+    let sources = hooks.sources(&question.conversation_id, &folder).await;
+    // Nobody reads a log for nothing.
+    if !hooks.is_meant(&sources, &happening) {
+        return None;
+    }
+    match asked_call::input(&hooks.ports.read, question).await {
+        Ok(_) if sabotaged("hooks-answer-without-the-input") => {}
+        Ok(input) => happening.fields["tool_input"] = told_input(tool, &input, &folder),
+        Err(error) => {
+            tracing::warn!("no hook is asked about question `{}`: {error}", question.question_id);
+            return None;
+        }
+    }
+    let answer = hooks.ask_those(&sources, &happening).await?;
     if let Some(choice) = choice(question, &answer) {
         give(hooks, question, choice, answer.blocked()).await;
     }

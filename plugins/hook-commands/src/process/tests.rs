@@ -55,6 +55,19 @@ fn what_it_reads_prints_and_ends_with_goes_through() {
 }
 
 #[test]
+fn what_a_shell_tells_of_a_signal_is_an_end_by_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let ended = |command: &str| ran(folder.path(), command, b"{}", LONG);
+    assert_eq!(ended("sh -c 'kill -KILL $$'; exit $?"), Ended::Killed(9));
+    for (code, signal) in [(129, 1), (192, 64)] {
+        assert_eq!(ended(&format!("exit {code}")), Ended::Killed(signal));
+    }
+    for code in [128, 193] {
+        assert_eq!(ended(&format!("exit {code}")), exited(code, "", ""));
+    }
+}
+
+#[test]
 fn a_hook_that_reads_nothing_has_not_failed_by_that() {
     let folder = tempfile::tempdir().unwrap();
     let large = vec![b'x'; 1 << 20];

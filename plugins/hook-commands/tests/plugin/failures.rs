@@ -9,6 +9,7 @@ use transom_agent::tool::{GATE, Verdict};
 use transom_hook_commands::HookCommands;
 use transom_testkit::both_ways;
 
+use crate::command;
 use crate::world::{World, cwd, denied, gate_of, one, prints};
 
 /// Ways to fail, each with a word of what is told.
@@ -25,6 +26,7 @@ fn failures() -> Vec<(Value, &'static str)> {
     vec![
         (hanging, "took longer than 100 ms"),
         (hook("kill -SEGV $$"), "was ended by signal 11"),
+        (hook("sh -c 'kill -SEGV $$'; exit $?"), "was ended by signal 11"),
         (hook("yes"), "printed more than 1048576 bytes"),
         (hook("./nowhere"), "could not be run (exit code 127)"),
         (hook("./plain"), "could not be run (exit code 126)"),
@@ -51,6 +53,23 @@ fn a_guard_that_fails_forbids_and_names_itself() {
             // A person is told the same, and of what is wrong with the file as such.
             while notices.next().await.text != reason {}
         }
+        world.stand.stop().await;
+    });
+}
+
+#[test]
+fn a_guard_that_dies_by_a_signal_below_its_shell_forbids() {
+    both_ways(async |stand| {
+        // Behind a further command the shell lives on to tell of the end of the one before.
+        let crash = "sh -c 'kill -KILL $$'; exit $?";
+        let world = World::started(stand, &one("PreToolUse", "", crash)).await;
+        let Verdict::Deny { reason } = world.verdict().await else { panic!("it forbids nothing") };
+        assert!(reason.contains("was ended by signal 9"), "{reason}");
+        let listed = command(&world, &[], false).await.output;
+        assert!(listed.contains("(was ended by signal 9, "), "{listed}");
+        world.write(&one("UserPromptSubmit", "", crash));
+        let refused = world.said("hello", true).await.expect_err("refused");
+        assert!(refused.message.contains("was ended by signal 9"), "{refused}");
         world.stand.stop().await;
     });
 }

@@ -88,6 +88,22 @@ fn what_does_nothing_in_a_file_is_in_the_log_once_in_a_notice_once_and_in_the_li
 }
 
 #[test]
+fn a_matcher_that_means_a_tool_by_other_capitals_is_told_with_the_tool() {
+    both_ways(async |stand| {
+        let world = World::of(stand, &one("PreToolUse", "bash", "exit 2"), json!({}));
+        let notices = world.stand.record(NOTICE);
+        world.stand.start().await.expect("it starts");
+        assert_eq!(world.verdict().await, Verdict::Allow {}, "capitals count");
+        let listed = command(&world, &[], false).await.output;
+        let problem = "the matcher `bash` of `PreToolUse` is no tool that is known: capitals count; did you mean `Bash`?";
+        assert!(listed.contains(&format!("  ! {problem}\n")), "{listed}");
+        assert!(notices.next().await.text.contains(problem));
+        assert_eq!(lines_with(&world.stand, problem), 1);
+        world.stand.stop().await;
+    });
+}
+
+#[test]
 fn what_the_listing_says_waits_to_be_trusted_was_asked_about() {
     both_ways(async |stand| {
         let operator = Operator::default();

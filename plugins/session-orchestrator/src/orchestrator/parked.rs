@@ -6,23 +6,21 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use transom_agent::conversation::Conversation;
 use transom_agent::event::AgentEventKind;
-use transom_agent::log::ParkedTurn;
-use transom_agent::log::{Append, Entry};
-use transom_agent::message::{Chunk, Message, Role};
+use transom_agent::log::{Append, ParkedTurn};
 use transom_agent::question::{
     AnswerQuestion, Answered, OpenQuestion, OpenQuestions, QuestionAnswered, QuestionsOf,
 };
 use transom_agent::refusal::{check_conversation_id, shown};
 use transom_agent::turn::TurnState;
 use transom_plugin_api::sabotage::sabotaged;
-use transom_plugin_api::{CallError, CallErrorKind, List, Maybe, Text};
+use transom_plugin_api::{CallError, CallErrorKind, List, Text};
 
 use super::Orchestrator;
 use crate::admission;
 use crate::edges::Edges;
 use crate::hub::{Claim, Places};
 use crate::step::between;
-use crate::turn::{Parked, Turn, is_unclear, read_parked, turn_of_question};
+use crate::turn::{Parked, Turn, answer_message, is_unclear, read_parked, turn_of_question};
 
 /// How long to wait before an answer is stored again.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -56,14 +54,19 @@ impl<E: Edges> Orchestrator<E> {
         self.until_repaired().await?;
         let unknown = || not_asked(&request.question_id);
         let turn_id = turn_of_question(&request.question_id).ok_or_else(unknown)?;
-        let or_unknown =
-            |error: CallError| if error.kind == CallErrorKind::NotFound { unknown() } else { error };
+        let or_unknown = |error: CallError| {
+            if error.kind != CallErrorKind::NotFound {
+                return error;
+            }
+            self.forget_deleted(&request.conversation_id, turn_id);
+            unknown()
+        };
         let parked =
             read_parked(&*self.edges, &request.conversation_id, turn_id).await.map_err(or_unknown)?;
         if let Some(answered) = judge(&parked, &request)? {
             return Ok(answered);
         }
-        let Some(held) = self.hold(&request.conversation_id, turn_id).await? else {
+        let Some(held) = self.hold(&request.conversation_id, turn_id).await.map_err(or_unknown)? else {
             // It waits no more: somebody else has answered meanwhile, or stopped it.
             let parked =
                 read_parked(&*self.edges, &request.conversation_id, turn_id).await.map_err(or_unknown)?;
@@ -140,7 +143,38 @@ impl<E: Edges> Orchestrator<E> {
     /// `Unavailable` when those of the last run are not known soon.
     pub(crate) async fn questions(&self, of: QuestionsOf) -> Result<OpenQuestions, CallError> {
         self.until_repaired().await?;
-        Ok(OpenQuestions { questions: self.common.questions.list(of.conversation_id.as_deref()).into() })
+        let listed = || self.common.questions.list(of.conversation_id.as_deref());
+        let mut turns: Vec<_> =
+            listed().into_iter().map(|question| (question.conversation_id, question.turn_id)).collect();
+        turns.dedup();
+        for (conversation_id, turn_id) in turns {
+            self.check_parked(&conversation_id, &turn_id).await;
+        }
+        Ok(OpenQuestions { questions: listed().into() })
+    }
+
+    /// Forgets a turn that waits by what is known here, where its conversation was deleted: nobody says so, the store is asked.
+    pub(super) async fn check_parked(&self, conversation_id: &Text, turn_id: &Text) {
+        let is_deleted = match self.edges.find(conversation_id).await {
+            Ok(known) => !is_parked(&known, turn_id),
+            Err(error) => error.kind == CallErrorKind::NotFound,
+        };
+        // One that is held by somebody goes on, or ends by itself.
+        if is_deleted && self.hub.running_turn(conversation_id).as_ref() != Some(turn_id) {
+            self.forget_deleted(conversation_id, turn_id);
+        }
+    }
+
+    /// Forgets a turn whose conversation was deleted: it asks nothing any more, and who watches it is sent away.
+    fn forget_deleted(&self, conversation_id: &str, turn_id: &str) {
+        let questions = &self.common.questions;
+        if questions.parked_turn(conversation_id).is_none_or(|parked| parked != turn_id)
+            || sabotaged("ask-for-what-was-deleted")
+        {
+            return;
+        }
+        questions.close_all(conversation_id, turn_id);
+        self.hub.dismiss(conversation_id);
     }
 
     /// Answers for those who do not answer in time, for as long as the plugin lives.
@@ -248,18 +282,17 @@ impl<E: Edges> Turn<E> {
         let at = self.claim.fresh();
         let Choice { request: AnswerQuestion { conversation_id, question_id, choice }, is_overdue } = choice;
         let asked = parked.open_questions(&conversation_id);
-        let chunk = Chunk::Answer { question_id: question_id.clone(), choice: choice.clone(), is_overdue };
-        let id = format!("{question_id}a").into();
-        let entry = Entry {
-            message: Message { id, role: Role::System, chunks: List::from([chunk]) },
-            turn_id: Maybe::Some(self.claim.turn_id().clone()),
-            positions: List::from([at.position]),
-        };
-        let append = Append { conversation_id, entries: List::from([entry]) };
+        let message = answer_message(&question_id, &choice, is_overdue);
+        let entry = self.entry(message, List::from([at.position]));
+        let appends = self.appends_of(entry, &parked.witness, at.position);
         let mut told = Some(told);
-        if let Err(error) = self.store_answer(append, &mut told).await {
-            self.claim.park();
-            tell(told, Err(error));
+        if let Err(error) = self.store_answer(appends, &mut told).await {
+            let is_gone = self.is_gone_by(&error).await;
+            match is_gone {
+                true => self.forget(),
+                false => self.claim.park(),
+            }
+            tell(told, Err(if is_gone { not_asked(&question_id) } else { error }));
             return;
         }
         let shown =
@@ -284,10 +317,19 @@ impl<E: Edges> Turn<E> {
 
     /// Stores an answer. Where it is not known whether it was, who asked is told so at once, and it is stored again until
     /// that is known: the turn must neither wait for what was said nor go on without it.
-    async fn store_answer(&self, append: Append, told: &mut Option<Told>) -> Result<(), CallError> {
+    async fn store_answer(
+        &self,
+        (mut append, alone): (Append, Append),
+        told: &mut Option<Told>,
+    ) -> Result<(), CallError> {
+        let mut alone = Some(alone);
         loop {
             match self.edges.append(append.clone()).await {
                 Ok(_) => return Ok(()),
+                Err(error) if alone.is_some() && self.is_unknown_by(&error).await => {
+                    append = alone.take().unwrap_or(append);
+                    continue;
+                }
                 Err(error) if !is_unclear(error.kind) => return Err(error),
                 Err(error) => tell(told.take(), Err(error)),
             }

@@ -253,6 +253,8 @@ async fn where_nobody_guards_a_tool_that_may_change_something_a_person_is_asked(
         acting(&scene);
         let (viewer, question) = waiting(&scene).await;
         assert_eq!(ran(&scene), 0, "{settings}");
+        let asked = scene.world.questions_asked.lock().unwrap()[0].text.clone();
+        assert_eq!(asked, "May the tool `x` run with 1? No plugin of this host judges its calls.");
         answer(&scene, &question, "Allow").await.unwrap();
         rest(&viewer).await;
         assert_eq!(results(&scene), ["ran 1"]);

@@ -7,10 +7,10 @@ use transom_agent::tool::{Effect, GatedCall, ToolDefinition, ToolGate, Verdict};
 use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{CallError, List, Maybe, Provided, Text};
 
-use super::Turn;
 use super::calls::interrupted;
 use super::progress::Progress;
 use super::run::{Flow, fail};
+use super::{Turn, unguarded};
 use crate::edges::Edges;
 use crate::request::Prefix;
 use crate::sheet::Part;
@@ -112,8 +112,10 @@ impl<E: Edges> Turn<E> {
         let is_unguarded = matches!(decision.verdict, Verdict::Allow {}) && !decision.judged;
         let asks = self.settings.ask_when_unguarded && !sabotaged("run-what-nobody-has-judged");
         let acts = Effect::any_acts(decision.effects.as_deref());
-        let verdict =
-            if is_unguarded && asks && acts { unguarded(decision) } else { decision.verdict.clone() };
+        let verdict = match is_unguarded && asks && acts {
+            true => unguarded::question(decision),
+            false => decision.verdict.clone(),
+        };
         GatedCall { verdict, ..decision.clone() }
     }
 
@@ -232,17 +234,6 @@ fn gated(call: &Call, served: Option<&Provided<ToolDefinition>>, answered: Optio
         effects: served.map_or(Maybe::None, |tool| tool.about.effects.clone()),
         answered: answered.cloned().into(),
         judged: false,
-    }
-}
-
-/// What becomes of a call that nobody has judged.
-fn unguarded(call: &GatedCall) -> Verdict {
-    Verdict::Ask {
-        text: format!("May the tool `{}` run? No plugin of this host judges its calls.", call.tool_name)
-            .into(),
-        choices: List::from(["Allow".into(), "Deny".into()]),
-        allowing: 1,
-        answer_within_ms: Maybe::None,
     }
 }
 

@@ -76,6 +76,8 @@ impl<E: Edges> Turn<E> {
             }
         }
         head_start.stored();
+        // Nothing of a conversation that had this id before asks any more.
+        self.common.questions.close_others(self.claim.conversation_id(), self.claim.turn_id());
         let started = self.started();
         // Who asked may have gone away; the turn goes on all the same.
         let _ = accepted.send(Ok(started.clone()));
@@ -197,7 +199,7 @@ impl<E: Edges> Turn<E> {
         Append { conversation_id: self.claim.conversation_id().clone(), entries: entries.into() }
     }
 
-    pub(super) fn entry(&self, message: Message, positions: List<i64>) -> Entry {
+    pub(crate) fn entry(&self, message: Message, positions: List<i64>) -> Entry {
         Entry { message, turn_id: Maybe::Some(self.claim.turn_id().clone()), positions }
     }
 

@@ -8,6 +8,7 @@ use crate::histories::Past;
 use crate::step::{Failure, Outcome, Step};
 
 use super::retry::Retries;
+use super::witness::Witness;
 
 /// What a turn has said and used so far.
 #[derive(Debug, Default)]
@@ -28,6 +29,8 @@ pub(crate) struct Progress {
     pub(super) retries: Retries,
     /// The step under way, until all of it is in the log.
     pub(super) step: Option<Step>,
+    /// What is in the log of a turn that has waited for a person.
+    pub(super) witness: Witness,
     /// A failure that belongs to no step.
     pub(super) failure: Option<Failure>,
     /// What the model is shown, as far as it was loaded.

@@ -10,6 +10,7 @@ use transom_plugin_api::{CallError, List, Maybe, Text};
 use super::Terms;
 use super::gate::open_question;
 use super::progress::Progress;
+use super::witness::{Witness, answer_message};
 use crate::edges::Edges;
 use crate::ending::add_usage;
 use crate::step::{Answer, Call, Step};
@@ -31,13 +32,24 @@ pub(crate) struct Parked {
     words: Vec<(Text, String)>,
     /// The number of the last step.
     step: u32,
-    /// The calls of that step, each with whether its answer is in the log.
-    calls: Vec<(Call, bool)>,
+    /// The calls of that step.
+    calls: Vec<LoggedCall>,
     questions: Vec<Question>,
     /// Whether calls of that step may have run after their questions were answered.
     has_gone_on: bool,
     /// The last position in the log.
     pub(crate) position: i64,
+    pub(crate) witness: Witness,
+}
+
+/// A call of a turn.
+#[derive(Clone, Debug)]
+struct LoggedCall {
+    call: Call,
+    /// Where viewers see it.
+    position: i64,
+    /// Whether its answer is in the log.
+    is_answered: bool,
 }
 
 /// A question of a turn.
@@ -112,10 +124,12 @@ impl Parked {
             questions: Vec::new(),
             has_gone_on: false,
             position: 0,
+            witness: Witness::default(),
         }
     }
 
     fn take(&mut self, stored: &StoredChunk) {
+        self.witness.take(stored);
         match &stored.chunk {
             Chunk::TurnStart { model, cwd, reasoning_effort, .. } => {
                 self.terms = Terms {
@@ -137,15 +151,14 @@ impl Parked {
             Chunk::ToolCall { tool_call_id, tool_name, input, step_id } => {
                 self.in_step(step_id.as_deref().unwrap_or_default());
                 let call = Call { id: tool_call_id.clone(), name: tool_name.clone(), input: input.clone() };
-                self.calls.push((call, false));
+                let position = stored.position.unwrap_or_default();
+                self.calls.push(LoggedCall { call, position, is_answered: false });
             }
             Chunk::ToolResult { tool_call_id, .. } => {
-                let calls = self.calls.iter_mut().filter(|(call, _)| call.id == *tool_call_id);
-                calls.for_each(|(_, answered)| *answered = true);
+                self.calls_of(tool_call_id).for_each(|logged| logged.is_answered = true);
             }
             Chunk::InputChanged { tool_call_id, input } => {
-                let calls = self.calls.iter_mut().filter(|(call, _)| call.id == *tool_call_id);
-                calls.for_each(|(call, _)| call.input = input.clone());
+                self.calls_of(tool_call_id).for_each(|logged| logged.call.input = input.clone());
             }
             Chunk::Question { question_id, tool_call_id, choices, allowing, .. } => {
                 self.has_gone_on = false;
@@ -160,11 +173,15 @@ impl Parked {
                 });
             }
             Chunk::Answer { question_id, choice, is_overdue } => {
-                self.answered(question_id, choice, *is_overdue);
+                self.decided(question_id, choice, *is_overdue);
             }
             Chunk::GoneOn { .. } => self.has_gone_on = true,
             _ => {}
         }
+    }
+
+    fn calls_of<'a>(&'a mut self, id: &'a Text) -> impl Iterator<Item = &'a mut LoggedCall> {
+        self.calls.iter_mut().filter(move |logged| logged.call.id == *id)
     }
 
     /// What comes now belongs to this step; calls of the ones before have their answers.
@@ -184,7 +201,12 @@ impl Parked {
     }
 
     /// Takes in an answer that is in the log now.
-    pub(crate) fn answered(&mut self, id: &str, choice: &Text, is_overdue: bool) {
+    pub(crate) fn answered(&mut self, id: &Text, choice: &Text, is_overdue: bool) {
+        self.witness.answered(answer_message(id, choice, is_overdue));
+        self.decided(id, choice, is_overdue);
+    }
+
+    fn decided(&mut self, id: &str, choice: &Text, is_overdue: bool) {
         if let Some(question) = self.questions.iter_mut().find(|question| question.id == id) {
             question.answer = Some(choice.clone());
             question.is_overdue = is_overdue;
@@ -193,7 +215,7 @@ impl Parked {
 
     /// Questions without an answer, as others are told of them.
     pub(crate) fn open_questions(&self, conversation_id: &Text) -> Vec<OpenQuestion> {
-        let calls: Vec<Call> = self.calls.iter().map(|(call, _)| call.clone()).collect();
+        let calls: Vec<Call> = self.calls.iter().map(|logged| logged.call.clone()).collect();
         let open = self.questions.iter().filter(|question| question.answer.is_none());
         open.filter_map(|question| open_question(conversation_id, &self.turn_id, &question.chunk, &calls))
             .collect()
@@ -207,10 +229,10 @@ impl Parked {
 
     /// How far the turn has come, with what has become of each of its calls.
     pub(crate) fn progress(self, now_ms: i64) -> Progress {
-        let calls = self.calls.iter().map(|(call, _)| call.clone()).collect();
+        let calls = self.calls.iter().map(|logged| (logged.call.clone(), logged.position)).collect();
         let mut step = Step::resumed(&self.turn_id, self.step, calls);
-        for (index, (call, answered)) in self.calls.iter().enumerate() {
-            if *answered {
+        for (index, LoggedCall { call, is_answered, .. }) in self.calls.iter().enumerate() {
+            if *is_answered {
                 step.answered_before(index);
             } else if self.has_gone_on && !sabotaged("run-it-again-after-a-crash") {
                 step.answer(index, Answer::instead(MAY_HAVE_RUN));
@@ -227,6 +249,7 @@ impl Parked {
             last_usage: self.last_usage,
             words: self.words.into_iter().map(|(_, words)| words.into()).collect(),
             step: Some(step),
+            witness: self.witness,
             ..Progress::from_now(now_ms)
         }
     }

@@ -25,6 +25,8 @@ pub(super) enum Flow {
     Parked,
     /// Another generation goes on with it.
     Suspended,
+    /// Its conversation was deleted while it waited for a person.
+    Gone,
 }
 
 /// What interrupts the work of a turn, or does not.
@@ -42,6 +44,7 @@ impl<E: Edges> Turn<E> {
             match self.until_over(&mut progress, head_start.take()).await {
                 Flow::End(reason) => return self.seal(progress, reason).await,
                 Flow::Parked => return self.claim.park(),
+                Flow::Gone => return self.forget(),
                 Flow::Suspended if self.leave(&progress) => return self.claim.park(),
                 // Nobody comes after us.
                 Flow::Suspended => {}
@@ -113,7 +116,10 @@ impl<E: Edges> Turn<E> {
             if let Some(flow) = self.gate_again(prefix, progress).await {
                 return Some(flow);
             }
-            if let Err(error) = self.store_gone_on(progress.step.as_mut()?).await {
+            if let Err(error) = self.store_gone_on(progress).await {
+                if self.is_gone_by(&error).await {
+                    return Some(Flow::Gone);
+                }
                 let failure = Failure::of_store("that the turn goes on could not be stored", &error);
                 return Some(fail(progress, failure));
             }
@@ -122,14 +128,20 @@ impl<E: Edges> Turn<E> {
     }
 
     /// Makes durable that the calls of a step may run from now on, so that none of them runs twice.
-    async fn store_gone_on(&self, step: &mut Step) -> Result<(), CallError> {
+    async fn store_gone_on(&self, progress: &mut Progress) -> Result<(), CallError> {
+        let Progress { step: Some(step), witness, .. } = progress else { return Ok(()) };
         let chunk = Chunk::GoneOn { step_id: step.id().clone() };
         let message = Message { id: step.ids().gone_on(), role: Role::System, chunks: List::from([chunk]) };
-        let append = self.append_of(vec![self.entry(message, List::new())]);
+        let entry = self.entry(message, List::new());
         if sabotaged("run-before-it-is-known") {
             return Ok(());
         }
-        self.append(append).await?;
+        // Nobody is shown it, so that the messages that go along take their position from each other.
+        let (append, alone) = self.appends_of(entry, witness, 1);
+        match self.append(append).await {
+            Err(error) if self.is_unknown_by(&error).await => self.append(alone).await?,
+            appended => appended?,
+        };
         step.has_gone_on();
         Ok(())
     }

@@ -137,7 +137,7 @@ impl<E: Edges> Turn<E> {
     }
 
     /// Whether the log says that the turn neither runs nor waits any more.
-    async fn is_over_elsewhere(&self) -> bool {
+    pub(super) async fn is_over_elsewhere(&self) -> bool {
         match self.edges.find(self.claim.conversation_id()).await {
             Ok(known) => known.turn.as_ref().is_none_or(|turn| turn.turn_id != *self.claim.turn_id()),
             Err(error) => error.kind == CallErrorKind::NotFound,

@@ -251,7 +251,8 @@ impl Store {
     }
 
     pub(crate) fn append(&mut self, append: &Append, now_ms: i64) -> Result<Appended, CallError> {
-        let mut log = self.log(&append.conversation_id).clone();
+        let id = &append.conversation_id;
+        let mut log = self.logs.get(id).cloned().unwrap_or_else(|| Log::new(id));
         let latest_position = log.check_positions(&append.entries)?;
         let before = log.conversation.latest_seq;
         for entry in &append.entries {
