@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::support::{Client, Host, Manner, Outcome, Scene, eventually, linked_and_dylib, types_of};
@@ -12,6 +13,7 @@ linked_and_dylib![
     what_is_asked_in_one_terminal_is_answered_from_another,
     a_question_outlasts_a_restart_and_what_nobody_answers_in_time_is_denied,
     what_a_person_wants_remembered_is_asked_once,
+    a_conversation_that_is_deleted_while_it_asks_asks_nothing_any_more,
 ];
 
 /// A scene in which models may change files, when a person lets them.
@@ -74,6 +76,28 @@ async fn what_is_asked_in_one_terminal_is_answered_from_another(manner: Manner) 
     assert!(open(&host.client).await.is_empty());
     let nothing = Outcome::of(scene.command(&["answer"])).await;
     assert_eq!(nothing.output, "nothing waits for an answer\n");
+    host.stop().await;
+}
+
+async fn a_conversation_that_is_deleted_while_it_asks_asks_nothing_any_more(manner: Manner) {
+    let scene = scene(manner, "");
+    let host = scene.start().await;
+    let mut chat = host.client.chat(&json!({ "conversationId": "one", "message": writes("a.txt") })).await;
+    chat.until("question").await;
+    let asked = question(&host.client, "one").await;
+    let deleted = host.client.request(Method::DELETE, "/conversations/one").send().await;
+    assert_eq!(deleted.expect("an answer").status(), 200);
+    assert!(open(&host.client).await.is_empty());
+    assert_eq!(answer(&host.client, &asked, "Allow once").await.0, 404);
+
+    let mut chat = host.client.chat(&json!({ "conversationId": "one", "message": writes("b.txt") })).await;
+    chat.until("question").await;
+    assert_eq!(answer(&host.client, &asked, "Allow once").await.0, 404, "it is another conversation");
+    let answered = Outcome::of(scene.command(&["answer", "one", "1"])).await;
+    assert_eq!(answered.output, "Allow once: the turn goes on\n", "{answered:?}");
+    chat.rest().await;
+    over(&host.client, "one").await;
+    assert!(scene.work().join("b.txt").exists() && !scene.work().join("a.txt").exists());
     host.stop().await;
 }
 
