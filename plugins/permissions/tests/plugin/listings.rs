@@ -85,3 +85,28 @@ fn the_listing_tells_which_conversations_have_rules_and_shows_theirs() {
         stand.stop().await;
     });
 }
+
+#[test]
+fn a_surplus_word_is_refused_by_every_verb_and_no_rule_gets_wider_by_it() {
+    both_ways(async |stand| {
+        let store = Store::default();
+        let stand = started(stand, &store, json!({})).await;
+        let folder = stand.root().display().to_string();
+        let meant = "; write `run_shell(cargo test *)` in one word";
+        for (words, told) in [
+            (&["allow", "run_shell", "cargo test *"][..], meant),
+            (&["ask", "run_shell", "cargo test *"], meant),
+            (&["deny", "run_shell", "cargo test *", "--folder", &folder], meant),
+            (&["allow", "run_shell(ls *)", "x"], "`x` is one word too many behind `allow run_shell(ls *)`\n"),
+            (&["allow", "run_shell", "cargo", "test", "*"], "one word too many"),
+            (&["forget", "a", "b"], "`b` is one word too many behind `forget a`\n"),
+            (&["check", "run_shell", "{}", "x"], "`x` is one word too many"),
+            (&["permit", "x", "y"], "`y` is one word too many behind `permit x`\n"),
+        ] {
+            let refused = command(&stand, words).await;
+            assert!(refused.code == 2 && refused.complaint.contains(told), "{words:?}: {refused:?}");
+        }
+        assert_eq!(store.kept().rows.len(), 0);
+        stand.stop().await;
+    });
+}
