@@ -8,7 +8,7 @@ use transom_plugin_api::CallError;
 use transom_plugin_api::sabotage::sabotaged;
 
 use crate::act::{Act, Place};
-use crate::command_line::without_folder;
+use crate::command_line::{Command, without_folder};
 use crate::rule::{Decision, Rule};
 
 /// A tool, as rules know it: rules that a person's answer has made are for the plugin that had the tool then.
@@ -84,7 +84,12 @@ impl RuleSet {
             sorted[decision as usize].entry((&rule.tool, plugin)).or_default().push(rule);
         }
         let [allow, ask, deny] = sorted;
-        Ok(Self { decisions: [Rules::new(allow)?, Rules::new(ask)?, Rules::new(deny)?] })
+        let decisions = [
+            Rules::new(Decision::Allow, allow)?,
+            Rules::new(Decision::Ask, ask)?,
+            Rules::new(Decision::Deny, deny)?,
+        ];
+        Ok(Self { decisions })
     }
 
     /// Whether a rule of that decision means some of what a call does.
@@ -115,12 +120,12 @@ impl RuleSet {
 }
 
 impl Rules {
-    fn new(sorted: ByTool<'_>) -> Result<Self, CallError> {
+    fn new(decision: Decision, sorted: ByTool<'_>) -> Result<Self, CallError> {
         let mut rules = Self::default();
         for ((tool, plugin), of_tool) in sorted {
             let Some(first) = of_tool.first() else { continue };
             let (is_of_many, tools) = (first.is_of_many_tools(), first.tools()?);
-            let of_tool = OfTool::new(plugin, &of_tool)?;
+            let of_tool = OfTool::new(decision, plugin, &of_tool)?;
             if is_of_many {
                 rules.globbed.push((tools.compile_matcher(), of_tool));
             } else {
@@ -140,7 +145,7 @@ impl Rules {
 }
 
 impl OfTool {
-    fn new(plugin: Option<&str>, rules: &[&Rule]) -> Result<Self, CallError> {
+    fn new(decision: Decision, plugin: Option<&str>, rules: &[&Rule]) -> Result<Self, CallError> {
         let whole = rules.iter().find(|rule| rule.pattern.is_none()).map(ToString::to_string);
         let (mut relative, mut absolute, mut commands) = (Drawer::new(), Drawer::new(), Drawer::new());
         let mut names = Vec::new();
@@ -150,10 +155,8 @@ impl OfTool {
             names.push(rule.to_string());
             let paths = if pattern.starts_with('/') { &mut absolute } else { &mut relative };
             paths.push(rule.paths(pattern)?, place);
-            commands.push(rule.commands(pattern)?, place);
-            // A program with nothing behind it is one with anything behind it, too.
-            if let Some(alone) = pattern.strip_suffix(" *") {
-                commands.push(rule.commands(alone)?, place);
+            for glob in rule.commands(pattern, decision)? {
+                commands.push(glob, place);
             }
         }
         Ok(Self {
@@ -177,7 +180,10 @@ impl OfTool {
                     [&place.written, &place.resolved].into_iter().find_map(|path| self.of_path(path, base))
                 }
                 Act::Command { plain: Some(commands), .. } => {
-                    commands.iter().find_map(|command| self.of_command(command))
+                    if commands.iter().any(|command| command.runs_others) {
+                        meant = Meant::Perhaps;
+                    }
+                    commands.iter().find_map(|command| self.of_command(&command.wide()))
                 }
                 Act::Reach { .. } => None,
                 Act::Path { place: None, .. } | Act::Command { plain: None, .. } | Act::Unknown => {
@@ -204,7 +210,8 @@ impl OfTool {
                     && (is_meant(self.of_path(resolved, base)) || sabotaged("allow-what-a-link-leads-to"))
             }
             Act::Command { plain: Some(commands), .. } => {
-                let rule = |command: &String| self.commands.first(command).map(|place| &*self.rules[place]);
+                let rule =
+                    |command: &Command| self.commands.first(command.exact()).map(|place| &*self.rules[place]);
                 !commands.is_empty() && commands.iter().all(|command| is_meant(rule(command)))
             }
             _ => false,
