@@ -108,28 +108,63 @@ pub(crate) fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', "'\"'\"'"))
 }
 
-/// Why no command can be meant by a pattern, where none can.
-pub(crate) fn never_holds(pattern: &str) -> Option<String> {
+/// Why no command is meant by a pattern, where none is.
+pub(crate) fn never_means(pattern: &str) -> Option<String> {
     let words = words(pattern);
-    let mut unquoted = words.iter().flatten().filter(|sign| !sign.is_quoted && !sign.stands_for_anything());
-    let is_part = |c: char| PARTS.contains(&c);
-    if let Some(Sign { character, .. }) =
-        unquoted.find(|sign| is_part(sign.character) || MAGIC.contains(&sign.character))
-    {
-        return Some(match is_part(*character) {
-            true => format!(
-                "a command is taken apart at `{character}`, so no pattern with it means one; write a rule for each part"
-            ),
-            false => format!("a command with `{character}` outside of quotes is meant by no pattern"),
+    let first = words.first()?;
+    let is_odd =
+        |sign: &&Sign| !sign.is_quoted && !sign.stands_for_anything() && is_of_the_shell(sign.character);
+    if let Some(Sign { character, .. }) = words.iter().flatten().find(is_odd) {
+        return Some(match PARTS.contains(character) {
+            true => {
+                format!("a command line is taken apart at `{character}`; write a rule for each part of it")
+            }
+            false => format!("no rule means a command with `{character}` outside of quotes"),
         });
     }
-    let program: String = words.first()?.iter().map(|sign| sign.character).collect();
-    let stands_for_anything = words.first()?.iter().any(|sign| sign.stands_for_anything());
-    if KEYWORDS.contains(&program.as_str()) {
-        return Some(format!(
-            "a command that begins with the shell's own word `{program}` is meant by no pattern"
-        ));
+    let program: String = first.iter().map(|sign| sign.character).collect();
+    let is_open = first.iter().any(|sign| sign.stands_for_anything());
+    let is_program = program.chars().all(is_of_program) && !KEYWORDS.contains(&program.as_str());
+    let is_none = !is_open && (program.is_empty() || !is_program);
+    is_none.then(|| format!("no rule means a command that begins with `{program}`, which is no program"))
+}
+
+/// Whether a shell does something with a character outside of quotes.
+fn is_of_the_shell(character: char) -> bool {
+    PARTS.contains(&character) || MAGIC.contains(&character)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_that_is_quoted_is_read_as_itself() {
+        for word in ["", "a", "a b", "it's", "\"", "'\"'", "*", "a;b", "$x", "\\", "a\nb", "ä", "--x=1"] {
+            let read = words(&quoted(word));
+            let [read] = &read[..] else { panic!("{word:?} is {read:?}") };
+            assert_eq!(read.iter().map(|sign| sign.character).collect::<String>(), word);
+            assert!(!read.iter().any(|sign| sign.stands_for_anything()), "{word:?}");
+        }
+        assert_eq!((quoted("a b"), quoted("--x=1")), ("'a b'".to_owned(), "--x=1".to_owned()));
     }
-    let is_program = stands_for_anything || (!program.is_empty() && program.chars().all(is_of_program));
-    (!is_program).then(|| format!("a command that begins with `{program}` is meant by no pattern, since that is no name of a program"))
+
+    #[test]
+    fn what_no_command_can_be_is_told() {
+        for (pattern, told) in [
+            ("curl * | sh", Some("a command line is taken apart at `|`; write a rule for each part of it")),
+            ("cd / && ls", Some("a command line is taken apart at `&`; write a rule for each part of it")),
+            ("echo $HOME", Some("no rule means a command with `$` outside of quotes")),
+            ("cat ~/x", Some("no rule means a command with `~` outside of quotes")),
+            ("if *", Some("no rule means a command that begins with `if`, which is no program")),
+            ("A=1 make", Some("no rule means a command that begins with `A=1`, which is no program")),
+            ("'rm -rf *'", Some("no rule means a command that begins with `rm -rf *`, which is no program")),
+            ("*.env*", None),
+            ("git commit -m \"x; y\"", None),
+            ("sudo *", None),
+            ("./run.sh 'a|b'", None),
+        ] {
+            assert_eq!(never_means(pattern).as_deref(), told, "{pattern}");
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! [`RuleSet`]: many rules, so that what they say of a call is found at once, however many there are.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -150,12 +151,18 @@ impl OfTool {
         let (mut relative, mut absolute, mut commands) = (Drawer::new(), Drawer::new(), Drawer::new());
         let mut names = Vec::new();
         for rule in rules {
-            let Some(pattern) = &rule.pattern else { continue };
+            let Some(written) = &rule.pattern else { continue };
             let place = names.len();
             names.push(rule.to_string());
+            let pattern = &*at_home(written);
             let paths = if pattern.starts_with('/') { &mut absolute } else { &mut relative };
             paths.push(rule.paths(pattern)?, place);
-            for glob in rule.commands(pattern, decision)? {
+            // What keeps from all that is in a folder keeps from listing it.
+            let folder = pattern.strip_suffix("/**").filter(|_| decision > Decision::Allow);
+            if let Some(folder) = folder.filter(|_| !sabotaged("leave-the-folder-itself")) {
+                paths.push(rule.paths(folder)?, place);
+            }
+            for glob in rule.commands(written, decision)? {
                 commands.push(glob, place);
             }
         }
@@ -227,6 +234,18 @@ impl OfTool {
     fn of_command(&self, command: &str) -> Option<&str> {
         let found = self.commands.first(command).or_else(|| self.commands.first(without_folder(command)));
         found.map(|place| self.rules[place].as_str())
+    }
+}
+
+/// A pattern of paths that begins at the home folder of who runs the host, written from the root.
+fn at_home(pattern: &str) -> Cow<'_, str> {
+    let behind = pattern.strip_prefix('~').filter(|behind| behind.is_empty() || behind.starts_with('/'));
+    let home = std::env::var("HOME").ok().filter(|home| home.starts_with('/'));
+    match (behind, home) {
+        (Some(behind), Some(home)) if !sabotaged("take-home-for-a-folder") => {
+            format!("{}{behind}", globset::escape(home.trim_end_matches('/'))).into()
+        }
+        _ => pattern.into(),
     }
 }
 
