@@ -110,3 +110,18 @@ fn a_surplus_word_is_refused_by_every_verb_and_no_rule_gets_wider_by_it() {
         stand.stop().await;
     });
 }
+
+#[test]
+fn a_rule_that_means_no_command_is_kept_with_a_warning() {
+    both_ways(async |stand| {
+        let stand = started(stand, &Store::default(), json!({"deny": ["run_shell(curl * | sh)"]})).await;
+        let told = "warning: a command line is taken apart at `&`; write a rule for each part of it\n";
+        let added = command(&stand, &["deny", "run_shell(cd / && ls)"]).await;
+        assert_eq!((added.code, added.complaint.as_str()), (0, told));
+        let lines = command(&stand, &[]).await.output;
+        assert!(lines.contains("\n  ! a command line is taken apart at `|`; write a rule"), "{lines}");
+        let fits = command(&stand, &["deny", "run_shell(git commit -m \"x & y\")"]).await;
+        assert_eq!((fits.code, fits.complaint.as_str()), (0, ""));
+        stand.stop().await;
+    });
+}
