@@ -18,7 +18,7 @@ pub(crate) const MAGIC: [char; 18] =
 const MAGIC_IN_QUOTES: [char; 5] = ['$', '`', '\\', '!', '\0'];
 
 /// Words that are the syntax of some shell where a command begins: what runs stands behind them.
-pub(crate) const KEYWORDS: [&str; 29] = [
+const KEYWORDS: [&str; 29] = [
     "-",
     "and",
     "begin",
@@ -50,53 +50,35 @@ pub(crate) const KEYWORDS: [&str; 29] = [
     "}",
 ];
 
-/// Programs, and commands of shells, that run what their words say, or say what other words run.
-const RUN_OTHERS: [&str; 45] = [
-    ".",
+/// Commands of shells that change what the words of later ones stand for, or look into what is quoted for something to put in.
+const CHANGE_WORDS: [&str; 19] = [
     "alias",
-    "ash",
-    "bash",
-    "bind",
-    "builtin",
-    "busybox",
-    "chroot",
-    "command",
-    "compgen",
-    "csh",
-    "dash",
-    "doas",
+    "declare",
     "enable",
-    "env",
-    "eval",
-    "exec",
-    "fish",
-    "flock",
+    "export",
+    "float",
+    "getopts",
     "hash",
-    "ionice",
-    "jobs",
-    "ksh",
+    "integer",
+    "let",
+    "local",
     "mapfile",
-    "nice",
-    "nohup",
-    "parallel",
+    "read",
     "readarray",
-    "script",
-    "setsid",
-    "sh",
-    "source",
-    "ssh",
-    "stdbuf",
-    "strace",
-    "su",
-    "sudo",
-    "tcsh",
-    "time",
-    "timeout",
-    "toybox",
-    "trap",
-    "watch",
-    "xargs",
-    "zsh",
+    "readonly",
+    "setenv",
+    "typeset",
+    "unalias",
+    "unset",
+    "wait",
+];
+
+/// Programs, and commands of shells, that run what their words say, or say what other words run.
+const RUN_OTHERS: [&str; 40] = [
+    ".", "ash", "bash", "bind", "builtin", "busybox", "chroot", "command", "compgen", "csh", "dash", "doas",
+    "env", "eval", "exec", "fish", "flock", "ionice", "jobs", "ksh", "nice", "nohup", "parallel", "script",
+    "setsid", "sh", "source", "ssh", "stdbuf", "strace", "su", "sudo", "tcsh", "time", "timeout", "toybox",
+    "trap", "watch", "xargs", "zsh",
 ];
 /// Those that do so with one of these words.
 const RUN_OTHERS_WITH: [(&str, &[&str]); 4] = [
@@ -123,7 +105,11 @@ impl Command {
         let words = shlex::split(part)?;
         let program = words.first()?;
         let is_keyword = KEYWORDS.contains(&program.as_str()) && !sabotaged("take-keywords-for-programs");
-        if program.is_empty() || is_keyword || !program.chars().all(is_of_program) {
+        if program.is_empty()
+            || is_keyword
+            || changes_words(program, &words)
+            || !program.chars().all(is_of_program)
+        {
             return None;
         }
         let runs_others = runs_others(without_folder(program), &words);
@@ -148,6 +134,23 @@ impl Command {
     pub(crate) fn words(&self) -> impl Iterator<Item = String> {
         self.exact.split(BETWEEN_WORDS).map(|word| word.replace(IN_A_WORD, " "))
     }
+}
+
+/// Whether no rule means the commands that begin with a word, since it is the shell's.
+pub(crate) fn is_of_the_shell(word: &str) -> bool {
+    KEYWORDS.contains(&word) || CHANGE_WORDS.contains(&word)
+}
+
+/// Whether a command makes those behind it mean something else, as an assignment does, or puts something in by itself.
+fn changes_words(program: &str, words: &[String]) -> bool {
+    let changes = match program {
+        "printf" => {
+            words.iter().any(|word| word.starts_with("-v") || word.contains("$(") || word.contains('`'))
+        }
+        "test" => words.iter().any(|word| word.contains('[')),
+        other => CHANGE_WORDS.contains(&other),
+    };
+    changes && !sabotaged("let-commands-change-the-words-of-others")
 }
 
 fn runs_others(program: &str, words: &[String]) -> bool {
@@ -277,6 +280,10 @@ mod tests {
             "if rm x; then true; fi",
             "coproc rm x",
             "'while' rm x",
+            "alias ls=rm",
+            "export PATH=.",
+            "printf -v PATH .",
+            "test -v 'a[$(rm x)]'",
         ] {
             assert_eq!(commands(line), None, "{line}");
         }

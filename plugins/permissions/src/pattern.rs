@@ -5,7 +5,7 @@
 
 use transom_plugin_api::sabotage::sabotaged;
 
-use crate::command_line::{BETWEEN_WORDS, IN_A_WORD, KEYWORDS, MAGIC, PARTS, is_of_program};
+use crate::command_line::{BETWEEN_WORDS, IN_A_WORD, MAGIC, PARTS, is_of_program, is_of_the_shell};
 
 /// Characters that a pattern of names stands for something with, beside those that stand for anything here, too.
 const OF_GLOBS: [char; 5] = ['[', ']', '{', '}', '\\'];
@@ -112,8 +112,7 @@ pub(crate) fn quoted(word: &str) -> String {
 pub(crate) fn never_means(pattern: &str) -> Option<String> {
     let words = words(pattern);
     let first = words.first()?;
-    let is_odd =
-        |sign: &&Sign| !sign.is_quoted && !sign.stands_for_anything() && is_of_the_shell(sign.character);
+    let is_odd = |sign: &&Sign| !sign.is_quoted && !sign.stands_for_anything() && is_magic(sign.character);
     if let Some(Sign { character, .. }) = words.iter().flatten().find(is_odd) {
         return Some(match PARTS.contains(character) {
             true => {
@@ -124,13 +123,13 @@ pub(crate) fn never_means(pattern: &str) -> Option<String> {
     }
     let program: String = first.iter().map(|sign| sign.character).collect();
     let is_open = first.iter().any(|sign| sign.stands_for_anything());
-    let is_program = program.chars().all(is_of_program) && !KEYWORDS.contains(&program.as_str());
+    let is_program = program.chars().all(is_of_program) && !is_of_the_shell(&program);
     let is_none = !is_open && (program.is_empty() || !is_program);
-    is_none.then(|| format!("no rule means a command that begins with `{program}`, which is no program"))
+    is_none.then(|| format!("no rule means a command that begins with `{program}`"))
 }
 
 /// Whether a shell does something with a character outside of quotes.
-fn is_of_the_shell(character: char) -> bool {
+fn is_magic(character: char) -> bool {
     PARTS.contains(&character) || MAGIC.contains(&character)
 }
 
@@ -156,9 +155,10 @@ mod tests {
             ("cd / && ls", Some("a command line is taken apart at `&`; write a rule for each part of it")),
             ("echo $HOME", Some("no rule means a command with `$` outside of quotes")),
             ("cat ~/x", Some("no rule means a command with `~` outside of quotes")),
-            ("if *", Some("no rule means a command that begins with `if`, which is no program")),
-            ("A=1 make", Some("no rule means a command that begins with `A=1`, which is no program")),
-            ("'rm -rf *'", Some("no rule means a command that begins with `rm -rf *`, which is no program")),
+            ("if *", Some("no rule means a command that begins with `if`")),
+            ("export *", Some("no rule means a command that begins with `export`")),
+            ("A=1 make", Some("no rule means a command that begins with `A=1`")),
+            ("'rm -rf *'", Some("no rule means a command that begins with `rm -rf *`")),
             ("*.env*", None),
             ("git commit -m \"x; y\"", None),
             ("sudo *", None),
