@@ -18,7 +18,7 @@ pub(crate) const MAGIC: [char; 18] =
 const MAGIC_IN_QUOTES: [char; 5] = ['$', '`', '\\', '!', '\0'];
 
 /// Words that are the syntax of some shell where a command begins: what runs stands behind them.
-const KEYWORDS: [&str; 29] = [
+const KEYWORDS: [&str; 27] = [
     "-",
     "and",
     "begin",
@@ -46,8 +46,6 @@ const KEYWORDS: [&str; 29] = [
     "then",
     "until",
     "while",
-    "{",
-    "}",
 ];
 
 /// Commands of shells that change what the words of later ones stand for, or look into what is quoted for something to put in.
