@@ -26,8 +26,8 @@ Usage: transom permissions [OPTIONS]
        transom permissions forget ID
        transom permissions --folder FOLDER check TOOL [INPUT]
 
-RULE is the name of a tool, or a name with a pattern of a path or a command. Of two rules that mean the same call the
-stricter one counts: deny, then ask, then allow.
+RULE is the name of a tool, or a name with a pattern of a path or a command in brackets: one word, with quotes around it.
+Of two rules that mean the same call the stricter one counts: deny, then ask, then allow.
 
 Options:
   --folder FOLDER    Only for turns that work in this folder or below it; relative paths begin there
