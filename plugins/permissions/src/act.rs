@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use serde_json::Value;
 use transom_agent::tool::Effect;
 
-use crate::command_line;
+use crate::command_line::{self, Command};
 
 /// One thing that a call would do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,8 +22,8 @@ pub(crate) enum Act {
     Command {
         /// As the model wrote it.
         given: String,
-        /// Each command of it in words; `None` when it is not plain.
-        plain: Option<Vec<String>>,
+        /// Each command of it; `None` when it is not plain.
+        plain: Option<Vec<Command>>,
     },
     /// It asks somebody outside of the host.
     Reach { whom: String },

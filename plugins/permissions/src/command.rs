@@ -7,6 +7,7 @@ use serde_json::Value;
 use transom_agent::command::{Manual, Words, conversation, failed, printed, refused};
 use transom_agent::reach::{CliCall, CliOutcome, Verb};
 use transom_agent::refusal::shown;
+use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{CallError, Json, Server, StartError};
 
 use crate::grounds;
@@ -25,8 +26,8 @@ Usage: transom permissions [OPTIONS]
        transom permissions forget ID
        transom permissions --folder FOLDER check TOOL [INPUT]
 
-RULE is the name of a tool, or a name with a pattern of a path or a command. Of two rules that mean the same call the
-stricter one counts: deny, then ask, then allow.
+RULE is the name of a tool, or a name with a pattern of a path or a command in brackets: one word, with quotes around it.
+Of two rules that mean the same call the stricter one counts: deny, then ask, then allow.
 
 Options:
   --folder FOLDER    Only for turns that work in this folder or below it; relative paths begin there
@@ -66,9 +67,14 @@ async fn run(office: &Office, words: &Words, json: bool) -> Result<CliOutcome, C
     };
     let conversation = meant.as_deref();
     let (what, rule) = (words.word(0), words.word(1));
+    if let Some(surplus) = surplus(words)
+        && !sabotaged("drop-surplus-words-of-a-rule")
+    {
+        return Ok(refused(&format!("{surplus}\n\n{}", MANUAL.help)));
+    }
     let mut warning = String::new();
     let (answer, text) = match (what, Decision::of_word(what)) {
-        ("", _) => {
+        ("", _) if rule.is_empty() => {
             let rules = office.list(folder, conversation).await?;
             let text = listed(&rules);
             (rules, text)
@@ -105,6 +111,23 @@ async fn run(office: &Office, words: &Words, json: bool) -> Result<CliOutcome, C
     };
     let outcome = printed(if json { format!("{answer}\n") } else { text });
     Ok(CliOutcome { complaint: warning.into(), ..outcome })
+}
+
+/// What is wrong with the third word, which only a check has. A rule must not become wider than it was typed because a shell took it
+/// apart.
+fn surplus(words: &Words) -> Option<String> {
+    let (what, rule, word) = (words.word(0), words.word(1), words.word(2));
+    if what == "check" || word.is_empty() {
+        return None;
+    }
+    let told = format!("`{}` is one word too many behind `{what} {}`", legible(word), legible(rule));
+    let is_bare_rule = Decision::of_word(what).is_some() && !rule.contains('(');
+    Some(match is_bare_rule {
+        true => {
+            format!("{told}; write `{}({})` in one word, with quotes around it", legible(rule), legible(word))
+        }
+        false => told,
+    })
 }
 
 fn input(given: &str) -> Result<Value, CallError> {

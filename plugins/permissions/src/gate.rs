@@ -146,6 +146,7 @@ fn kept(keeper: &Keeper, gate: &ToolGate, call: &GatedCall, cwd: &Path, chosen: 
         scope: scope.clone(),
         plugin: Some(call.plugin.to_string()),
         at: keeper.host.now_ms(),
+        reads_quotes: true,
     });
     rules.collect()
 }

@@ -127,7 +127,7 @@ impl Keeper {
             }));
         }
         if !of_conversation.is_empty() {
-            let rules = RuleSet::new(of_conversation.iter().map(Kept::entry))?;
+            let rules = RuleSet::new(of_conversation.iter().filter_map(Kept::entry))?;
             layers.push((Arc::new(rules), cwd.to_owned()));
         }
         Ok(Layers(layers))
@@ -169,7 +169,7 @@ impl Keeper {
                 "{MOST_RULES} rules are kept already; forget some with `transom permissions forget ID`"
             )));
         }
-        RuleSet::new(rules.iter().map(Kept::entry))?;
+        RuleSet::new(rules.iter().filter_map(Kept::entry))?;
         if !sabotaged("remember-a-rule-in-memory-only") {
             self.write(rules.iter().map(Kept::write).collect()).await?;
         }
@@ -241,7 +241,7 @@ impl State {
             by_folder.entry(folder).or_default().push(rule);
         }
         let ready = by_folder.into_iter().map(|(folder, rules)| {
-            let rules = RuleSet::new(rules.into_iter().map(Kept::entry))?;
+            let rules = RuleSet::new(rules.into_iter().filter_map(Kept::entry))?;
             Ok((folder.map(Path::to_owned), Arc::new(rules)))
         });
         self.ready = ready.collect::<Result<_, CallError>>()?;

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use transom_agent::storage::{StorageRow, StorageWrite};
+use transom_plugin_api::sabotage::sabotaged;
 use transom_plugin_api::{CallError, Json, Maybe, Text};
 
 use crate::rule::{Decision, Rule};
@@ -45,6 +46,9 @@ pub(crate) struct Kept {
     pub(crate) plugin: Option<String>,
     /// When it was added, in milliseconds since the epoch.
     pub(crate) at: i64,
+    /// Whether quotes were read in patterns when it was added.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) reads_quotes: bool,
 }
 
 impl Kept {
@@ -89,9 +93,17 @@ impl Kept {
         }
     }
 
-    /// As a set of rules takes it.
-    pub(crate) fn entry(&self) -> Entry<'_> {
-        Entry { decision: self.decision, rule: &self.rule, plugin: self.plugin.as_deref() }
+    /// As a set of rules takes it; `None` for one that does not hold any more.
+    pub(crate) fn entry(&self) -> Option<Entry<'_>> {
+        let entry = Entry { decision: self.decision, rule: &self.rule, plugin: self.plugin.as_deref() };
+        (!self.is_outdated() || sabotaged("read-quotes-into-old-answers")).then_some(entry)
+    }
+
+    /// Whether it is an answer with quotes in it from when those were characters as others: as they are read now it would mean calls that
+    /// nobody was asked about.
+    fn is_outdated(&self) -> bool {
+        let has_quotes = self.rule.pattern.as_ref().is_some_and(|pattern| pattern.contains(['\'', '"']));
+        has_quotes && self.plugin.is_some() && !self.reads_quotes
     }
 
     /// As it is told to a program.
@@ -108,6 +120,9 @@ impl Kept {
             Scope::Conversation(id) => ("conversationId", id.clone()),
         };
         told[field] = value.into();
+        if self.is_outdated() {
+            told["warning"] = "it is from when rules had no quotes, and does not hold; answer anew".into();
+        }
         if let Some(plugin) = &self.plugin {
             told["plugin"] = plugin.as_str().into();
         }

@@ -9,6 +9,7 @@
 //! | `rule` | which calls are meant, as an operator writes it |
 //! | `act` | what a call would do: where its paths lead, which commands it runs |
 //! | `command_line` | what a shell would run, as far as that can be told |
+//! | `pattern` | how the pattern of a rule for commands is read |
 //! | `ruleset` | many rules, ready to be asked |
 //! | `judge` | the stricter of two rules counts |
 //! | `offer` | what a person is asked, and which rules come of the answers |
@@ -37,6 +38,7 @@ mod keeper;
 mod kept;
 mod offer;
 mod office;
+mod pattern;
 mod routes;
 mod rule;
 mod ruleset;

@@ -101,7 +101,7 @@ impl Office {
             }
         };
         let at = self.keeper.host.now_ms();
-        let kept = Kept { decision: wish.decision, rule, scope, plugin: None, at };
+        let kept = Kept { decision: wish.decision, rule, scope, plugin: None, at, reads_quotes: true };
         self.keeper.keep(vec![kept.clone()]).await?;
         Ok(warned(kept.told(), &Catalogue::of(&self.ports.tools), &kept.rule))
     }

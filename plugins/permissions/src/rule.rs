@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use transom_agent::refusal::shown;
 use transom_plugin_api::CallError;
 
+use crate::pattern;
+
 /// Bytes that a rule has at most.
 const LONGEST: usize = 1_000;
 
@@ -71,16 +73,16 @@ impl Rule {
         self.glob(pattern, true)
     }
 
-    /// The pattern, over commands: only `*` and `?` stand for something there.
+    /// The pattern, over commands: only `*` and `?` stand for something there, outside of quotes.
     ///
     /// # Errors
     /// When it is none.
-    pub(crate) fn commands(&self, pattern: &str) -> Result<Glob, CallError> {
-        let literal = |character: char| match character {
-            '[' | ']' | '{' | '}' | '\\' => format!("[{character}]").replace("[\\]", "[\\\\]"),
-            other => other.to_string(),
+    pub(crate) fn commands(&self, pattern: &str, decision: Decision) -> Result<Vec<Glob>, CallError> {
+        let globs = match decision {
+            Decision::Allow => pattern::exact(pattern),
+            Decision::Ask | Decision::Deny => pattern::wide(pattern),
         };
-        self.glob(&pattern.chars().map(literal).collect::<String>(), false)
+        globs.iter().map(|glob| self.glob(glob, false)).collect()
     }
 
     fn glob(&self, pattern: &str, is_path: bool) -> Result<Glob, CallError> {
@@ -125,7 +127,9 @@ impl FromStr for Rule {
         rule.tools()?;
         if let Some(pattern) = pattern {
             rule.paths(pattern)?;
-            rule.commands(pattern)?;
+            for decision in [Decision::Allow, Decision::Deny] {
+                rule.commands(pattern, decision)?;
+            }
         }
         Ok(rule)
     }
@@ -192,7 +196,8 @@ mod tests {
     fn in_a_command_only_stars_and_question_marks_stand_for_something() {
         let matches = |pattern: &str, command: &str| {
             let rule: Rule = "run_shell".parse().unwrap();
-            rule.commands(pattern).unwrap().compile_matcher().is_match(command)
+            let globs = rule.commands(pattern, Decision::Deny).unwrap();
+            globs.iter().any(|glob| glob.compile_matcher().is_match(command))
         };
         assert!(matches("cargo *", "cargo build --bin a/b"));
         assert!(matches("a[b] {c}", "a[b] {c}") && !matches("a[b]", "ab"));

@@ -1,5 +1,6 @@
 //! [`RuleSet`]: many rules, so that what they say of a call is found at once, however many there are.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -8,7 +9,7 @@ use transom_plugin_api::CallError;
 use transom_plugin_api::sabotage::sabotaged;
 
 use crate::act::{Act, Place};
-use crate::command_line::without_folder;
+use crate::command_line::{Command, without_folder};
 use crate::rule::{Decision, Rule};
 
 /// A tool, as rules know it: rules that a person's answer has made are for the plugin that had the tool then.
@@ -84,7 +85,12 @@ impl RuleSet {
             sorted[decision as usize].entry((&rule.tool, plugin)).or_default().push(rule);
         }
         let [allow, ask, deny] = sorted;
-        Ok(Self { decisions: [Rules::new(allow)?, Rules::new(ask)?, Rules::new(deny)?] })
+        let decisions = [
+            Rules::new(Decision::Allow, allow)?,
+            Rules::new(Decision::Ask, ask)?,
+            Rules::new(Decision::Deny, deny)?,
+        ];
+        Ok(Self { decisions })
     }
 
     /// Whether a rule of that decision means some of what a call does.
@@ -115,12 +121,12 @@ impl RuleSet {
 }
 
 impl Rules {
-    fn new(sorted: ByTool<'_>) -> Result<Self, CallError> {
+    fn new(decision: Decision, sorted: ByTool<'_>) -> Result<Self, CallError> {
         let mut rules = Self::default();
         for ((tool, plugin), of_tool) in sorted {
             let Some(first) = of_tool.first() else { continue };
             let (is_of_many, tools) = (first.is_of_many_tools(), first.tools()?);
-            let of_tool = OfTool::new(plugin, &of_tool)?;
+            let of_tool = OfTool::new(decision, plugin, &of_tool)?;
             if is_of_many {
                 rules.globbed.push((tools.compile_matcher(), of_tool));
             } else {
@@ -140,20 +146,24 @@ impl Rules {
 }
 
 impl OfTool {
-    fn new(plugin: Option<&str>, rules: &[&Rule]) -> Result<Self, CallError> {
+    fn new(decision: Decision, plugin: Option<&str>, rules: &[&Rule]) -> Result<Self, CallError> {
         let whole = rules.iter().find(|rule| rule.pattern.is_none()).map(ToString::to_string);
         let (mut relative, mut absolute, mut commands) = (Drawer::new(), Drawer::new(), Drawer::new());
         let mut names = Vec::new();
         for rule in rules {
-            let Some(pattern) = &rule.pattern else { continue };
+            let Some(written) = &rule.pattern else { continue };
             let place = names.len();
             names.push(rule.to_string());
+            let pattern = &*at_home(written);
             let paths = if pattern.starts_with('/') { &mut absolute } else { &mut relative };
             paths.push(rule.paths(pattern)?, place);
-            commands.push(rule.commands(pattern)?, place);
-            // A program with nothing behind it is one with anything behind it, too.
-            if let Some(alone) = pattern.strip_suffix(" *") {
-                commands.push(rule.commands(alone)?, place);
+            // What keeps from all that is in a folder keeps from listing it.
+            let folder = pattern.strip_suffix("/**").filter(|_| decision > Decision::Allow);
+            if let Some(folder) = folder.filter(|_| !sabotaged("leave-the-folder-itself")) {
+                paths.push(rule.paths(folder)?, place);
+            }
+            for glob in rule.commands(written, decision)? {
+                commands.push(glob, place);
             }
         }
         Ok(Self {
@@ -177,7 +187,10 @@ impl OfTool {
                     [&place.written, &place.resolved].into_iter().find_map(|path| self.of_path(path, base))
                 }
                 Act::Command { plain: Some(commands), .. } => {
-                    commands.iter().find_map(|command| self.of_command(command))
+                    if commands.iter().any(|command| command.runs_others) {
+                        meant = Meant::Perhaps;
+                    }
+                    commands.iter().find_map(|command| self.of_command(&command.wide()))
                 }
                 Act::Reach { .. } => None,
                 Act::Path { place: None, .. } | Act::Command { plain: None, .. } | Act::Unknown => {
@@ -204,7 +217,8 @@ impl OfTool {
                     && (is_meant(self.of_path(resolved, base)) || sabotaged("allow-what-a-link-leads-to"))
             }
             Act::Command { plain: Some(commands), .. } => {
-                let rule = |command: &String| self.commands.first(command).map(|place| &*self.rules[place]);
+                let rule =
+                    |command: &Command| self.commands.first(command.exact()).map(|place| &*self.rules[place]);
                 !commands.is_empty() && commands.iter().all(|command| is_meant(rule(command)))
             }
             _ => false,
@@ -220,6 +234,18 @@ impl OfTool {
     fn of_command(&self, command: &str) -> Option<&str> {
         let found = self.commands.first(command).or_else(|| self.commands.first(without_folder(command)));
         found.map(|place| self.rules[place].as_str())
+    }
+}
+
+/// A pattern of paths that begins at the home folder of who runs the host, written from the root.
+fn at_home(pattern: &str) -> Cow<'_, str> {
+    let behind = pattern.strip_prefix('~').filter(|behind| behind.is_empty() || behind.starts_with('/'));
+    let home = std::env::var("HOME").ok().filter(|home| home.starts_with('/'));
+    match (behind, home) {
+        (Some(behind), Some(home)) if !sabotaged("take-home-for-a-folder") => {
+            format!("{}{behind}", globset::escape(home.trim_end_matches('/'))).into()
+        }
+        _ => pattern.into(),
     }
 }
 

@@ -1,7 +1,11 @@
 //! The plugin from outside: calls come to the gate, persons answer, operators add rules.
 
+#[path = "plugin/answers.rs"]
+mod answers;
 #[path = "plugin/listings.rs"]
 mod listings;
+#[path = "plugin/page.rs"]
+mod page;
 #[path = "plugin/store.rs"]
 mod store;
 

@@ -1,5 +1,7 @@
 //! The rules as an operator writes them, and the calls that somebody would like to have pass by them.
 
+mod commands;
+
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -296,4 +298,30 @@ fn what_is_allowed_is_allowed_by_rules_that_can_be_named() {
     assert_eq!(named(WRITE, json!({"path": "docs/a.md"})), ["write_file(docs/**)"]);
     assert_eq!(named(READ, json!({"path": "docs/a.md"})), [""; 0], "it needs no rule");
     assert_eq!(named(Tool { name: "files__get", plugin: "mcp" }, json!({})), ["files__*"]);
+}
+
+#[test]
+fn a_pattern_at_home_begins_at_the_home_folder_of_who_runs_the_host() {
+    let folder = Folder::new();
+    let home = PathBuf::from(std::env::var("HOME").unwrap());
+    let read = |line, path: &Path| folder.judged(&[line], READ, json!({ "path": path }));
+    for path in [home.join(".nothing/key"), home.join(".nothing")] {
+        assert_eq!(read("deny *(~/.nothing/**)", &path), Deny, "{path:?}");
+    }
+    assert_eq!(read("deny read_file(~)", &home), Deny);
+    assert_eq!(read("deny read_file(~/.nothing/**)", &folder.cwd().join("~/.nothing/key")), Allow);
+    assert_eq!(read("deny read_file(~a/**)", &folder.cwd().join("~a/key")), Deny, "it is a folder's name");
+}
+
+#[test]
+fn what_is_forbidden_in_a_folder_is_forbidden_of_the_folder_itself() {
+    let folder = Folder::new();
+    for rule in ["deny write_file(sub/**)", "deny write_file(**/sub/**)", "deny write_file(**)"] {
+        for path in ["sub", "sub/", "./sub/a"] {
+            assert_eq!(folder.writes(&["allow write_file", rule], path), Deny, "{rule}: {path}");
+        }
+    }
+    assert_eq!(folder.writes(&["allow write_file", "ask write_file(sub/**)"], "sub"), Ask);
+    assert_eq!(folder.writes(&["allow write_file", "deny write_file(/**)"], "a"), Deny);
+    assert_eq!(folder.writes(&["allow write_file(sub/**)"], "sub"), Ask, "what allows does not");
 }

@@ -85,3 +85,43 @@ fn the_listing_tells_which_conversations_have_rules_and_shows_theirs() {
         stand.stop().await;
     });
 }
+
+#[test]
+fn a_surplus_word_is_refused_by_every_verb_and_no_rule_gets_wider_by_it() {
+    both_ways(async |stand| {
+        let store = Store::default();
+        let stand = started(stand, &store, json!({})).await;
+        let folder = stand.root().display().to_string();
+        let meant = "; write `run_shell(cargo test *)` in one word";
+        for (words, told) in [
+            (&["allow", "run_shell", "cargo test *"][..], meant),
+            (&["ask", "run_shell", "cargo test *"], meant),
+            (&["deny", "run_shell", "cargo test *", "--folder", &folder], meant),
+            (&["allow", "run_shell(ls *)", "x"], "`x` is one word too many behind `allow run_shell(ls *)`\n"),
+            (&["allow", "run_shell", "cargo", "test", "*"], "one word too many"),
+            (&["forget", "a", "b"], "`b` is one word too many behind `forget a`\n"),
+            (&["check", "run_shell", "{}", "x"], "`x` is one word too many"),
+            (&["permit", "x", "y"], "`y` is one word too many behind `permit x`\n"),
+        ] {
+            let refused = command(&stand, words).await;
+            assert!(refused.code == 2 && refused.complaint.contains(told), "{words:?}: {refused:?}");
+        }
+        assert_eq!(store.kept().rows.len(), 0);
+        stand.stop().await;
+    });
+}
+
+#[test]
+fn a_rule_that_means_no_command_is_kept_with_a_warning() {
+    both_ways(async |stand| {
+        let stand = started(stand, &Store::default(), json!({"deny": ["run_shell(curl * | sh)"]})).await;
+        let told = "warning: a command line is taken apart at `&`; write a rule for each part of it\n";
+        let added = command(&stand, &["deny", "run_shell(cd / && ls)"]).await;
+        assert_eq!((added.code, added.complaint.as_str()), (0, told));
+        let lines = command(&stand, &[]).await.output;
+        assert!(lines.contains("\n  ! a command line is taken apart at `|`; write a rule"), "{lines}");
+        let fits = command(&stand, &["deny", "run_shell(git commit -m \"x & y\")"]).await;
+        assert_eq!((fits.code, fits.complaint.as_str()), (0, ""));
+        stand.stop().await;
+    });
+}
