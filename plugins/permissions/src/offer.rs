@@ -165,8 +165,7 @@ fn like(command: &Command) -> String {
     words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
 }
 
-/// Whether nothing that may stand behind a verb names another program to run. A folder in front of a program may hold another one
-/// tomorrow.
+/// Whether a verb does the same whatever stands behind it. A folder in front of a program may hold another one tomorrow.
 fn is_harmless_with_anything(program: &str, verb: &str) -> bool {
     let verbs = HARMLESS_WITH_ANYTHING.iter().find_map(|(of, verbs)| (*of == program).then_some(*verbs));
     match sabotaged("remember-programs-with-anything-behind") {
@@ -175,8 +174,9 @@ fn is_harmless_with_anything(program: &str, verb: &str) -> bool {
     }
 }
 
-/// Programs, and those of their verbs that do the same to whatever is named behind them. Others are told there which program to run, as
-/// `docker run`, `kubectl exec`, `npm exec` and, by an option, `git log` and `git push` are. Builds and tests run what lies in the folder in any case.
+/// Programs, and those of their verbs that build, test or keep a repository, whatever is named behind them. Others are told there which
+/// program to run, as `docker run`, `kubectl exec`, `npm exec` and, by an option, `git log` and `git push` are; builds and tests are, too, and run what lies
+/// in the folder in any case.
 const HARMLESS_WITH_ANYTHING: [(&str, &[&str]); 8] = [
     ("cargo", &["bench", "build", "check", "clippy", "doc", "fmt", "test"]),
     ("dotnet", &["build", "test"]),
